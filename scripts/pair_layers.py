@@ -1,0 +1,24 @@
+"""Pair the critical teacher layers with student layers."""
+
+import argparse
+from pathlib import Path
+
+from semalign.script import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teacher", type=Path, required=True, help="model folder")
+    parser.add_argument("--student", type=Path, required=True, help="model folder")
+    parser.add_argument("--attribution", type=Path, required=True, help="folder of the attribution")
+    parser.add_argument("--settings", type=Path, required=True, help="the pairing section of the config, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the result")
+    arguments = parser.parse_args()
+
+    from semalign.stages import pair
+
+    pair(arguments.teacher, arguments.student, arguments.attribution, arguments.settings, arguments.out)
+
+
+if __name__ == "__main__":
+    run(main)

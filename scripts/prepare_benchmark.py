@@ -1,0 +1,22 @@
+"""Make the five splits of one benchmark."""
+
+import argparse
+from pathlib import Path
+
+from semalign.script import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--benchmark", required=True, help="name in the registry of benchmarks")
+    parser.add_argument("--settings", type=Path, required=True, help="the benchmark's section of the config, as JSON")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the splits")
+    arguments = parser.parse_args()
+
+    from semalign.preparation import prepare_benchmark
+
+    prepare_benchmark(arguments.benchmark, arguments.settings, arguments.out)
+
+
+if __name__ == "__main__":
+    run(main)

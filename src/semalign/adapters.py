@@ -1,0 +1,95 @@
+"""LoRA adapters in PEFT's format: made, trained and stored."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.encoding import Batch, Encoded, collate
+from semalign.config.methods import Lora
+from semalign.config.optimisation import Optimisation
+from semalign.models.anatomy import adapted_modules, facts_of
+from semalign.training import epoch_batches, total_steps, train
+
+Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves behind: its curve and how many parameters it moved."""
+
+    history: list[dict[str, float]]
+    trainable_parameters: int
+
+
+def adapt(model: Any, layers: Sequence[int], settings: Lora, seed: int) -> Any:
+    """Put LoRA on the named projections of `layers`; all else stays frozen.
+
+    Returns the PEFT model; its `base_model.model` is `model` with the adapted modules in place.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=settings.rank,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=adapted_modules(model, layers, settings.projections),
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
+def train_adapter(
+    adapted: Any,
+    encoded: Sequence[Encoded],
+    loss: Loss,
+    settings: Optimisation,
+    *,
+    seed: int,
+    pad_id: int,
+    checkpoint: Path,
+    label: str,
+) -> Trained:
+    """Train the adapter's factors on the encoded examples.
+
+    `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`.
+    """
+    model = adapted.base_model.model
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    order = epoch_batches(len(encoded), settings.batch_size, seed)
+
+    def terms(indices: list[int]) -> dict[str, torch.Tensor]:
+        return loss(model, collate([encoded[i] for i in indices], pad_id).to(model.device), indices)
+
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        history = train(
+            parameters, order, terms, total_steps(len(encoded), settings), settings, checkpoint=checkpoint, label=label
+        )
+    return Trained(history, sum(p.numel() for p in parameters.values()))
+
+
+def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
+    """Logits [supervised positions, vocabulary]: the head runs where a label stands and nowhere else."""
+    body = model.base_model
+    hidden = body(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+    logits: torch.Tensor = model.get_submodule(facts_of(model).head)(hidden[batch.supervised])
+    softcap = getattr(model.config, "final_logit_softcapping", None)
+    return logits if softcap is None else softcap * torch.tanh(logits / softcap)
+
+
+def save_adapter(adapted: Any, folder: Path, base: str) -> None:
+    """Write PEFT's two files; `base` is the name of the student that the adapter belongs to."""
+    for config in adapted.peft_config.values():
+        config.base_model_name_or_path = base
+        # a set has no order of its own: sort, so that the same run gives the same bytes
+        with contextlib.suppress(TypeError):
+            config.target_modules = sorted(config.target_modules)
+    # without this, PEFT looks the base model up on the hub by its name
+    adapted.save_pretrained(folder, save_embedding_layers=False)
+    (folder / "README.md").unlink(missing_ok=True)  # a model card template with nothing filled in

@@ -1,0 +1,73 @@
+"""Reading a study's tables for figures and notebooks."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from semalign.errors import UserError
+
+KEYS = ("pair", "benchmark", "method", "variant")
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "main": (
+        *KEYS,
+        *("seeds", "items", "score", "score_low", "score_high"),
+        *("vs_student", "vs_student_p", "vs_best_baseline", "vs_best_baseline_p"),
+        *("gap_closed", "gap_closed_low", "gap_closed_high", "teacher_kl", "teacher_agreement"),
+        *("train_seconds", "peak_memory_mb", "trainable_parameters", "paper"),
+    ),
+    "decomposition": (
+        *("model", "bases", "folded", "interface", "layer", "depth"),
+        *("cosine", "cosine_low", "cosine_high", "shuffled", "isotropic", "tokens", "prompts"),
+    ),
+    "similarity": (
+        *("comparison", "method", "benchmark", "pair"),
+        *("left_layer", "right_layer", "cka", "cka_debiased"),
+    ),
+}
+COLUMNS["ablations"] = (*COLUMNS["main"], "axis", "value")
+
+# Names, even where they look like numbers ("value" of an ablation) or like nothing ("none").
+TEXT = (*KEYS, "axis", "value", "model", "bases", "interface", "comparison")
+YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def read_table(folder: Path | str, name: str) -> pd.DataFrame:
+    """One table, `<folder>/<name>.csv`; an empty cell is undefined (NaN), and "none" stays a word.
+
+    Raises UserError where the file or one of its columns is missing.
+    """
+    path = locate(folder) / f"{name}.csv"
+    if not path.is_file():
+        raise UserError(f"{path}: no such table, expected one that the study has written")
+    try:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
+    except (ValueError, pd.errors.ParserError) as error:
+        raise UserError(f"{path}: not a table of comma-separated values ({' '.join(str(error).split())})") from None
+    missing = [column for column in COLUMNS.get(name, ()) if column not in frame]
+    if missing:
+        raise UserError(f"{path}: column {missing[0]!r} is missing, found {', '.join(frame.columns)}")
+    if "folded" in frame:
+        frame["folded"] = frame["folded"].astype(str).str.lower().map(YES_NO).astype(bool)
+    return frame
+
+
+def read_tables(folder: Path | str, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
+    """The named tables; those in `optional` come along where they exist."""
+    tables = {name: read_table(folder, name) for name in names}
+    here = locate(folder)
+    return tables | {name: read_table(folder, name) for name in optional if (here / f"{name}.csv").is_file()}
+
+
+def locate(path: Path | str) -> Path:
+    """`path` as it is, or, where only the repository root has it, below the root.
+
+    Notebooks name paths relative to the repository root, but an editor starts them in their own folder.
+    """
+    path = Path(path)
+    if path.is_absolute() or path.exists():
+        return path
+    for parent in Path.cwd().parents:
+        if (parent / "pyproject.toml").is_file():
+            return parent / path
+    return path

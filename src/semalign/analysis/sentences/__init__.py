@@ -1,0 +1,35 @@
+"""Sentences whose numbers and words are both chosen by the data, for the notebooks.
+
+Nothing here knows an outcome in advance: "higher", "lower" and "no detectable difference" come from the paired,
+Holm-corrected tests of the tables, never from the sign of a difference alone.
+"""
+
+from semalign.analysis.sentences.ablations import ablation, ablation_axes
+from semalign.analysis.sentences.layers import decomposition, decomposition_controls, similarity
+from semalign.analysis.sentences.scores import (
+    best_on_average,
+    compare,
+    cost,
+    gap_closed,
+    nearer_teacher,
+    teacher_above_student,
+)
+from semalign.analysis.sentences.words import ALPHA, method_under_study, methods_of, verdict
+
+__all__ = [
+    "ALPHA",
+    "ablation",
+    "ablation_axes",
+    "best_on_average",
+    "compare",
+    "cost",
+    "decomposition",
+    "decomposition_controls",
+    "gap_closed",
+    "method_under_study",
+    "methods_of",
+    "nearer_teacher",
+    "similarity",
+    "teacher_above_student",
+    "verdict",
+]

@@ -1,0 +1,59 @@
+"""Hidden states of whole models at chosen token positions, for the analyses that compare layers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semalign.errors import UserError
+from semalign.models.anatomy import capture, layers_of
+
+Tokens = Sequence[int]
+
+
+def choose_positions(
+    prompts: Sequence[Tokens], limit: int, seed: int = 0, *, drop_first: bool = True
+) -> list[Tensor]:
+    """At most `limit` positions over all prompts, drawn without replacement, in order: one [n] a prompt.
+
+    `drop_first` leaves position 0 out, whose states dwarf all others in many models.
+    """
+    first = int(drop_first)
+    owners = torch.cat([torch.full((max(len(p) - first, 0),), i) for i, p in enumerate(prompts)])
+    places = torch.cat([torch.arange(first, max(len(p), first)) for p in prompts])
+    generator = torch.Generator().manual_seed(seed)
+    kept = torch.randperm(len(places), generator=generator)[:limit].sort().values
+    return [places[kept][owners[kept] == i] for i in range(len(prompts))]
+
+
+@torch.no_grad()
+def layer_states(
+    model: Any, prompts: Sequence[Tokens], positions: Sequence[Tensor], interface: str = "block"
+) -> list[Tensor]:
+    """States of every layer, shallowest first, [positions, width] in float32 on the CPU; no head is run."""
+    layers = range(1, len(layers_of(model)) + 1)
+    found: list[list[Tensor]] = [[] for _ in layers]
+    with capture(model, layers, [interface]) as states:
+        for tokens, kept in zip(prompts, positions, strict=True):
+            if len(kept) == 0:
+                continue
+            model.base_model(input_ids=torch.tensor([list(tokens)], device=model.device), use_cache=False)
+            for layer, rows in zip(layers, found, strict=True):
+                rows.append(states[interface, layer][0][kept.to(model.device)].float().cpu())
+    return [torch.cat(rows) for rows in found]
+
+
+def same_tokens(teacher: Any, student: Any, texts: Sequence[str]) -> list[list[int]]:
+    """Token ids of each text, the same under both tokenizers.
+
+    Raises UserError where they differ: states are compared position by position.
+    """
+    ids = [list(student(text)["input_ids"]) for text in texts]
+    for text, found in zip(texts, ids, strict=True):
+        if list(teacher(text)["input_ids"]) != found:
+            raise UserError(
+                f"teacher and student split {text[:40]!r} into different tokens; "
+                "expected one tokenizer, as states are compared position by position"
+            )
+    return ids

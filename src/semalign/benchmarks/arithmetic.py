@@ -1,0 +1,22 @@
+"""Word problems, scored by exact match of the generated result: the embedded counterpart of GSM8K.
+
+As there, a solution ends with `#### <result>`; `target` is that result.
+"""
+
+import random
+
+from semalign.benchmarks.base import Example, Split
+from semalign.benchmarks.embedded import draw_splits
+from semalign.config.tiny import TinyBenchmark
+from semalign.tiny.arithmetic import draw_problem
+
+
+def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
+    """All splits; raises UserError when too many are asked for."""
+    return draw_splits("arithmetic", settings, draw_item)
+
+
+def draw_item(draw: random.Random, reserved: bool) -> Example:
+    """One problem with its written-out solution."""
+    problem = draw_problem(draw, reserved)
+    return Example("", problem.prompt, problem.answer, target=str(problem.results[-1]))

@@ -1,0 +1,21 @@
+"""A body for a signature and its docstring, scored by running it: the embedded counterpart of HumanEval."""
+
+import random
+
+from semalign.benchmarks.base import Example, Split
+from semalign.benchmarks.embedded import draw_splits
+from semalign.config.tiny import TinyBenchmark
+from semalign.tiny.programs import COMPLETION_TWO_STEPS, completion_prompt, draw_program, tests_of
+
+
+def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
+    """All splits; raises UserError when too many are asked for."""
+    return draw_splits("completion", settings, draw_item)
+
+
+def draw_item(draw: random.Random, reserved: bool) -> Example:
+    """One function; the prompt itself is the code before the generated text."""
+    program = draw_program(draw, reserved, COMPLETION_TWO_STEPS)
+    prompt = completion_prompt(program)
+    tests = tests_of(program, draw)
+    return Example("", prompt, program.body, tests=tests, entry_point=program.name, prefix=prompt)

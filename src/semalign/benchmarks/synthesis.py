@@ -1,0 +1,21 @@
+"""A whole function for a wish in words, scored by running it: the embedded counterpart of MBPP."""
+
+import random
+
+from semalign.benchmarks.base import Example, Split
+from semalign.benchmarks.embedded import draw_splits
+from semalign.config.tiny import TinyBenchmark
+from semalign.tiny.programs import SYNTHESIS_TWO_STEPS, draw_program, synthesis_prompt, tests_of
+
+
+def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
+    """All splits; raises UserError when too many are asked for."""
+    return draw_splits("synthesis", settings, draw_item)
+
+
+def draw_item(draw: random.Random, reserved: bool) -> Example:
+    """One function, asked for by name."""
+    program = draw_program(draw, reserved, SYNTHESIS_TWO_STEPS)
+    answer = f"\n{program.signature}{program.body}"
+    tests = tests_of(program, draw)
+    return Example("", synthesis_prompt(program), answer, tests=tests, entry_point=program.name)

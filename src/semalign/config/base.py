@@ -1,0 +1,9 @@
+"""The base of every section of a study's configuration."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Strict(BaseModel):
+    """Refuses unknown keys, so that a misspelt key fails before any work starts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

@@ -1,0 +1,140 @@
+"""A whole study: pairs x benchmarks x methods x seeds, plus ablations."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from semalign.config.analysis import Analysis
+from semalign.config.base import Strict
+from semalign.config.evaluation import EvaluationSettings
+from semalign.config.methods import Method
+from semalign.config.models import Model
+from semalign.config.signals import Activations, Alignment, Attribution, Pairing, Signals
+from semalign.config.statistics import StatisticsSettings
+from semalign.config.tiny import TinyBenchmark
+from semalign.errors import UserError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Pair(Strict):
+    """A teacher, a student, and the benchmarks they meet on (null: all of the study)."""
+
+    teacher: str
+    student: str
+    benchmarks: list[str] | None = None
+
+
+class Ablations(Strict):
+    """One axis at a time around the default of one method."""
+
+    method: str = Field("semalign", description="the method whose settings are varied")
+    axes: dict[str, list[Any]] = Field(
+        {}, description="dotted key of a setting -> values beside its default (alignment.map: [random])"
+    )
+    seeds: list[int] = Field([0], min_length=1, description="seeds of the ablation cells")
+
+
+class Study(Strict):
+    """What one config file says."""
+
+    study: str = Field(description="name of the study; its results stand in results/<study>")
+    seeds: list[int] = Field([0, 1, 2], min_length=1, description="seeds of every trained method")
+    models: dict[str, Model] = Field({}, description="models by name")
+    pairs: dict[str, Pair] = Field({}, description="teacher and student of every pair")
+    benchmarks: dict[str, TinyBenchmark] = Field({}, description="benchmarks by name")
+    attribution: Attribution = Attribution()
+    pairing: Pairing = Pairing()
+    activations: Activations = Activations()
+    alignment: Alignment = Alignment()
+    methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
+    ablations: Ablations = Ablations()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+    analysis: Analysis = Analysis()
+    notebooks: list[str] = Field([], description="notebooks that are executed at the end")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_methods(cls, data: Any) -> Any:
+        """A method's kind defaults to its name in the tables."""
+        if isinstance(data, dict) and isinstance(data.get("methods"), dict):
+            methods = {name: {"method": name, **(given or {})} for name, given in data["methods"].items()}
+            data = {**data, "methods": methods}
+        return data
+
+    @model_validator(mode="after")
+    def _check(self) -> "Study":
+        sections = (self.models, self.pairs, self.benchmarks, self.methods)
+        for name in [self.study, *(name for section in sections for name in section)]:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"name {name!r}: expected letters, digits, '.', '_' or '-'")
+        for name, pair in self.pairs.items():
+            _known(f"pairs.{name}.teacher", [pair.teacher], self.models)
+            _known(f"pairs.{name}.student", [pair.student], self.models)
+            _known(f"pairs.{name}.benchmarks", pair.benchmarks or [], self.benchmarks)
+        _known("analysis.decomposition.models", self.analysis.decomposition.models, self.models)
+        _known("analysis.similarity.methods", self.analysis.similarity.methods, self.methods)
+        if self.analysis.similarity.benchmark:
+            _known("analysis.similarity.benchmark", [self.analysis.similarity.benchmark], self.benchmarks)
+        if self.ablations.axes:
+            _known("ablations.method", [self.ablations.method], self.methods)
+        if self.pairs and not {"student", "teacher"} <= {m.method for m in self.methods.values()}:
+            raise ValueError("methods: expected `student` and `teacher`, which every table is compared with")
+        return self
+
+    @property
+    def signals(self) -> Signals:
+        """The four signal stages as one section."""
+        return Signals(
+            attribution=self.attribution,
+            pairing=self.pairing,
+            activations=self.activations,
+            alignment=self.alignment,
+        )
+
+
+def _known(key: str, names: list[str], section: dict[str, Any]) -> None:
+    for name in names:
+        if name not in section:
+            raise ValueError(f"{key}: found {name!r}, expected one of {', '.join(section) or 'none (empty section)'}")
+
+
+def parse_study(data: dict[str, Any]) -> Study:
+    """Check a configuration as it was read from YAML.
+
+    Raises UserError naming each bad key, what was found and what was expected.
+    """
+    try:
+        return Study.model_validate(data)
+    except ValidationError as error:
+        raise UserError("config: " + "; ".join(explain(item) for item in error.errors())) from None
+
+
+def load_study(path: Path | str) -> Study:
+    """Read and check a config file."""
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(f"{path}: no such config file")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(data, dict):
+        raise UserError(f"{path}: found {type(data).__name__}, expected a mapping of sections")
+    return parse_study(data)
+
+
+def explain(item: Any) -> str:
+    """One pydantic error in a phrase: key, what was found, what was expected."""
+    key = ".".join(str(part) for part in item["loc"])
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key!r}"
+    if item["type"] == "value_error" and not key:
+        return str(item["ctx"]["error"])
+    found = item.get("input")
+    shown = "" if isinstance(found, dict) else f" (found {found!r})"
+    return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}{shown}"

@@ -1,0 +1,105 @@
+"""Variants: a method's settings with one or more of them changed, and the readable names this gives.
+
+An ablation changes one dotted key; its variant is `<last part of the key>~<value>`. Signal stages are shared
+between all cells whose settings agree up to that stage, under a name made of what differs from the default.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from semalign.config.methods import Method
+from semalign.config.signals import STAGES, Signals
+from semalign.config.study import Study, explain
+from semalign.errors import UserError
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One pair x benchmark x method x variant x seed."""
+
+    pair: str
+    benchmark: str
+    method: str
+    variant: str
+    seed: int
+
+    @property
+    def path(self) -> str:
+        """The cell's folder below `results/<study>/cells`."""
+        return f"{self.pair}/{self.benchmark}/{self.method}/{self.variant}/seed{self.seed}"
+
+
+def variant_name(key: str, value: Any) -> str:
+    """`map~random` for alignment.map = random; characters a path can't hold become '-'."""
+    text = "".join(c if c.isalnum() or c in "._+-" else "-" for c in str(value).lower())
+    return f"{key.rsplit('.', 1)[-1]}~{text}"
+
+
+def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
+    """Variant name -> changed dotted keys, the default first."""
+    variants: dict[str, dict[str, Any]] = {DEFAULT: {}}
+    if method == study.ablations.method:
+        for key, values in study.ablations.axes.items():
+            for value in values:
+                variants[variant_name(key, value)] = {key: value}
+    return variants
+
+
+def cells_of(study: Study) -> list[Cell]:
+    """Every cell of the study: the main table's first, then the ablations'."""
+    cells = []
+    for name, pair in study.pairs.items():
+        for benchmark in pair.benchmarks or study.benchmarks:
+            for method, settings in study.methods.items():
+                for variant in variants_of(study, method):
+                    seeds = study.seeds if variant == DEFAULT else study.ablations.seeds
+                    for seed in seeds if settings.trained else seeds[:1]:
+                        cells.append(Cell(name, benchmark, method, variant, seed))
+    return sorted(cells, key=lambda cell: cell.variant != DEFAULT)
+
+
+def resolve(study: Study, method: str, variant: str) -> tuple[Method, Signals]:
+    """The method's settings and the signal stages that hold for one variant.
+
+    Raises UserError when a changed key does not exist or its value is out of range.
+    """
+    changes = {**study.methods[method].signals, **variants_of(study, method)[variant]}
+    of_signals = {key: value for key, value in changes.items() if key.split(".")[0] in STAGES}
+    of_method = {key: value for key, value in changes.items() if key not in of_signals}
+    where = f"methods.{method}" if variant == DEFAULT else f"ablations ({variant})"
+    return (
+        _changed(study.methods[method], of_method, where),
+        _changed(study.signals, of_signals, where),
+    )
+
+
+def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
+    """A copy of a config section with some dotted keys changed, checked again."""
+    data = section.model_dump()
+    for key, value in changes.items():
+        *parents, last = key.split(".")
+        inner = data
+        for parent in parents:
+            inner = inner.get(parent) if isinstance(inner, dict) else None
+        if not isinstance(inner, dict) or last not in inner:
+            raise UserError(f"config: {where}: unknown key {key!r}")
+        inner[last] = value
+    try:
+        return type(section).model_validate(data)
+    except ValidationError as error:
+        raise UserError(f"config: {where}: " + "; ".join(explain(item) for item in error.errors())) from None
+
+
+def signal_name(study: Study, signals: Signals, stage: str) -> str:
+    """The name of a stage's folder: `default`, or what differs from the study's default up to that stage."""
+    differences = []
+    for section in STAGES[: STAGES.index(stage) + 1]:
+        base, given = getattr(study.signals, section), getattr(signals, section)
+        for key in type(base).model_fields:
+            if getattr(base, key) != getattr(given, key):
+                differences.append(variant_name(key, getattr(given, key)))
+    return "+".join(differences) or DEFAULT

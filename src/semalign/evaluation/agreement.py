@@ -1,0 +1,157 @@
+"""How close a model is to the teacher on the reference answers: KL divergence and top-1 agreement a token.
+
+The teacher is never loaded: its logits are its stored final states times its LM head. Both distributions are
+taken over the tokens that the two vocabularies share, and renormalised there.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch.nn.functional import log_softmax
+
+from semalign.benchmarks.base import Example
+from semalign.benchmarks.encoding import Batch
+from semalign.errors import UserError
+from semalign.evaluation.items import ItemRecord
+from semalign.evaluation.reference import Reference
+from semalign.evaluation.states import answer_states, batches
+from semalign.models.loading import Head
+
+logger = logging.getLogger("semalign")
+Shared = tuple[torch.Tensor, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One item: mean KL(teacher || model) in nats and share of equal argmaxes, both over `tokens` tokens."""
+
+    kl: float
+    agreement: float
+    tokens: int
+
+
+def compare(
+    model: Any,
+    tokenizer: Any,
+    examples: Sequence[Example],
+    reference: Reference,
+    head: Head,
+    shared: Shared,
+    *,
+    batch_size: int,
+    positions_per_chunk: int,
+) -> list[Comparison | None]:
+    """Compare `model` with the teacher at each answer token (eos included) of each example.
+
+    `head` is the teacher's, `shared` the ids [shared tokens] of the same tokens at the teacher and at the
+    model. An example whose answer the two tokenizers cut differently has no common positions: None. Logits
+    [positions_per_chunk, vocabulary] are held at once, in float32. Raises UserError when the reference was
+    made on other examples or by a teacher of another width.
+    """
+    _check(reference, examples, head)
+    teacher = _TeacherHead(head, shared, model.device)
+    results: list[Comparison | None] = []
+    for batch in batches(examples, tokenizer, batch_size, model.device):
+        part = reference.part(len(results), len(results) + len(batch.input_ids))
+        results += _compare_batch(model, batch, part, teacher, positions_per_chunk)
+    if missing := results.count(None):
+        logger.warning(
+            "agreement: %d of %d answers are cut into other tokens, left out", missing, len(results)
+        )
+    return results
+
+
+def add_comparisons(
+    records: Sequence[ItemRecord], comparisons: Sequence[Comparison | None]
+) -> list[ItemRecord]:
+    """The records with their agreement with the teacher filled in."""
+    return [
+        replace(record, teacher_kl=found.kl, teacher_agreement=found.agreement, answer_tokens=found.tokens)
+        if found
+        else record
+        for record, found in zip(records, comparisons, strict=True)
+    ]
+
+
+def divergence(teacher: torch.Tensor, student: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """KL(teacher || student) in nats and equality of argmaxes, each [positions], of two rows of logits."""
+    left, right = log_softmax(teacher.float(), dim=-1), log_softmax(student.float(), dim=-1)
+    kl = torch.nn.functional.kl_div(right, left, reduction="none", log_target=True).sum(dim=-1)
+    return kl.clamp_min(0), left.argmax(dim=-1) == right.argmax(dim=-1)
+
+
+class _TeacherHead:
+    """The teacher's LM head on the shared tokens, and where they stand in the model's vocabulary."""
+
+    def __init__(self, head: Head, shared: Shared, device: torch.device) -> None:
+        self.weight = head.weight[shared[0]].to(device, torch.float32)
+        self.softcap = head.softcap
+        self.model_ids = shared[1].to(device)
+        self.to_model = dict(zip(shared[0].tolist(), shared[1].tolist(), strict=True))
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Teacher logits [positions, shared tokens] of stored states [positions, teacher width]."""
+        return _capped(states.to(self.weight.device) @ self.weight.T, self.softcap)
+
+
+def _compare_batch(
+    model: Any, batch: Batch, reference: Reference, teacher: _TeacherHead, size: int
+) -> list[Comparison | None]:
+    """The comparisons of one batch, over the examples whose answers both tokenizers cut alike."""
+    lengths: list[int] = batch.supervised.sum(dim=1).tolist()
+    labels = batch.labels[batch.supervised].split(lengths)
+    theirs = [
+        [teacher.to_model.get(token) for token in tokens.tolist()]
+        for tokens in reference.by_example("tokens")
+    ]
+    alike = [i for i, tokens in enumerate(theirs) if tokens == labels[i].tolist()]
+    if not alike:
+        return [None] * len(lengths)
+    student_states = answer_states(model, batch).split(lengths)
+    teacher_states = reference.by_example("states")
+    chunks = zip(
+        torch.cat([teacher_states[i] for i in alike]).split(size),
+        torch.cat([student_states[i] for i in alike]).split(size),
+        strict=True,
+    )
+    pairs = [
+        divergence(teacher.logits(left), _logits(model, right)[:, teacher.model_ids])
+        for left, right in chunks
+    ]
+    sizes = [lengths[i] for i in alike]
+    kl, same = (torch.cat(values).double().cpu().split(sizes) for values in zip(*pairs, strict=True))
+    found = dict(zip(alike, map(_comparison, kl, same), strict=True))
+    return [found.get(i) for i in range(len(lengths))]
+
+
+def _comparison(kl: torch.Tensor, same: torch.Tensor) -> Comparison:
+    return Comparison(kl.mean().item(), same.mean().item(), len(kl))
+
+
+def _logits(model: Any, states: torch.Tensor) -> torch.Tensor:
+    """The model's logits [positions, vocabulary] of its own final states."""
+    with torch.no_grad():
+        logits = model.get_output_embeddings()(states)
+    return _capped(logits, getattr(model.config, "final_logit_softcapping", None))
+
+
+def _capped(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
+    """Gemma's soft cap on the final logits."""
+    return softcap * torch.tanh(logits.float() / softcap) if softcap else logits
+
+
+def _check(reference: Reference, examples: Sequence[Example], head: Head) -> None:
+    ids = [example.id for example in examples]
+    if ids != reference.ids:
+        raise UserError(
+            f"teacher reference: found {len(reference.ids)} items from {reference.ids[:1]}, "
+            f"expected the {len(ids)} of the split from {ids[:1]}; extract it again"
+        )
+    if reference.states.shape[1] != head.weight.shape[1]:
+        raise UserError(
+            f"teacher reference: states of width {reference.states.shape[1]}, "
+            f"expected the teacher's {head.weight.shape[1]}"
+        )

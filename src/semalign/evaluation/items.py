@@ -1,0 +1,77 @@
+"""One record an item, and the figures of a cell made from them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from semalign.errors import UserError
+from semalign.files import read_jsonl, write_jsonl
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """How one item went.
+
+    `correct` is 0 or 1 (a share for pass@1 over samples; None while code waits for its verdict), `response`
+    what the model chose or wrote, `expected` the reference, `verdict` the sandbox's word on a code item.
+    `teacher_kl` (nats) and `teacher_agreement` (share of tokens) are means over `answer_tokens` tokens of the
+    reference answer; None where no teacher reference applies.
+    """
+
+    id: str
+    correct: float | None
+    response: str
+    expected: str
+    verdict: str | None = None
+    teacher_kl: float | None = None
+    teacher_agreement: float | None = None
+    answer_tokens: int | None = None
+
+
+def write_items(path: Path, records: Sequence[ItemRecord]) -> None:
+    """Store records as JSON lines, in their order."""
+    write_jsonl(path, (asdict(record) for record in records))
+
+
+def read_items(path: Path) -> list[ItemRecord]:
+    """Read records; raises UserError where a line does not have their keys."""
+    try:
+        return [ItemRecord(**row) for row in read_jsonl(path)]
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a file of item records ({error})") from None
+
+
+def summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
+    """The evaluation's part of a cell's metrics.json.
+
+    `score` and `score_stderr` (standard error of the mean over items) are percentages; `teacher_kl` is in
+    nats per answer token and `teacher_agreement` a percentage of answer tokens, both weighted by tokens, or
+    None where no item was compared. Raises UserError when there is nothing to summarise or an item has no verdict.
+    """
+    scores = [record.correct for record in records if record.correct is not None]
+    if not records or len(scores) != len(records):
+        raise UserError(
+            f"items: found {len(scores)} scored of {len(records)}, expected all, and at least one"
+        )
+    mean = sum(scores) / len(scores)
+    variance = sum((score - mean) ** 2 for score in scores) / max(len(scores) - 1, 1)
+    agreement = _token_mean(records, "teacher_agreement")
+    return {
+        "score": 100 * mean,
+        "score_stderr": 100 * math.sqrt(variance / len(scores)),
+        "items": len(scores),
+        "metric": metric,
+        "teacher_kl": _token_mean(records, "teacher_kl"),
+        "teacher_agreement": None if agreement is None else 100 * agreement,
+    }
+
+
+def _token_mean(records: Sequence[ItemRecord], field: str) -> float | None:
+    """Mean of a per-item figure, weighted by the item's answer tokens."""
+    rows = [(getattr(record, field), record.answer_tokens) for record in records]
+    known = [(value, tokens) for value, tokens in rows if value is not None and tokens]
+    if not known:
+        return None
+    return float(sum(value * tokens for value, tokens in known) / sum(tokens for _, tokens in known))

@@ -1,0 +1,136 @@
+"""lm-eval's Hugging Face model with the tokens, the stopping and the greedy decoding of this study.
+
+Where lm-eval 0.4.13 would differ: it tokenises prompt and answer as one text and moves spaces between them,
+cuts prompts that are too long without an error, lets the model's own generation_config (repetition penalty,
+top-k) into greedy decoding, decodes an answer without what stands before it (SentencePiece then drops the
+answer's first space), and lets a row run on until every row of its batch has met a stop string.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from lm_eval.models.huggingface import HFLM
+from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+
+from semalign.benchmarks.encoding import ANCHOR, encode_answer, encode_prompt
+from semalign.errors import UserError
+
+
+class StudyModel(HFLM):
+    """A causal model as lm-eval sees it, encoding text exactly as training does."""
+
+    def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
+        """Wrap a loaded model. Raises UserError for a tokenizer without an end-of-text token."""
+        if tokenizer.eos_token_id is None:
+            raise UserError("tokenizer: no eos token; evaluation needs one to know where an answer ends")
+        super().__init__(
+            pretrained=model,
+            tokenizer=tokenizer,
+            backend="causal",
+            batch_size=batch_size,
+            softmax_dtype="float32",
+        )
+        self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+        """A prompt's tokens as in training; without special tokens, an answer's."""
+        encode = encode_answer if add_special_tokens is False else encode_prompt
+        return encode(string, self.tokenizer)
+
+    def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
+        prompt, answer = encode_prompt(context, self.tokenizer), encode_answer(continuation, self.tokenizer)
+        self._check_length(context, len(prompt) + len(answer) - 1)
+        return prompt, answer
+
+    def tok_batch_encode(
+        self, strings: Sequence[str], left_truncate_len: int | None = None, **_: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Left-padded prompts and their mask, each [prompts, positions]."""
+        prompts = [encode_prompt(string, self.tokenizer) for string in strings]
+        width = max(map(len, prompts))
+        ids = torch.full((len(prompts), width), self.tokenizer.pad_token_id, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, (string, prompt) in enumerate(zip(strings, prompts, strict=True)):
+            if left_truncate_len is not None:
+                self._check_length(string, len(prompt) + self.max_length - left_truncate_len)
+            ids[row, width - len(prompt) :] = torch.tensor(prompt)
+            mask[row, width - len(prompt) :] = 1
+        return ids, mask
+
+    def tok_decode(self, tokens: int | Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text that `tokens` add behind other text."""
+        behind = [tokens] if isinstance(tokens, int) else list(tokens)
+        options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
+        whole: str = self.tokenizer.decode(self._anchor + behind, **options)
+        return whole[len(self.tokenizer.decode(self._anchor, **options)) :]
+
+    def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+        """As lm-eval's, without a progress bar."""
+        return list(super().loglikelihood(requests, disable_tqdm=disable_tqdm))
+
+    def generate_until(self, requests: Any, disable_tqdm: bool = True) -> list[str]:
+        """As lm-eval's, without a progress bar."""
+        return list(super().generate_until(requests, disable_tqdm=disable_tqdm))
+
+    def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **kwargs: Any) -> Any:
+        if kwargs.pop("do_sample", False) or kwargs.pop("temperature", 0.0):
+            raise UserError(
+                "task file: found sampled decoding (do_sample, temperature), expected greedy decoding"
+            )
+        stopping = StoppingCriteriaList([StopStrings(self, stop, context.shape[1])])
+        with torch.no_grad(), _generation_config(self.model, self._greedy(max_length)):
+            return self.model.generate(context, stopping_criteria=stopping, **kwargs)
+
+    def _greedy(self, max_length: int) -> GenerationConfig:
+        """Plain greedy decoding up to `max_length` positions that ends at the model's or tokenizer's eos."""
+        own = self.model.generation_config.eos_token_id
+        ends = {self.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+        return GenerationConfig(
+            max_length=max_length,
+            do_sample=False,
+            use_cache=True,
+            eos_token_id=sorted(ends),
+            bos_token_id=self.tokenizer.bos_token_id,
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+
+    def _check_length(self, prompt: str, positions: int) -> None:
+        if positions > self.max_length:
+            raise UserError(
+                f"prompt {prompt[:40]!r}: it takes {positions} positions with its answer, "
+                f"expected at most the model's {self.max_length}"
+            )
+
+
+class StopStrings(StoppingCriteria):
+    """Ends each row by itself once a stop string stands in what it generated."""
+
+    def __init__(self, model: StudyModel, strings: Sequence[str], prompt_length: int) -> None:
+        self.model = model
+        eos = model.tok_decode(model.eot_token_id, skip_special_tokens=False)
+        self.strings = [string for string in strings if string and string != eos]
+        self.prompt_length = prompt_length
+        # one token more than bytes: a stop string has at most a token a byte, and ends in the newest token
+        self.window = max((len(string.encode()) for string in self.strings), default=0) + 1
+
+    def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
+        """Boolean [rows]: the row has met a stop string with its newest token."""
+        done = [False] * input_ids.shape[0]
+        if self.strings:
+            window = input_ids[:, self.prompt_length :][:, -self.window :].tolist()
+            texts = [self.model.tok_decode(row) for row in window]
+            done = [any(string in text for string in self.strings) for text in texts]
+        return torch.tensor(done, device=input_ids.device)
+
+
+@contextlib.contextmanager
+def _generation_config(model: Any, config: GenerationConfig) -> Iterator[None]:
+    """Let `config` alone rule: `generate` fills whatever a given config leaves unset from the model's own."""
+    own = model.generation_config
+    model.generation_config = config
+    try:
+        yield
+    finally:
+        model.generation_config = own

@@ -1,0 +1,80 @@
+"""What the teacher would say on a split, stored once: its final states at the answer's positions.
+
+A state has as many floats as the teacher is wide, a row of logits as many as the vocabulary is large; the
+stored states times the teacher's LM head give the logits back.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from semalign.benchmarks.base import Example
+from semalign.errors import UserError
+from semalign.evaluation.states import answer_states, batches
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Teacher-forced states of each example.
+
+    `states` [positions, teacher width] float32, the input of the LM head after the final norm; `tokens`
+    [positions] the teacher's id of each answer token (the last one of an example is eos); example i owns the
+    rows from `offsets[i]` up to `offsets[i + 1]`.
+    """
+
+    ids: list[str]
+    states: torch.Tensor
+    tokens: torch.Tensor
+    offsets: torch.Tensor
+
+    def part(self, start: int, stop: int) -> "Reference":
+        """The reference of the examples from `start` up to `stop`."""
+        bounds = self.offsets[start : stop + 1]
+        rows = slice(int(bounds[0]), int(bounds[-1]))
+        return Reference(self.ids[start:stop], self.states[rows], self.tokens[rows], bounds - bounds[0])
+
+    def by_example(self, name: Literal["states", "tokens"]) -> tuple[torch.Tensor, ...]:
+        """One tensor an example."""
+        tensor: torch.Tensor = getattr(self, name)
+        return tensor.split(self.offsets.diff().tolist())
+
+
+def extract_reference(model: Any, tokenizer: Any, examples: Sequence[Example], batch_size: int) -> Reference:
+    """Run the teacher once over prompts with their reference answers."""
+    states, tokens, lengths = [], [], []
+    for batch in batches(examples, tokenizer, batch_size, model.device):
+        states.append(answer_states(model, batch).float().cpu())
+        tokens.append(batch.labels[batch.supervised].cpu())
+        lengths.append(batch.supervised.sum(dim=1).cpu())
+    offsets = torch.cat([torch.zeros(1, dtype=torch.long), torch.cat(lengths).cumsum(0)])
+    return Reference([example.id for example in examples], torch.cat(states), torch.cat(tokens), offsets)
+
+
+def write_reference(path: Path, reference: Reference) -> None:
+    """Store a reference as one safetensors file, whole or not at all."""
+    tensors = {"states": reference.states, "tokens": reference.tokens, "offsets": reference.offsets}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        # one metadata key only: safetensors writes several in no fixed order
+        save_file(tensors, temporary, metadata={"ids": json.dumps(reference.ids)})
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_reference(path: Path) -> Reference:
+    """Read a stored reference; raises UserError when the file is missing or not one."""
+    try:
+        with safe_open(path, "pt") as file:
+            ids = json.loads(file.metadata()["ids"])
+            return Reference(ids, *(file.get_tensor(name) for name in ("states", "tokens", "offsets")))
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a readable teacher reference ({error})") from None

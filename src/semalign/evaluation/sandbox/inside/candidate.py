@@ -1,0 +1,122 @@
+"""The process that holds the model's code: it answers calls and never hears of tests or verdicts."""
+
+import os
+import sys
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from . import wire
+
+_ITEMS = 1 << 20
+"""More items than this are not read from one iterator."""
+
+
+class Objects:
+    """Objects that can't cross; the other side knows them by number."""
+
+    def __init__(self) -> None:
+        self._objects: list[Any] = []
+        self._numbers: dict[int, int] = {}
+
+    def hold(self, value: Any) -> int:
+        """Keep `value`, the same object under the same number."""
+        # Kept objects are never freed, so an id stays theirs.
+        number = self._numbers.setdefault(id(value), len(self._objects))
+        if number == len(self._objects):
+            self._objects.append(value)
+        return number
+
+    def get(self, number: int) -> Any:
+        """The object with this number."""
+        return self._objects[number]
+
+
+class Responder:
+    """Answers one message at a time: the name of an operation and its operands."""
+
+    def __init__(self, module: types.ModuleType) -> None:
+        self._module = module
+        self._objects = Objects()
+
+    def answer(self, message: list[Any]) -> list[Any]:
+        """Carry out one operation; what the code raises goes back by its type's name."""
+        operation, *operands = message
+        try:
+            return ["value", *getattr(self, f"_{operation}")(*operands)]
+        except BaseException as error:
+            return describe(error)
+
+    def _encode(self, value: Any) -> Any:
+        return wire.encode(value, self._objects.hold)
+
+    def _decode(self, data: Any) -> Any:
+        return wire.decode(data, self._objects.get)
+
+    def _names(self, names: list[str]) -> list[Any]:
+        found = {name: self._module.__dict__[name] for name in names if name in self._module.__dict__}
+        return [self._encode(found)]
+
+    def _call(self, number: int, arguments: Any, named: Any) -> list[Any]:
+        arguments, named = self._decode(arguments), self._decode(named)
+        result = self._objects.get(number)(*arguments, **named)
+        # The arguments go back too, as the code may have changed them in place.
+        return [self._encode(result), self._encode(arguments), self._encode(named)]
+
+    def _get(self, number: int, name: str) -> list[Any]:
+        return [self._encode(getattr(self._objects.get(number), name))]
+
+    def _set(self, number: int, name: str, value: Any) -> list[Any]:
+        setattr(self._objects.get(number), name, self._decode(value))
+        return [None]
+
+    def _items(self, number: int) -> list[Any]:
+        iterator: Iterator[Any] = iter(self._objects.get(number))
+        items = [item for _, item in zip(range(_ITEMS), iterator, strict=False)]
+        return [self._encode(items)]
+
+    def _next(self, number: int) -> list[Any]:
+        return [self._encode(next(self._objects.get(number)))]
+
+
+def describe(error: BaseException) -> list[Any]:
+    """Type name, name of the nearest built-in type, and text of an exception."""
+    kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+    try:
+        text = str(error)[:200]
+    except BaseException:
+        text = ""
+    return ["raised", type(error).__name__, kinds[0], text]
+
+
+def load(code: str) -> types.ModuleType:
+    """Run the model's code as the module `candidate`."""
+    module = types.ModuleType("candidate")
+    sys.modules["candidate"] = module
+    exec(compile(code, "<candidate>", "exec"), module.__dict__)
+    return module
+
+
+def serve(channel: int, code: str, limit: int) -> None:
+    """Load the code, then answer until the other side hangs up. A message has at most `limit` bytes."""
+    try:
+        module = load(code)
+    except BaseException as error:
+        wire.send(channel, describe(error))
+        return
+    wire.send(channel, ["value", None])
+    responder = Responder(module)
+    while True:
+        reply = responder.answer(wire.receive(channel, limit))
+        try:
+            wire.send(channel, reply)
+        except (ValueError, RecursionError) as error:
+            wire.send(channel, describe(error))
+
+
+def run(channel: int, code: bytes, limit: int) -> None:
+    """The whole life of the process; it never returns to the code that forked it."""
+    try:
+        serve(channel, code.decode(), limit)
+    finally:
+        os._exit(0)

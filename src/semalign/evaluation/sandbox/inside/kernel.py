@@ -1,0 +1,93 @@
+"""System calls that Python 3.11 does not offer, by ctypes. Each raises OSError with the call's name."""
+
+import ctypes
+import os
+
+NEW_MOUNT, NEW_CGROUP, NEW_UTS, NEW_IPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
+NEW_USER, NEW_PID, NEW_NET = 0x10000000, 0x20000000, 0x40000000
+READ_ONLY, NO_SUID, NO_DEV, NO_EXEC = 1, 2, 4, 8
+REMOUNT, BIND, RECURSIVE, PRIVATE = 32, 4096, 16384, 1 << 18
+DETACH = 2
+
+_PDEATHSIG, _DUMPABLE, _SECCOMP, _CAPBSET_DROP = 1, 4, 22, 24
+_NO_NEW_PRIVS, _CHILD_SUBREAPER, _CAP_AMBIENT = 38, 36, 47
+_SIGKILL = 9
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _check(result: int, call: str) -> None:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{call}: {os.strerror(number)}")
+
+
+def _prctl(option: int, *values: int) -> None:
+    padded = [ctypes.c_ulong(value) for value in (*values, 0, 0, 0, 0)[:4]]
+    _check(_libc.prctl(option, *padded), f"prctl {option}")
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces named by `flags`."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    """Mount; paths as in mount(2)."""
+    texts = [text.encode() if text is not None else None for text in (source, target, kind, data)]
+    _check(_libc.mount(*texts[:3], ctypes.c_ulong(flags), texts[3]), f"mount {target}")
+
+
+def change_root(folder: str) -> None:
+    """Make the mount point `folder` the root, and let go of the old one."""
+    os.chdir(folder)
+    _check(_libc.pivot_root(b".", b"."), "pivot_root")
+    _check(_libc.umount2(b".", DETACH), "umount2")
+    os.chdir("/")
+
+
+def set_host_name(name: str) -> None:
+    """Name the machine, in a UTS namespace of one's own."""
+    _check(_libc.sethostname(name.encode(), len(name)), "sethostname")
+
+
+def die_with_parent() -> None:
+    """Be killed when the parent thread ends; call it after any change of user."""
+    _prctl(_PDEATHSIG, _SIGKILL)
+
+
+def forbid_tracing() -> None:
+    """Close this process's memory and descriptors to others of the same user."""
+    _prctl(_DUMPABLE, 0)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own parent ended."""
+    _prctl(_CHILD_SUBREAPER, 1)
+
+
+def forbid_new_privileges() -> None:
+    """No program started from here gains rights; needed before a filter by an ordinary user."""
+    _prctl(_NO_NEW_PRIVS, 1)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, for good."""
+    _prctl(_CAP_AMBIENT, 4)
+    for capability in range(64):
+        try:
+            _prctl(_CAPBSET_DROP, capability)
+        except OSError:  # not a capability of this kernel, or no right to drop from the bound
+            break
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    _check(_libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "capset")
+
+
+def install_filter(program: bytes) -> None:
+    """Install a seccomp filter, given as packed BPF instructions of 8 bytes."""
+
+    class Program(ctypes.Structure):
+        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+    packed = Program(len(program) // 8, program)
+    _prctl(_SECCOMP, 2, ctypes.addressof(packed))

@@ -1,0 +1,172 @@
+"""What stands in the tester's process for objects that live in the candidate's."""
+
+import builtins
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from . import wire
+
+
+class Broken(BaseException):
+    """The candidate can't be heard as an honest one would be; not an Exception, so no test swallows it.
+
+    `status` is a verdict's status, `detail` one line.
+    """
+
+    def __init__(self, status: str, detail: str) -> None:
+        super().__init__(status, detail)
+        self.status = status
+        self.detail = detail
+
+
+class Peer:
+    """The tester's end of the channel; `broken` remembers the first breach, `calls` counts answered calls."""
+
+    def __init__(self, channel: int, limit: int) -> None:
+        self._channel = channel
+        self._limit = limit
+        self._known: dict[int, Remote] = {}
+        self.broken: Broken | None = None
+        self.calls = 0
+
+    def fail(self, status: str, detail: str) -> NoReturn:
+        """End the tests with this status, whatever the tests catch."""
+        self.broken = self.broken or Broken(status, detail)
+        raise self.broken
+
+    def reply(self) -> list[Any]:
+        """Wait for one answer and return its values; an exception of the candidate's is raised here."""
+        try:
+            message = wire.receive(self._channel, self._limit)
+        except EOFError:
+            self.fail("gone", "the program ended before its tests did")
+        except wire.TooLarge:
+            self.fail("output", "a result is larger than the limit of output")
+        except wire.WireError:
+            self.fail("forged", "an answer was not written by the sandbox")
+        match message:
+            case ["value", *values]:
+                return values
+            case ["raised", str(name), str(kind), str(text)]:
+                raise rebuild(name, kind, text)
+        self.fail("forged", "an answer was not written by the sandbox")
+
+    def ask(self, operation: str, *operands: Any) -> list[Any]:
+        """Send one operation and return the values of its answer."""
+        if self.broken:
+            raise self.broken
+        try:
+            wire.send(self._channel, [operation, *operands])
+        except OSError:
+            self.fail("gone", "the program ended before its tests did")
+        return self.reply()
+
+    def encode(self, value: Any) -> Any:
+        """Encode an argument; only plain values and the candidate's own objects go over."""
+
+        def hold(item: Any) -> int:
+            if type(item) is not Remote:
+                self.fail("error", f"unsupported value: an argument of type {type(item).__name__}")
+            return number_of(item)
+
+        return wire.encode(value, hold)
+
+    def decode(self, values: list[Any], position: int = 0) -> Any:
+        """Decode one value of an answer."""
+        try:
+            return wire.decode(values[position], self._stand_in)
+        except (wire.WireError, IndexError):
+            self.fail("forged", "an answer was not written by the sandbox")
+
+    def _stand_in(self, number: int) -> "Remote":
+        return self._known.setdefault(number, Remote(self, number))
+
+    def call(self, number: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        """Call an object of the candidate's, and take over what it changed in its arguments."""
+        values = self.ask("call", number, self.encode(list(arguments)), self.encode(named))
+        self.calls += 1
+        result = self.decode(values)
+        take_over(list(arguments), self.decode(values, 1))
+        take_over(named, self.decode(values, 2))
+        return result
+
+
+def rebuild(name: str, kind: str, text: str) -> Exception:
+    """An exception with the candidate's type name, of the nearest built-in type."""
+    base = getattr(builtins, kind, None)
+    if not (isinstance(base, type) and issubclass(base, Exception)):
+        base = RuntimeError  # also for SystemExit and the like, which must not end the tests
+    if name != base.__name__:
+        base = type(name, (base,), {})
+    try:
+        return base(text)
+    except Exception:  # a few built-in ones want more arguments
+        return RuntimeError(f"{name}: {text}")
+
+
+def take_over(ours: Any, theirs: Any) -> Any:
+    """Copy into our own lists, dicts, sets and byte arrays what came back, at every depth; returns the value."""
+    if not isinstance(ours, type(theirs)):
+        return theirs
+    if isinstance(ours, list):
+        ours[:] = [take_over(*pair) for pair in zip(ours, theirs, strict=False)] + theirs[len(ours) :]
+    elif isinstance(ours, dict):
+        changed = {key: take_over(ours[key], value) if key in ours else value for key, value in theirs.items()}
+        dict.clear(ours)
+        dict.update(ours, changed)  # a Counter's own update would add
+    elif isinstance(ours, set):
+        ours.intersection_update(theirs)
+        ours.update(theirs)
+    elif isinstance(ours, bytearray):
+        ours[:] = theirs
+    elif isinstance(ours, tuple) and len(ours) == len(theirs):
+        for pair in zip(ours, theirs, strict=True):
+            take_over(*pair)
+        return ours
+    else:
+        return theirs
+    return ours
+
+
+class Remote:
+    """One object of the candidate's. It can be called, read, written and iterated, but never compared or tested:
+    what an object says of itself is no evidence."""
+
+    __slots__ = ("_number", "_peer")
+
+    def __init__(self, peer: Peer, number: int) -> None:
+        object.__setattr__(self, "_peer", peer)
+        object.__setattr__(self, "_number", number)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        return self._peer.call(self._number, arguments, named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self._peer.decode(self._peer.ask("get", self._number, name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._peer.ask("set", self._number, name, self._peer.encode(value))
+
+    def __iter__(self) -> Iterator[Any]:
+        items = self._peer.decode(self._peer.ask("items", self._number))
+        if type(items) is not list:
+            self._peer.fail("forged", "an answer was not written by the sandbox")
+        return iter(items)
+
+    def __next__(self) -> Any:
+        return self._peer.decode(self._peer.ask("next", self._number))
+
+    def _refuse(self, *_: Any) -> NoReturn:
+        self._peer.fail("error", "unsupported value: the tests judge an object that can't cross as plain data")
+
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __bool__ = __len__ = __contains__ = __getitem__ = __hash__ = _refuse  # type: ignore[assignment]
+    __str__ = __repr__ = __format__ = __int__ = __float__ = __index__ = _refuse  # type: ignore[assignment]
+
+
+def number_of(item: Remote) -> int:
+    """The handle behind a stand-in."""
+    number: int = object.__getattribute__(item, "_number")
+    return number

@@ -1,0 +1,91 @@
+"""A filter of system calls, assembled here so that no library is needed (seccomp(2), classic BPF).
+
+It refuses what no judged program needs: sockets, other processes' memory and signals, mounts, new namespaces. The
+closed form is for machines without namespaces: no file can be opened and no process started after it.
+"""
+
+import errno
+import platform
+import struct
+
+from .syscalls import BY_ARGUMENT, FIRST_NEW, FORBIDDEN, FORBIDDEN_WHEN_CLOSED, NEW_ALLOWED
+
+_ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
+_REFUSE = 0x00050000 | errno.EPERM
+_UNKNOWN = 0x00050000 | errno.ENOSYS
+_X32 = 0x40000000
+
+_NAMESPACES = 0x7E020000
+_THREAD = 0x10000
+# Owner and signal of a descriptor: with these a program could make the kernel signal another process.
+_FCNTL_OWNER = (8, 10, 15)
+_IOCTL_OWNER = (0x8901, 0x8902, 0x5412)
+_PRCTL_PARENT_SIGNAL = (1,)
+
+
+def _step(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
+    return struct.pack("=HBBI", code, when_true, when_false, value)
+
+
+def available() -> bool:
+    """Whether the numbers of this machine's system calls are known."""
+    return platform.machine() in _ARCHITECTURES
+
+
+def _answer(numbers: list[int], action: int) -> bytes:
+    return b"".join(_step(_EQUAL, number, 0, 1) + _step(_RETURN, action) for number in numbers)
+
+
+def _by_argument(number: int, position: int, test: bytes, tested: int, otherwise: int) -> bytes:
+    """`test` holds comparisons that jump over `return otherwise` to `return tested` when true."""
+    load = _step(_LOAD, _ARGUMENTS_AT + 8 * position)
+    body = load + test + _step(_RETURN, otherwise) + _step(_RETURN, tested)
+    return _step(_EQUAL, number, 0, len(body) // 8) + body
+
+
+def _among(values: tuple[int, ...]) -> bytes:
+    # From each comparison, over the later ones and `return otherwise`, to `return tested`.
+    return b"".join(_step(_EQUAL, value, len(values) - index, 0) for index, value in enumerate(values))
+
+
+def _arguments(column: int, process: int, closed: bool) -> bytes:
+    number = {name: numbers[column] or 0 for name, numbers in BY_ARGUMENT.items()}
+    rules = [
+        _by_argument(number["prlimit64"], 0, _among((0, process)), _ALLOW, _REFUSE),
+        _by_argument(number["prctl"], 0, _among(_PRCTL_PARENT_SIGNAL), _REFUSE, _ALLOW),
+        _by_argument(number["fcntl"], 1, _among(_FCNTL_OWNER), _REFUSE, _ALLOW),
+        _by_argument(number["ioctl"], 1, _among(_IOCTL_OWNER), _REFUSE, _ALLOW),
+    ]
+    if closed:
+        rules += [
+            _by_argument(number["kill"], 0, _among((process,)), _ALLOW, _REFUSE),
+            _by_argument(number["tgkill"], 0, _among((process,)), _ALLOW, _REFUSE),
+            _by_argument(number["clone"], 0, _step(_ANY_BIT, _THREAD, 1, 0), _ALLOW, _REFUSE),
+        ]
+    else:
+        rules.append(_by_argument(number["clone"], 0, _step(_ANY_BIT, _NAMESPACES, 1, 0), _REFUSE, _ALLOW))
+    return b"".join(rules)
+
+
+def assemble(process: int, closed: bool) -> bytes:
+    """The filter for the process with this id; `closed` refuses files and processes too."""
+    column, architecture = _ARCHITECTURES[platform.machine()]
+    named = {**FORBIDDEN, **(FORBIDDEN_WHEN_CLOSED if closed else {})}
+    numbers = [numbers[column] for numbers in named.values()]
+    return b"".join(
+        [
+            _step(_LOAD, _ARCHITECTURE_AT),
+            _step(_EQUAL, architecture, 1, 0) + _step(_RETURN, _KILL),
+            _step(_LOAD, _NUMBER_AT),
+            _step(_AT_LEAST, _X32, 0, 1) + _step(_RETURN, _UNKNOWN),
+            _answer(list(NEW_ALLOWED.values()), _ALLOW),
+            # clone3 hides its flags behind a pointer; "no such call" makes the C library use clone.
+            _step(_AT_LEAST, FIRST_NEW, 0, 1) + _step(_RETURN, _UNKNOWN),
+            _answer([number for number in numbers if number is not None], _REFUSE),
+            _arguments(column, process, closed),
+            _step(_RETURN, _ALLOW),
+        ]
+    )

@@ -1,0 +1,143 @@
+"""The process that forks two others for every program, watches them, and sweeps up; it runs no model's code.
+
+For each program it forks the candidate's process and the tester's. Code and tests pass it by: each of the two
+reads its own part from the judge's socket, so no later program can find an earlier one's tests in memory.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+import time
+from typing import Any
+
+from . import candidate, kernel, tester, wire
+from .confine import Limits, confine
+
+JOB = struct.Struct(">II")
+"""What the judge sends first: the sizes in bytes of the code and of the tests, which follow."""
+_ARGUMENTS_LIMIT = 1 << 28
+
+
+class Zygote:
+    """Serves one judge over the socket `control`."""
+
+    def __init__(self, control: int, isolation: str, limits: Limits) -> None:
+        self._control = control
+        self._isolation = isolation
+        self._limits = limits
+        self._output_limit = limits["output_kb"] * 1024
+
+    def serve(self) -> None:
+        """Judge programs one after another until the judge hangs up."""
+        kernel_guard(self._isolation)
+        gc.collect()
+        gc.freeze()
+        wire.send(self._control, {"ready": True})
+        while True:
+            try:
+                code_size, tests_size = JOB.unpack(wire.read_exactly(self._control, JOB.size))
+            except EOFError:
+                return
+            wire.send(self._control, self._run(code_size, tests_size))
+
+    def _run(self, code_size: int, tests_size: int) -> dict[str, Any]:
+        deadline = time.monotonic() + self._limits["wall_seconds"]
+        ours, theirs = (end.detach() for end in socket.socketpair())
+        output, printed = os.pipe()
+        first = self._fork_candidate(theirs, printed, code_size)
+        os.close(theirs)
+        os.close(printed)
+        alive, held = os.pipe()
+        second = self._fork_tester(ours, held, tests_size)
+        os.close(ours)
+        os.close(held)
+        cause = self._watch(alive, output, deadline)
+        ends = self._sweep(first, second)
+        os.close(alive)
+        os.close(output)
+        return {"cause": cause, "candidate": ends.get(first), "tester": ends.get(second)}
+
+    def _fork_candidate(self, channel: int, printed: int, size: int) -> int:
+        read_end, write_end = os.pipe()
+        process = os.fork()
+        if process:
+            os.close(write_end)
+            os.read(read_end, 1)  # until it has read its part of the socket
+            os.close(read_end)
+            return process
+        try:
+            code = wire.read_exactly(self._control, size)
+            os.dup2(printed, 1)
+            os.dup2(printed, 2)
+            confine(self._isolation, self._limits, channel, scratch=True)  # closes `control` and `write_end`
+            candidate.run(channel, code, _ARGUMENTS_LIMIT)
+        finally:
+            os._exit(125)
+
+    def _fork_tester(self, channel: int, held: int, size: int) -> int:
+        process = os.fork()
+        if process:
+            return process
+        try:
+            job = wire.read_exactly(self._control, size)
+            confine(self._isolation, self._limits, channel, self._control, held)
+            tester.run(self._control, channel, job, self._output_limit)
+        finally:
+            os._exit(125)
+
+    def _watch(self, alive: int, output: int, deadline: float) -> str | None:
+        """Wait for the tester's end; returns what cut it short: "wall", "output" or None."""
+        poll = select.poll()
+        poll.register(alive, select.POLLIN)
+        poll.register(output, select.POLLIN)
+        poll.register(self._control, 0)  # its end is always told
+        printed = 0
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return "wall"
+            ready = dict(poll.poll(left * 1000))
+            if self._control in ready:
+                self._sweep()
+                os._exit(0)
+            if alive in ready:
+                return None
+            if output in ready:
+                size = len(os.read(output, 1 << 16))
+                printed += size
+                if not size:
+                    poll.unregister(output)
+                elif printed > self._output_limit:
+                    return "output"
+
+    def _sweep(self, *processes: int) -> dict[int, list[float]]:
+        """Kill whatever is left, children and their children too; returns wait status and CPU seconds of each."""
+        ends = {}
+        while True:
+            self._kill(processes)
+            try:
+                process, status, usage = os.wait4(-1, 0)
+            except ChildProcessError:
+                return ends
+            ends[process] = [status, usage.ru_utime + usage.ru_stime]
+
+    def _kill(self, processes: tuple[int, ...]) -> None:
+        # In a namespace of processes, -1 is everyone but us; elsewhere the filter forbids any further process.
+        everyone = [-1] if self._isolation in ("bubblewrap", "namespaces") else processes
+        for process in everyone:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+
+def kernel_guard(isolation: str) -> None:
+    """Make this process unreachable for those it will fork."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    if isolation != "weak":
+        kernel.forbid_tracing()
+        kernel.adopt_orphans()

@@ -1,0 +1,118 @@
+"""Where a study's artifacts stand, which of them it needs, and the settings each is made from.
+
+Snakemake's rules ask here; nothing in this module knows Snakemake.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from semalign.config.study import Study
+from semalign.config.variants import DEFAULT, Cell, cells_of, resolve, signal_name, variants_of
+from semalign.errors import UserError
+from semalign.files import read_json, write_json
+
+
+class Layout:
+    """The artifacts of one study, by readable names."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.root = f"results/{study.study}"
+        self.cells = cells_of(study)
+        self.settings: dict[str, dict[str, Any]] = {}
+        self._stages: dict[tuple[str, str, str], str] = {}
+        self._upstream: dict[tuple[str, str], dict[str, str]] = {}
+        self._plan()
+
+    def stage_name(self, method: str, variant: str, stage: str) -> str:
+        """The folder name of a signal stage as one variant of a method needs it."""
+        return self._stages[method, variant, stage]
+
+    def upstream(self, stage: str, name: str) -> dict[str, str]:
+        """Names of the stages before `stage` that its folder `name` is made from."""
+        return self._upstream[stage, name]
+
+    def needs(self, method: str) -> tuple[str, ...]:
+        """The signal stages that a method reads."""
+        return self.study.methods[method].needs
+
+    def models_of(self, pair: str) -> tuple[str, str]:
+        """(teacher, student) of a pair."""
+        return self.study.pairs[pair].teacher, self.study.pairs[pair].student
+
+    def cell_folder(self, cell: Cell) -> str:
+        """The folder of a cell."""
+        return f"{self.root}/cells/{cell.path}"
+
+    def write_settings(self) -> None:
+        """Write each rule's slice of the config to a file of its own, only where its content changes.
+
+        The slices are inputs of the rules: an edited config reruns what it must, even in a restored clone
+        that has no record of earlier runs.
+        """
+        for name, content in self.settings.items():
+            path = Path(self.root) / "settings" / f"{name}.json"
+            if not path.is_file() or _broken(path) or read_json(path) != content:
+                write_json(path, content)
+
+    def _plan(self) -> None:
+        study = self.study
+        for section in ("models", "benchmarks"):
+            for name, given in getattr(study, section).items():
+                self.settings[f"{section}/{name}"] = given.model_dump(mode="json")
+        for method in study.methods:
+            for variant in variants_of(study, method):
+                self._plan_variant(method, variant)
+        self.settings["evaluation"] = study.evaluation.model_dump(mode="json")
+        self.settings["statistics"] = study.statistics.model_dump(mode="json")
+        self.settings["order"] = self._order()
+        for name in type(study.analysis).model_fields:
+            self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
+
+    def _plan_variant(self, method: str, variant: str) -> None:
+        settings, signals = resolve(self.study, method, variant)
+        self.settings[f"methods/{method}/{variant}"] = settings.model_dump(mode="json", exclude={"signals"})
+        names: dict[str, str] = {}
+        for stage in type(signals).model_fields:
+            name = signal_name(self.study, signals, stage)
+            self._stages[method, variant, stage] = name
+            self._upstream[stage, name] = dict(names)
+            names[stage] = name
+            if settings.needs:
+                self.settings[f"{stage}/{name}"] = getattr(signals, stage).model_dump(mode="json")
+
+    def _order(self) -> dict[str, Any]:
+        """What the tables list, in which order, and the default value of every ablated key."""
+        study = self.study
+        axes: dict[str, Any] = {}
+        for key, values in study.ablations.axes.items():
+            settings, signals = resolve(study, study.ablations.method, DEFAULT)
+            axes[key.rsplit(".", 1)[-1]] = {"default": _lookup(key, signals, settings), "values": values}
+        return {
+            "pairs": list(study.pairs),
+            "benchmarks": list(study.benchmarks),
+            "methods": list(study.methods),
+            "student": next((n for n, m in study.methods.items() if m.method == "student"), None),
+            "teacher": next((n for n, m in study.methods.items() if m.method == "teacher"), None),
+            "ablated": study.ablations.method,
+            "axes": axes,
+            "cells": [cell.path for cell in self.cells],
+        }
+
+
+def _lookup(key: str, *sections: Any) -> Any:
+    for section in sections:
+        value: Any = section.model_dump(mode="json")
+        for part in key.split("."):
+            value = value.get(part, KeyError) if isinstance(value, dict) else KeyError
+        if value is not KeyError:
+            return value
+    raise UserError(f"config: ablations: unknown key {key!r}")
+
+
+def _broken(path: Path) -> bool:
+    try:
+        read_json(path)
+    except ValueError:
+        return True
+    return False

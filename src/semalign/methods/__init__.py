@@ -1,0 +1,1 @@
+"""The methods under one interface, one file a method."""

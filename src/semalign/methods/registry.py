@@ -1,0 +1,22 @@
+"""Methods by name. A new one is a file beside this, a line here, and its settings in `semalign.config.methods`."""
+
+import importlib
+
+from semalign.errors import UserError
+from semalign.methods.base import Method
+
+METHODS: dict[str, str] = {
+    "student": "semalign.methods.untouched:student",
+    "teacher": "semalign.methods.untouched:teacher",
+    "semalign": "semalign.methods.semalign:transfer",
+    "sft": "semalign.methods.sft:transfer",
+}
+
+
+def load_method(name: str) -> Method:
+    """Import a method's function; raises UserError for an unknown name."""
+    if name not in METHODS:
+        raise UserError(f"method {name!r} is not known; expected one of {', '.join(METHODS)}")
+    module, function = METHODS[name].split(":")
+    method: Method = getattr(importlib.import_module(module), function)
+    return method

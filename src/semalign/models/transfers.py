@@ -1,0 +1,53 @@
+"""Transfer folders: what a method hands to evaluation, and how it is applied to a model.
+
+`transfer.json` says of which kind it is: `untouched` (evaluate the named model as it is) or `adapter` (a PEFT
+adapter on the student). Evaluation knows these kinds and no method.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from semalign.errors import UserError
+from semalign.files import read_json, write_json
+from semalign.models.loading import load_model
+
+Kind = Literal["untouched", "adapter"]
+Base = Literal["student", "teacher"]
+
+
+def write_transfer(folder: Path, kind: Kind, base: Base = "student") -> None:
+    """Say in `folder` of which kind the transfer is and on which model it stands."""
+    write_json(folder / "transfer.json", {"kind": kind, "base": base})
+
+
+def load_student(
+    student: Path | str,
+    teacher: Path | str,
+    transfer: Path | str,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Any:
+    """The model that a transfer folder describes, ready to evaluate, adapters merged into the weights.
+
+    Raises UserError when the folder has no readable transfer.json or names an unknown kind.
+    """
+    path = Path(transfer) / "transfer.json"
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected a transfer folder that a method wrote")
+    facts = read_json(path)
+    base = {"student": student, "teacher": teacher}[facts["base"]]
+    model = load_model(base, device, dtype)
+    if facts["kind"] == "untouched":
+        return model
+    if facts["kind"] == "adapter":
+        return _merge_adapter(model, transfer)
+    raise UserError(f"{path}: kind {facts['kind']!r} is not known; expected untouched or adapter")
+
+
+def _merge_adapter(model: Any, folder: Path | str) -> Any:
+    from peft import PeftModel
+
+    adapted = PeftModel.from_pretrained(model, str(folder), torch_device=str(model.device))
+    return adapted.merge_and_unload().eval().requires_grad_(False)

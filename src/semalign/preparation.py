@@ -1,0 +1,32 @@
+"""The first stages: models and benchmarks become folders that every later stage reads."""
+
+import shutil
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from semalign.benchmarks.base import write_split
+from semalign.benchmarks.registry import build_benchmark
+from semalign.config.models import Model
+from semalign.config.tiny import TinyBenchmark
+from semalign.files import replace_folder
+from semalign.models.sources import materialise
+from semalign.provenance import Run
+
+
+def prepare_model(settings: Path, checkpoint: Path, out: Path) -> None:
+    """Make `out` the model folder that the settings describe."""
+    run = Run("model", settings)
+    origin = materialise(TypeAdapter(Model).validate_python(run.settings), out, checkpoint)
+    run.seal(out, {"origin": origin})
+    shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def prepare_benchmark(name: str, settings: Path, out: Path) -> None:
+    """Write the five splits of one benchmark."""
+    run = Run("benchmark", settings)
+    splits = build_benchmark(name, TinyBenchmark(**run.settings))
+    with replace_folder(out) as folder:
+        for split, examples in splits.items():
+            write_split(folder, split, examples)
+        run.seal(folder)

@@ -1,0 +1,168 @@
+"""What made an artifact, and the refusal of artifacts that don't match.
+
+Every stage leaves a folder with a `run.json`: its settings, seed, the digests of what it read and of what it
+wrote, package versions, hardware, wall time and peak memory. Paths in it are relative to the working
+directory, so that nothing of the host reaches an artifact.
+"""
+
+import hashlib
+import importlib.metadata
+import os
+import platform
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+from semalign.errors import UserError
+from semalign.files import read_json, write_json
+
+RECORD = "run.json"
+PACKAGES = ("semalign", "torch", "transformers", "peft", "lm-eval", "snakemake", "numpy", "pandas", "scipy")
+_CHUNK = 1 << 20
+
+
+class Run:
+    """One stage at work: note what it reads, then seal the folder it wrote."""
+
+    def __init__(self, stage: str, settings: Path | str | None = None, seed: int | None = None) -> None:
+        self.stage = stage
+        self.seed = seed
+        self.settings_file = settings
+        self.settings = read_json(settings) if settings else {}
+        self.inputs: dict[str, dict[str, str]] = {}
+        self.started = time.time()
+
+    def read(self, name: str, path: Path | str) -> Path:
+        """Note an input and check it against its own record.
+
+        Raises UserError when the artifact is missing or does not match its provenance.
+        """
+        path = Path(path)
+        self.inputs[name] = {"path": portable(path), "digest": digest(path)}
+        return path
+
+    def seal(self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()) -> dict[str, Any]:
+        """Write `folder`/run.json over everything that stands in the folder."""
+        outputs = file_digests(folder, ignore)
+        record = {
+            "stage": self.stage,
+            "settings_file": portable(self.settings_file) if self.settings_file else None,
+            "settings": self.settings,
+            "seed": self.seed,
+            "inputs": self.inputs,
+            "outputs": outputs,
+            "digest": _combine(outputs),
+            "versions": versions(),
+            "hardware": hardware(),
+            "wall_seconds": round(time.time() - self.started, 3),
+            "peak_memory_mb": peak_memory_mb(),
+            **(extra or {}),
+        }
+        write_json(folder / RECORD, record)
+        return record
+
+
+def check(folder: Path | str) -> dict[str, Any]:
+    """Read a folder's record and compare it with the files that stand there.
+
+    Raises UserError naming the first file that is missing or differs.
+    """
+    folder = Path(folder)
+    path = folder / RECORD
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected the record of a finished stage (delete the folder and rerun)")
+    record: dict[str, Any] = read_json(path)
+    for name, recorded in record["outputs"].items():
+        file = folder / name
+        found = _file_digest(file) if file.is_file() else "nothing"
+        if found != recorded:
+            raise UserError(
+                f"{file}: does not match its provenance (found {found[:12]}, {RECORD} says {recorded[:12]}); "
+                "delete the folder and rerun"
+            )
+    return record
+
+
+def digest(path: Path | str) -> str:
+    """The digest of a file, or of a folder that a stage sealed (checked on the way)."""
+    path = Path(path)
+    if path.is_dir():
+        return str(check(path)["digest"])
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder; expected the output of an earlier stage")
+    return _file_digest(path)
+
+
+def file_digests(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
+    """Relative name -> SHA-256 of every file below `folder`, records and ignored subfolders left out."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    names = sorted(path.relative_to(folder).as_posix() for path in files)
+    kept = (name for name in names if name != RECORD and name.split("/")[0] not in ignore)
+    return {name: _file_digest(folder / name) for name in kept}
+
+
+def portable(path: Path | str) -> str:
+    """A path relative to the working directory, or its last part when it lies outside."""
+    relative = os.path.relpath(path)
+    return Path(path).name if relative.startswith("..") else Path(relative).as_posix()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that can move a number."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores and memory; no name of the host."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_mb": pages >> 20,
+        "accelerator": _accelerator(),
+    }
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _combine(outputs: dict[str, str]) -> str:
+    text = "\n".join(f"{name} {value}" for name, value in sorted(outputs.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _accelerator() -> str | None:
+    """The GPU's name, only where torch is loaded anyway."""
+    import sys
+
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name())

@@ -1,0 +1,68 @@
+"""What every script shares: logging, one-line errors, exit codes, and dying with the run that started it."""
+
+import errno
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from semalign.errors import UserError
+
+RUNNER_VARIABLE = "SEMALIGN_RUNNER"
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a script's `main`; what a user can cause becomes one line on standard error and exit status 1."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    logging.getLogger("semalign").setLevel(logging.INFO)
+    _die_with_runner()
+    try:
+        main()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            sys.exit(f"error: the disk is full while writing {error.filename or 'an artifact'}; free some space")
+        raise
+
+
+def name_runner() -> str:
+    """This process as a run that scripts can watch: machine, process id and start time."""
+    return f"{_machine()}:{os.getpid()}:{_start_time(os.getpid())}"
+
+
+def _die_with_runner() -> None:
+    """End this process when the run that started it was killed, so that no orphan writes into the next run.
+
+    Snakemake killed with SIGKILL leaves its shells running. On another machine (a cluster node) nothing is
+    watched.
+    """
+    machine, _, rest = os.environ.get(RUNNER_VARIABLE, "").partition(":")
+    pid, _, started = rest.partition(":")
+    if machine == _machine() and pid.isdigit() and started:
+        threading.Thread(target=_watch, args=(int(pid), started), daemon=True).start()
+
+
+def _watch(pid: int, started: str) -> None:
+    while _start_time(pid) == started:
+        time.sleep(0.3)
+    os._exit(143)
+
+
+def _machine() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _start_time(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19]
+    except (OSError, IndexError):
+        return ""

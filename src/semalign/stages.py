@@ -1,0 +1,139 @@
+"""The stages of the flow as functions from folders to a folder, each sealed with its provenance.
+
+Scripts call these; the science is in the modules that they import.
+"""
+
+import logging
+import shutil
+import time
+from pathlib import Path
+
+import torch
+from pydantic import TypeAdapter
+from safetensors.torch import load_file, save_file
+
+from semalign.activations import offsets_of, read_states
+from semalign.alignment import align_states, interpolate
+from semalign.attribution import attribute_layers, rank_layers
+from semalign.benchmarks.base import read_split
+from semalign.benchmarks.encoding import collate, encode
+from semalign.config.methods import Method
+from semalign.config.signals import Activations, Alignment, Attribution, Pairing
+from semalign.files import read_json, replace_folder, write_json, write_jsonl
+from semalign.methods.base import TransferTask
+from semalign.methods.registry import load_method
+from semalign.models.loading import load_model, load_tokenizer, read_head, read_shape
+from semalign.pairing import from_rows, pair_layers, to_rows
+from semalign.provenance import Run
+from semalign.semantics.maps import build_map
+from semalign.semantics.vocabulary import check_overlap, shared_tokens
+
+logger = logging.getLogger("semalign")
+
+
+def attribute(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
+    """Score every teacher layer on the extract split."""
+    run = Run("attribution", settings)
+    chosen = Attribution(**run.settings)
+    run.read("teacher", teacher), run.read("benchmark", benchmark)
+    examples = read_split(benchmark, "extract")[: chosen.examples]
+    tokenizer = load_tokenizer(teacher)
+    batches = [collate([encode(example, tokenizer)], 0) for example in examples]
+    scores = attribute_layers(load_model(teacher), batches, chosen)
+    ranking = rank_layers(scores)
+    with replace_folder(out) as folder:
+        found = {"ranking": ranking, "scores": scores, "teacher_passes": len(examples)}
+        write_json(folder / "attribution.json", found)
+        run.seal(folder)
+    logger.info("attribution: layers by weight, most critical first: %s", ranking)
+
+
+def pair(teacher: Path, student: Path, attribution: Path, settings: Path, out: Path) -> None:
+    """Pair the most critical teacher layers with student layers."""
+    run = Run("pairing", settings)
+    chosen = Pairing(**run.settings)
+    scored = read_json(run.read("attribution", attribution) / "attribution.json")
+    pairs = pair_layers(scored["ranking"], read_shape(teacher).layers, read_shape(student).layers, chosen)
+    with replace_folder(out) as folder:
+        found = {"pairs": to_rows(pairs), "teacher_passes": scored["teacher_passes"]}
+        write_json(folder / "pairing.json", found)
+        run.seal(folder)
+    logger.info("pairing: student %s", ", ".join(f"layer {p.student} <- teacher {p.below}..{p.above}" for p in pairs))
+
+
+def extract(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: Path) -> None:
+    """Store the teacher's states of the paired layers on the train split."""
+    run = Run("activations", settings)
+    chosen = Activations(**run.settings)
+    run.read("teacher", teacher), run.read("benchmark", benchmark)
+    paired = read_json(run.read("pairing", pairing) / "pairing.json")
+    layers = sorted({layer for p in from_rows(paired["pairs"]) for layer in (p.below, p.above)})
+    tokenizer = load_tokenizer(teacher)
+    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
+    model = load_model(teacher)
+    states = read_states(
+        model, encoded, layers, chosen.interface, chosen.batch_size, tokenizer.pad_token_id or 0
+    )
+    tensors = {f"layer.{layer}": tensor for layer, tensor in states.items()}
+    passes = paired["teacher_passes"] + len(encoded)
+    with replace_folder(out) as folder:
+        save_file({**tensors, "offsets": offsets_of(encoded)}, folder / "activations.safetensors")
+        write_json(folder / "activations.json", {"interface": chosen.interface, "teacher_passes": passes})
+        run.seal(folder)
+
+
+def align(teacher: Path, student: Path, pairing: Path, activations: Path, settings: Path, out: Path) -> None:
+    """Map the stored teacher states into the student's space: the targets of steering."""
+    run = Run("alignment", settings)
+    chosen = Alignment(**run.settings)
+    run.read("teacher", teacher), run.read("student", student)
+    pairs = from_rows(read_json(run.read("pairing", pairing) / "pairing.json")["pairs"])
+    source = read_json(run.read("activations", activations) / "activations.json")
+    states = load_file(activations / "activations.safetensors")
+    tokenizers = load_tokenizer(teacher), load_tokenizer(student)
+    names = f"{teacher.name} -> {student.name}"
+    check_overlap(names, tokenizers[0].get_vocab(), tokenizers[1].get_vocab(), chosen.minimum_shared)
+    heads = read_head(teacher), read_head(student)
+    shared = shared_tokens(*tokenizers, rows=(len(heads[0].weight), len(heads[1].weight)))
+    matrix = build_map(chosen.map, *heads, shared, fold_final_norm=chosen.fold_final_norm, seed=chosen.seed)
+    layers = {int(name.removeprefix("layer.")): tensor for name, tensor in states.items() if name != "offsets"}
+    targets = {
+        f"layer.{p.student}": align_states(interpolate(layers, p.below, p.above, p.weight), matrix) for p in pairs
+    }
+    with replace_folder(out) as folder:
+        save_file({**targets, "offsets": states["offsets"]}, folder / "targets.safetensors")
+        save_file({"map": matrix.contiguous()}, folder / "map.safetensors")
+        write_json(folder / "alignment.json", {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])})
+        run.seal(folder)
+
+
+def transfer(
+    student: Path,
+    teacher: Path,
+    benchmark: Path,
+    signals: dict[str, Path],
+    settings: Path,
+    seed: int,
+    checkpoint: Path,
+    label: str,
+    out: Path,
+) -> None:
+    """Run one method with one seed; write its transfer folder."""
+    run = Run("transfer", settings, seed)
+    chosen = TypeAdapter(Method).validate_python(run.settings)
+    for name, path in {"student": student, "teacher": teacher, "benchmark": benchmark, **signals}.items():
+        run.read(name, path)
+    task = TransferTask(student, teacher, benchmark, signals, chosen, seed, checkpoint, label)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    started = time.perf_counter()
+    with replace_folder(out) as folder:
+        report = load_method(chosen.method)(task, folder)
+        seconds = round(time.perf_counter() - started, 3)
+        write_jsonl(folder / "history.jsonl", report.history)
+        cost = {
+            "train_seconds": seconds,
+            "trainable_parameters": report.trainable_parameters,
+            "teacher_passes": report.teacher_passes,
+        }
+        run.seal(folder, {"cost": cost})
+    shutil.rmtree(checkpoint, ignore_errors=True)

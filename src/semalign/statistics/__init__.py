@@ -1,0 +1,1 @@
+"""Intervals, paired tests, corrections and detectable effects, over items and seeds."""

@@ -1,0 +1,20 @@
+"""Corrections for many tests."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from statsmodels.stats.multitest import multipletests
+
+Key = TypeVar("Key")
+
+
+def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
+    """Holm's step-down correction over one family of tests (Holm, 1979), in the order given.
+
+    A corrected value below alpha keeps the chance of any false claim in the family below alpha, whatever
+    the tests have to do with each other.
+    """
+    if not p_values:
+        return {}
+    corrected = multipletests(list(p_values.values()), method="holm")[1]
+    return dict(zip(p_values, map(float, corrected), strict=True))

@@ -1,0 +1,1 @@
+"""From finished cells to the tables of a study."""

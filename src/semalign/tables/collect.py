@@ -1,0 +1,112 @@
+"""All tables of a study, from its cells to the files."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.files import write_json, write_text
+from semalign.tables import extra
+from semalign.tables import rows as build
+from semalign.tables.cells import read_groups
+from semalign.tables.compare import Results, compare
+from semalign.tables.order import Order
+from semalign.tables.render import latex, markdown
+from semalign.tables.text import csv_text, fixed, rounded
+
+Row = dict[str, Any]
+
+
+def collect_tables(
+    cells: Iterable[Path | str],
+    order: Order,
+    settings: StatisticsSettings,
+    out: Path | str,
+    *,
+    verify: bool = True,
+) -> None:
+    """Read every cell and write the tables.
+
+    Files: main.csv, ablations.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
+    and both p-values), detectable.csv, main.md, main.tex and metrics.json.
+
+    p-values are corrected over each table (main, ablations) as one family: all its tests, both against the
+    student and against the best baseline. See `compare` for how the best baseline is chosen.
+
+    Raises UserError where a cell is missing, malformed, unknown to `order`, or has other items.
+    """
+    out = Path(out)
+    results = compare(build.sorted_groups(read_groups(cells, verify=verify), order), order, settings)
+    families = {"main": build.main_keys(results, order)}
+    ablations = build.ablation_keys(results, order)
+    families["ablations"] = [key for key, _, _ in ablations]
+    p_values = {table: build.corrected(results, keys) for table, keys in families.items()}
+    main = [build.table_row(key, results, p_values["main"], order) for key in families["main"]]
+    varied = [
+        build.table_row(key, results, p_values["ablations"], order) | {"axis": axis, "value": value}
+        for key, axis, value in ablations
+    ]
+    comparisons, detectable = [], []
+    for table, family in p_values.items():
+        extra.warn_of_resolution(table, len(family), settings)
+        comparisons += extra.comparison_rows(table, results, family)
+        detectable += extra.detectable_rows(table, results, family, order, settings)
+    write_text(out / "main.csv", csv_text(build.MAIN, main))
+    write_text(out / "ablations.csv", csv_text(build.ABLATIONS, varied))
+    write_text(out / "seeds.csv", csv_text(extra.SEEDS, extra.seed_rows(results)))
+    write_text(out / "comparisons.csv", csv_text(extra.COMPARISONS, comparisons))
+    write_text(out / "detectable.csv", csv_text(extra.DETECTABLE, detectable))
+    _render(out, main, results, notes(detectable, len(p_values["main"]), settings))
+    write_json(out / "metrics.json", nested_metrics(main))
+
+
+def nested_metrics(rows: Iterable[Row]) -> Row:
+    """benchmark -> method -> score, low, high, gap_closed; a study of several pairs has them on top.
+
+    Undefined figures are left out.
+    """
+    pairs: dict[str, Row] = {}
+    for row in rows:
+        names = {"score": "score", "low": "score_low", "high": "score_high", "gap_closed": "gap_closed"}
+        figures = {name: rounded(row[column]) for name, column in names.items() if row[column] is not None}
+        pairs.setdefault(row["pair"], {}).setdefault(row["benchmark"], {})[row["method"]] = figures
+    return next(iter(pairs.values())) if len(pairs) == 1 else pairs
+
+
+def notes(detectable: Iterable[Row], tests: int, settings: StatisticsSettings) -> list[str]:
+    """What a reader of the main table must know."""
+    percent = f"{100 * settings.confidence:g} %"
+    lines = [
+        f"Scores: mean over seeds with a {percent} bootstrap interval over items and seeds "
+        f"({settings.resamples} resamples).",
+        f"p: paired over the same items, Holm-corrected over the {tests} tests of this table.",
+        "Best baseline: the other method with the highest mean score on these test items, named beside p.",
+        f"Gap closed: (score - student) / (teacher - student); empty where the {percent} interval of "
+        "teacher - student does not lie above 0.",
+    ]
+    power = f"{100 * settings.power:g} % power, {100 * settings.alpha:g} % two-sided, one test"
+    shown = [row for row in detectable if row["table"] == "main" and row["detectable"] is not None]
+    several = len({row["pair"] for row in shown}) > 1
+    for against in dict.fromkeys(row["against"] for row in shown):
+        parts = [
+            f"{row['pair'] + ' ' if several else ''}{row['benchmark']} {fixed(row['detectable'], 1)}"
+            for row in shown
+            if row["against"] == against
+        ]
+        name = against.replace("_", " ")
+        lines.append(
+            f"Smallest detectable difference with the {name} in points ({power}): {', '.join(parts)}."
+        )
+    return lines
+
+
+def _render(out: Path, rows: list[Row], results: Results, lines: list[str]) -> None:
+    named = []
+    for row in rows:
+        key = tuple(row[name] for name in ("pair", "benchmark", "method", "variant"))
+        found = [
+            c for (at, against), c in results.comparisons.items() if at == key and against == "best_baseline"
+        ]
+        named.append(row | {"best_baseline": found[0].baseline if found else None})
+    write_text(out / "main.md", markdown(named, lines))
+    write_text(out / "main.tex", latex(named, lines))

@@ -1,0 +1,33 @@
+"""What a table holds and in which order, as the study's config says it."""
+
+from pydantic import Field
+
+from semalign.config.base import Strict
+
+
+class Axis(Strict):
+    """One axis of the ablation."""
+
+    default: str = Field(description="value of the axis in the default variant, as its row names it")
+    values: list[str] = Field(default=[], description="values beside the default, as the variants name them")
+
+
+class Order(Strict):
+    """Names in the order in which rows stand."""
+
+    pairs: list[str]
+    benchmarks: list[str]
+    methods: list[str]
+    student: str = Field(default="student", description="method that is the untouched student")
+    teacher: str = Field(default="teacher", description="method that is the teacher")
+    baselines: list[str] | None = Field(
+        None, description="candidates for the best baseline; null: all methods"
+    )
+    default_variant: str = "default"
+    axes: dict[str, Axis] = Field(default={}, description="axis (the part of a variant's name before `~`) -> values")
+    paper_pairs: dict[str, str] = Field(default={}, description="pair -> its name in `paper.py`, where they differ")
+
+    @property
+    def references(self) -> tuple[str, str]:
+        """Student and teacher, which are not methods to compare."""
+        return (self.student, self.teacher)

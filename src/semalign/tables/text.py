@@ -1,0 +1,35 @@
+"""Numbers as text, always the same for the same value, and CSV files of them."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+_CLEAN = 9  # digits beyond which a sum's rounding errors live
+
+
+def fixed(value: Any, digits: int = 4) -> str:
+    """Text of a cell: empty for None, whole numbers and strings as they are, floats with fixed digits."""
+    if value is None:
+        return ""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{rounded(value, digits):.{digits}f}"
+
+
+def rounded(value: float, digits: int = 4) -> float:
+    """`value` with fixed digits; noise in the last bits is dropped first, so that ties round alike."""
+    return round(round(value, _CLEAN), digits) + 0.0  # + 0.0 turns -0.0 into 0.0
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
+    """A CSV file with exactly these columns."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([fixed(row[column], 6 if column in _P_VALUES else 4) for column in columns])
+    return buffer.getvalue()
+
+
+_P_VALUES = ("p", "p_holm", "vs_student_p", "vs_best_baseline_p")

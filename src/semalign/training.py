@@ -1,0 +1,265 @@
+"""The one training loop: AdamW over named loss terms, with checkpoints that resume to the same bytes."""
+
+import hashlib
+import logging
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from semalign.config.optimisation import Optimisation
+from semalign.errors import UserError
+from semalign.files import read_json, replace_folder, write_json
+
+logger = logging.getLogger("semalign")
+
+Record = dict[str, float]
+BatchT = TypeVar("BatchT")
+
+POOL = 64  # batches that are sorted by length together
+REPORT_SECONDS = 10.0
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
+
+
+def total_steps(count: int, settings: Optimisation) -> int:
+    """Updates for `count` examples: `settings.steps`, else epochs of ceil(count / batch size), at least 1."""
+    if settings.steps is not None:
+        return settings.steps
+    assert settings.epochs is not None  # the settings refuse to have neither
+    return max(1, math.ceil(settings.epochs * math.ceil(count / settings.batch_size)))
+
+
+def epoch_batches(
+    count: int, batch_size: int, seed: int, lengths: Sequence[int] | None = None
+) -> Callable[[int], list[int]]:
+    """Give the function from a step to the indices of its batch.
+
+    Every epoch visits each of the `count` examples once, in an order that depends on seed and epoch only.
+    With `lengths`, batches hold examples of like length (sorted within pools of 64 batches, then shuffled),
+    which saves padding. An epoch's last batch may be smaller. Raises UserError when there are no examples.
+    """
+    if count < 1:
+        raise UserError(f"training data: {count} examples, expected at least one")
+    per_epoch = math.ceil(count / batch_size)
+
+    @lru_cache(maxsize=2)
+    def epoch(number: int) -> list[list[int]]:
+        random = np.random.default_rng([seed, number])
+        order = random.permutation(count).tolist()
+        if lengths is None:
+            return [order[i : i + batch_size] for i in range(0, count, batch_size)]
+        size = POOL * batch_size
+        pools = (sorted(order[i : i + size], key=lengths.__getitem__) for i in range(0, count, size))
+        batches = [pool[i : i + batch_size] for pool in pools for i in range(0, len(pool), batch_size)]
+        return [batches[i] for i in random.permutation(len(batches)).tolist()]
+
+    return lambda step: epoch(step // per_epoch)[step % per_epoch]
+
+
+def learning_rate(step: int, steps: int, settings: Optimisation) -> float:
+    """The learning rate of update `step` (0-based) of `steps`."""
+    warmup = math.ceil(settings.warmup * steps)
+    if step < warmup:
+        return settings.learning_rate * (step + 1) / warmup
+    left = (steps - step) / (steps - warmup)  # 1 at the warm-up's end, just above 0 at the last step
+    if settings.schedule == "linear":
+        share = left
+    elif settings.schedule == "cosine":
+        share = 0.5 - 0.5 * math.cos(math.pi * left)
+    elif settings.schedule == "wsd":
+        share = 0.02 + 0.98 * min(1.0, (steps - step) / (0.4 * steps))
+    else:
+        share = 1.0
+    return settings.learning_rate * share
+
+
+def train(
+    parameters: dict[str, torch.nn.Parameter],
+    batches: Callable[[int], BatchT],
+    loss: Callable[[BatchT], dict[str, torch.Tensor]],
+    steps: int,
+    settings: Optimisation,
+    *,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 200,
+    label: str = "train",
+) -> list[Record]:
+    """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
+
+    Returns the history: step (1-based), learning rate and each term, about a hundred rows and the last step.
+
+    With `checkpoint` (a folder), the state is saved every `checkpoint_every` steps and at SIGTERM, which ends
+    the process with status 143 after the step in hand. A checkpoint found on entry is resumed, and the result
+    has the bytes of an undisturbed run as long as `batches(step)` depends on the step alone. A checkpoint of
+    another run (other label, settings, steps or initial parameters) is ignored. The caller removes it.
+
+    Raises UserError when a term or the gradient's norm is not finite.
+    """
+    run = _Run(parameters, settings, steps, label)
+    if checkpoint is not None:
+        run.resume(checkpoint)
+    progress = _Progress(label, run.step, steps)
+    with _Terminated() as terminated:
+        while run.step < steps:
+            total = run.update(loss(batches(run.step)))
+            progress.report(run.step, total)
+            due = run.step % checkpoint_every == 0 and run.step < steps
+            if checkpoint is not None and (due or terminated.seen):
+                run.save(checkpoint)
+            if terminated.seen:
+                sys.exit(128 + signal.SIGTERM)
+    return run.history
+
+
+class _Run:
+    """A training's state: parameters, optimizer moments, step and history."""
+
+    def __init__(
+        self, parameters: dict[str, torch.nn.Parameter], settings: Optimisation, steps: int, label: str
+    ) -> None:
+        self.parameters, self.settings, self.steps, self.label = parameters, settings, steps, label
+        self.step = 0
+        self.identity = ""
+        self.history: list[Record] = []
+        self.optimizer = torch.optim.AdamW(
+            list(parameters.values()),
+            lr=settings.learning_rate,
+            betas=(settings.beta1, settings.beta2),
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    def update(self, terms: dict[str, torch.Tensor]) -> float:
+        """One optimizer step; returns the loss before it."""
+        rate = learning_rate(self.step, self.steps, self.settings)
+        values = {name: term.item() for name, term in terms.items()}
+        for name, value in values.items():
+            self._check_finite(name, value)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
+        self._check_finite("gradient norm", norm.item())
+        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.step()
+        self.step += 1
+        if self.step % max(1, self.steps // 100) == 0 or self.step == self.steps:
+            self.history.append({"step": self.step, "learning_rate": rate, **values})
+        return sum(values.values())
+
+    def _check_finite(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise UserError(
+                f"{self.label}: step {self.step + 1}: {name} is {value}; expected a finite number "
+                "(try a lower learning_rate)"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write tensors and step; the folder takes its name only when it is whole."""
+        tensors = {f"parameter.{name}": tensor.detach() for name, tensor in self.parameters.items()}
+        for name, parameter in self.parameters.items():
+            state = self.optimizer.state.get(parameter, {})
+            tensors.update({f"{key}.{name}": value for key, value in state.items()})
+        tensors.update(_random_state())
+        with replace_folder(folder) as temporary:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / "state.safetensors")
+            write_json(
+                temporary / "state.json",
+                {"identity": self.identity, "step": self.step, "history": self.history},
+            )
+
+    def resume(self, folder: Path) -> None:
+        """Take up the state in `folder` if it is there and belongs to this run."""
+        self.identity = self._identity()
+        if not (folder / "state.json").is_file():
+            return
+        state = read_json(folder / "state.json")
+        if state["identity"] != self.identity:
+            logger.info("%s: %s belongs to another run, starting anew", self.label, folder)
+            return
+        self.step, self.history = state["step"], state["history"]
+        tensors = load_file(folder / "state.safetensors")
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(tensors[f"parameter.{name}"])
+                keys = [key for key in MOMENTS if f"{key}.{name}" in tensors]
+                if keys:  # a parameter that never had a gradient has no moments
+                    moments = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in keys}
+                    self.optimizer.state[parameter] = moments
+        _restore_random_state(tensors)
+        logger.info("%s: resumed at step %d/%d", self.label, self.step, self.steps)
+
+    def _identity(self) -> str:
+        """A digest of what a checkpoint must share with this run: settings, length, initial parameters."""
+        digest = hashlib.sha256(f"{self.label} {self.steps} {self.settings.model_dump_json()}".encode())
+        for name, parameter in self.parameters.items():
+            digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
+            digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+
+def _random_state() -> dict[str, torch.Tensor]:
+    """Torch's generators, so that dropout after a resumption draws what it would have drawn."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["random.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_random_state(states: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(states["random.cpu"])
+    if "random.cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["random.cuda"])
+
+
+class _Terminated:
+    """Within it, SIGTERM only sets `seen`. Outside the main thread none can be caught: nothing changes."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        self.active = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> "_Terminated":
+        if self.active:
+            self.previous: Any = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.active:
+            signal.signal(signal.SIGTERM, self.previous)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.seen = True
+
+
+class _Progress:
+    """A log line every ten seconds, and one at the end."""
+
+    def __init__(self, label: str, first: int, steps: int) -> None:
+        self.label, self.first, self.steps = label, first, steps
+        self.start = self.last = time.monotonic()
+
+    def report(self, step: int, loss: float) -> None:
+        """Log if it is time to."""
+        now = time.monotonic()
+        if step == self.steps:
+            logger.info(
+                "%s: step %d/%d (100 %%), loss %.4g, took %.0f s",
+                *(self.label, step, self.steps, loss, now - self.start),
+            )
+        elif now - self.last >= REPORT_SECONDS:
+            self.last = now
+            left = (now - self.start) / (step - self.first) * (self.steps - step)
+            logger.info(
+                "%s: step %d/%d (%d %%), loss %.4g, %.0f s left",
+                *(self.label, step, self.steps, 100 * step // self.steps, loss, left),
+            )

@@ -1,0 +1,86 @@
+"""Pico models: real architectures, a few thousand parameters, made in a second."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+
+def write_tokenizer(folder: Path) -> None:
+    """A word-piece-free tokenizer of bytes-as-words: 260 tokens with bos, eos and pad."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: i for i, token in enumerate(["<pad>", "<s>", "</s>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    ).save_pretrained(folder)
+
+
+def write_llama(folder: Path, *, layers: int, width: int, seed: int) -> Path:
+    """A random Llama of pico size with an untied head, beside its tokenizer."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=259,
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+        initializer_range=0.2,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    write_tokenizer(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pico_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(teacher, student) folders: 4 layers x 48 and 3 layers x 32, one vocabulary of bytes."""
+    root = tmp_path_factory.mktemp("pico")
+    return (
+        write_llama(root / "teacher", layers=4, width=48, seed=1),
+        write_llama(root / "student", layers=3, width=32, seed=2),
+    )
+
+
+@pytest.fixture(scope="session")
+def pico_benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sealed benchmark folder: additions as text, every split a few examples."""
+    from semalign.benchmarks.base import SPLITS, Example, write_split
+    from semalign.provenance import Run
+
+    folder = tmp_path_factory.mktemp("benchmark") / "sums"
+    folder.mkdir()
+    for offset, split in enumerate(SPLITS):
+        pairs = [(offset, other) for other in range(6)]
+        write_split(
+            folder,
+            split,
+            [Example(f"sums-{split}-{b}", f"{a}+{b}=", f" {a + b}", target=str(a + b)) for a, b in pairs],
+        )
+    Run("benchmark").seal(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sealed_pair(pico_pair: tuple[Path, Path]) -> tuple[Path, Path]:
+    """The pico pair with the records that stages check."""
+    from semalign.provenance import Run
+
+    for folder in pico_pair:
+        Run("model").seal(folder)
+    return pico_pair

@@ -1,0 +1,161 @@
+"""Methods through their one interface, on a pico pair: what they write, what moves, what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from semalign import stages
+from semalign.adapters import adapt, answer_logits
+from semalign.benchmarks.base import read_split
+from semalign.benchmarks.encoding import collate, encode
+from semalign.config.methods import Lora, SemAlign, Sft
+from semalign.config.optimisation import Optimisation
+from semalign.config.signals import Activations, Alignment, Attribution, Pairing
+from semalign.errors import UserError
+from semalign.files import read_json, read_jsonl, write_json
+from semalign.methods.registry import METHODS, load_method
+from semalign.models.loading import load_model, load_tokenizer, read_head
+from semalign.models.transfers import load_student
+from semalign.provenance import check
+from semalign.semantics.bases import output_bases
+
+FAST = Optimisation(learning_rate=1e-2, epochs=3, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def signals(sealed_pair, pico_benchmark: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Every signal stage, made by the functions that the scripts call."""
+    teacher, student = sealed_pair
+    root = tmp_path_factory.mktemp("signals")
+    settings = {"attribution": Attribution(), "pairing": Pairing(), "activations": Activations(), "alignment": Alignment()}
+    for name, section in settings.items():
+        write_json(root / f"{name}.json", section.model_dump())
+    out = {name: root / name / "default" for name in settings}
+    stages.attribute(teacher, pico_benchmark, root / "attribution.json", out["attribution"])
+    stages.pair(teacher, student, out["attribution"], root / "pairing.json", out["pairing"])
+    stages.extract(teacher, pico_benchmark, out["pairing"], root / "activations.json", out["activations"])
+    stages.align(
+        teacher, student, out["pairing"], out["activations"], root / "alignment.json", out["alignment"]
+    )
+    return out
+
+
+@pytest.fixture
+def transfer(sealed_pair, pico_benchmark: Path, signals: dict[str, Path], tmp_path: Path):
+    """Run one method, return its transfer folder."""
+    teacher, student = sealed_pair
+
+    def run(settings, seed: int = 0, name: str = "transfer") -> Path:
+        write_json(tmp_path / "settings.json", settings.model_dump(mode="json"))
+        needed = {stage: signals[stage] for stage in settings.needs}
+        stages.transfer(
+            *(student, teacher, pico_benchmark, needed, tmp_path / "settings.json", seed),
+            *(tmp_path / "checkpoint", "test", tmp_path / name),
+        )
+        return tmp_path / name
+
+    return run
+
+
+def test_targets_are_the_formula_with_explicit_coefficients(sealed_pair, signals) -> None:
+    teacher, student = sealed_pair
+    bases = [output_bases(read_head(folder)) for folder in (teacher, student)]
+    s_teacher, s_student = (torch.cat(list(b.chunks())) for b in bases)
+    states = load_file(signals["activations"] / "activations.safetensors")
+    (pair,) = read_json(signals["alignment"] / "alignment.json")["pairs"]
+    mixed = (1 - pair["weight"]) * states[f"layer.{pair['below']}"].double() + pair["weight"] * states[
+        f"layer.{pair['above']}"
+    ].double()
+    coefficients = (mixed / mixed.norm(dim=-1, keepdim=True)) @ s_teacher.T
+    targets = load_file(signals["alignment"] / "targets.safetensors")[f"layer.{pair['student']}"]
+    torch.testing.assert_close(targets.double(), coefficients @ s_student, atol=1e-5, rtol=1e-5)
+
+
+def test_semalign_lowers_its_loss_and_moves_only_the_paired_layer(transfer, sealed_pair, signals) -> None:
+    folder = transfer(SemAlign(optimisation=FAST, lora=Lora(rank=4)))
+    history = read_jsonl(folder / "history.jsonl")
+    assert {"layer", "label"} <= set(history[0])
+    assert history[-1]["layer"] + history[-1]["label"] < history[0]["layer"] + history[0]["label"]
+    (pair,) = read_json(signals["alignment"] / "alignment.json")["pairs"]
+    before = dict(load_model(sealed_pair[1]).named_parameters())
+    after = dict(load_student(sealed_pair[1], sealed_pair[0], folder).named_parameters())
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    layer = f"model.layers.{pair['student'] - 1}"
+    parts = ("self_attn.v_proj", "self_attn.o_proj", "mlp.up_proj", "mlp.down_proj")
+    assert moved == {f"{layer}.{part}.weight" for part in parts}
+
+
+def test_the_adapter_is_in_plain_peft_format(transfer, sealed_pair) -> None:
+    folder = transfer(Sft(optimisation=FAST, lora=Lora(rank=4)))
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (config["r"], config["base_model_name_or_path"]) == (4, "student")
+    from peft import PeftModel
+
+    base = load_model(sealed_pair[1])
+    adapted = PeftModel.from_pretrained(base, str(folder))
+    merged = load_student(sealed_pair[1], sealed_pair[0], folder)
+    tokens = torch.tensor([[1, 40, 50, 60]])
+    torch.testing.assert_close(adapted(tokens).logits, merged(tokens).logits, atol=1e-4, rtol=1e-4)
+
+
+def test_sft_of_all_layers_lowers_cross_entropy(transfer) -> None:
+    folder = transfer(Sft(layers="all", optimisation=FAST, lora=Lora(rank=4)))
+    history = read_jsonl(folder / "history.jsonl")
+    assert history[-1]["cross_entropy"] < history[0]["cross_entropy"]
+    assert check(folder)["cost"]["teacher_passes"] == 0
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(transfer) -> None:
+    settings = SemAlign(optimisation=FAST, lora=Lora(rank=4))
+    first, again, other = (
+        (transfer(settings, seed, name) / "adapter_model.safetensors").read_bytes()
+        for seed, name in ((0, "a"), (0, "b"), (1, "c"))
+    )
+    assert first == again
+    assert first != other
+
+
+def test_untouched_methods_evaluate_the_named_model(transfer, sealed_pair) -> None:
+    from semalign.config.methods import Student, Teacher
+
+    for settings, base in ((Student(), sealed_pair[1]), (Teacher(), sealed_pair[0])):
+        model = load_student(sealed_pair[1], sealed_pair[0], transfer(settings, name=settings.method))
+        assert torch.equal(model.lm_head.weight, load_model(base).lm_head.weight)
+
+
+def test_targets_of_other_examples_are_refused(transfer, signals, tmp_path: Path) -> None:
+    from semalign.methods.semalign import Targets
+
+    tensors = load_file(signals["alignment"] / "targets.safetensors")
+    tensors["offsets"] = tensors["offsets"][:-1]
+    save_file(tensors, tmp_path / "targets.safetensors")
+    with pytest.raises(UserError, match="tokenise alike"):
+        Targets(tmp_path / "targets.safetensors", [])
+
+
+def test_answer_logits_are_the_full_logits_at_answers(sealed_pair, pico_benchmark: Path) -> None:
+    model, tokenizer = load_model(sealed_pair[1]), load_tokenizer(sealed_pair[1])
+    batch = collate([encode(e, tokenizer) for e in read_split(pico_benchmark, "train")], 0)
+    full = model(batch.input_ids, attention_mask=batch.attention_mask).logits[batch.supervised]
+    torch.testing.assert_close(answer_logits(model, batch), full)
+    adapted = adapt(model, [1], Lora(rank=2), seed=0).base_model.model
+    torch.testing.assert_close(answer_logits(adapted, batch), full)  # LoRA starts at zero
+
+
+def test_every_registered_method_loads_and_an_unknown_one_is_refused() -> None:
+    assert all(callable(load_method(name)) for name in METHODS)
+    with pytest.raises(UserError, match="method 'semaling' is not known"):
+        load_method("semaling")
+
+
+def test_a_tampered_artifact_is_refused(signals, sealed_pair, tmp_path: Path) -> None:
+    import shutil
+
+    copy = tmp_path / "pairing"
+    shutil.copytree(signals["pairing"], copy)
+    (copy / "pairing.json").write_text("{}")
+    with pytest.raises(UserError, match=r"pairing\.json: does not match its provenance"):
+        check(copy)

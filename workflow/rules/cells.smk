@@ -1,0 +1,101 @@
+# Cells: one pair x benchmark x method x variant x seed each. A method makes a transfer; evaluation knows no method.
+
+
+rule transfer_knowledge:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        signals=signals_of,
+        settings="results/{study}/settings/methods/{method}/{variant}.json",
+        code=library("transfer_knowledge"),
+    output:
+        "results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
+    log:
+        "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.log",
+    benchmark:
+        "results/{study}/benchmarking/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        out=lambda wildcards, output: folder(output),
+        teacher=lambda wildcards, input: folder(input.teacher),
+        student=lambda wildcards, input: folder(input.student),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        signals=lambda wildcards, input: [folder(record) for record in input.signals],
+        cell="{pair}/{benchmark}/{method}/{variant}/seed{seed}",
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: transfer"
+    shell:
+        "python scripts/transfer_knowledge.py --student {params.student} --teacher {params.teacher}"
+        " --benchmark {params.benchmark} --signals {params.signals} --settings {input.settings}"
+        " --seed {wildcards.seed} --checkpoint results/{wildcards.study}/checkpoints/cells/{params.cell}"
+        " --label '{wildcards.benchmark} {wildcards.method} {wildcards.variant} seed {wildcards.seed}'"
+        " --out {params.out} 2>&1 | tee {log}"
+
+
+rule extract_reference:
+    input:
+        teacher=model_of("teacher"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/evaluation.json",
+        code=library("extract_reference"),
+    output:
+        "results/{study}/signals/{pair}/{benchmark}/reference/run.json",
+    log:
+        "results/{study}/logs/signals/{pair}/{benchmark}/reference.log",
+    priority: 50
+    conda:
+        "../../environment.yml"
+    params:
+        out=lambda wildcards, output: folder(output),
+        teacher=lambda wildcards, input: folder(input.teacher),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: store the teacher's reference for agreement"
+    shell:
+        "python scripts/extract_reference.py --teacher {params.teacher} --benchmark {params.benchmark}"
+        " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+
+
+rule evaluate_cell:
+    input:
+        transfer="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        reference="results/{study}/signals/{pair}/{benchmark}/reference/run.json",
+        settings="results/{study}/settings/evaluation.json",
+        code=library("evaluate_cell"),
+    output:
+        metrics="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/metrics.json",
+        items="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/items.jsonl",
+        record="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/run.json",
+    log:
+        "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/evaluation.log",
+    benchmark:
+        "results/{study}/benchmarking/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/evaluation.tsv"
+    conda:
+        "../../environment.yml"
+    params:
+        out=lambda wildcards, output: folder(output.record),
+        transfer=lambda wildcards, input: folder(input.transfer),
+        teacher=lambda wildcards, input: folder(input.teacher),
+        student=lambda wildcards, input: folder(input.student),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        reference=lambda wildcards, input: folder(input.reference),
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: evaluate"
+    shell:
+        "python scripts/evaluate_cell.py --student {params.student} --teacher {params.teacher}"
+        " --transfer {params.transfer} --benchmark {params.benchmark} --reference {params.reference}"
+        " --settings {input.settings} --seed {wildcards.seed} --out {params.out} 2>&1 | tee {log}"

@@ -1,0 +1,34 @@
+# Statistics: every cell's items become the tables, with intervals and paired tests.
+
+
+def cell_records(wildcards):
+    return [f"{LAYOUT.cell_folder(cell)}/run.json" for cell in LAYOUT.cells]
+
+
+rule collect_tables:
+    input:
+        cells=cell_records,
+        order="results/{study}/settings/order.json",
+        settings="results/{study}/settings/statistics.json",
+        code=library("collect_tables"),
+    output:
+        main="results/{study}/tables/main.csv",
+        ablations="results/{study}/tables/ablations.csv",
+        seeds="results/{study}/tables/seeds.csv",
+        detectable="results/{study}/tables/detectable.csv",
+        metrics="results/{study}/tables/metrics.json",
+    log:
+        "results/{study}/logs/tables.log",
+    conda:
+        "../../environment.yml"
+    params:
+        out=lambda wildcards, output: folder(output.main),
+        cells="results/{study}/cells",
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "tables: collect the cells, with intervals and paired tests"
+    shell:
+        "python scripts/collect_tables.py --cells {params.cells} --order {input.order}"
+        " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
