@@ -3,12 +3,6 @@
 import argparse
 from pathlib import Path
 
-import torch
-
-from semalign.analysis.comparison import compare_pair
-from semalign.benchmarks.corpora import prompts
-from semalign.config.analysis import Similarity
-from semalign.files import read_json, write_text
 from semalign.script import run
 
 
@@ -18,20 +12,26 @@ def main() -> None:
     parser.add_argument("--student", type=Path, required=True, help="model folder")
     parser.add_argument("--transfer", type=Path, help="transfer folder; without it only `before` is compared")
     parser.add_argument("--benchmark", required=True, help="`humaneval` or the folder of a benchmark")
-    parser.add_argument("--settings", type=Path, help="JSON of the study's analysis.similarity")
+    parser.add_argument("--settings", type=Path, help="the study's analysis.similarity, as JSON")
+    parser.add_argument("--label", nargs="*", default=[], help="further columns, as name=value")
+    parser.add_argument("--device", help="cpu or cuda; the GPU where there is one")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the models")
     parser.add_argument("--out", type=Path, required=True, help="table of all pairs of layers (CSV)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    options = parser.parse_args()
+    arguments = parser.parse_args()
 
-    settings = Similarity.model_validate(read_json(options.settings) if options.settings else {})
-    table = compare_pair(
-        options.teacher,
-        options.student,
-        options.transfer,
-        prompts(options.benchmark, settings.count),
-        device=options.device,
+    from semalign.analysis.measuring import measure_similarity
+
+    measure_similarity(
+        arguments.teacher,
+        arguments.student,
+        arguments.transfer,
+        arguments.benchmark,
+        arguments.settings,
+        arguments.out,
+        labels=dict(label.split("=", 1) for label in arguments.label),
+        device=arguments.device,
+        dtype=arguments.dtype,
     )
-    write_text(options.out, table.to_csv(index=False, float_format="%.6f"))
 
 
 if __name__ == "__main__":

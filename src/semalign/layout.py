@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.config.study import Study
-from semalign.config.variants import DEFAULT, Cell, cells_of, resolve, signal_name, variants_of
+from semalign.config.variants import DEFAULT, Cell, cells_of, resolve, signal_name, variant_name, variants_of
 from semalign.errors import UserError
 from semalign.files import read_json, write_json
 
@@ -19,7 +19,7 @@ class Layout:
         self.study = study
         self.root = f"results/{study.study}"
         self.cells = cells_of(study)
-        self.settings: dict[str, dict[str, Any]] = {}
+        self.settings: dict[str, Any] = {}
         self._stages: dict[tuple[str, str, str], str] = {}
         self._upstream: dict[tuple[str, str], dict[str, str]] = {}
         self._plan()
@@ -66,6 +66,7 @@ class Layout:
         self.settings["evaluation"] = study.evaluation.model_dump(mode="json")
         self.settings["statistics"] = study.statistics.model_dump(mode="json")
         self.settings["order"] = self._order()
+        self.settings["cells"] = [self.cell_folder(cell) for cell in self.cells]
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
 
@@ -82,21 +83,22 @@ class Layout:
                 self.settings[f"{stage}/{name}"] = getattr(signals, stage).model_dump(mode="json")
 
     def _order(self) -> dict[str, Any]:
-        """What the tables list, in which order, and the default value of every ablated key."""
-        study = self.study
-        axes: dict[str, Any] = {}
+        """What the tables list, in which order, and the values of every ablated axis, the default's first."""
+        study, axes = self.study, {}
         for key, values in study.ablations.axes.items():
             settings, signals = resolve(study, study.ablations.method, DEFAULT)
-            axes[key.rsplit(".", 1)[-1]] = {"default": _lookup(key, signals, settings), "values": values}
+            names = [variant_name(key, value) for value in [_lookup(key, signals, settings), *values]]
+            axis = names[0].partition("~")[0]
+            default, *others = (name.partition("~")[2] for name in names)
+            axes[axis] = {"default": default, "values": others}
+        kinds = {settings.method: name for name, settings in study.methods.items()}
         return {
             "pairs": list(study.pairs),
             "benchmarks": list(study.benchmarks),
             "methods": list(study.methods),
-            "student": next((n for n, m in study.methods.items() if m.method == "student"), None),
-            "teacher": next((n for n, m in study.methods.items() if m.method == "teacher"), None),
-            "ablated": study.ablations.method,
+            "student": kinds.get("student", "student"),
+            "teacher": kinds.get("teacher", "teacher"),
             "axes": axes,
-            "cells": [cell.path for cell in self.cells],
         }
 
 

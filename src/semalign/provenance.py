@@ -42,8 +42,10 @@ class Run:
         self.inputs[name] = {"path": portable(path), "digest": digest(path)}
         return path
 
-    def seal(self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()) -> dict[str, Any]:
-        """Write `folder`/run.json over everything that stands in the folder."""
+    def seal(
+        self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """Write `folder`/run.json over everything in the folder but the files or subfolders to `ignore`."""
         outputs = file_digests(folder, ignore)
         record = {
             "stage": self.stage,

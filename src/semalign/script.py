@@ -10,12 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from semalign.errors import UserError
+from semalign.warm import delegate
 
 RUNNER_VARIABLE = "SEMALIGN_RUNNER"
 
 
 def run(main: Callable[[], None]) -> None:
     """Run a script's `main`; what a user can cause becomes one line on standard error and exit status 1."""
+    status = delegate()
+    if status is not None:
+        sys.exit(status)
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO)
     _die_with_runner()

@@ -13,8 +13,6 @@ rule transfer_knowledge:
         "results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
     log:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.log",
-    benchmark:
-        "results/{study}/benchmarking/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.tsv"
     conda:
         "../../environment.yml"
     params:
@@ -75,12 +73,10 @@ rule evaluate_cell:
         code=library("evaluate_cell"),
     output:
         metrics="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/metrics.json",
-        items="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/items.jsonl",
+        per_item="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/items.jsonl",
         record="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/run.json",
     log:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/evaluation.log",
-    benchmark:
-        "results/{study}/benchmarking/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/evaluation.tsv"
     conda:
         "../../environment.yml"
     params:
@@ -99,3 +95,13 @@ rule evaluate_cell:
         "python scripts/evaluate_cell.py --student {params.student} --teacher {params.teacher}"
         " --transfer {params.transfer} --benchmark {params.benchmark} --reference {params.reference}"
         " --settings {input.settings} --seed {wildcards.seed} --out {params.out} 2>&1 | tee {log}"
+
+
+# a cell's folder may be named as a target: a rule without work has its name
+for CELL in map(LAYOUT.cell_folder, LAYOUT.cells):
+
+    rule:
+        name:
+            CELL
+        input:
+            f"{CELL}/run.json",

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 from semalign.config.study import parse_study
-from semalign.config.variants import Cell
 from semalign.errors import UserError
 from semalign.layout import Layout
 from semalign.preflight import check_models
 from semalign.script import RUNNER_VARIABLE, name_runner
 from semalign.singleton import hold_folder
+from semalign.warm import start_server
 
 try:
     STUDY = parse_study(config)
@@ -29,18 +29,14 @@ if workflow.is_main_process:
     hold_folder(Path(".snakemake"))
 
 
-def name_cells(targets):
-    """A cell's folder may be named as a target: it stands for the cell's record."""
-    folders = {LAYOUT.cell_folder(cell) for cell in LAYOUT.cells}
-    return {f"{t.rstrip('/')}/run.json" if str(t).rstrip("/") in folders else t for t in targets}
-
-
-workflow.dag_settings.targets = name_cells(workflow.dag_settings.targets)
-
-
 def library(script):
     """The modules of the library that a script imports, directly or not: their edits rerun its rule."""
-    found, waiting = set(), [Path("scripts") / f"{script}.py"]
+    return reached_from(Path("scripts") / f"{script}.py")
+
+
+def reached_from(*start):
+    """The files themselves and all modules of the library that they import."""
+    found, waiting = set(), list(start)
     while waiting:
         path = waiting.pop()
         if path in found:
@@ -57,6 +53,11 @@ def imported_names(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
+
+
+def library_of_notebooks():
+    """The modules behind the notebooks' sentences and figures."""
+    return reached_from(*Path("src/semalign/analysis/sentences").glob("*.py"), *Path("src/semalign/figures").glob("*.py"))
 
 
 def module_files(name):
@@ -89,6 +90,14 @@ def signals_of(wildcards):
 def folder(path):
     """The folder of a record."""
     return str(Path(str(path)).parent)
+
+
+def analysis_parts(study, table):
+    """The tables of single models or methods that are joined into one."""
+    if table == "similarity":
+        pairs, methods = STUDY.pairs, STUDY.analysis.similarity.methods
+        return expand(f"results/{study}/analysis/similarity/{{pair}}/{{method}}.csv", pair=pairs, method=methods)
+    return expand(f"results/{study}/analysis/{table}/{{model}}.csv", model=STUDY.analysis.decomposition.models)
 
 
 def final_targets():

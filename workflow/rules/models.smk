@@ -9,8 +9,6 @@ rule prepare_model:
         "results/{study}/models/{model}/run.json",
     log:
         "results/{study}/logs/models/{model}.log",
-    benchmark:
-        "results/{study}/benchmarking/models/{model}.tsv"
     # the longest work comes first
     priority: 100
     conda:

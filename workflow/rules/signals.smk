@@ -12,8 +12,6 @@ rule attribute_layers:
         "results/{study}/signals/{pair}/{benchmark}/attribution/{name}/run.json",
     log:
         "results/{study}/logs/signals/{pair}/{benchmark}/attribution/{name}.log",
-    benchmark:
-        "results/{study}/benchmarking/signals/{pair}/{benchmark}/attribution/{name}.tsv"
     priority: 50
     conda:
         "../../environment.yml"
@@ -71,8 +69,6 @@ rule extract_activations:
         "results/{study}/signals/{pair}/{benchmark}/activations/{name}/run.json",
     log:
         "results/{study}/logs/signals/{pair}/{benchmark}/activations/{name}.log",
-    benchmark:
-        "results/{study}/benchmarking/signals/{pair}/{benchmark}/activations/{name}.tsv"
     priority: 50
     conda:
         "../../environment.yml"
@@ -103,8 +99,6 @@ rule align_states:
         "results/{study}/signals/{pair}/{benchmark}/alignment/{name}/run.json",
     log:
         "results/{study}/logs/signals/{pair}/{benchmark}/alignment/{name}.log",
-    benchmark:
-        "results/{study}/benchmarking/signals/{pair}/{benchmark}/alignment/{name}.tsv"
     priority: 50
     conda:
         "../../environment.yml"

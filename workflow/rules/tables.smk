@@ -8,6 +8,7 @@ def cell_records(wildcards):
 rule collect_tables:
     input:
         cells=cell_records,
+        listed="results/{study}/settings/cells.json",
         order="results/{study}/settings/order.json",
         settings="results/{study}/settings/statistics.json",
         code=library("collect_tables"),
@@ -15,6 +16,7 @@ rule collect_tables:
         main="results/{study}/tables/main.csv",
         ablations="results/{study}/tables/ablations.csv",
         seeds="results/{study}/tables/seeds.csv",
+        comparisons="results/{study}/tables/comparisons.csv",
         detectable="results/{study}/tables/detectable.csv",
         metrics="results/{study}/tables/metrics.json",
     log:
@@ -23,12 +25,11 @@ rule collect_tables:
         "../../environment.yml"
     params:
         out=lambda wildcards, output: folder(output.main),
-        cells="results/{study}/cells",
     resources:
         mem_mb=2000,
         runtime=30,
     message:
         "tables: collect the cells, with intervals and paired tests"
     shell:
-        "python scripts/collect_tables.py --cells {params.cells} --order {input.order}"
+        "python scripts/collect_tables.py --cells {input.listed} --order {input.order}"
         " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"

@@ -24,6 +24,7 @@ class Cosines:
     def add(self, states: Tensor, operators: Tensor) -> None:
         """Take in one prompt's states [interfaces, layers, positions, D] for operators [frames, D, D]."""
         cosines, unit, recomposed = recompose(states, operators)
+        cosines, unit, recomposed = cosines.cpu(), unit.cpu(), recomposed.cpu()
         self.cosines.append(cosines)
         self.counts.append(states.shape[2])
         within = torch.einsum("ild,ilfd->ilf", unit, recomposed)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from torch import Tensor
 
 from semalign.analysis.similarity import compare_models
@@ -23,6 +24,7 @@ def compare_pair(
     texts: Sequence[str],
     *,
     device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
     positions: int = POSITIONS,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -37,9 +39,12 @@ def compare_pair(
     def read(model: Any) -> list[Tensor]:
         return layer_states(model, tokens, kept)
 
-    states = {TEACHER: read(load_model(teacher, device)), BEFORE: read(load_model(student, device))}
+    states = {
+        TEACHER: read(load_model(teacher, device, dtype)),
+        BEFORE: read(load_model(student, device, dtype)),
+    }
     pairs = [(TEACHER, BEFORE), (BEFORE, BEFORE)]
     if transfer is not None:
-        states[AFTER] = read(load_student(student, teacher, transfer, device))
+        states[AFTER] = read(load_student(student, teacher, transfer, device, dtype))
         pairs += [(TEACHER, AFTER), (AFTER, AFTER), (BEFORE, AFTER)]
     return compare_models(states, pairs)

@@ -11,7 +11,7 @@ often the recomposed final state still predicts the same token.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -36,6 +36,10 @@ class Frame:
     bases: str
     folded: bool
     operator: Tensor
+
+    def deviation(self) -> float:
+        """The largest entry of K - 1: zero where recomposition is exact."""
+        return float((self.operator - torch.eye(len(self.operator)).to(self.operator)).abs().max())
 
     def isotropic(self) -> float:
         """tr K / sqrt(D tr K^2): about what a random direction scores."""
@@ -85,10 +89,13 @@ class Study:
         *,
         drop_first: bool = True,
     ) -> None:
-        self.model, self.head, self.frames, self.interfaces = model, head, list(frames), list(interfaces)
+        self.model, self.frames, self.interfaces = model, list(frames), list(interfaces)
+        self.gain = head.norm_gain.to(model.device, torch.float32)
+        self.weight = head.weight.to(model.device, torch.float32)
         self.first = int(drop_first)
         self.depth = len(layers_of(model))
-        self.operators = torch.stack([frame.operator for frame in frames]).to(torch.float32)
+        operators = torch.stack([frame.operator.cpu() for frame in frames])
+        self.operators = operators.to(model.device, torch.float32)
         self.cosines = Cosines()
         self.finals: list[tuple[Tensor, Tensor]] = []
 
@@ -108,14 +115,11 @@ class Study:
         with capture(self.model, layers, self.interfaces) as states:
             final = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         rows = [torch.stack([states[name, layer][0] for layer in layers]) for name in self.interfaces]
-        return Passage(
-            torch.stack(rows)[:, :, self.first :].float().cpu(), final[0, self.first :].float().cpu()
-        )
+        return Passage(torch.stack(rows)[:, :, self.first :].float(), final[0, self.first :].float())
 
     def _predict(self, final: Tensor) -> tuple[Tensor, Tensor]:
         """(same top token, cosine) of the final normed state and its recomposition: [positions, frames]."""
-        gain = self.head.norm_gain.float()
-        weight = self.head.weight.float()
+        gain, weight = self.gain, self.weight
         top = (final @ weight.T).argmax(-1)
         same, cosines = [], []
         for frame, operator in zip(self.frames, self.operators, strict=True):
@@ -125,7 +129,7 @@ class Study:
             cosines.append(torch.cosine_similarity(state, recomposed, dim=-1))
             recomposed = recomposed * gain if frame.folded else recomposed
             same.append((recomposed @ weight.T).argmax(-1) == top)
-        return torch.stack(same, -1).double(), torch.stack(cosines, -1).double()
+        return torch.stack(same, -1).double().cpu(), torch.stack(cosines, -1).double().cpu()
 
     def layer_rows(self, name: str, resamples: int, seed: int) -> list[dict[str, Any]]:
         """One row for each family, interface and layer."""
@@ -164,7 +168,7 @@ class Study:
                 "top1_high": float(high[f]),
                 "cosine": float(cosine[f]),
                 "isotropic": frame.isotropic(),
-                "deviation": float((frame.operator - torch.eye(len(frame.operator))).abs().max()),
+                "deviation": frame.deviation(),
             }
             for f, frame in enumerate(self.frames)
         ]
@@ -189,6 +193,7 @@ def measure_fidelity(
     cosine_p95 (over tokens), shuffled, isotropic, tokens, prompts. Head: see `Study.head_rows`; `deviation`
     is the largest entry of K - 1, zero for the exact dual frame. Raises UserError when no prompt has tokens.
     """
+    head = replace(head, weight=head.weight.to(model.device), norm_gain=head.norm_gain.to(model.device))
     frames = [*build_frames(head, bases, seed), dual_frame(head)]
     study = Study(model, head, frames, interfaces, drop_first=drop_first)
     for tokens in prompts:

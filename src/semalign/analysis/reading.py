@@ -43,7 +43,9 @@ def read_table(folder: Path | str, name: str) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
     except (ValueError, pd.errors.ParserError) as error:
-        raise UserError(f"{path}: not a table of comma-separated values ({' '.join(str(error).split())})") from None
+        raise UserError(
+            f"{path}: not a table of comma-separated values ({' '.join(str(error).split())})"
+        ) from None
     missing = [column for column in COLUMNS.get(name, ()) if column not in frame]
     if missing:
         raise UserError(f"{path}: column {missing[0]!r} is missing, found {', '.join(frame.columns)}")
@@ -52,7 +54,9 @@ def read_table(folder: Path | str, name: str) -> pd.DataFrame:
     return frame
 
 
-def read_tables(folder: Path | str, names: Iterable[str], optional: Iterable[str] = ()) -> dict[str, pd.DataFrame]:
+def read_tables(
+    folder: Path | str, names: Iterable[str], optional: Iterable[str] = ()
+) -> dict[str, pd.DataFrame]:
     """The named tables; those in `optional` come along where they exist."""
     tables = {name: read_table(folder, name) for name in names}
     here = locate(folder)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt
 
 from semalign.benchmarks.base import Split
 from semalign.config.base import Strict
@@ -19,7 +19,7 @@ class EvaluationSettings(Strict):
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="precision of the model's weights and activations while it is scored"
     )
-    max_new_tokens: dict[str, int] = Field(
+    max_new_tokens: dict[str, PositiveInt] = Field(
         {}, description="benchmark -> most tokens to generate, instead of what its task file says"
     )
     positions_per_chunk: int = Field(

@@ -8,10 +8,12 @@ from semalign.config.base import Strict
 class StatisticsSettings(Strict):
     """Settings of the bootstrap and of the tests."""
 
-    resamples: int = Field(default=10_000, ge=100, description="bootstrap resamples of every interval and p-value")
+    resamples: int = Field(
+        default=10_000, ge=100, description="bootstrap resamples of every interval and p-value"
+    )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="coverage of the intervals")
     alpha: float = Field(
-        0.05, gt=0, lt=0.5, description="two-sided level of the smallest detectable difference"
+        default=0.05, gt=0, lt=0.5, description="two-sided level of the smallest detectable difference"
     )
     power: float = Field(default=0.8, gt=0.5, lt=1, description="power of the smallest detectable difference")
     seed: int = Field(default=0, ge=0, description="seed of the bootstrap")

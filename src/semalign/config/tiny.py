@@ -1,6 +1,6 @@
 """The embedded family: how its models are built and how large its benchmarks are."""
 
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,6 @@ from semalign.config.base import Strict
 class TinyModel(Strict):
     """A Llama-architecture model that is pretrained in place on a corpus the code generates."""
 
-    source: Literal["tiny"] = "tiny"
     layers: int = Field(4, ge=1, le=48, description="transformer blocks")
     width: int = Field(128, ge=8, le=2048, description="size of the hidden state, a multiple of heads")
     feed_forward: int = Field(336, ge=8, le=8192, description="size inside a feed-forward network")

@@ -61,11 +61,11 @@ def evaluate_cell(
     inputs = {"student": student, "teacher": teacher, "transfer": transfer, "benchmark": benchmark}
     for name, path in {**inputs, "reference": reference}.items():
         run.read(name, path)
+    examples = read_split(benchmark, chosen.split)
     split_file = benchmark / f"{chosen.split}.jsonl"
     facts = describe(benchmark.name, split_file, chosen)
     model = load_student(student, teacher, transfer, _device(), _dtype(chosen))
     tokenizer = load_tokenizer({"student": student, "teacher": teacher}[_base(transfer)])
-    examples = read_split(benchmark, chosen.split)
     records = evaluate(model, tokenizer, benchmark.name, split_file, chosen)
     records = _agreement(records, model, tokenizer, examples, teacher, reference, chosen)
     if examples[0].tests:

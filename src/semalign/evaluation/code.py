@@ -7,7 +7,7 @@ from semalign.benchmarks.base import Example
 from semalign.config.evaluation import EvaluationSettings
 from semalign.errors import UserError
 from semalign.evaluation.items import ItemRecord
-from semalign.evaluation.sandbox import run_many
+from semalign.evaluation.sandbox import Program, run_many
 
 
 def score_code(
@@ -18,8 +18,8 @@ def score_code(
     Returns the records with `correct` and `verdict` filled in, and the isolation that was in force. Raises
     UserError when an example has no tests or the sandbox can't isolate.
     """
-    programs = [
-        (example.prefix + record.response, _tests(example))
+    programs: list[Program] = [
+        (example.prefix + record.response, _tests(example), example.entry_point)
         for record, example in zip(records, examples, strict=True)
     ]
     verdicts = run_many(programs, settings.sandbox, settings.sandbox_workers)

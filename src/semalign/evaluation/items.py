@@ -48,7 +48,8 @@ def summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
 
     `score` and `score_stderr` (standard error of the mean over items) are percentages; `teacher_kl` is in
     nats per answer token and `teacher_agreement` a percentage of answer tokens, both weighted by tokens, or
-    None where no item was compared. Raises UserError when there is nothing to summarise or an item has no verdict.
+    None where no item was compared. Raises UserError when there is nothing to summarise or a verdict is
+    missing.
     """
     scores = [record.correct for record in records if record.correct is not None]
     if not records or len(scores) != len(records):

@@ -1,1 +1,1 @@
-"""Figures: one file a figure, each with `draw(tables) -> Figure`; `registry` names them, `style` saves them."""
+"""Figures: one file a figure, each with `draw(tables)`; `registry` names them and `style` saves them."""

@@ -4,18 +4,36 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
+from semalign.analysis.sentences.words import STUDENT
 from semalign.figures import rows
-from semalign.figures.style import BLUE, ORANGE, blank, distinct, message, name_rows, spell, styled, wrap
+from semalign.figures.style import (
+    BLUE,
+    ORANGE,
+    blank,
+    distinct,
+    legend,
+    message,
+    name_rows,
+    spell,
+    styled,
+    wrap,
+)
 
 DEFAULT = "default"
+LOOKS: dict[bool, dict[str, Any]] = {
+    True: {"color": BLUE, "marker": "D", "markersize": 5.5},
+    False: {"color": ORANGE, "marker": "o", "markersize": 5},
+}
 
 
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `ablations`: a block a pair and method, a column a benchmark, a row of panels an axis.
 
-    The default is the filled diamond in each panel, its interval the band behind the others; the student's score
-    is the dotted line.
+    The default is the diamond in each panel, its interval the band behind the others; the dotted line is the
+    student's score.
     """
     frame = tables["ablations"]
     if frame.empty:
@@ -28,12 +46,14 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
         parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, block in zip(parts, blocks, strict=True):
             _draw_block(part, block, _heading(frame, block))
-        figure.legend(handles=_handles(), loc="outside lower center", ncols=4)
+        legend(figure, _handles())
     return figure
 
 
 def _heights(block: pd.DataFrame) -> list[float]:
-    return [rows.row_height(distinct(part["value"]), 0.23) + 0.2 for _, part in block.groupby("axis", sort=False)]
+    return [
+        rows.row_height(distinct(part["value"]), 0.23) + 0.2 for _, part in block.groupby("axis", sort=False)
+    ]
 
 
 def _heading(frame: pd.DataFrame, block: pd.DataFrame) -> str:
@@ -55,7 +75,9 @@ def _draw_block(part: Any, block: pd.DataFrame, heading: str) -> None:
             _draw_panel(grid[row, column], panel, labels)
             grid[row, column].tick_params(axis="y", labelleft=column == 0)
             grid[row, column].tick_params(axis="x", length=3 if row == len(axes_names) - 1 else 0)
-        grid[row, 0].set_ylabel(wrap(axis, 14), rotation=0, ha="right", va="center", fontweight="bold")
+        name = wrap(axis, 16) if len(axis) <= 16 else wrap(axis.replace(".", ". "), 16)
+        grid[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontweight="bold")
+    part.align_ylabels(grid[:, 0])
     for column, benchmark in enumerate(benchmarks):
         grid[0, column].set_title(spell(benchmark), fontweight="bold")
         grid[-1, column].set_xlabel("score (%)")
@@ -67,29 +89,20 @@ def _draw_panel(axes: Any, panel: pd.DataFrame, labels: list[str]) -> None:
         cell = default.iloc[0]
         axes.axvspan(cell["score_low"], cell["score_high"], color=BLUE, alpha=0.10, linewidth=0, zorder=1)
         axes.axvline(cell["score"], color=BLUE, linewidth=0.8, zorder=2)
-        axes.axvline(cell["score"] - cell["vs_student"], color="black", linestyle=":", linewidth=1.1, zorder=2)
+        rows.upright(axes, cell["score"] - cell["vs_student"], STUDENT)
     for _, cell in panel.iterrows():
         look = LOOKS[cell["variant"] == DEFAULT]
-        rows.dot(axes, labels.index(cell["value"]), (cell["score"], cell["score_low"], cell["score_high"]), **look)
+        rows.dot(
+            axes, labels.index(cell["value"]), (cell["score"], cell["score_low"], cell["score_high"]), **look
+        )
     strong = [labels.index(value) for value in default["value"] if value in labels]
     name_rows(axes, [wrap(label, rows.LABEL_WIDTH) for label in labels], strong)
 
 
-LOOKS: dict[bool, dict[str, Any]] = {
-    True: {"color": BLUE, "marker": "D", "markersize": 5.5},
-    False: {"color": ORANGE, "marker": "o", "markersize": 5},
-}
-
-
 def _handles() -> list[Any]:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
     return [
         Line2D([], [], linewidth=1.6, label="default", **LOOKS[True]),
         Line2D([], [], linewidth=1.6, label="variant", **LOOKS[False]),
-        Patch(color=BLUE, alpha=0.15, linewidth=0, label="default's 95 % interval"),
-        Line2D([], [], color="black", linestyle=":", linewidth=1.1, label="student"),
+        Patch(color=BLUE, alpha=0.15, linewidth=0, label="default's interval"),
+        *rows.reference_handles([STUDENT]),
     ]
-
-

@@ -4,8 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.lines import Line2D
 
-from semalign.figures.style import BLUE, GREY, MARKERS, VERMILLION, blank, distinct, message, spell, styled
+from semalign.figures.style import (
+    BLUE,
+    GREY,
+    MARKERS,
+    VERMILLION,
+    blank,
+    distinct,
+    legend,
+    message,
+    spell,
+    styled,
+    whole_ticks,
+)
 
 COLORS = {"output": BLUE, "input": VERMILLION, "random": GREY}
 INTERFACES = {"block": "block output", "mlp": "MLP output", "attention": "attention output"}
@@ -15,8 +28,8 @@ FOLDED = {False: "final norm's gain\nnot folded", True: "final norm's gain\nfold
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `decomposition`: a column an interface, a row a model and fold, a colour a kind of bases.
 
-    Solid with markers and a band: the measured cosine and its interval. Dotted: what an isotropic random state
-    would score. Thin dashed: the shuffled control, a state against the reconstruction of another.
+    Solid with markers and a band: the measured cosine and its interval. Dotted: what an isotropic random
+    state would score. Thin dashed: the shuffled control, a state against the reconstruction of another.
     """
     frame = tables["decomposition"]
     if frame.empty:
@@ -34,7 +47,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                     axes.set_title(_title(frame, model, interface), fontweight="bold")
                 axes.set_xlabel("layer" if row == len(lines) - 1 or lines[row + 1][0] != model else "")
             grid[row, 0].set_ylabel(f"mean cosine,\n{FOLDED[folded]}")
-        figure.legend(handles=_handles(frame), loc="outside lower center", ncols=6, columnspacing=1.4)
+        legend(figure, _handles(frame), most=6)
     return figure
 
 
@@ -62,20 +75,23 @@ def _draw_panel(axes: Any, panel: pd.DataFrame) -> None:
         if rows.empty:
             continue
         color, layers = COLORS[bases], rows["layer"].to_numpy()
-        axes.fill_between(layers, rows["cosine_low"], rows["cosine_high"], color=color, alpha=0.2, linewidth=0)
+        dots = {"marker": MARKERS[number], "markersize": 3.5, "markevery": max(1, len(layers) // 10)}
+        axes.fill_between(
+            layers, rows["cosine_low"], rows["cosine_high"], color=color, alpha=0.2, linewidth=0
+        )
         axes.plot(layers, rows["shuffled"], color=color, linestyle=(0, (4, 2)), linewidth=0.8)
         axes.plot(layers, rows["isotropic"], color=color, linestyle=(0, (1, 1.5)), linewidth=1.3)
-        axes.plot(layers, rows["cosine"], color=color, marker=MARKERS[number], markersize=3.5, linewidth=1.5)
+        axes.plot(layers, rows["cosine"], color=color, linewidth=1.5, **dots)
     low = min(-0.05, float(panel[["cosine_low", "shuffled"]].min().min()) - 0.05)
     axes.set_ylim(min(low, axes.get_ylim()[0]) if axes.lines else low, 1.05)
-    axes.xaxis.get_major_locator().set_params(integer=True, nbins=7)
+    whole_ticks(axes.xaxis, panel["layer"])
 
 
 def _handles(frame: pd.DataFrame) -> list[Any]:
-    from matplotlib.lines import Line2D
-
     bases = [
-        Line2D([], [], color=color, marker=MARKERS[number], markersize=3.5, linewidth=1.5, label=f"{name} bases")
+        Line2D(
+            [], [], color=color, marker=MARKERS[number], markersize=3.5, linewidth=1.5, label=f"{name} bases"
+        )
         for number, (name, color) in enumerate(COLORS.items())
         if name in set(frame["bases"])
     ]

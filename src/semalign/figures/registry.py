@@ -35,5 +35,7 @@ def draw(name: str, tables: "Mapping[str, pd.DataFrame]") -> Any:
         raise UserError(f"figure: found {name!r}, expected one of {', '.join(FIGURES)}")
     missing = [table for table in FIGURES[name].tables if table not in tables]
     if missing:
-        raise UserError(f"figure {name}: table {missing[0]!r} is not given, found {', '.join(tables) or 'none'}")
+        raise UserError(
+            f"figure {name}: table {missing[0]!r} is not given, found {', '.join(tables) or 'none'}"
+        )
     return importlib.import_module(FIGURES[name].module).draw(tables)

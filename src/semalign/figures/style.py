@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can tell apart.
 BLACK, GREY, LIGHT = "#000000", "#6E6E6E", "#D9D9D9"
@@ -68,7 +69,9 @@ SPELLING = {
     "gsm8k": "GSM8K",
     "humaneval": "HumanEval",
     "mbpp": "MBPP",
-    "llama2": "Llama2",
+    "llama2": "Llama 2",
+    "codellama": "CodeLlama",
+    "wizardcoder": "WizardCoder",
     "smollm2": "SmolLM2",
     "qwen3": "Qwen3",
 }
@@ -76,8 +79,8 @@ SPELLING = {
 
 def spell(name: object) -> str:
     """A table's name as a reader would write it: `sft-all-layers` becomes `SFT all layers`."""
-    words = str(name).replace("_", "-").split("-")
-    return " ".join(SPELLING.get(word.lower(), word) for word in words)
+    words = str(name).replace("_", "-").replace("~", "-→-").split("-")
+    return " ".join(SPELLING.get(word.lower(), word) for word in words if word)
 
 
 def wrap(name: object, width: int = 22) -> str:
@@ -101,10 +104,18 @@ def styled() -> Iterator[None]:
 
 def blank(width: float, height: float) -> Any:
     """An empty figure of `width` x `height` inches that draws without a display."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.02, hspace=0.02)
+    figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
-    figure.get_layout_engine().set(w_pad=0.06, h_pad=0.06, wspace=0.02, hspace=0.02)
     return figure
+
+
+def legend(figure: Any, handles: list[Any], most: int = 5) -> None:
+    """One legend below all panels, in even lines of at most `most` entries."""
+    lines = -(-len(handles) // most)
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=-(-len(handles) // lines), columnspacing=1.4
+    )
 
 
 def message(text: str) -> Any:
@@ -113,6 +124,15 @@ def message(text: str) -> Any:
         figure = blank(6.0, 1.2)
         figure.text(0.5, 0.5, text, ha="center", va="center", color=GREY)
     return figure
+
+
+def whole_ticks(axis: Any, layers: Iterable[Any], most: int = 8) -> None:
+    """Ticks at whole layers: each one where they are few."""
+    numbers = sorted({int(layer) for layer in layers})
+    if len(numbers) <= most:
+        axis.set_ticks(numbers)
+    else:
+        axis.get_major_locator().set_params(integer=True, nbins=most - 1)
 
 
 def name_rows(axes: Any, labels: list[str], strong: Iterable[int] = ()) -> None:
@@ -132,11 +152,12 @@ def save(figure: Any, folder: Path | str, name: str) -> Path:
     Neither file holds a date, a random identifier or a version, so that equal figures are equal bytes.
     """
     png = Path(folder) / f"{name}.png"
+    unsaid = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
     with styled():
-        for path, metadata in ((png.with_suffix(".svg"), {"Date": None, "Creator": None}), (png, {"Software": None})):
+        for suffix, metadata in unsaid.items():
             buffer = io.BytesIO()
-            figure.savefig(buffer, format=path.suffix[1:], dpi=DPI, metadata=metadata)
-            _write_bytes(path, buffer.getvalue())
+            figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=metadata)
+            _write_bytes(png.with_suffix(suffix), buffer.getvalue())
     return png
 
 

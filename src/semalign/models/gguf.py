@@ -39,9 +39,8 @@ def _write_weights(source: Path, folder: Path) -> None:
 
     loaded = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
     config = loaded.config
-    for leftover in ("quantization_config", "_name_or_path"):
-        if hasattr(config, leftover):
-            delattr(config, leftover)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
     fresh = type(loaded)(config)
     fresh.load_state_dict(loaded.state_dict())
     fresh.generation_config = loaded.generation_config

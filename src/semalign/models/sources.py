@@ -4,6 +4,7 @@ Models of a user's own disk or of the hub's cache are linked file by file, never
 taken: a pickle runs code when it is read.
 """
 
+import errno
 import logging
 from pathlib import Path
 
@@ -110,7 +111,9 @@ def _download(settings: HubModel) -> Path:
         raise UserError(
             f"model {name}: not public or not there; set HF_TOKEN if it is private, {other}"
         ) from None
-    except (errors.HfHubHTTPError, errors.LocalEntryNotFoundError, OSError) as error:
+    except (errors.HTTPError, errors.RevisionResolutionError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UserError(f"model {name}: the hub can't be reached ({reason}); {other}") from None
     return Path(path)

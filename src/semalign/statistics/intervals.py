@@ -22,9 +22,9 @@ class Interval:
 def mean_intervals(scores: Sequence[Scores], settings: StatisticsSettings) -> list[Interval]:
     """Percentile intervals of the mean scores of several methods on the same items, in percent.
 
-    Items are resampled as pairs across seeds and methods, seeds with replacement (see `resampling`). Where
-    every item of every seed is wrong, or every one right, resampling sees no spread; the exact binomial
-    interval over the items stands in (Clopper and Pearson, 1934).
+    Items are resampled alike for all seeds and methods, seeds with them (see `resampling`). Where every item
+    of every seed is wrong, or every one right, resampling sees no spread; the exact binomial interval over
+    the items stands in (Clopper and Pearson, 1934).
     """
     replicates = mean_replicates(scores, settings)
     return [_interval(given, row, settings.confidence) for given, row in zip(scores, replicates, strict=True)]

@@ -1,7 +1,7 @@
 """Paired difference between two methods on the same items, with an interval and a p-value.
 
 Interval: percentile bootstrap over items (paired) and seeds. p-value: the sign of each item's difference is
-flipped at random (the two methods swap places on that item), the resampled seed effects are added, and the
+flipped at random (the two methods swap places on that item), resampled seed effects are added, and the
 share of such means at least as far from 0 as the measured one counts. With one seed on either side and
 right-or-wrong items this is McNemar's test, which is then computed exactly (McNemar, 1947).
 """

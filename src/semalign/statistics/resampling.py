@@ -1,16 +1,22 @@
-"""Random weights for items and seeds, shared by every method of a benchmark so that comparisons stay paired.
+"""What chance does to a mean over items and seeds: a bootstrap over both.
 
-Bootstrap: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993). Resampling both items and seeds
-as they stand (the "pigeonhole" bootstrap; Owen, "The pigeonhole bootstrap", 2007) counts the noise that
-belongs to one item under one seed up to three times. Here the two are drawn apart and their deviations added,
-with the item noise taken out of the seeds' share (`seed_deviations`), so that each source counts once.
+Items are resampled with replacement, the same draw for every seed and every method of a benchmark, so that
+comparisons stay paired; seeds are resampled with replacement too (Efron and Tibshirani, "An Introduction to
+the Bootstrap", 1993). Resampling rows and columns of one table together (Owen, "The pigeonhole bootstrap",
+2007) counts the noise that belongs to one item under one seed up to three times. So the two are drawn apart
+and their deviations added, the seeds' with the item noise taken out: each source of variance counts once.
+
+Coverage and false positives are measured in tests/unit/test_intervals.py and test_paired.py. A bootstrap
+knows no more of the seeds than a handful of them shows: where their standard deviation is well above the
+standard error over items, three seeds give intervals that are too short (91 % in place of 95 %); five are
+better (92 %).
 """
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_CHUNK = 4_000_000  # weights held at a time
+_CHUNK = 200_000  # weights held at a time: about what a processor cache holds
 
 
 class ItemResampler:
@@ -81,20 +87,20 @@ def seed_variance(values: np.ndarray) -> float:
 
 
 def seed_deviations(values: np.ndarray, resamples: int, seed: int, stream: int = 0) -> np.ndarray:
-    """What resampling the seeds of `[seeds, items]` adds to a bootstrap mean: `[resamples]`.
+    """What resampling the seeds adds to the mean of `[seeds, items]`: `[resamples]`.
 
     Seeds are drawn with replacement; the deviations are scaled so that their variance is `seed_variance` by
     the number of seeds. One seed adds nothing: its interval speaks of that one trained model only. `stream`
     tells apart methods whose seeds are independent.
     """
     seeds = values.shape[0]
-    between = float(values.mean(axis=1).var(ddof=1)) if seeds > 1 else 0.0
-    if between <= 0.0:
+    variance = seed_variance(values)
+    if variance <= 0.0:
         return np.zeros(resamples)
+    means = values.mean(axis=1)
+    effects = (means - means.mean()) * np.sqrt(variance / means.var())
     weights = draw_counts(np.random.default_rng([seed, seeds, stream]), resamples, seeds)
-    effects = values.mean(axis=1) - values.mean()
-    shrinkage = np.sqrt(seed_variance(values) / between)
-    return np.asarray(weights @ effects / seeds * (shrinkage * _widening(seeds)))
+    return np.asarray(weights @ effects / seeds)
 
 
 def _residual_mean_square(values: np.ndarray) -> float:

@@ -21,11 +21,15 @@ class Order(Strict):
     student: str = Field(default="student", description="method that is the untouched student")
     teacher: str = Field(default="teacher", description="method that is the teacher")
     baselines: list[str] | None = Field(
-        None, description="candidates for the best baseline; null: all methods"
+        default=None, description="candidates for the best baseline; null: all methods"
     )
     default_variant: str = "default"
-    axes: dict[str, Axis] = Field(default={}, description="axis (the part of a variant's name before `~`) -> values")
-    paper_pairs: dict[str, str] = Field(default={}, description="pair -> its name in `paper.py`, where they differ")
+    axes: dict[str, Axis] = Field(
+        default={}, description="axis (the part of a variant's name before `~`) -> values"
+    )
+    paper_pairs: dict[str, str] = Field(
+        default={}, description="pair -> its name in `paper.py`, where they differ"
+    )
 
     @property
     def references(self) -> tuple[str, str]:

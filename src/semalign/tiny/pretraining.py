@@ -66,6 +66,7 @@ def create_model(settings: TinyModel, tokenizer: Any) -> Any:
         num_hidden_layers=settings.layers,
         num_attention_heads=settings.heads,
         max_position_embeddings=POSITIONS,
+        initializer_range=settings.width**-0.5,
         tie_word_embeddings=False,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

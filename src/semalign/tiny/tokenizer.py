@@ -27,7 +27,7 @@ def build_tokenizer() -> Any:
     )
     texts = [document.text for document in draw_corpus(6_000, benchmark_phrasing=0.5, seed=0)]
     # Every word and number often enough to become one token, however rare it is in the draw.
-    units = [fact.word for fact in world()] + [str(number) for number in range(64)]
+    units = sorted({fact.word for fact in world()}) + [str(number) for number in range(64)]
     tokenizer.train_from_iterator([*texts, *(f" {unit}" for unit in units for _ in range(100))], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{BOS} $A", pair=f"{BOS} $A $B", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]

@@ -1,7 +1,7 @@
 """Sentences whose numbers and words are both chosen by the data, for the notebooks.
 
-Nothing here knows an outcome in advance: "higher", "lower" and "no detectable difference" come from the paired,
-Holm-corrected tests of the tables, never from the sign of a difference alone.
+Nothing here knows an outcome in advance: "higher", "lower" and "no detectable difference" come from the
+paired, Holm-corrected tests of the tables, never from the sign of a difference alone.
 """
 
 from semalign.analysis.sentences.ablations import ablation, ablation_axes
@@ -10,6 +10,7 @@ from semalign.analysis.sentences.scores import (
     best_on_average,
     compare,
     cost,
+    detectable,
     gap_closed,
     nearer_teacher,
     teacher_above_student,
@@ -25,6 +26,7 @@ __all__ = [
     "cost",
     "decomposition",
     "decomposition_controls",
+    "detectable",
     "gap_closed",
     "method_under_study",
     "methods_of",

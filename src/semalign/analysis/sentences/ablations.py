@@ -2,33 +2,35 @@
 
 import pandas as pd
 
-from semalign.analysis.sentences.words import listing, signed
+from semalign.analysis.sentences.words import listing, place, signed
 
 
 def ablation(frame: pd.DataFrame) -> str:
-    """How many variants leave their default's 95 % interval with their own, and which one moves the score most.
+    """How many variants lie apart from their default, and which one moves the score most.
 
-    Two intervals that do not overlap are a stricter criterion than a paired test, and the sentence says so.
+    Apart means that the two intervals don't overlap: a stricter demand than a paired test, which the sentence
+    says, because the table has no test against the default.
     """
     pairs = _with_default(frame)
     if pairs.empty:
         return "This study has no ablation."
     above = int((pairs["score_low"] > pairs["score_high_default"]).sum())
     below = int((pairs["score_high"] < pairs["score_low_default"]).sum())
-    moves = (pairs["score"] - pairs["score_default"]).abs()
-    top = pairs.loc[moves.idxmax()]
-    words = [f"{number} {side}" for number, side in ((above, "above"), (below, "below")) if number]
-    lead = f"{listing(words)} the default's" if words else "none apart from the default's"
+    words = [f"{number} lie {side}" for number, side in ((above, "above"), (below, "below")) if number]
+    lead = f"{listing(words)} their default" if words else "none lies apart from its default"
+    move = (pairs["score"] - pairs["score_default"]).to_numpy()
+    top = pairs.iloc[int(abs(move).argmax())]
+    change = signed(top["score"] - top["score_default"])
     return (
-        f"Of {len(pairs)} variants x benchmarks, {lead} with intervals that do not overlap (a stricter demand than "
-        f"a paired test). The largest move is that of **{top['axis']} = {top['value']}** on {top['benchmark']}: "
-        f"{signed(top['score'] - top['score_default'])} points, from {top['score_default']:.1f} "
-        f"to {top['score']:.1f} %."
+        f"Of {len(pairs)} variants x benchmarks, {lead} with intervals that do not overlap (a stricter "
+        f"demand than a paired test). The largest move is that of **{top['axis']} = {top['value']}** on "
+        f"{place(frame, top['pair'], top['benchmark'])}: {change} points, from "
+        f"{top['score_default']:.1f} to {top['score']:.1f} %."
     )
 
 
 def ablation_axes(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row an axis and value: mean difference from the default over benchmarks, in points, largest loss first."""
+    """A row an axis and value: difference from the default in points over benchmarks, largest loss first."""
     pairs = _with_default(frame)
     pairs = pairs.assign(difference=pairs["score"] - pairs["score_default"])
     keys = ["pair", "method", "axis", "value"]

@@ -1,4 +1,4 @@
-"""Sentences about the main table: who scores higher than whom, and at what cost."""
+"""Sentences about the main table: who scores higher than whom, what of the gap closes, at what cost."""
 
 import math
 from typing import Any
@@ -13,79 +13,118 @@ from semalign.analysis.sentences.words import (
     listing,
     methods_of,
     p_value,
+    place,
     signed,
     verdict,
 )
 
+PHRASES = {
+    "higher": "scores higher than {rival} on {share}",
+    "lower": "scores lower than {rival} on {share}",
+    "no detectable difference": "shows no detectable difference from {rival} on {share}",
+    "not tested": "is not tested against {rival} on {share}",
+}
+RIVALS = {"student": "the student", "best_baseline": "the best baseline"}
 
-def compare(main: pd.DataFrame, method: str, against: str = STUDENT) -> str:
-    """How one method stands against `student` or `best_baseline` on each benchmark, by the paired tests."""
-    rival = f"vs_{against}"
-    other = {"student": "the student", "best_baseline": "the best baseline"}[against]
+
+def compare(
+    main: pd.DataFrame, method: str, against: str = STUDENT, comparisons: pd.DataFrame | None = None
+) -> str:
+    """How one method stands against `student` or `best_baseline` on each benchmark, by the paired tests.
+
+    With the table of comparisons, each best baseline is named.
+    """
     cells = main[main["method"] == method]
-    groups: dict[str, list[str]] = {"higher": [], "lower": [], "no detectable difference": [], "not tested": []}
+    if cells.empty:
+        return f"**{method or 'No method'}** was not scored."
+    names = _baselines(comparisons, method) if against == "best_baseline" else {}
+    groups: dict[str, list[str]] = {word: [] for word in PHRASES}
     for _, cell in cells.iterrows():
-        said = verdict(cell[rival], cell[f"{rival}_p"])
-        numbers = f" ({signed(cell[rival])} points, {p_value(cell[f'{rival}_p'])})" if said != "not tested" else ""
-        groups[said].append(_place(main, cell) + numbers)
-    if not len(cells):
-        return f"**{method}** is not in this table."
-    total = len(cells)
+        said, where = (
+            verdict(cell[f"vs_{against}"], cell[f"vs_{against}_p"]),
+            (cell["pair"], cell["benchmark"]),
+        )
+        numbers = "" if said == "not tested" else f" ({_test(cell, against, names.get(where, ''))})"
+        groups[said].append(place(main, *where) + numbers)
     parts = [
-        f"scores {word} than {other} on {count(len(groups[word]), total, 'benchmark')}{_named(groups[word])}"
-        for word in ("higher", "lower")
-        if groups[word] or word == "higher"
+        phrase.format(rival=RIVALS[against], share=count(len(found), len(cells), "benchmark"))
+        + ": "
+        + ", ".join(found)
+        for phrase, found in ((PHRASES[word], groups[word]) for word in PHRASES)
+        if found
     ]
-    parts += [
-        f"{phrase} on {count(len(groups[word]), total, 'benchmark')}{_named(groups[word])}"
-        for word, phrase in (("no detectable difference", "shows no detectable difference"), ("not tested", "is not tested"))
-        if groups[word]
+    return f"**{method}** {'; it '.join(parts)}."
+
+
+def _test(cell: "pd.Series[Any]", against: str, baseline: str) -> str:
+    """`+1.2 points, p = 0.03`, before it the baseline's name where it is known."""
+    numbers = f"{signed(cell[f'vs_{against}'])} points, {p_value(cell[f'vs_{against}_p'])}"
+    return f"{baseline}, {numbers}" if baseline else numbers
+
+
+def _baselines(comparisons: pd.DataFrame | None, method: str) -> dict[tuple[str, str], str]:
+    """(pair, benchmark) -> the best baseline of one method in the main table."""
+    if comparisons is None:
+        return {}
+    chosen = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "best_baseline")]
+    chosen = chosen[chosen["method"] == method]
+    return {(row["pair"], row["benchmark"]): str(row["baseline"]) for _, row in chosen.iterrows()}
+
+
+def detectable(table: pd.DataFrame, against: str = STUDENT) -> str:
+    """From which size on a single test of the main table can be expected to find a difference."""
+    rows = table[(table["table"] == "main") & (table["against"] == against)].dropna(subset=["detectable"])
+    if rows.empty:
+        return "From which size on a difference would be seen is not known."
+    ranked = rows.sort_values("detectable", kind="stable")
+    sizes = [
+        f"{row['detectable']:.1f} points ({place(rows, row['pair'], row['benchmark'])})"
+        for _, row in ranked.iloc[[0, -1]].iterrows()
     ]
-    return f"**{method}** {listing(parts)}."
-
-
-def _named(places: list[str]) -> str:
-    return f": {', '.join(places)}" if places else ""
-
-
-def _place(main: pd.DataFrame, cell: "pd.Series[Any]") -> str:
-    return f"{cell['benchmark']} of {cell['pair']}" if main["pair"].nunique() > 1 else str(cell["benchmark"])
+    return (
+        f"A single paired test against {RIVALS[against]} can be expected to find differences from "
+        f"{' to '.join(dict.fromkeys(sizes))} on; smaller ones may exist unseen."
+    )
 
 
 def teacher_above_student(main: pd.DataFrame) -> str:
     """Whether there is a gap to close: on how many benchmarks the teacher scores higher than the student."""
     cells = main[main["method"] == TEACHER]
-    above = [cell for _, cell in cells.iterrows() if verdict(cell["vs_student"], cell["vs_student_p"]) == "higher"]
-    rest = [_place(main, cell) for _, cell in cells.iterrows() if not any(cell is other for other in above)]
-    if not len(cells):
+    if cells.empty:
         return "The teacher was not scored, so that the gap is unknown."
-    text = f"The teacher scores higher than the student on {count(len(above), len(cells), 'benchmark')}"
-    if above:
-        low, high = min(c["vs_student"] for c in above), max(c["vs_student"] for c in above)
-        text += f" (by {low:.1f} points)" if len(above) == 1 else f" (by {low:.1f} to {high:.1f} points)"
-    return text + (f"; on {listing(rest)} there is no detectable gap to close." if rest else ".")
+    higher = cells.apply(_beats_student, axis=1).astype(bool)
+    text = (
+        f"The teacher scores higher than the student on {count(int(higher.sum()), len(cells), 'benchmark')}"
+    )
+    if higher.any():
+        low, high = cells.loc[higher, "vs_student"].min(), cells.loc[higher, "vs_student"].max()
+        text += f" (by {low:.1f} points)" if higher.sum() == 1 else f" (by {low:.1f} to {high:.1f} points)"
+    rest = [place(main, cell["pair"], cell["benchmark"]) for _, cell in cells[~higher].iterrows()]
+    return text + (f"; there is no detectable gap to close on {listing(rest)}." if rest else ".")
 
 
 def best_on_average(main: pd.DataFrame) -> str:
-    """Which method has the highest mean score over benchmarks, pair by pair, and whether that is a finding."""
-    sentences = []
-    for pair in dict.fromkeys(main["pair"]):
-        block = main[main["pair"] == pair]
-        means = block.groupby("method", sort=False)["score"].mean()
-        ranked = means[[name for name in means.index if name not in REFERENCES]].sort_values(ascending=False)
-        if ranked.empty:
-            continue
-        best = ranked.index[0]
-        references = [f"{name} {means[name]:.1f}" for name in REFERENCES if name in means.index]
-        beside = f" ({', '.join(references)})" if references else ""
-        won = int((block[block["method"] == best].apply(_beats_student, axis=1)).sum())
-        total = int((block["method"] == best).sum())
-        place = f"For {pair}, the" if main["pair"].nunique() > 1 else "The"
-        sentences.append(
-            f"{place} highest mean score over benchmarks is that of **{best}**, {ranked.iloc[0]:.1f} %{beside}; "
-            f"it scores detectably higher than the student on {count(won, total, 'benchmark')}."
-        )
-    return " ".join(sentences) or "No method was scored."
+    """Pair by pair, the method with the highest mean score over benchmarks, and what its tests say."""
+    several = main["pair"].nunique() > 1
+    sentences = [_best_of_pair(block, several) for _, block in main.groupby("pair", sort=False)]
+    return " ".join(sentence for sentence in sentences if sentence) or "No method was scored."
+
+
+def _best_of_pair(block: pd.DataFrame, named: bool) -> str:
+    means = block.groupby("method", sort=False)["score"].mean()
+    ranked = means[methods_of(block)]
+    if ranked.empty:
+        return ""
+    best = str(ranked.idxmax())
+    cells = block[block["method"] == best]
+    won = int(cells.apply(_beats_student, axis=1).sum())
+    lead = f"For {block['pair'].iloc[0]}, the" if named else "The"
+    references = ", ".join(f"{name} {means[name]:.1f} %" for name in REFERENCES if name in means.index)
+    return (
+        f"{lead} highest mean score over benchmarks is that of **{best}**, {ranked[best]:.1f} %"
+        f"{f' ({references})' if references else ''}; it scores detectably higher than the student on "
+        f"{count(won, len(cells), 'benchmark')}."
+    )
 
 
 def _beats_student(cell: "pd.Series[Any]") -> bool:
@@ -93,53 +132,63 @@ def _beats_student(cell: "pd.Series[Any]") -> bool:
 
 
 def gap_closed(main: pd.DataFrame, method: str) -> str:
-    """How much of the gap a method closes where it is defined, and how many intervals exclude 0."""
-    cells = main[main["method"] == method].dropna(subset=["gap_closed"])
-    total = int((main["method"] == method).sum())
+    """How much of the gap a method closes where it is defined, and how many intervals exclude zero."""
+    cells = main[main["method"] == method]
+    shares = cells.dropna(subset=["gap_closed", "gap_closed_low", "gap_closed_high"])
     if cells.empty:
-        return f"The gap that **{method}** closes is undefined: the teacher is nowhere clearly above the student."
-    shares = [
-        f"{100 * cell['gap_closed']:.0f} % on {_place(main, cell)} "
-        f"[{100 * cell['gap_closed_low']:.0f}, {100 * cell['gap_closed_high']:.0f}]".replace("-", "−")
-        for _, cell in cells.iterrows()
-    ]
-    closed, widened = int((cells["gap_closed_low"] > 0).sum()), int((cells["gap_closed_high"] < 0).sum())
-    text = f"**{method}** closes {listing(shares)} of the gap; the interval lies above zero on "
-    text += count(closed, len(cells), "benchmark")
-    text += f" and below zero on {widened}" if widened else ""
-    left = total - len(cells)
-    return text + (f" ({left} more {'has' if left == 1 else 'have'} no gap to speak of)." if left else ".")
+        return f"**{method or 'No method'}** was not scored."
+    if shares.empty:
+        return (
+            f"The gap closed by **{method}** is undefined: the teacher is nowhere clearly above the student."
+        )
+    above, below = int((shares["gap_closed_low"] > 0).sum()), int((shares["gap_closed_high"] < 0).sum())
+    text = (
+        f"Of the gap, **{method}** closes {listing([_share(main, cell) for _, cell in shares.iterrows()])}; "
+        f"the interval lies above zero on {count(above, len(shares), 'benchmark')}"
+    )
+    text += f" and below zero on {below}" if below else ""
+    undefined = len(cells) - len(shares)
+    return text + (f" (undefined on {undefined} more)." if undefined else ".")
+
+
+def _share(main: pd.DataFrame, cell: "pd.Series[Any]") -> str:
+    share, low, high = (
+        f"{100 * cell[name]:.0f}".replace("-", "−")
+        for name in ("gap_closed", "gap_closed_low", "gap_closed_high")
+    )
+    return f"{share} % on {place(main, cell['pair'], cell['benchmark'])} [{low} to {high}]"
 
 
 def nearer_teacher(main: pd.DataFrame, method: str) -> str:
-    """Whether the student's answers come nearer the teacher's: KL divergence and top-1 agreement, before and after."""
-    keys = ["pair", "benchmark"]
-    columns = [*keys, "teacher_kl", "teacher_agreement"]
-    before = main.loc[main["method"] == STUDENT, columns]
-    both = main.loc[main["method"] == method, columns].merge(before, on=keys, suffixes=("", "_before"))
-    both = both.dropna(subset=["teacher_kl", "teacher_kl_before"])
+    """Whether the answers come nearer the teacher's: KL divergence and top-1 agreement, before and after."""
+    keys, measured = ["pair", "benchmark"], ["teacher_kl", "teacher_agreement"]
+    before = main.loc[main["method"] == STUDENT, [*keys, *measured]]
+    both = main.loc[main["method"] == method, [*keys, *measured]].merge(
+        before, on=keys, suffixes=("", "_before")
+    )
+    both = both.dropna()
     if both.empty:
         return f"How near **{method}** comes to the teacher's answers was not measured."
-    fell = int((both["teacher_kl"] < both["teacher_kl_before"]).sum())
-    change = (both["teacher_kl"] - both["teacher_kl_before"]).mean()
-    agreement = (both["teacher_agreement"] - both["teacher_agreement_before"]).mean()
+    kl = both["teacher_kl"] - both["teacher_kl_before"]
+    agreement = both["teacher_agreement"] - both["teacher_agreement_before"]
+    fell = count(int((kl < 0).sum()), len(both), "benchmark")
     return (
-        f"After **{method}**, the KL divergence from the teacher falls on {count(fell, len(both), 'benchmark')} "
-        f"(mean change {signed(change, 3)} nats a token) and top-1 agreement with the teacher changes by "
-        f"{signed(agreement)} points on average; these are descriptions, no test stands behind them."
+        f"With **{method}**, the KL divergence from the teacher falls on {fell} (mean change "
+        f"{signed(kl.mean(), 3)} nats a token), and the agreement with its top-1 token changes by "
+        f"{signed(agreement.mean())} points on average. No test stands behind these two numbers."
     )
 
 
 def cost(main: pd.DataFrame, method: str) -> str:
-    """What a method costs to train, beside the cheapest and the dearest of the others."""
+    """How long a method trains, beside the cheapest and the dearest of the others."""
     means = main.groupby("method", sort=False)["train_seconds"].mean()
     others = means[[name for name in methods_of(main) if name != method]].dropna()
     if method not in means.index or math.isnan(means[method]):
-        return f"What **{method}** costs was not recorded."
+        return f"What **{method or 'a method'}** costs was not recorded."
     text = f"**{method}** trains for {means[method]:.1f} s a cell on average"
     if others.empty:
         return text + "."
-    low, high = others.idxmin(), others.idxmax()
+    low, high = str(others.idxmin()), str(others.idxmax())
     if low == high:
-        return f"{text}; {low} for {others[low]:.1f} s."
-    return f"{text}; the others for {others[low]:.1f} s ({low}) to {others[high]:.1f} s ({high})."
+        return f"{text}, {low} for {others[low]:.1f} s."
+    return f"{text}, the others for {others[low]:.1f} s ({low}) to {others[high]:.1f} s ({high})."

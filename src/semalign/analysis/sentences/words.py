@@ -11,7 +11,7 @@ REFERENCES = (STUDENT, TEACHER)
 
 
 def verdict(difference: float, p: float, alpha: float = ALPHA) -> str:
-    """What a paired test says: `higher`, `lower`, `no detectable difference`, or `not tested` without a p-value."""
+    """What a paired test says: `higher`, `lower`, `no detectable difference`; `not tested` without a p."""
     if math.isnan(float(difference)) or math.isnan(float(p)):
         return "not tested"
     if p >= alpha or difference == 0:
@@ -20,8 +20,9 @@ def verdict(difference: float, p: float, alpha: float = ALPHA) -> str:
 
 
 def signed(value: float, digits: int = 1) -> str:
-    """A difference with its sign, minus as a minus sign."""
-    return f"{value:+.{digits}f}".replace("-", "−")
+    """A difference with its sign, minus as a minus sign, and no sign at a zero."""
+    text = f"{value:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
 def p_value(p: float) -> str:
@@ -30,16 +31,23 @@ def p_value(p: float) -> str:
 
 
 def listing(parts: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "none"
+    """`a`, `a and b`, `a, b and c`; `none` of nothing."""
+    if len(parts) < 2:
+        return parts[0] if parts else "none"
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def count(number: int, total: int, noun: str) -> str:
-    """`none of 4 benchmarks`, `1 of 4 benchmarks`, `all 4 benchmarks`, `the one benchmark`."""
+    """`none of 4 benchmarks`, `1 of 4 benchmarks`, `all 4 benchmarks`; of one: `the one` or `no`."""
     if total == 1:
         return f"the one {noun}" if number else f"no {noun}"
     share = {0: f"none of {total}", total: f"all {total}"}.get(number, f"{number} of {total}")
     return f"{share} {noun}s"
+
+
+def is_under_study(method: str) -> bool:
+    """Whether this is the study's own method or a form of it, by its name."""
+    return method.startswith("semalign")
 
 
 def methods_of(main: pd.DataFrame) -> list[str]:
@@ -47,7 +55,12 @@ def methods_of(main: pd.DataFrame) -> list[str]:
     return [name for name in dict.fromkeys(main["method"]) if name not in REFERENCES]
 
 
-def method_under_study(main: pd.DataFrame) -> str | None:
-    """The first method named `semalign...`, else the first one, else nothing."""
+def method_under_study(main: pd.DataFrame) -> str:
+    """The first method named `semalign...`, else the first one; empty where there is none."""
     methods = methods_of(main)
-    return next((name for name in methods if name.startswith("semalign")), methods[0] if methods else None)
+    return next((name for name in methods if is_under_study(name)), methods[0] if methods else "")
+
+
+def place(table: pd.DataFrame, pair: str, benchmark: str) -> str:
+    """A benchmark, and its pair where the table has several."""
+    return f"{benchmark} of {pair}" if table["pair"].nunique() > 1 else benchmark

@@ -1,6 +1,7 @@
 """What a process of a sandbox gives up before it runs anything: files, rights, resources."""
 
 import contextlib
+import itertools
 import os
 import random
 import resource
@@ -9,7 +10,8 @@ from typing import TypedDict
 from . import kernel, seccomp
 
 NOBODY = 65534
-SCRATCH = "/tmp"
+SCRATCH = "/sandbox"
+"""Not /tmp, where an interpreter may live that must stay visible."""
 _DESCRIPTORS = 64
 
 
@@ -26,8 +28,8 @@ class Limits(TypedDict):
 
 def keep_descriptors(*wanted: int) -> None:
     """Close every descriptor but 0, 1, 2 and those wanted."""
-    edges = [2, *sorted(wanted), os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 4096 else 4096]
-    for low, high in zip(edges, edges[1:], strict=False):
+    edges = [2, *sorted(wanted), min(os.sysconf("SC_OPEN_MAX"), 4096)]
+    for low, high in itertools.pairwise(edges):
         os.closerange(low + 1, high)
 
 
@@ -41,7 +43,11 @@ def empty_scratch(limits: Limits) -> None:
 
 def become_nobody() -> None:
     """Change to an unprivileged user for good where that is possible; an ordinary user stays who they are."""
-    for change in (lambda: os.setgroups([]), lambda: os.setresgid(*[NOBODY] * 3), lambda: os.setresuid(*[NOBODY] * 3)):
+    for change in (
+        lambda: os.setgroups([]),
+        lambda: os.setresgid(*[NOBODY] * 3),
+        lambda: os.setresuid(*[NOBODY] * 3),
+    ):
         with contextlib.suppress(OSError):
             change()
 
@@ -76,7 +82,9 @@ def confine(isolation: str, limits: Limits, *descriptors: int, scratch: bool = F
         empty_scratch(limits)
     become_nobody()
     limit_resources(limits)
-    if isolation != "weak":
+    if isolation == "weak":
+        os.setpgid(0, 0)
+    else:
         kernel.die_with_parent()
         kernel.forbid_tracing()
         kernel.drop_capabilities()

@@ -2,32 +2,34 @@
 
 import importlib
 import json
-import os
 import sys
+from pathlib import Path
 
-_USUAL = (
-    "abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy csv dataclasses datetime "
-    "decimal difflib enum fractions functools graphlib hashlib heapq hmac html inspect io itertools json locale math "
-    "numbers operator pprint queue random re secrets statistics string struct sys textwrap threading time traceback "
-    "types typing unicodedata urllib.parse uuid warnings weakref zlib zoneinfo bz2 lzma binascii codecs keyword "
-    "timeit tempfile pathlib shutil glob fnmatch platform pickle copyreg sched cmd shlex gzip colorsys ipaddress"
-).split()
+_USUAL = """
+    abc array ast base64 bisect calendar cmath collections collections.abc contextlib copy csv
+    dataclasses datetime decimal difflib enum fractions functools graphlib hashlib heapq hmac html
+    inspect io itertools json locale math numbers operator pprint queue random re secrets statistics
+    string struct sys textwrap threading time traceback types typing unicodedata urllib.parse uuid
+    warnings weakref zlib zoneinfo bz2 lzma binascii codecs keyword timeit tempfile pathlib shutil
+    glob fnmatch platform pickle copyreg sched cmd shlex gzip colorsys ipaddress encodings.ascii
+    encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.utf_8_sig encodings.idna _strptime
+"""
 """Imported once, here: programs start faster, and where no file can be opened these are all there is."""
 
 
 def main() -> None:
     """Enter the sandbox and serve; a failure to enter is told to the judge in one line."""
     isolation, descriptor, settings = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
-    folder = os.path.dirname(os.path.abspath(__file__))
-    sys.path.insert(0, os.path.dirname(folder))
-    package = os.path.basename(folder)
+    folder = Path(__file__).resolve().parent
+    sys.path.insert(0, str(folder.parent))
     wire, zygote, namespaces, confine = (
-        importlib.import_module(f"{package}.{name}") for name in ("wire", "zygote", "namespaces", "confine")
+        importlib.import_module(f"{folder.name}.{name}")
+        for name in ("wire", "zygote", "namespaces", "confine")
     )
     sys.path.pop(0)
     sys.argv[1:] = []
     try:
-        for name in _USUAL:
+        for name in _USUAL.split():
             importlib.import_module(name)
         if isolation == "namespaces":
             namespaces.enter(settings["view"])

@@ -5,6 +5,7 @@ Needs Linux with user namespaces; nothing has to be installed. See namespaces(7)
 
 import os
 import re
+from pathlib import Path
 from typing import TypedDict
 
 from . import kernel
@@ -35,7 +36,9 @@ def _map_users(process: int) -> None:
     for kind, own in (("uid", os.geteuid()), ("gid", os.getegid())):
         path = f"/proc/{process}/{kind}_map"
         try:
-            _write(path, f"0 0 1\n{NOBODY} {NOBODY} 1\n" if own == 0 == os.geteuid() else f"{NOBODY} {own} 1\n")
+            _write(
+                path, f"0 0 1\n{NOBODY} {NOBODY} 1\n" if own == 0 == os.geteuid() else f"{NOBODY} {own} 1\n"
+            )
         except OSError:
             if kind == "gid":
                 _write(f"/proc/{process}/setgroups", "deny")
@@ -76,9 +79,10 @@ def _leave_with_helper() -> None:
 
 
 def _touch(path: str, folder: bool) -> None:
-    os.makedirs(path if folder else os.path.dirname(path), exist_ok=True)
+    place = Path(path)
+    (place if folder else place.parent).mkdir(parents=True, exist_ok=True)
     if not folder:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+        place.touch()
 
 
 def _make_read_only(mountinfo: int) -> None:
@@ -98,11 +102,11 @@ def _build_root(view: View) -> None:
     mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY)
     kernel.mount("tmpfs", _ROOT, "tmpfs", kernel.NO_SUID | kernel.NO_DEV, "size=1m,mode=755")
     for path in [*view["folders"], *_DEVICES]:
-        _touch(_ROOT + path, os.path.isdir(path))
+        _touch(_ROOT + path, Path(path).is_dir())
         kernel.mount(path, _ROOT + path, None, kernel.BIND | kernel.RECURSIVE)
     for path, target in view["links"].items():
-        os.symlink(target, _ROOT + path)
-    os.makedirs(_ROOT + SCRATCH, exist_ok=True)
+        Path(_ROOT + path).symlink_to(target)
+    Path(_ROOT + SCRATCH).mkdir()
     _make_read_only(mountinfo)
     os.close(mountinfo)
     kernel.change_root(_ROOT)

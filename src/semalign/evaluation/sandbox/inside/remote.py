@@ -6,6 +6,10 @@ from typing import Any, NoReturn
 
 from . import wire
 
+FORGED = "an answer was not written by the sandbox"
+_ITEMS = 64
+"""So many items of an iterator are asked for at a time."""
+
 
 class Broken(BaseException):
     """The candidate can't be heard as an honest one would be; not an Exception, so no test swallows it.
@@ -20,7 +24,7 @@ class Broken(BaseException):
 
 
 class Peer:
-    """The tester's end of the channel; `broken` remembers the first breach, `calls` counts answered calls."""
+    """The tester's end of the channel; `broken` remembers the first breach, `calls` counts calls."""
 
     def __init__(self, channel: int, limit: int) -> None:
         self._channel = channel
@@ -43,13 +47,13 @@ class Peer:
         except wire.TooLarge:
             self.fail("output", "a result is larger than the limit of output")
         except wire.WireError:
-            self.fail("forged", "an answer was not written by the sandbox")
+            self.fail("forged", FORGED)
         match message:
             case ["value", *values]:
                 return values
             case ["raised", str(name), str(kind), str(text)]:
                 raise rebuild(name, kind, text)
-        self.fail("forged", "an answer was not written by the sandbox")
+        self.fail("forged", FORGED)
 
     def ask(self, operation: str, *operands: Any) -> list[Any]:
         """Send one operation and return the values of its answer."""
@@ -76,15 +80,15 @@ class Peer:
         try:
             return wire.decode(values[position], self._stand_in)
         except (wire.WireError, IndexError):
-            self.fail("forged", "an answer was not written by the sandbox")
+            self.fail("forged", FORGED)
 
     def _stand_in(self, number: int) -> "Remote":
         return self._known.setdefault(number, Remote(self, number))
 
     def call(self, number: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         """Call an object of the candidate's, and take over what it changed in its arguments."""
-        values = self.ask("call", number, self.encode(list(arguments)), self.encode(named))
         self.calls += 1
+        values = self.ask("call", number, self.encode(list(arguments)), self.encode(named))
         result = self.decode(values)
         take_over(list(arguments), self.decode(values, 1))
         take_over(named, self.decode(values, 2))
@@ -105,13 +109,15 @@ def rebuild(name: str, kind: str, text: str) -> Exception:
 
 
 def take_over(ours: Any, theirs: Any) -> Any:
-    """Copy into our own lists, dicts, sets and byte arrays what came back, at every depth; returns the value."""
+    """Copy what came back into our own lists, dicts, sets and byte arrays, at every depth."""
     if not isinstance(ours, type(theirs)):
         return theirs
     if isinstance(ours, list):
         ours[:] = [take_over(*pair) for pair in zip(ours, theirs, strict=False)] + theirs[len(ours) :]
     elif isinstance(ours, dict):
-        changed = {key: take_over(ours[key], value) if key in ours else value for key, value in theirs.items()}
+        changed = {
+            key: take_over(ours[key], value) if key in ours else value for key, value in theirs.items()
+        }
         dict.clear(ours)
         dict.update(ours, changed)  # a Counter's own update would add
     elif isinstance(ours, set):
@@ -129,8 +135,10 @@ def take_over(ours: Any, theirs: Any) -> Any:
 
 
 class Remote:
-    """One object of the candidate's. It can be called, read, written and iterated, but never compared or tested:
-    what an object says of itself is no evidence."""
+    """One object of the candidate's: it can be called, read, written and iterated, never compared.
+
+    What an object says of itself is no evidence.
+    """
 
     __slots__ = ("_number", "_peer")
 
@@ -150,20 +158,27 @@ class Remote:
         self._peer.ask("set", self._number, name, self._peer.encode(value))
 
     def __iter__(self) -> Iterator[Any]:
-        items = self._peer.decode(self._peer.ask("items", self._number))
-        if type(items) is not list:
-            self._peer.fail("forged", "an answer was not written by the sandbox")
-        return iter(items)
+        iterator = self._peer.decode(self._peer.ask("iterate", self._number))
+        if type(iterator) is not Remote:
+            self._peer.fail("forged", FORGED)
+        items = [None] * _ITEMS
+        while len(items) == _ITEMS:
+            items = self._peer.decode(self._peer.ask("take", number_of(iterator), _ITEMS))
+            if type(items) is not list:
+                self._peer.fail("forged", FORGED)
+            yield from items
 
     def __next__(self) -> Any:
         return self._peer.decode(self._peer.ask("next", self._number))
 
-    def _refuse(self, *_: Any) -> NoReturn:
-        self._peer.fail("error", "unsupported value: the tests judge an object that can't cross as plain data")
+    def _refuse(self, *_: Any) -> Any:
+        self._peer.fail(
+            "error", "unsupported value: the tests judge an object that can't cross as plain data"
+        )
 
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
-    __bool__ = __len__ = __contains__ = __getitem__ = __hash__ = _refuse  # type: ignore[assignment]
-    __str__ = __repr__ = __format__ = __int__ = __float__ = __index__ = _refuse  # type: ignore[assignment]
+    __bool__ = __contains__ = __getitem__ = __hash__ = _refuse
+    __str__ = __repr__ = __format__ = __int__ = __float__ = __index__ = _refuse
 
 
 def number_of(item: Remote) -> int:

@@ -1,7 +1,7 @@
 """A filter of system calls, assembled here so that no library is needed (seccomp(2), classic BPF).
 
-It refuses what no judged program needs: sockets, other processes' memory and signals, mounts, new namespaces. The
-closed form is for machines without namespaces: no file can be opened and no process started after it.
+It refuses what no judged program needs: sockets, other processes' memory and signals, mounts, new namespaces.
+The closed form is for machines without namespaces: no file can be opened and no process started after it.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""The process that runs the tests: it holds no code of the model's, and tells the outcome to the judge alone."""
+"""The process that runs the tests: it holds no code of the model's and reports to the judge alone."""
 
 import ast
 import builtins
@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from . import wire
-from .remote import Broken, Peer
+from .remote import FORGED, Broken, Peer
 
 _TRUSTED = {
     **dict.fromkeys(("Counter", "OrderedDict", "defaultdict", "deque"), "collections"),
@@ -21,7 +21,7 @@ _TRUSTED = {
 
 
 class Names(ast.NodeVisitor):
-    """The names that tests use: `free` ones they don't bind, and those used as `bases` of an attribute alone."""
+    """The names that tests use; `free` are those they don't bind."""
 
     def __init__(self, tests: list[str]) -> None:
         self.used: set[str] = set()
@@ -70,9 +70,9 @@ class Names(ast.NodeVisitor):
     def wanted(self, entry_point: str | None) -> list[str]:
         """The names that the candidate must provide.
 
-        A built-in's name stays the built-in, so that a candidate can't change what `abs` or `len` means to the
-        tests; but a task may ask for a function of such a name: the entry point, or, where none is told and the
-        tests use no other free name, whatever they use.
+        A built-in's name stays the built-in, so that a candidate can't change what `abs` or `len` means to
+        the tests. But a task may ask for a function of such a name: the entry point, or, where none is told
+        and the tests use no other free name, whatever they use.
         """
         free = {name for name in self.free if name not in _TRUSTED}
         own = {name for name in free if not hasattr(builtins, name)}
@@ -81,27 +81,30 @@ class Names(ast.NodeVisitor):
         return sorted(own or free)
 
 
-def namespace(peer: Peer, tests: list[str], entry_point: str | None) -> dict[str, Any]:
+def namespace(peer: Peer, names: Names, entry_point: str | None) -> dict[str, Any]:
     """The globals of the tests."""
-    names = Names(tests)
     trusted: dict[str, Any] = {name: importlib.import_module(name) for name in sorted(names.modules())}
     for name in sorted(names.free & set(_TRUSTED)):
         trusted[name] = getattr(importlib.import_module(_TRUSTED[name]), name)
     wanted = names.wanted(entry_point)
     found = peer.decode(peer.ask("names", wanted))
     if type(found) is not dict or not set(found) <= set(wanted):
-        peer.fail("forged", "an answer was not written by the sandbox")
+        peer.fail("forged", FORGED)
     return {"__name__": "tests", **trusted, **found}
 
 
 def outcome(channel: int, limit: int, tests: list[str], entry_point: str | None) -> tuple[str, str]:
     """Run the tests; returns status and detail."""
+    try:
+        names = Names(tests)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return "error", f"the tests can't be read: {error}"
     peer = Peer(channel, limit)
     place = "while loading"
     try:
         peer.reply()
         place = "before the tests"
-        scope = namespace(peer, tests, entry_point)
+        scope = namespace(peer, names, entry_point)
         for index, test in enumerate(tests):
             place = f"in test {index + 1}"
             exec(compile(test, f"<test {index + 1}>", "exec"), scope)

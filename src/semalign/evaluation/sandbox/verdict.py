@@ -1,0 +1,54 @@
+"""What is said of one program, made outside the processes that ran it."""
+
+import signal
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from semalign.config.sandbox import SandboxLimits
+
+Status = Literal["passed", "failed", "timeout", "memory", "output", "forged", "error"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one program.
+
+    `status`: "passed" all tests; "failed" an assertion, by an exception, or by ending early; cut short for
+    "timeout", "memory" or "output"; "forged" where an answer was not written by the sandbox; "error" where
+    the tests could not judge it (a value that can't cross, a broken test). `detail` is one short line,
+    `seconds` the wall time, `isolation` what was in force.
+    """
+
+    status: Status
+    detail: str
+    seconds: float
+    isolation: str
+
+
+def decide(report: dict[str, Any] | None, end: dict[str, Any], limits: SandboxLimits) -> tuple[Status, str]:
+    """Status and detail, from the tester's report (None: none came) and the zygote's account."""
+    if end["cause"] == "wall":
+        return "timeout", f"more than {limits.wall_seconds:g} s"
+    if end["cause"] == "output":
+        return "output", f"printed more than {limits.output_kb} KB"
+    if report is None:
+        return _ended(end["tester"], limits, "the tests' process")
+    if report["status"] == "gone":
+        return _ended(end["candidate"], limits, "the program")
+    if report["status"] not in get_args(Status):
+        return "error", "the tests' process sent an unknown status"
+    if report["status"] == "failed" and report["detail"].startswith("MemoryError"):
+        return "memory", report["detail"]
+    return report["status"], report["detail"]
+
+
+def _ended(how: list[float] | None, limits: SandboxLimits, who: str) -> tuple[Status, str]:
+    if how is None:
+        return "error", f"{who} was never started"
+    status, seconds = int(how[0]), how[1]
+    number = status & 0x7F
+    if number in (signal.SIGKILL, signal.SIGXCPU) and seconds >= limits.cpu_seconds - 0.5:
+        return "timeout", f"more than {limits.cpu_seconds} s of processor time"
+    if number:
+        return "failed", f"{who} was ended by signal {number}"
+    return "failed", f"{who} ended by itself before the tests did (exit status {status >> 8})"

@@ -1,0 +1,138 @@
+"""From a transfer folder to a scored cell, through the stages that the scripts call."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from semalign.benchmarks.base import Example, write_split
+from semalign.benchmarks.registry import BENCHMARKS
+from semalign.config.evaluation import EvaluationSettings
+from semalign.errors import UserError
+from semalign.evaluation import harness
+from semalign.evaluation.cell import evaluate_cell, store_reference
+from semalign.evaluation.items import read_items
+from semalign.files import read_json, write_json
+from semalign.models.transfers import write_transfer
+from semalign.provenance import Run, check
+
+COST = {"train_seconds": 1.5, "trainable_parameters": 7, "teacher_passes": 3}
+KEYS = [
+    *("score", "score_stderr", "items", "metric", "teacher_kl", "teacher_agreement"),
+    *("train_seconds", "trainable_parameters", "teacher_passes", "peak_memory_mb"),
+]
+
+
+@pytest.fixture
+def study(tmp_path: Path, sealed_pair: tuple[Path, Path]) -> dict[str, Path]:
+    """A sealed benchmark of each sort, settings, and a place for cells."""
+    choices = [" red", " tan", " sky"]
+    facts = [Example(f"facts-{i}", f"Q{i}?", choices[i % 3], choices=choices, gold=i % 3) for i in range(4)]
+    body = [
+        Example(f"body-{i}", "def f(x):", f"\n    return x + {i}", tests=[f"assert f(1) == {i + 1}"])
+        for i in range(2)
+    ]
+    for name, examples in {"facts": facts, "completion": body}.items():
+        write_split(tmp_path / name, "validation", examples)
+        Run("benchmark").seal(tmp_path / name)
+    settings = {"split": "validation", "batch_size": 2, "max_new_tokens": {"completion": 4}}
+    write_json(tmp_path / "settings.json", {**settings, "sandbox": {"allow_weak_isolation": True}})
+    return {"root": tmp_path, "teacher": sealed_pair[0], "student": sealed_pair[1]}
+
+
+def write_untouched(folder: Path, base: Any) -> Path:
+    write_transfer(folder, "untouched", base)
+    Run("transfer").seal(folder, {"cost": COST})
+    return folder
+
+
+def score(study: dict[str, Path], benchmark: str, base: str, cell: str) -> Path:
+    root, out = study["root"], study["root"] / cell
+    reference = root / "references" / benchmark
+    if not reference.exists():
+        store_reference(study["teacher"], root / benchmark, root / "settings.json", reference)
+    transfer = write_untouched(out / "transfer", base)
+    evaluate_cell(
+        study["student"],
+        study["teacher"],
+        transfer,
+        root / benchmark,
+        reference,
+        root / "settings.json",
+        0,
+        out,
+    )
+    return out
+
+
+@pytest.mark.parametrize("benchmark", ["facts", "completion"])
+def test_a_cell_has_its_files_and_provenance(study: dict[str, Path], benchmark: str) -> None:
+    out = score(study, benchmark, "student", "cell")
+    metrics = read_json(out / "metrics.json")
+    assert list(metrics) == KEYS
+    assert metrics["train_seconds"] == 1.5
+    assert metrics["teacher_kl"] > 0
+    records = read_items(out / "items.jsonl")
+
+    assert len(records) == metrics["items"]
+    assert all(record.answer_tokens for record in records)
+    record = check(out)
+    assert record["seed"] == 0
+    assert set(record["outputs"]) == {"items.jsonl", "metrics.json"}
+    assert record["evaluation"]["task"] == benchmark
+    assert ("isolation" in record["evaluation"]) == (benchmark == "completion")
+    assert all((one.verdict is not None) == (benchmark == "completion") for one in records)
+
+
+def test_the_teacher_agrees_with_its_own_reference(study: dict[str, Path]) -> None:
+    metrics = read_json(score(study, "facts", "teacher", "cell") / "metrics.json")
+    assert metrics["teacher_kl"] == pytest.approx(0, abs=1e-5)
+    assert metrics["teacher_agreement"] == 100
+
+
+def test_same_cell_same_bytes(study: dict[str, Path]) -> None:
+    cells = [score(study, "facts", "student", name) for name in ("one", "two")]
+    for name in ("items.jsonl", "metrics.json"):
+        left, right = ((cell / name).read_text() for cell in cells)
+        costless = [line for line in left.splitlines() if "peak_memory" not in line]
+        assert costless == [line for line in right.splitlines() if "peak_memory" not in line]
+
+
+def test_an_adapter_changes_the_score(study: dict[str, Path]) -> None:
+    """An adapter is applied before the model is scored."""
+    from peft import LoraConfig, get_peft_model
+
+    from semalign.models.loading import load_model
+
+    plain = score(study, "facts", "student", "plain")
+    out = study["root"] / "adapted"
+    torch.manual_seed(0)
+    config = LoraConfig(r=2, target_modules=["up_proj"], init_lora_weights=False)
+    get_peft_model(load_model(study["student"]), config).save_pretrained(out / "transfer")
+    write_transfer(out / "transfer", "adapter")
+    Run("transfer").seal(out / "transfer", {"cost": COST})
+    root = study["root"]
+    reference = root / "references" / "facts"
+    inputs = (study["student"], study["teacher"], out / "transfer", root / "facts", reference)
+    evaluate_cell(*inputs, root / "settings.json", 0, out)
+    kl = [json.loads((cell / "metrics.json").read_text())["teacher_kl"] for cell in (plain, out)]
+    assert kl[0] != pytest.approx(kl[1], rel=1e-3)
+
+
+def test_changed_inputs_are_refused(study: dict[str, Path]) -> None:
+    score(study, "facts", "student", "cell")
+    split = study["root"] / "facts" / "validation.jsonl"
+    split.write_text(split.read_text().replace("Q0", "Q9"))
+    with pytest.raises(UserError, match="does not match its provenance"):
+        score(study, "facts", "student", "other")
+
+
+@pytest.mark.parametrize("benchmark", BENCHMARKS)
+def test_every_benchmark_has_a_task_file(benchmark: str, tmp_path: Path) -> None:
+    item = Example("a", "Q", " x", [" x", " y"], 0, "1", ["assert f()"], "f")
+    write_split(tmp_path, "test", [item])
+    facts = harness.describe(benchmark, tmp_path / "test.jsonl", EvaluationSettings())
+    assert facts["metric"] in ("accuracy", "exact_match", "pass@1")
+    assert facts["task_version"]

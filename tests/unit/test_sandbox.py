@@ -1,0 +1,327 @@
+"""The sandbox on honest programs: values, tests of every style, limits, order, refusals."""
+
+import math
+import os
+import platform
+import struct
+import time
+
+import pytest
+
+from semalign.errors import UserError
+from semalign.evaluation.sandbox import Limits, isolation, judge, run_many, run_program
+from semalign.evaluation.sandbox.inside import seccomp, syscalls, wire
+from semalign.evaluation.sandbox.inside.remote import take_over
+from semalign.evaluation.sandbox.verdict import decide
+from semalign.evaluation.sandbox.worker import memory_of
+
+LIMITS = Limits(wall_seconds=5)
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_sandbox(request: pytest.FixtureRequest) -> None:
+    if "runs" in request.node.name and all(judge.trial(name) for name in isolation.STRONG):
+        pytest.skip("this machine has no isolation")
+
+
+VALUES = [
+    None,
+    True,
+    0,
+    -(2**63),
+    2**4000,
+    1.5,
+    math.inf,
+    -0.0,
+    "text\ud800\n",
+    b"\x00\xff",
+    bytearray(b"ab"),
+    1 - 2j,
+    range(1, 9, 2),
+    [1, [2.0, (3, "4")], set(), {5, 6}, frozenset({7})],
+    {1: {"a": [None]}, (1, 2): True, "": {}},
+    int,
+    [dict, ValueError],
+]
+
+
+def exact(value: object) -> object:
+    """The value with its types, all the way down."""
+    if isinstance(value, list | tuple):
+        return type(value), [exact(item) for item in value]
+    if isinstance(value, dict):
+        return dict, [(exact(key), exact(item)) for key, item in value.items()]
+    return type(value), repr(value)
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: repr(value)[:30])
+def test_plain_values_cross_unchanged(value: object) -> None:
+    read, write = os.pipe()
+    wire.send(write, wire.encode(value))
+    crossed = wire.decode(wire.receive(read, 1 << 20), lambda _: None)
+    assert exact(crossed) == exact(value)
+
+
+def test_a_subclass_crosses_as_its_base() -> None:
+    class Whole(int):
+        pass
+
+    for value, base in (
+        (Whole(3), 3),
+        (type("Text", (str,), {})("a"), "a"),
+        (type("Part", (float,), {})(0.5), 0.5),
+    ):
+        crossed = wire.decode(wire.encode(value), lambda _: None)
+        assert (type(crossed), crossed) == (type(base), base)
+
+
+@pytest.mark.parametrize(
+    "data", [["x"], ["d", 1], ["s", ["l"]], ["i", "zz"], ["h"], ["h", "1"], {}, [], ["T", "eval"]]
+)
+def test_what_encode_never_writes_is_refused(data: object) -> None:
+    with pytest.raises(wire.WireError):
+        wire.decode(data, lambda number: number)
+
+
+def test_a_value_that_cannot_cross_is_named() -> None:
+    with pytest.raises(wire.Unsupported, match="function"):
+        wire.encode([exact])
+    assert wire.encode([exact], lambda _: 7) == ["l", ["h", 7]]
+
+
+def test_changes_are_taken_over_at_every_depth() -> None:
+    inner = [1, 2]
+    ours = [inner, {"a": inner}, {1, 2}, (inner, 3), bytearray(b"ab")]
+    same = [id(part) for part in ours]
+    take_over(ours, [[2], {"a": [2], "b": 0}, {3}, ([2], 3), bytearray(b"c"), "new"])
+    assert ours == [[2], {"a": [2], "b": 0}, {3}, ([2], 3), bytearray(b"c"), "new"]
+    assert [id(part) for part in ours[:5]] == same
+    assert ours[0] is inner
+
+
+RIGHT = {
+    "assertions": ("def f(x): return x * 2", ["assert f(2) == 4", "assert f('a') == 'aa'"], None),
+    "a check function": (
+        "def helper(x): return -x\ndef f(x): return [x]",
+        [
+            "def check(candidate):\n assert candidate(1) == [1]\n assert candidate(helper(2)) == [-2]\n",
+            "check(f)",
+        ],
+        "f",
+    ),
+    "a built-in's name": ("def sum(a, b): return a + b", ["assert sum(10, 15) == 25"], None),
+    "a built-in's name as entry point": (
+        "def sum(a, b): return a + b",
+        ["assert abs(sum(-10, 5)) == 5"],
+        "sum",
+    ),
+    "a module's name": ("def bisect(x): return x", ["assert bisect(math.floor(1.5)) == 1"], None),
+    "arguments changed in place": ("def f(x): x.sort()", ["x = [2, 1]\nf(x)\nassert x == [1, 2]"], None),
+    "named arguments": ("def f(*, x, y=1): return x + y", ["assert f(x=2) == 3"], None),
+    "an exception": (
+        "class Own(ValueError): pass\ndef f(x): raise Own('no')",
+        ["try:\n    f(1)\n    assert False\nexcept ValueError as error:\n    assert str(error) == 'no'"],
+        None,
+    ),
+    "a class": (
+        "class Node:\n def __init__(self, value): self.value, self.next = value, None\n"
+        "def length(node): return 0 if node is None else 1 + length(node.next)",
+        ["head = Node(1)\nhead.next = Node(2)\nassert length(head) == 2 and head.next.value == 2"],
+        None,
+    ),
+    "a method": ("class Solution:\n def f(self, x): return x", ["assert Solution().f(3) == 3"], None),
+    "a generator": (
+        "def f(n):\n for i in range(n): yield i",
+        ["assert list(f(200)) == list(range(200))"],
+        None,
+    ),
+    "an endless generator": (
+        "def f():\n i = 0\n while True:\n  yield i\n  i += 1",
+        ["import itertools\nassert list(itertools.islice(f(), 3)) == [0, 1, 2]\nassert next(f()) == 0"],
+        None,
+    ),
+    "a counter": (
+        "from collections import Counter\ndef f(x): return Counter(x)",
+        ["assert f('aab') == {'a': 2, 'b': 1}"],
+        None,
+    ),
+    "a constant": ("LIMIT = 3\ndef f(x): return x < LIMIT", ["assert f(LIMIT - 1)"], None),
+    "a type as argument": ("def f(x, kind): return isinstance(x, kind)", ["assert f('a', str)"], None),
+    "a data class": (
+        "from dataclasses import dataclass\n@dataclass\nclass P:\n x: int = 0\ndef f(): return P(2).x",
+        ["assert f() == 2"],
+        None,
+    ),
+    "printing": ("def f(x):\n print('working')\n return x", ["assert f(1) == 1"], None),
+    "line ends of another system": ("def f(x):\r\n\treturn x", ["assert f(1) == 1\r\n"], None),
+}
+
+
+@pytest.mark.parametrize("name", isolation.STRONG)
+def test_right_programs_run_and_pass(name: str) -> None:
+    if reason := judge.trial(name):
+        pytest.skip(f"{name}: {reason}")
+    verdicts = run_many(list(RIGHT.values()), LIMITS.model_copy(update={"isolation": name}), workers=2)
+    assert {
+        title: verdict for title, verdict in zip(RIGHT, verdicts, strict=True) if verdict.status != "passed"
+    } == {}
+    assert all(verdict.isolation.startswith(name) for verdict in verdicts)
+
+
+WRONG = {
+    "def f(x): return x": ("assert f(2) == 4", "failed", "AssertionError in test 1"),
+    "def f(x): return 1 / 0": ("assert f(2) == 4", "failed", "ZeroDivisionError in test 1: division by zero"),
+    "def g(x): return x": ("assert f(2) == 4", "failed", "NameError"),
+    "def f(x) return x": ("assert f(2) == 4", "failed", "SyntaxError while loading"),
+    "import nowhere": ("assert f(2) == 4", "failed", "ModuleNotFoundError while loading"),
+    "import numpy": ("assert f(2) == 4", "failed", "ModuleNotFoundError while loading"),
+    "def f(x): return object()": ("assert f(2) == 4", "error", "unsupported value"),
+    "def f(h): return h(1)": (
+        "assert f(lambda x: x) == 1",
+        "error",
+        "unsupported value: an argument of type function",
+    ),
+    "def f(x): return 4": ("assert f(2) = 4", "error", "the tests can't be read"),
+}
+
+
+def test_wrong_programs_run_and_say_why() -> None:
+    verdicts = run_many([(code, [test]) for code, (test, _, _) in WRONG.items()], LIMITS, workers=2)
+    for verdict, (_, status, detail) in zip(verdicts, WRONG.values(), strict=True):
+        assert (verdict.status, verdict.detail[: len(detail)]) == (status, detail)
+
+
+def test_verdicts_of_runs_keep_the_order_of_the_programs() -> None:
+    programs = [
+        (f"import time\ntime.sleep({0.2 if n % 3 == 0 else 0})\ndef f(): return {n}", ["assert f() % 2"])
+        for n in range(9)
+    ]
+    statuses = [verdict.status for verdict in run_many(programs, LIMITS, workers=3)]
+    assert statuses == ["failed", "passed"] * 4 + ["failed"]
+    assert run_many([], LIMITS, workers=2) == []
+
+
+def test_two_runs_draw_and_order_alike() -> None:
+    code = "import random\ndef f(): raise ValueError(str((random.random(), list({'a', 'b', 'c', 'd'}))))"
+    first, second = (run_program(code, ["f()"], LIMITS).detail for _ in range(2))
+    assert first == second
+    assert "0.8444218515250481" in first
+
+
+def test_twenty_verdicts_a_second_run_on_two_workers() -> None:
+    programs = [("def f(x): return x + 1", ["assert f(1) == 2", "assert f(2) == 3"])] * 60
+    run_program(*programs[0], LIMITS)
+    start = time.monotonic()
+    verdicts = run_many(programs, LIMITS, workers=2)
+    rate = len(verdicts) / (time.monotonic() - start)
+    assert {verdict.status for verdict in verdicts} == {"passed"}
+    assert rate >= 20
+
+
+def test_no_isolation_is_refused_unless_words_allow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "trial", lambda _: "not on this machine")
+    program = ("def f(x): return x", ["assert f(1) == 1"])
+    with pytest.raises(UserError, match="allow_weak_isolation: true"):
+        run_program(*program, LIMITS)
+    verdict = run_program(*program, LIMITS.model_copy(update={"allow_weak_isolation": True}))
+    assert (verdict.status, verdict.isolation) == ("passed", "weak: rlimits alone")
+
+
+def test_a_named_isolation_that_is_missing_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "trial", lambda name: None if name == "seccomp" else "not on this machine")
+    with pytest.raises(UserError, match="namespaces: not on this machine"):
+        run_program(
+            "def f(x): return x", ["assert f(1) == 1"], LIMITS.model_copy(update={"isolation": "namespaces"})
+        )
+
+
+@pytest.mark.parametrize(
+    ("report", "cause", "ends", "status"),
+    [
+        ({"status": "passed", "detail": ""}, None, [0, 0], "passed"),
+        ({"status": "passed", "detail": ""}, "wall", [9, 0], "timeout"),
+        ({"status": "passed", "detail": ""}, "output", [9, 0], "output"),
+        ({"status": "splendid", "detail": ""}, None, [0, 0], "error"),
+        ({"status": "gone", "detail": ""}, None, [9, 10.0], "timeout"),
+        ({"status": "gone", "detail": ""}, None, [9, 0.1], "failed"),
+        ({"status": "gone", "detail": ""}, None, [0, 0.1], "failed"),
+        ({"status": "failed", "detail": "MemoryError in test 1: "}, None, [0, 0], "memory"),
+        (None, None, [9, 0.1], "failed"),
+    ],
+)
+def test_decisions(report: dict[str, str] | None, cause: str | None, ends: list[float], status: str) -> None:
+    assert decide(report, {"cause": cause, "candidate": ends, "tester": ends}, LIMITS)[0] == status
+
+
+def test_memory_of_a_process_is_measured() -> None:
+    before = memory_of(os.getpid())
+    kept = bytearray(b"x" * (32 << 20))
+    assert memory_of(os.getpid()) - before > 24 << 20
+    del kept
+
+
+def answer(program: bytes, architecture: int, number: int, *arguments: int) -> int:
+    """What a filter answers, by the rules of classic BPF."""
+    data = struct.pack("=iIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
+    steps = list(struct.iter_unpack("=HBBI", program))
+    position = accumulator = 0
+    while True:
+        code, when_true, when_false, value = steps[position]
+        position += 1
+        if code == 0x06:
+            return value
+        if code == 0x20:
+            accumulator = struct.unpack_from("=I", data, value)[0]
+            continue
+        true = {0x15: accumulator == value, 0x35: accumulator >= value, 0x45: bool(accumulator & value)}[code]
+        position += when_true if true else when_false
+
+
+ALLOW, REFUSE, UNKNOWN, KILL = 0x7FFF0000, 0x50001, 0x50026, 0x80000000
+
+
+@pytest.mark.parametrize(
+    ("machine", "column", "audit"), [("x86_64", 0, 0xC000003E), ("aarch64", 1, 0xC00000B7)]
+)
+@pytest.mark.parametrize("closed", [False, True])
+def test_the_filter_answers_as_told(
+    monkeypatch: pytest.MonkeyPatch, machine: str, column: int, audit: int, closed: bool
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    program = seccomp.assemble(process=77, closed=closed)
+
+    def answers(name: str, *arguments: int) -> int:
+        table = {**syscalls.FORBIDDEN, **syscalls.FORBIDDEN_WHEN_CLOSED, **syscalls.BY_ARGUMENT}
+        number = table[name][column]
+        assert number is not None
+        return answer(program, audit, number, *arguments)
+
+    for name, numbers in syscalls.FORBIDDEN.items():
+        assert numbers[column] is None or answers(name) == REFUSE, name
+    for name, numbers in syscalls.FORBIDDEN_WHEN_CLOSED.items():
+        assert numbers[column] is None or answers(name) == (REFUSE if closed else ALLOW), name
+    read = (0, 63)[column]
+    assert answer(program, audit, read) == ALLOW
+    assert answer(program, audit ^ 1, read) == KILL
+    assert answer(program, audit, 0x40000000 + read) == UNKNOWN
+    assert answer(program, audit, 435) == UNKNOWN
+    assert answer(program, audit, 437) == UNKNOWN
+    assert answer(program, audit, 436) == ALLOW
+    thread, child, user_namespace = 0x3D0F00, 17, 0x10000011
+    assert answers("clone", thread) == ALLOW
+    assert answers("clone", child) == (REFUSE if closed else ALLOW)
+    assert answers("clone", user_namespace) == REFUSE
+    assert answers("clone", user_namespace | 0x10000) == (ALLOW if closed else REFUSE)
+    assert (answers("prlimit64", 0), answers("prlimit64", 77), answers("prlimit64", 1)) == (
+        ALLOW,
+        ALLOW,
+        REFUSE,
+    )
+    assert (answers("prctl", 1), answers("prctl", 15)) == (REFUSE, ALLOW)
+    assert (answers("fcntl", 3, 8), answers("fcntl", 3, 10), answers("fcntl", 3, 1)) == (
+        REFUSE,
+        REFUSE,
+        ALLOW,
+    )
+    assert (answers("ioctl", 0, 0x5412), answers("ioctl", 0, 0x5401)) == (REFUSE, ALLOW)
+    assert (answers("kill", 77), answers("kill", 1)) == (ALLOW, REFUSE if closed else ALLOW)

@@ -1,0 +1,435 @@
+"""The tables, end to end on fabricated cells."""
+
+import csv
+import logging
+import runpy
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.config.study import load_study
+from semalign.config.variants import variants_of
+from semalign.errors import UserError
+from semalign.files import read_json, write_json, write_jsonl
+from semalign.layout import Layout
+from semalign.provenance import Run
+from semalign.tables import rows
+from semalign.tables.cells import read_cell, read_groups
+from semalign.tables.collect import collect_tables
+from semalign.tables.order import Axis, Order
+from semalign.tables.paper import published
+from semalign.tables.render import escape, latex, markdown
+from semalign.tables.text import csv_text, fixed
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "collect_tables.py"
+SETTINGS = StatisticsSettings(resamples=500)
+ITEMS = 80
+CHANCES = {"student": 0.2, "teacher": 0.8, "semalign": 0.35, "sft": 0.5, "kd": 0.45}
+ORDER = Order(
+    pairs=["tiny"],
+    benchmarks=["facts", "arithmetic"],
+    methods=list(CHANCES),
+    axes={"map": Axis(default="pinv", values=["random", "identity"])},
+)
+
+
+def write_cell(
+    root: Path, name: str, correct: Sequence[float], ids: list[str] | None = None, **metrics: Any
+) -> Path:
+    """One finished cell with its sealed record; `name` is the cell's path."""
+    folder = root / name
+    ids = ids or [f"item-{index:03d}" for index in range(len(correct))]
+    write_jsonl(folder / "items.jsonl", ({"id": i, "correct": c} for i, c in zip(ids, correct, strict=True)))
+    found = {"score": 100 * float(np.mean(correct)), "items": len(correct), "metric": "accuracy", **metrics}
+    write_json(folder / "metrics.json", found)
+    seal(folder)
+    return folder
+
+
+def seal(folder: Path) -> None:
+    Run("evaluate").seal(folder)
+
+
+def write_study(root: Path) -> list[Path]:
+    """One pair, two benchmarks, five methods, two seeds, and an ablation of one axis with one seed."""
+    cells = []
+    for benchmark in ORDER.benchmarks:
+        rng = np.random.default_rng(len(benchmark))
+        level = rng.normal(0, 0.1, ITEMS)
+        for method, chance in CHANCES.items():
+            for seed in (0,) if method in ORDER.references else (0, 1):
+                correct = [int(value) for value in rng.random(ITEMS) < level + chance]
+                costs: dict[str, Any] = {
+                    "train_seconds": 10.0 + seed,
+                    "peak_memory_mb": 100.0 + seed,
+                    "trainable_parameters": 1234,
+                }
+                costs = costs if method not in ORDER.references else {}
+                path = f"tiny/{benchmark}/{method}/default/seed{seed}"
+                cells.append(write_cell(root, path, correct, teacher_kl=0.25 + seed, **costs))
+        for variant in ("map~identity", "map~random"):
+            correct = [int(value) for value in rng.random(ITEMS) < level + 0.3]
+            cells.append(write_cell(root, f"tiny/{benchmark}/semalign/{variant}/seed0", correct))
+    return cells
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
+    root = tmp_path_factory.mktemp("study")
+    cells = write_study(root / "cells")
+    collect_tables(reversed(cells), ORDER, SETTINGS, root / "tables")
+    return cells, root / "tables"
+
+
+def test_main_has_the_contract_columns_in_config_order(study: tuple[list[Path], Path]) -> None:
+    header = (study[1] / "main.csv").read_text().splitlines()[0]
+    assert header == (
+        "pair,benchmark,method,variant,seeds,items,score,score_low,score_high,vs_student,vs_student_p,"
+        "vs_best_baseline,vs_best_baseline_p,gap_closed,gap_closed_low,gap_closed_high,teacher_kl,"
+        "teacher_agreement,train_seconds,peak_memory_mb,trainable_parameters,paper"
+    )
+    table = read_csv(study[1] / "main.csv")
+    assert [(row["benchmark"], row["method"]) for row in table] == [
+        (benchmark, method) for benchmark in ORDER.benchmarks for method in CHANCES
+    ]
+    assert {row["variant"] for row in table} == {"default"}
+
+
+def test_main_figures_are_those_of_the_cells(study: tuple[list[Path], Path]) -> None:
+    groups = read_groups(study[0])
+    table = read_csv(study[1] / "main.csv")
+    means = {
+        (key.benchmark, key.method): group.scores.mean for key, group in groups.items() if key[3] == "default"
+    }
+    for row in table:
+        at = (row["benchmark"], row["method"])
+        student = means[row["benchmark"], "student"]
+        teacher = means[row["benchmark"], "teacher"]
+        assert float(row["score"]) == pytest.approx(means[at], abs=1e-4)
+        assert float(row["score_low"]) < means[at] < float(row["score_high"])
+        if row["method"] in ORDER.references:
+            assert row["gap_closed"] == row["vs_best_baseline"] == row["train_seconds"] == ""
+            continue
+        assert float(row["vs_student"]) == pytest.approx(means[at] - student, abs=1e-4)
+        assert float(row["gap_closed"]) == pytest.approx(
+            (means[at] - student) / (teacher - student), abs=1e-4
+        )
+        rivals = [
+            means[row["benchmark"], other] for other in ("semalign", "sft", "kd") if other != row["method"]
+        ]
+        assert float(row["vs_best_baseline"]) == pytest.approx(means[at] - max(rivals), abs=1e-4)
+        assert (row["seeds"], row["items"], row["teacher_kl"]) == ("2", "80", "0.7500")
+        assert (row["train_seconds"], row["peak_memory_mb"]) == ("10.5000", "101.0000")
+        assert (row["trainable_parameters"], row["paper"], row["teacher_agreement"]) == ("1234", "", "")
+    assert all(row["vs_student"] == "" for row in table if row["method"] == "student")
+    assert all(float(row["vs_student_p"]) < 0.05 for row in table if row["method"] == "teacher")
+
+
+def test_p_values_are_corrected_over_the_table(study: tuple[list[Path], Path]) -> None:
+    table = [row for row in read_csv(study[1] / "comparisons.csv") if row["table"] == "main"]
+    raw = np.array([float(row["p"]) for row in table])
+    assert len(raw) == 2 * (4 + 3)
+    ranks = np.argsort(raw, kind="stable")
+    stepped = np.minimum(1, np.maximum.accumulate(raw[ranks] * np.arange(len(raw), 0, -1)))
+    np.testing.assert_allclose([float(table[i]["p_holm"]) for i in ranks], stepped, atol=2e-5)
+    main = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "main.csv")}
+    for row in table:
+        assert main[row["benchmark"], row["method"]][f"vs_{row['against']}_p"] == row["p_holm"]
+
+
+def test_ablations_repeat_the_default_on_each_axis(study: tuple[list[Path], Path]) -> None:
+    table = read_csv(study[1] / "ablations.csv")
+    assert list(table[0]) == [*rows.MAIN, "axis", "value"]
+    assert [(row["benchmark"], row["variant"], row["axis"], row["value"]) for row in table] == [
+        (benchmark, variant, "map", value)
+        for benchmark in ORDER.benchmarks
+        for variant, value in (("default", "pinv"), ("map~random", "random"), ("map~identity", "identity"))
+    ]
+    assert {row["method"] for row in table} == {"semalign"}
+    main = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "main.csv")}
+    for row in table:
+        if row["variant"] == "default":
+            assert row["score_low"] == main[row["benchmark"], "semalign"]["score_low"]
+    family = [row for row in read_csv(study[1] / "comparisons.csv") if row["table"] == "ablations"]
+    assert len(family) == 2 * 3 * 2
+
+
+def test_seeds_and_detectable(study: tuple[list[Path], Path]) -> None:
+    seeds = read_csv(study[1] / "seeds.csv")
+    assert len(seeds) == len(study[0])
+    by_cell = {tuple(row[name] for name in ("benchmark", "method", "variant", "seed")): row for row in seeds}
+    for folder in study[0]:
+        _, benchmark, method, variant, seed = folder.parts[-5:]
+        score = read_json(folder / "metrics.json")["score"]
+        assert float(by_cell[benchmark, method, variant, seed[4:]]["score"]) == pytest.approx(score, abs=1e-4)
+    detectable = read_csv(study[1] / "detectable.csv")
+    assert [(row["table"], row["benchmark"], row["against"]) for row in detectable][:2] == [
+        ("main", "facts", "student"),
+        ("main", "facts", "best_baseline"),
+    ]
+    for row in detectable:
+        assert 5 < float(row["detectable"]) < float(row["detectable_holm"]) < 60
+        assert row["seeds"] == ("2" if row["table"] == "main" else "1")
+
+
+def test_metrics_are_nested_and_hold_no_timings(study: tuple[list[Path], Path]) -> None:
+    metrics = read_json(study[1] / "metrics.json")
+    assert list(metrics) == ORDER.benchmarks
+    assert list(metrics["facts"]) == list(CHANCES)
+    assert set(metrics["facts"]["sft"]) == {"score", "low", "high", "gap_closed"}
+    assert set(metrics["facts"]["student"]) == {"score", "low", "high"}
+
+
+def test_renderings(study: tuple[list[Path], Path]) -> None:
+    text = (study[1] / "main.md").read_text()
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 10
+    assert len({line.count("|") for line in table}) == 1
+    assert "| Pair |" not in text and "Paper" not in text
+    assert "sft)" in text and "Holm-corrected over the 14 tests" in text and "Smallest detectable" in text
+    tex = (study[1] / "main.tex").read_text()
+    body = tex[tex.index(r"\toprule") :]
+    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+    columns = len(tex.split(r"\begin{tabular}{")[1].split("}")[0])
+    assert {line.count(" & ") + 1 for line in lines} == {columns}
+    assert body.count(r"\midrule") == 2 and body.rstrip().endswith(r"\end{tabular}")
+
+
+def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -> None:
+    collect_tables(study[0], ORDER, SETTINGS, tmp_path)
+    names = sorted(path.name for path in study[1].iterdir())
+    assert names == sorted(path.name for path in tmp_path.iterdir())
+    assert set(names) == {
+        *("main.csv", "ablations.csv", "seeds.csv", "comparisons.csv", "detectable.csv"),
+        *("main.md", "main.tex", "metrics.json"),
+    }
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (study[1] / name).read_bytes()
+
+
+def test_several_pairs_paper_figures_and_a_weak_teacher(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pairs = ["llama2-13b-chat-to-llama2-7b-chat", "other"]
+    half = [1, 0] * 20
+    cells = [
+        write_cell(tmp_path, f"{pair}/gsm8k/{method}/default/seed0", half)
+        for pair in pairs
+        for method in ("student", "teacher", "seeking")
+    ]
+    order = Order(pairs=pairs, benchmarks=["gsm8k"], methods=["student", "teacher", "seeking"])
+    with caplog.at_level(logging.WARNING, logger="semalign"):
+        collect_tables(cells, order, SETTINGS, tmp_path / "tables")
+    assert "the teacher (50.00) does not beat the student (50.00)" in caplog.text
+    table = read_csv(tmp_path / "tables" / "main.csv")
+    assert [row["paper"] for row in table] == ["16.0700", "20.5500", "28.2300", "", "", ""]
+    assert all(row["gap_closed"] == row["vs_best_baseline"] == "" for row in table)
+    assert list(read_json(tmp_path / "tables" / "metrics.json")) == pairs
+    assert (tmp_path / "tables" / "ablations.csv").read_text().count("\n") == 1
+    text = (tmp_path / "tables" / "main.md").read_text()
+    assert "| Pair |" in text and "Paper" in text
+    aliased = Order(**{**order.model_dump(), "paper_pairs": {"other": pairs[0]}})
+    collect_tables(cells, aliased, SETTINGS, tmp_path / "tables")
+    assert read_csv(tmp_path / "tables" / "main.csv")[4]["paper"] == "20.5500"
+
+
+def test_baselines_can_be_named_and_ties_follow_the_config(tmp_path: Path) -> None:
+    values = {"student": [0, 0, 0, 1], "semalign": [0, 1, 0, 1], "kd": [1, 1, 0, 0], "sft": [1, 1, 0, 0]}
+    values["label-only"] = [1, 1, 1, 1]
+    cells = [
+        write_cell(tmp_path, f"p/b/{method}/default/seed0", [*map(float, correct * 5)], ids=None)
+        for method, correct in values.items()
+    ]
+    order = Order(pairs=["p"], benchmarks=["b"], methods=list(values), baselines=["sft", "kd"])
+    collect_tables(cells, order, SETTINGS, tmp_path / "tables")
+    found = read_csv(tmp_path / "tables" / "comparisons.csv")
+    named = {row["method"]: row["baseline"] for row in found if row["against"] == "best_baseline"}
+    assert named == {"semalign": "kd", "kd": "sft", "sft": "kd", "label-only": "kd"}
+
+
+def cell(root: Path) -> Path:
+    return write_cell(root, "p/b/m/default/seed0", [1, 0, 1, 0])
+
+
+def spoil(folder: Path, name: str, text: str) -> None:
+    """Change a file and seal the folder again, so that only the file's content is at fault."""
+    (folder / name).write_text(text)
+    seal(folder)
+
+
+ITEM = '{"id": "a", "correct": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("metrics.json", "{", "metrics.json: not valid JSON"),
+        ("metrics.json", "[]", "found list, expected an object"),
+        ("metrics.json", '{"items": 4}', "score is None, expected a finite number"),
+        ("metrics.json", '{"score": NaN, "items": 4}', "score is nan, expected a finite number"),
+        ("metrics.json", '{"score": 50.0, "items": 5}', "items is 5, expected the 4 of items.jsonl"),
+        ("metrics.json", '{"score": 75.0, "items": 4}', "score is 75, expected 50"),
+        ("metrics.json", '{"score": 50, "items": 4, "teacher_kl": "low"}', "teacher_kl is 'low'"),
+        ("items.jsonl", "", "no items, expected one line an item"),
+        ("items.jsonl", ITEM + ITEM, "items.jsonl:2: id 'a' found twice"),
+        ("items.jsonl", '{"id": "a"}\n', "correct is None, expected a finite number"),
+        ("items.jsonl", '{"id": "a", "correct": 2}\n', "correct is 2, expected 0 to 1"),
+        ("items.jsonl", '{"correct": 1}\n', "found no item"),
+        ("items.jsonl", "[1]\n", "found no item"),
+    ],
+)
+def test_a_malformed_cell_is_one_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+    folder = cell(tmp_path)
+    assert read_cell(folder).scores.tolist() == [100, 0, 100, 0]
+    spoil(folder, name, text)
+    with pytest.raises(UserError, match=message.replace("[", r"\[")) as error:
+        read_cell(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["run.json", "metrics.json", "items.jsonl"])
+def test_a_missing_file_is_one_line(tmp_path: Path, name: str) -> None:
+    folder = cell(tmp_path)
+    (folder / name).unlink()
+    for verify in (True, False):
+        with pytest.raises(UserError, match=name):
+            read_cell(folder, verify=verify)
+
+
+def test_a_cell_that_is_not_what_its_record_says_is_refused(tmp_path: Path) -> None:
+    folder = cell(tmp_path)
+    write_json(folder / "metrics.json", {"score": 50.0, "items": 4, "teacher_kl": 0.0})
+    with pytest.raises(UserError, match="does not match its provenance"):
+        read_cell(folder)
+    assert read_cell(folder, verify=False).metrics["teacher_kl"] == 0
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(UserError, match="no `outputs`"):
+        read_cell(folder)
+    (folder / "run.json").write_text("[]")
+    with pytest.raises(UserError, match="found list"):
+        read_cell(folder)
+
+
+def test_cells_that_do_not_belong_together(tmp_path: Path) -> None:
+    first = write_cell(tmp_path, "p/b/m/default/seed0", [1, 0], ids=["a", "b"])
+    order = write_cell(tmp_path, "p/b/m/default/seed1", [1, 0], ids=["b", "a"])
+    other = write_cell(tmp_path, "p/b/n/default/seed0", [1, 0], ids=["a", "c"])
+    groups = read_groups([order, first])
+    assert next(iter(groups.values())).scores.seeds == (0, 1)
+    assert next(iter(groups.values())).scores.values.tolist() == [[100, 0], [0, 100]]
+    with pytest.raises(UserError, match=r"items differ .* \(first 'b', 2 and 2 items\)"):
+        read_groups([first, other])
+    with pytest.raises(UserError, match="given twice"):
+        read_groups([first, first])
+    with pytest.raises(UserError, match="found none"):
+        read_groups([])
+    with pytest.raises(UserError, match="not the folder of a cell"):
+        read_groups([tmp_path / "p"])
+    with pytest.raises(UserError, match="method 'm' is unknown, expected one of semalign"):
+        collect_tables(
+            [first], Order(pairs=["p"], benchmarks=["b"], methods=["semalign"]), SETTINGS, tmp_path
+        )
+
+
+def test_numbers_as_text() -> None:
+    assert [fixed(value) for value in (None, 3, "a", 1.0, -0.0, -1e-12)] == [
+        "",
+        "3",
+        "a",
+        "1.0000",
+        "0.0000",
+        "0.0000",
+    ]
+    assert fixed(0.1 + 0.2, 2) == "0.30"
+    assert fixed(0.78125 + 1e-14) == fixed(0.78125 - 1e-14)
+    assert csv_text(("a", "p"), [{"a": 0.5, "p": 0.00012345, "c": 1}]) == "a,p\n0.5000,0.000123\n"
+
+
+def test_names_are_escaped() -> None:
+    row = dict.fromkeys(rows.MAIN) | {"pair": "a_b", "benchmark": "50%", "method": "x|y~z", "score": 1.0}
+    row |= {"seeds": 1, "score_low": 0.0, "score_high": 2.0}
+    assert r"50\% & x|y\textasciitilde{}z & 1 & 1.0 [0.0, 2.0]" in latex([row], ["a_b"])
+    assert latex([row], ["a_b"]).startswith(r"% a\_b")
+    assert r"x\|y~z" in markdown([row], [])
+    assert escape("p <0.001") == "p $<$0.001"
+
+
+def test_published_figures() -> None:
+    assert published("codellama-13b-python-to-llama2-7b-chat", "mbpp", "semalign") == 22.35
+    assert published("wizardcoder-13b-python-to-llama2-7b-chat", "mmlu", "teacher") is None
+    assert published("tiny", "facts", "semalign") is None
+    assert published("llama2-13b-chat-to-llama2-7b-chat", "mmlu", "sft") is None
+
+
+def test_too_few_resamples_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cells = write_study(tmp_path / "cells")
+    with caplog.at_level(logging.WARNING, logger="semalign"):
+        collect_tables(cells, ORDER, StatisticsSettings(resamples=100), tmp_path / "tables")
+    assert "14 tests with 100 resamples" in caplog.text
+
+
+def test_the_config_gives_an_order() -> None:
+    study = load_study(SCRIPT.parents[1] / "config" / "config.yaml")
+    order = Order.model_validate(Layout(study).settings["order"])
+    assert order.methods[:2] == ["student", "teacher"]
+    names = {f"{axis}~{value}" for axis, known in order.axes.items() for value in known.values}
+    assert names == {variant for method in study.methods for variant in variants_of(study, method)} - {
+        "default"
+    }
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """The script's `main` in this process (a new one takes seconds to import the statistics)."""
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), *arguments])
+    runpy.run_path(str(SCRIPT))["main"]()
+
+
+def test_script(study: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script gives the same files, and names what a user did wrong."""
+    monkeypatch.chdir(tmp_path)
+    write_json("cells.json", [str(path) for path in study[0]])
+    write_json("order.json", ORDER.model_dump())
+    write_json("settings.json", SETTINGS.model_dump())
+    common = ("--order", "order.json", "--out", "tables")
+    run_main(monkeypatch, "--cells", "cells.json", "--settings", "settings.json", *common)
+    for path in study[1].iterdir():
+        assert (tmp_path / "tables" / path.name).read_bytes() == path.read_bytes()
+    write_json("settings.json", {"resample": 5})
+    with pytest.raises(UserError, match=r"^settings.json: resample: "):
+        run_main(monkeypatch, "--cells", "cells.json", "--settings", "settings.json", *common)
+    with pytest.raises(UserError, match=r"no.json: no such file"):
+        run_main(monkeypatch, "--cells", "nowhere", "--order", "no.json", "--out", "tables")
+    write_json("cells.json", {"a": 1})
+    with pytest.raises(UserError, match=r"cells.json: found something else, expected a list of folders"):
+        run_main(monkeypatch, "--cells", "cells.json", *common)
+
+
+def test_script_fails_in_one_line(tmp_path: Path) -> None:
+    write_json(tmp_path / "order.json", ORDER.model_dump())
+    folder = write_cell(tmp_path, "tiny/facts/sft/default/seed0", [1, 0])
+    (folder / "run.json").unlink()
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--cells",
+        str(folder),
+        "--order",
+        "order.json",
+        "--out",
+        "tables",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: ") and "run.json: no such file" in done.stderr
+    assert not (tmp_path / "tables").exists()

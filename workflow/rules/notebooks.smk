@@ -1,0 +1,57 @@
+# Notebooks: they read tables, draw, and say what the numbers say. Papermill executes them.
+# A new one is a file in notebooks/ and a line here: the tables it reads and the figures it leaves.
+NOTEBOOKS = {
+    "tables": (["main", "comparisons", "detectable"], []),
+    "ablations": (["ablations"], ["ablation"]),
+    "figures": (["main", "similarity"], ["scores", "gap_closed", "similarity"]),
+    "decomposition": (["decomposition", "head"], ["decomposition"]),
+}
+
+
+def known_notebook(name):
+    """The tables and figures of a notebook that the config names."""
+    if name not in NOTEBOOKS:
+        sys.exit(f"error: config: notebooks: found {name!r}, expected some of {', '.join(NOTEBOOKS)}")
+    return NOTEBOOKS[name]
+
+
+for NOTEBOOK in STUDY.notebooks:
+    TABLES, FIGURES = known_notebook(NOTEBOOK)
+
+    rule:
+        name:
+            f"notebook_{NOTEBOOK}"
+        input:
+            notebook=f"notebooks/{NOTEBOOK}.ipynb",
+            tables=expand("results/{{study}}/tables/{table}.csv", table=TABLES),
+            code=library("execute_notebook"),
+            drawing=library_of_notebooks(),
+        output:
+            page=report(
+                f"results/{{study}}/notebooks/{NOTEBOOK}.html",
+                caption=f"../report/{NOTEBOOK}.rst",
+                category="Notebooks",
+            ),
+            pictures=[
+                report(
+                    f"results/{{study}}/figures/{figure}.png",
+                    caption=f"../report/figure_{figure}.rst",
+                    category="Figures",
+                )
+                for figure in FIGURES
+            ],
+            vectors=[f"results/{{study}}/figures/{figure}.svg" for figure in FIGURES],
+        log:
+            executed=f"results/{{study}}/logs/notebooks/{NOTEBOOK}.ipynb",
+            text=f"results/{{study}}/logs/notebooks/{NOTEBOOK}.log",
+        conda:
+            "../../environment.yml"
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        message:
+            f"notebook {NOTEBOOK}: execute"
+        shell:
+            "python scripts/execute_notebook.py --notebook {input.notebook} -p study {wildcards.study}"
+            " -p tables results/{wildcards.study}/tables -p figures results/{wildcards.study}/figures"
+            " --executed {log.executed} --out {output.page} 2>&1 | tee {log.text}"
