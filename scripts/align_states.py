@@ -12,7 +12,9 @@ def main() -> None:
     parser.add_argument("--student", type=Path, required=True, help="model folder")
     parser.add_argument("--pairing", type=Path, required=True, help="folder of the pairing")
     parser.add_argument("--activations", type=Path, required=True, help="folder of the stored states")
-    parser.add_argument("--settings", type=Path, required=True, help="the alignment section of the config, as JSON")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the alignment section of the config, as JSON"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 

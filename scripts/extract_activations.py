@@ -11,7 +11,9 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True, help="model folder")
     parser.add_argument("--benchmark", type=Path, required=True, help="folder of the splits")
     parser.add_argument("--pairing", type=Path, required=True, help="folder of the pairing")
-    parser.add_argument("--settings", type=Path, required=True, help="the activations section of the config, as JSON")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the activations section of the config, as JSON"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 

@@ -8,7 +8,9 @@ from semalign.script import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tables", type=Path, nargs="+", required=True, help="CSV files with the same header")
+    parser.add_argument(
+        "--tables", type=Path, nargs="+", required=True, help="CSV files with the same header"
+    )
     parser.add_argument("--out", type=Path, required=True, help="the joined CSV")
     arguments = parser.parse_args()
 

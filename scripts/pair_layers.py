@@ -11,7 +11,9 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True, help="model folder")
     parser.add_argument("--student", type=Path, required=True, help="model folder")
     parser.add_argument("--attribution", type=Path, required=True, help="folder of the attribution")
-    parser.add_argument("--settings", type=Path, required=True, help="the pairing section of the config, as JSON")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the pairing section of the config, as JSON"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 

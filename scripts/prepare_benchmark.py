@@ -9,7 +9,9 @@ from semalign.script import run
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--benchmark", required=True, help="name in the registry of benchmarks")
-    parser.add_argument("--settings", type=Path, required=True, help="the benchmark's section of the config, as JSON")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the benchmark's section of the config, as JSON"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the splits")
     arguments = parser.parse_args()
 

@@ -8,7 +8,9 @@ from semalign.script import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=Path, required=True, help="the model's section of the config, as JSON")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the model's section of the config, as JSON"
+    )
     parser.add_argument("--checkpoint", type=Path, required=True, help="where a long training saves itself")
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
     arguments = parser.parse_args()

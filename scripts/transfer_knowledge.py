@@ -11,9 +11,15 @@ def main() -> None:
     parser.add_argument("--student", type=Path, required=True, help="model folder")
     parser.add_argument("--teacher", type=Path, required=True, help="model folder")
     parser.add_argument("--benchmark", type=Path, required=True, help="folder of the splits")
-    parser.add_argument("--signals", type=Path, nargs="*", default=[], help="folders <stage>/<name> the method reads")
-    parser.add_argument("--settings", type=Path, required=True, help="the method's section of the config, as JSON")
-    parser.add_argument("--seed", type=int, required=True, help="seed of the adapter and of the order of examples")
+    parser.add_argument(
+        "--signals", type=Path, nargs="*", default=[], help="folders <stage>/<name> the method reads"
+    )
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the method's section of the config, as JSON"
+    )
+    parser.add_argument(
+        "--seed", type=int, required=True, help="seed of the adapter and of the order of examples"
+    )
     parser.add_argument("--checkpoint", type=Path, required=True, help="where a long training saves itself")
     parser.add_argument("--label", default="transfer", help="what progress lines are called")
     parser.add_argument("--out", type=Path, required=True, help="transfer folder")

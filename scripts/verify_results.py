@@ -9,8 +9,12 @@ from semalign.script import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=Path, default=Path("config/config.yaml"), help="the study's config file")
-    parser.add_argument("--prune", action="store_true", help="remove what does not match, so that it is made again")
+    parser.add_argument(
+        "--config", type=Path, default=Path("config/config.yaml"), help="the study's config file"
+    )
+    parser.add_argument(
+        "--prune", action="store_true", help="remove what does not match, so that it is made again"
+    )
     arguments = parser.parse_args()
 
     from semalign.config.study import load_study
@@ -21,7 +25,9 @@ def main() -> None:
     if arguments.prune:
         prune(layout)
     count = verify(layout)
-    logging.getLogger("semalign").info("verified: %d artifacts match %s and each other", count, arguments.config)
+    logging.getLogger("semalign").info(
+        "verified: %d artifacts match %s and each other", count, arguments.config
+    )
 
 
 if __name__ == "__main__":

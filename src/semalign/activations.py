@@ -15,7 +15,12 @@ class _DeepEnough(Exception):
 
 
 def read_states(
-    model: Any, encoded: Sequence[Encoded], layers: Sequence[int], interface: str, batch_size: int, pad_id: int
+    model: Any,
+    encoded: Sequence[Encoded],
+    layers: Sequence[int],
+    interface: str,
+    batch_size: int,
+    pad_id: int,
 ) -> dict[int, torch.Tensor]:
     """Layer -> float32 states [positions, width] at every supervised position, in the order of the examples.
 

@@ -69,7 +69,13 @@ def train_adapter(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         history = train(
-            parameters, order, terms, total_steps(len(encoded), settings), settings, checkpoint=checkpoint, label=label
+            parameters,
+            order,
+            terms,
+            total_steps(len(encoded), settings),
+            settings,
+            checkpoint=checkpoint,
+            label=label,
         )
     return Trained(history, sum(p.numel() for p in parameters.values()))
 

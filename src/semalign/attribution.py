@@ -33,7 +33,9 @@ def attribute_layers(model: Any, batches: Sequence[Batch], settings: Attribution
     scores = [_score_example(model, batch, reduce) for batch in batches]
     for index, row in enumerate(scores):
         if not all(torch.isfinite(torch.tensor(row))):
-            raise UserError(f"attribution: example {index} of the extract split: a layer's score is not finite")
+            raise UserError(
+                f"attribution: example {index} of the extract split: a layer's score is not finite"
+            )
     return scores
 
 
@@ -60,5 +62,8 @@ def _score_example(model: Any, batch: Batch, reduce: Callable[[torch.Tensor], to
         gradients = torch.autograd.grad(supervised_loss(logits, batch.labels), outputs)
     finally:
         start.remove()
-    products = (output.detach().double() * gradient.double() for output, gradient in zip(outputs, gradients, strict=True))
+    products = (
+        output.detach().double() * gradient.double()
+        for output, gradient in zip(outputs, gradients, strict=True)
+    )
     return [float(reduce(product)) for product in products]

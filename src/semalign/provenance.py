@@ -73,7 +73,9 @@ def check(folder: Path | str) -> dict[str, Any]:
     folder = Path(folder)
     path = folder / RECORD
     if not path.is_file():
-        raise UserError(f"{path}: no such file; expected the record of a finished stage (delete the folder and rerun)")
+        raise UserError(
+            f"{path}: no such file; expected the record of a finished stage (delete the folder and rerun)"
+        )
     record: dict[str, Any] = read_json(path)
     for name, recorded in record["outputs"].items():
         file = folder / name

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def run(main: Callable[[], None]) -> None:
     status = delegate()
     if status is not None:
         sys.exit(status)
+    quiet_libraries()
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO)
     _die_with_runner()
@@ -31,13 +33,30 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sys.exit(f"error: the disk is full while writing {error.filename or 'an artifact'}; free some space")
+            sys.exit(
+                f"error: the disk is full while writing {error.filename or 'an artifact'}; free some space"
+            )
         raise
 
 
-def name_runner() -> str:
-    """This process as a run that scripts can watch: machine, process id and start time."""
-    return f"{_machine()}:{os.getpid()}:{_start_time(os.getpid())}"
+def quiet_libraries() -> None:
+    """Keep other packages' progress bars and deprecation notes out of a run's own progress lines."""
+    os.environ["TQDM_DISABLE"] = "1"
+    os.environ["PYTHONWARNINGS"] = "ignore::FutureWarning,ignore::DeprecationWarning"
+    warnings.simplefilter("ignore", FutureWarning)
+
+
+def prepare_environment(watched: bool) -> None:
+    """What the jobs of a run find in their environment: this interpreter first, one thread each.
+
+    Two jobs of two threads each would slow each other down many times over. With `watched`, jobs end when this
+    process is gone; it is named by machine, process id and start time.
+    """
+    quiet_libraries()
+    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    if watched:
+        os.environ[RUNNER_VARIABLE] = f"{_machine()}:{os.getpid()}:{_start_time(os.getpid())}"
 
 
 def _die_with_runner() -> None:

@@ -7,8 +7,9 @@ of a run that is alive: whoever holds it may remove what a dead run left.
 import fcntl
 import shutil
 from pathlib import Path
+from typing import TextIO
 
-_held = []  # keeps the file open, and so the lock, until this process ends
+_held: list[TextIO] = []  # keeps the file open, and so the lock, until this process ends
 
 
 def hold_folder(folder: Path) -> bool:

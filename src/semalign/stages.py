@@ -58,7 +58,9 @@ def pair(teacher: Path, student: Path, attribution: Path, settings: Path, out: P
         found = {"pairs": to_rows(pairs), "teacher_passes": scored["teacher_passes"]}
         write_json(folder / "pairing.json", found)
         run.seal(folder)
-    logger.info("pairing: student %s", ", ".join(f"layer {p.student} <- teacher {p.below}..{p.above}" for p in pairs))
+    logger.info(
+        "pairing: student %s", ", ".join(f"layer {p.student} <- teacher {p.below}..{p.above}" for p in pairs)
+    )
 
 
 def extract(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: Path) -> None:
@@ -96,14 +98,19 @@ def align(teacher: Path, student: Path, pairing: Path, activations: Path, settin
     heads = read_head(teacher), read_head(student)
     shared = shared_tokens(*tokenizers, rows=(len(heads[0].weight), len(heads[1].weight)))
     matrix = build_map(chosen.map, *heads, shared, fold_final_norm=chosen.fold_final_norm, seed=chosen.seed)
-    layers = {int(name.removeprefix("layer.")): tensor for name, tensor in states.items() if name != "offsets"}
+    layers = {
+        int(name.removeprefix("layer.")): tensor for name, tensor in states.items() if name != "offsets"
+    }
     targets = {
-        f"layer.{p.student}": align_states(interpolate(layers, p.below, p.above, p.weight), matrix) for p in pairs
+        f"layer.{p.student}": align_states(interpolate(layers, p.below, p.above, p.weight), matrix)
+        for p in pairs
     }
     with replace_folder(out) as folder:
         save_file({**targets, "offsets": states["offsets"]}, folder / "targets.safetensors")
         save_file({"map": matrix.contiguous()}, folder / "map.safetensors")
-        write_json(folder / "alignment.json", {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])})
+        write_json(
+            folder / "alignment.json", {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])}
+        )
         run.seal(folder)
 
 

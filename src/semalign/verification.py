@@ -37,7 +37,9 @@ def verify(layout: Layout) -> int:
     if stale:
         folder, reason = next(iter(stale.items()))
         more = f" (and {len(stale) - 1} more)" if len(stale) > 1 else ""
-        raise UserError(f"{folder}: {reason}{more}; run scripts/verify_results.py --prune, then snakemake --cores all")
+        raise UserError(
+            f"{folder}: {reason}{more}; run scripts/verify_results.py --prune, then snakemake --cores all"
+        )
     return len(list(Path(layout.root).rglob(RECORD)))
 
 

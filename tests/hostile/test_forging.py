@@ -1,9 +1,12 @@
 """Wrong programs that try to look right: none may pass."""
 
-import pytest
-from conftest import Run
+from collections.abc import Callable
 
-from semalign.evaluation.sandbox import Limits, run_many
+import pytest
+
+from semalign.evaluation.sandbox import Limits, Verdict, run_many
+
+Run = Callable[..., Verdict]
 
 EVERYTHING = """
 class Everything:

@@ -6,13 +6,15 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Run
 
-from semalign.evaluation.sandbox import Limits, run_many
+from semalign.evaluation.sandbox import Limits, Verdict, run_many
 from semalign.evaluation.sandbox.worker import Worker
+
+Run = Callable[..., Verdict]
 
 CUT_SHORT = {
     "an endless loop": ("def f(x):\n while True: pass", {"timeout"}),

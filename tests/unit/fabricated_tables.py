@@ -163,7 +163,7 @@ def write_study(folder: Path) -> Path:
     tables = {
         "main": main_table(),
         "ablations": ablation_table(),
-        "decomposition": decomposition_table(),
+        "decomposition": decomposition_table({"smollm2": 3}),
         "similarity": similarity_table(),
         "head": head_table(),
         "detectable": detectable_table(),

@@ -32,7 +32,9 @@ def test_interfaces_add_up_and_match_a_block_by_hand(subject) -> None:
         by_hand = block.mlp(block.post_attention_layernorm(middle))
     torch.testing.assert_close(states["mlp", 2], by_hand)
     torch.testing.assert_close(states["block", 2], after)
-    torch.testing.assert_close(states["contribution", 2], states["attention", 2] + states["mlp", 2], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(
+        states["contribution", 2], states["attention", 2] + states["mlp", 2], atol=1e-5, rtol=1e-4
+    )
 
 
 @pytest.mark.parametrize("interface", INTERFACES)
@@ -60,7 +62,10 @@ def test_layers_above_the_deepest_do_not_run(subject) -> None:
 
 def test_unknown_parts_are_refused_in_one_line(subject) -> None:
     model, _ = subject
-    with pytest.raises(UserError, match="layer 9 does not exist; the model has layers 1 to 4"), capture(model, [9], ["mlp"]):
+    with (
+        pytest.raises(UserError, match="layer 9 does not exist; the model has layers 1 to 4"),
+        capture(model, [9], ["mlp"]),
+    ):
         pass
     with pytest.raises(UserError, match="interface 'mpl' is not known"), capture(model, [1], ["mpl"]):
         pass

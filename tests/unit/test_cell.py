@@ -11,10 +11,11 @@ from semalign.benchmarks.base import Example, write_split
 from semalign.benchmarks.registry import BENCHMARKS
 from semalign.config.evaluation import EvaluationSettings
 from semalign.errors import UserError
-from semalign.evaluation import harness
+from semalign.evaluation import cell, harness
 from semalign.evaluation.cell import evaluate_cell, store_reference
 from semalign.evaluation.items import read_items
 from semalign.files import read_json, write_json
+from semalign.models.loading import load_tokenizer
 from semalign.models.transfers import write_transfer
 from semalign.provenance import Run, check
 
@@ -48,8 +49,8 @@ def write_untouched(folder: Path, base: Any) -> Path:
     return folder
 
 
-def score(study: dict[str, Path], benchmark: str, base: str, cell: str) -> Path:
-    root, out = study["root"], study["root"] / cell
+def score(study: dict[str, Path], benchmark: str, base: str, name: str) -> Path:
+    root, out = study["root"], study["root"] / name
     reference = root / "references" / benchmark
     if not reference.exists():
         store_reference(study["teacher"], root / benchmark, root / "settings.json", reference)
@@ -86,16 +87,19 @@ def test_a_cell_has_its_files_and_provenance(study: dict[str, Path], benchmark: 
     assert all((one.verdict is not None) == (benchmark == "completion") for one in records)
 
 
-def test_the_teacher_agrees_with_its_own_reference(study: dict[str, Path]) -> None:
+def test_the_teacher_agrees_with_its_own_reference(study: dict[str, Path], monkeypatch: Any) -> None:
+    asked = []
+    monkeypatch.setattr(cell, "load_tokenizer", lambda folder: asked.append(folder) or load_tokenizer(folder))
     metrics = read_json(score(study, "facts", "teacher", "cell") / "metrics.json")
     assert metrics["teacher_kl"] == pytest.approx(0, abs=1e-5)
     assert metrics["teacher_agreement"] == 100
+    assert set(asked) == {study["teacher"]}
 
 
 def test_same_cell_same_bytes(study: dict[str, Path]) -> None:
     cells = [score(study, "facts", "student", name) for name in ("one", "two")]
     for name in ("items.jsonl", "metrics.json"):
-        left, right = ((cell / name).read_text() for cell in cells)
+        left, right = ((folder / name).read_text() for folder in cells)
         costless = [line for line in left.splitlines() if "peak_memory" not in line]
         assert costless == [line for line in right.splitlines() if "peak_memory" not in line]
 
@@ -117,7 +121,7 @@ def test_an_adapter_changes_the_score(study: dict[str, Path]) -> None:
     reference = root / "references" / "facts"
     inputs = (study["student"], study["teacher"], out / "transfer", root / "facts", reference)
     evaluate_cell(*inputs, root / "settings.json", 0, out)
-    kl = [json.loads((cell / "metrics.json").read_text())["teacher_kl"] for cell in (plain, out)]
+    kl = [json.loads((folder / "metrics.json").read_text())["teacher_kl"] for folder in (plain, out)]
     assert kl[0] != pytest.approx(kl[1], rel=1e-3)
 
 

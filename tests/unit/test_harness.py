@@ -248,7 +248,12 @@ def test_description_says_what_moves_scores(benchmarks: dict[str, Path]) -> None
 
 
 def test_nothing_is_fetched_cached_or_printed(
-    student: tuple[Any, Any], benchmarks: dict[str, Path], monkeypatch: Any, tmp_path: Path, capfd: Any
+    student: tuple[Any, Any],
+    benchmarks: dict[str, Path],
+    monkeypatch: Any,
+    tmp_path: Path,
+    capfd: Any,
+    caplog: Any,
 ) -> None:
     import datasets
 
@@ -262,7 +267,7 @@ def test_nothing_is_fetched_cached_or_printed(
     for task, path in benchmarks.items():
         assert harness.evaluate(*student, task, path, settings())
     assert list(tmp_path.iterdir()) == []
-    assert capfd.readouterr() == ("", "")
+    assert (capfd.readouterr(), caplog.records) == (("", ""), [])
     assert logging.getLogger("lm_eval").level != logging.ERROR
 
 

@@ -27,20 +27,21 @@ def test_layer_loss_is_one_minus_mean_cosine(numbers) -> None:
 def test_label_loss_is_one_minus_mean_cosine_to_the_one_hot_label(numbers) -> None:
     logits, labels = numbers
     one_hot = torch.nn.functional.one_hot(labels, 5).double()
-    cosines = [
-        float(z @ y / (z.norm() * y.norm())) for z, y in zip(logits.double(), one_hot, strict=True)
-    ]
+    cosines = [float(z @ y / (z.norm() * y.norm())) for z, y in zip(logits.double(), one_hot, strict=True)]
     assert float(cosine_logits(logits, labels)) == pytest.approx(1 - sum(cosines) / 7, abs=1e-6)
 
 
 def test_label_loss_ignores_the_scale_of_the_logits(numbers) -> None:
     logits, labels = numbers
-    assert float(cosine_logits(100 * logits, labels)) == pytest.approx(float(cosine_logits(logits, labels)), abs=1e-6)
+    assert float(cosine_logits(100 * logits, labels)) == pytest.approx(
+        float(cosine_logits(logits, labels)), abs=1e-6
+    )
 
 
 def test_cross_entropy(numbers) -> None:
     logits, labels = numbers
     expected = -sum(
-        row[label] - math.log(sum(math.exp(z) for z in row)) for row, label in zip(logits.tolist(), labels.tolist(), strict=True)
+        row[label] - math.log(sum(math.exp(z) for z in row))
+        for row, label in zip(logits.tolist(), labels.tolist(), strict=True)
     )
     assert float(cross_entropy(logits, labels)) == pytest.approx(expected / 7, abs=1e-6)

@@ -11,7 +11,8 @@ from torch import Tensor
 from semalign.errors import UserError
 from semalign.models.loading import Head
 from semalign.semantics import bases as bases_module
-from semalign.semantics.maps import MAPS, apply_map, build_map
+from semalign.semantics.maps import apply_map, build_map
+from semalign.semantics.registry import MAPS
 
 WIDTH_T, WIDTH_S, TOKENS = 20, 12, 300
 

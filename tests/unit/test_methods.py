@@ -30,7 +30,12 @@ def signals(sealed_pair, pico_benchmark: Path, tmp_path_factory: pytest.TempPath
     """Every signal stage, made by the functions that the scripts call."""
     teacher, student = sealed_pair
     root = tmp_path_factory.mktemp("signals")
-    settings = {"attribution": Attribution(), "pairing": Pairing(), "activations": Activations(), "alignment": Alignment()}
+    settings = {
+        "attribution": Attribution(),
+        "pairing": Pairing(),
+        "activations": Activations(),
+        "alignment": Alignment(),
+    }
     for name, section in settings.items():
         write_json(root / f"{name}.json", section.model_dump())
     out = {name: root / name / "default" for name in settings}

@@ -11,7 +11,7 @@ NAN = float("nan")
 
 
 def table(**methods: list[tuple[str, float, float]]) -> pd.DataFrame:
-    """A main table of one pair: method -> (benchmark, difference from the student, p), the student at 30 %."""
+    """A main table: method -> (benchmark, difference from the student, p), the student at 30 %."""
     rows = []
     for method, cells in methods.items():
         for benchmark, difference, p in cells:
@@ -91,7 +91,8 @@ def test_the_same_numbers_without_significance_change_the_wording() -> None:
         "The teacher scores higher than the student on the one benchmark (by 20.0 points)."
     )
     assert sentences.teacher_above_student(unsure) == (
-        "The teacher scores higher than the student on no benchmark; there is no detectable gap to close on a."
+        "The teacher scores higher than the student on no benchmark; "
+        "there is no detectable gap to close on a."
     )
 
 
@@ -113,8 +114,9 @@ def test_gap_closed_counts_intervals_apart_from_zero() -> None:
     main = table(semalign=[("a", 6.0, 0.01), ("b", -8.0, 0.01), ("c", 1.0, 0.5), ("d", 1.0, 0.5)])
     main.loc[main["benchmark"] == "d", ["gap_closed", "gap_closed_low", "gap_closed_high"]] = NAN
     assert sentences.gap_closed(main, "semalign") == (
-        "Of the gap, **semalign** closes 30 % on a [10 to 50], −40 % on b [−60 to −20] and 5 % on c [−15 to 25]; "
-        "the interval lies above zero on 1 of 3 benchmarks and below zero on 1 (undefined on 1 more)."
+        "Of the gap, **semalign** closes 30 % on a [10 to 50], −40 % on b [−60 to −20] and 5 % on c "
+        "[−15 to 25]; the interval lies above zero on 1 of 3 benchmarks and below zero on 1 "
+        "(undefined on 1 more)."
     )
     assert "is undefined" in sentences.gap_closed(main.assign(gap_closed=NAN), "semalign")
 

@@ -204,7 +204,9 @@ def test_schedules() -> None:
     assert rates("wsd")[-1] == pytest.approx(0.02 + 0.98 / 4)
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 0}, {"epochs": None}, {"warmup": 1}, {"schedule": "x"}, {"lr": 1}])
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 0}, {"epochs": None}, {"warmup": 1}, {"schedule": "x"}, {"lr": 1}]
+)
 def test_settings_out_of_range_are_refused(change: dict) -> None:
     with pytest.raises(ValidationError):
         Optimisation(**change)

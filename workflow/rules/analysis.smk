@@ -1,12 +1,6 @@
 # Analyses beside the main table: the paper's Figure 2 (decomposition) and Figures 4 to 6 (similarity of layers).
 
 
-def decomposition_prompts(wildcards):
-    """The benchmark whose texts are read, unless they come from a package."""
-    name = STUDY.analysis.decomposition.prompts
-    return f"results/{wildcards.study}/benchmarks/{name}/run.json" if name in STUDY.benchmarks else []
-
-
 rule measure_decomposition:
     input:
         model="results/{study}/models/{model}/run.json",
@@ -20,12 +14,12 @@ rule measure_decomposition:
         "results/{study}/logs/analysis/decomposition/{model}.log",
     conda:
         "../../environment.yml"
-    params:
-        model=lambda wildcards, input: folder(input.model),
-        prompts=lambda wildcards, input: folder(input.prompts) if input.prompts else "humaneval",
     resources:
         mem_mb=6000,
         runtime=60,
+    params:
+        model=lambda wildcards, input: folder(input.model),
+        prompts=lambda wildcards, input: folder(input.prompts) if input.prompts else "humaneval",
     message:
         "{wildcards.model}: measure decomposition in every layer"
     shell:
@@ -36,10 +30,7 @@ rule measure_decomposition:
 
 rule measure_similarity:
     input:
-        transfer=lambda wildcards: (
-            f"results/{wildcards.study}/cells/{wildcards.pair}/{STUDY.analysis.similarity.benchmark}"
-            f"/{wildcards.method}/default/seed{STUDY.seeds[0]}/transfer/run.json"
-        ),
+        transfer=compared_transfer,
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark=f"results/{{study}}/benchmarks/{STUDY.analysis.similarity.benchmark}/run.json",
@@ -51,15 +42,15 @@ rule measure_similarity:
         "results/{study}/logs/analysis/similarity/{pair}/{method}.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=6000,
+        runtime=60,
     params:
         transfer=lambda wildcards, input: folder(input.transfer),
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
         benchmark=lambda wildcards, input: folder(input.benchmark),
         name=STUDY.analysis.similarity.benchmark,
-    resources:
-        mem_mb=6000,
-        runtime=60,
     message:
         "{wildcards.pair} {wildcards.method}: compare layers before and after"
     shell:
@@ -75,10 +66,10 @@ rule join_tables:
         code=library("join_tables"),
     output:
         "results/{study}/tables/{table}.csv",
-    wildcard_constraints:
-        table="decomposition|head|similarity",
     log:
         "results/{study}/logs/tables/{table}.log",
+    wildcard_constraints:
+        table="decomposition|head|similarity",
     conda:
         "../../environment.yml"
     resources:

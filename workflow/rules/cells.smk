@@ -8,13 +8,16 @@ rule transfer_knowledge:
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         signals=signals_of,
         settings="results/{study}/settings/methods/{method}/{variant}.json",
-        code=library("transfer_knowledge"),
+        code=library_of_method,
     output:
         "results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
     log:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -22,9 +25,6 @@ rule transfer_knowledge:
         benchmark=lambda wildcards, input: folder(input.benchmark),
         signals=lambda wildcards, input: [folder(record) for record in input.signals],
         cell="{pair}/{benchmark}/{method}/{variant}/seed{seed}",
-    resources:
-        mem_mb=4000,
-        runtime=120,
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: transfer"
     shell:
@@ -48,13 +48,13 @@ rule extract_reference:
     priority: 50
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
         benchmark=lambda wildcards, input: folder(input.benchmark),
-    resources:
-        mem_mb=4000,
-        runtime=60,
     message:
         "{wildcards.pair} {wildcards.benchmark}: store the teacher's reference for agreement"
     shell:
@@ -79,6 +79,9 @@ rule evaluate_cell:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/evaluation.log",
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         out=lambda wildcards, output: folder(output.record),
         transfer=lambda wildcards, input: folder(input.transfer),
@@ -86,9 +89,6 @@ rule evaluate_cell:
         student=lambda wildcards, input: folder(input.student),
         benchmark=lambda wildcards, input: folder(input.benchmark),
         reference=lambda wildcards, input: folder(input.reference),
-    resources:
-        mem_mb=4000,
-        runtime=120,
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: evaluate"
     shell:

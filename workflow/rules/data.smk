@@ -4,18 +4,18 @@
 rule prepare_benchmark:
     input:
         settings="results/{study}/settings/benchmarks/{benchmark}.json",
-        code=library("prepare_benchmark"),
+        code=library_of_benchmark,
     output:
         "results/{study}/benchmarks/{benchmark}/run.json",
     log:
         "results/{study}/logs/benchmarks/{benchmark}.log",
     conda:
         "../../environment.yml"
-    params:
-        out=lambda wildcards, output: folder(output),
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        out=lambda wildcards, output: folder(output),
     message:
         "benchmark {wildcards.benchmark}: prepare the splits"
     shell:

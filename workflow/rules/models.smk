@@ -13,11 +13,11 @@ rule prepare_model:
     priority: 100
     conda:
         "../../environment.yml"
-    params:
-        out=lambda wildcards, output: folder(output),
     resources:
         mem_mb=4000,
         runtime=60,
+    params:
+        out=lambda wildcards, output: folder(output),
     message:
         "model {wildcards.model}: prepare"
     shell:

@@ -1,22 +1,7 @@
 # Notebooks: they read tables, draw, and say what the numbers say. Papermill executes them.
-# A new one is a file in notebooks/ and a line here: the tables it reads and the figures it leaves.
-NOTEBOOKS = {
-    "tables": (["main", "comparisons", "detectable"], []),
-    "ablations": (["ablations"], ["ablation"]),
-    "figures": (["main", "similarity"], ["scores", "gap_closed", "similarity"]),
-    "decomposition": (["decomposition", "head"], ["decomposition"]),
-}
-
-
-def known_notebook(name):
-    """The tables and figures of a notebook that the config names."""
-    if name not in NOTEBOOKS:
-        sys.exit(f"error: config: notebooks: found {name!r}, expected some of {', '.join(NOTEBOOKS)}")
-    return NOTEBOOKS[name]
-
-
+# A new one is a file in notebooks/ and a line in rules/targets.smk: the tables it reads, the figures it leaves.
 for NOTEBOOK in STUDY.notebooks:
-    TABLES, FIGURES = known_notebook(NOTEBOOK)
+    TABLES, FIGURES = notebook_facts(NOTEBOOK)
 
     rule:
         name:

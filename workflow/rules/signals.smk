@@ -15,13 +15,13 @@ rule attribute_layers:
     priority: 50
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
         benchmark=lambda wildcards, input: folder(input.benchmark),
-    resources:
-        mem_mb=4000,
-        runtime=60,
     message:
         "{wildcards.pair} {wildcards.benchmark}: attribute the task to teacher layers ({wildcards.name})"
     shell:
@@ -43,14 +43,14 @@ rule pair_layers:
     priority: 50
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
         attribution=lambda wildcards, input: folder(input.attribution),
-    resources:
-        mem_mb=1000,
-        runtime=10,
     message:
         "{wildcards.pair} {wildcards.benchmark}: pair layers ({wildcards.name})"
     shell:
@@ -72,14 +72,14 @@ rule extract_activations:
     priority: 50
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
         benchmark=lambda wildcards, input: folder(input.benchmark),
         pairing=lambda wildcards, input: folder(input.pairing),
-    resources:
-        mem_mb=4000,
-        runtime=60,
     message:
         "{wildcards.pair} {wildcards.benchmark}: store the teacher's states ({wildcards.name})"
     shell:
@@ -102,15 +102,15 @@ rule align_states:
     priority: 50
     conda:
         "../../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
         pairing=lambda wildcards, input: folder(input.pairing),
         activations=lambda wildcards, input: folder(input.activations),
-    resources:
-        mem_mb=4000,
-        runtime=60,
     message:
         "{wildcards.pair} {wildcards.benchmark}: map the states into the student's space ({wildcards.name})"
     shell:

@@ -1,10 +1,6 @@
 # Statistics: every cell's items become the tables, with intervals and paired tests.
 
 
-def cell_records(wildcards):
-    return [f"{LAYOUT.cell_folder(cell)}/run.json" for cell in LAYOUT.cells]
-
-
 rule collect_tables:
     input:
         cells=cell_records,
@@ -23,11 +19,11 @@ rule collect_tables:
         "results/{study}/logs/tables.log",
     conda:
         "../../environment.yml"
-    params:
-        out=lambda wildcards, output: folder(output.main),
     resources:
         mem_mb=2000,
         runtime=30,
+    params:
+        out=lambda wildcards, output: folder(output.main),
     message:
         "tables: collect the cells, with intervals and paired tests"
     shell:

@@ -43,7 +43,9 @@ def read_split(folder: Path | str, split: Split) -> list[Example]:
     """
     path = Path(folder) / f"{split}.jsonl"
     if not path.is_file():
-        raise UserError(f"{path}: no such split file; expected one of {', '.join(SPLITS)} prepared beforehand")
+        raise UserError(
+            f"{path}: no such split file; expected one of {', '.join(SPLITS)} prepared beforehand"
+        )
     examples = [Example(**row) for row in read_jsonl(path)]
     if not examples:
         raise UserError(f"{path}: the split is empty; expected at least one example")

@@ -22,5 +22,5 @@ def draw_item(draw: random.Random, reserved: bool) -> Example:
     """One question with its four options as choices."""
     question = draw_question(draw, draw.choice(asked_facts(reserved)), reserved)
     choices = [f" {option}" for option in question.options]
-    gold = question.options.index(question.fact.word)
+    gold = question.options.index(question.fact.value)
     return Example("", question.prompt, choices[gold], choices=choices, gold=gold)

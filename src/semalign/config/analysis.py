@@ -13,8 +13,12 @@ class Decomposition(Strict):
     models: list[str] = Field([], description="models that are measured; empty skips the measure")
     prompts: str = Field("", description="`humaneval` or the name of one of the study's benchmarks")
     count: int = Field(40, ge=2, description="how many prompts are read")
-    interfaces: list[Literal["block", "mlp", "attention"]] = ["block", "mlp", "attention"]
-    bases: list[Literal["output", "input", "random"]] = ["output", "input", "random"]
+    interfaces: list[Literal["block", "mlp", "attention"]] = Field(
+        ["block", "mlp", "attention"], description="where states are read"
+    )
+    bases: list[Literal["output", "input", "random"]] = Field(
+        ["output", "input", "random"], description="families of bases that are compared"
+    )
     seed: int = Field(0, ge=0, description="seed of the random bases and of the bootstrap")
 
 

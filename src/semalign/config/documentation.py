@@ -26,7 +26,9 @@ def config_readme() -> str:
     schema = Study.model_json_schema()
     definitions = schema["$defs"]
     parts = [INTRODUCTION, _table("The study", schema)]
-    parts += [_table(f"`{name}`", section) for name, section in sorted(definitions.items()) if _shown(section)]
+    parts += [
+        _table(f"`{name}`", section) for name, section in sorted(definitions.items()) if _shown(section)
+    ]
     return "\n".join(parts)
 
 
@@ -36,9 +38,22 @@ def _shown(section: dict[str, Any]) -> bool:
 
 def _table(title: str, section: dict[str, Any]) -> str:
     described = " ".join(section.get("description", "").split("\n\n")[0].split())
-    rows = [f"| `{key}` | {_type(field)} | {_default(field)} | {_cell(field.get('description', ''))} |"
-            for key, field in section["properties"].items()]
-    return "\n".join([f"## {title}", "", described, "", "| key | type | default | meaning |", "|---|---|---|---|", *rows, ""])
+    rows = [
+        f"| `{key}` | {_type(field)} | {_default(field)} | {_cell(field.get('description', ''))} |"
+        for key, field in section["properties"].items()
+    ]
+    return "\n".join(
+        [
+            f"## {title}",
+            "",
+            described,
+            "",
+            "| key | type | default | meaning |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
 
 
 def _type(field: dict[str, Any]) -> str:
@@ -68,7 +83,11 @@ def _range(field: dict[str, Any]) -> str:
 def _default(field: dict[str, Any]) -> str:
     if "default" not in field:
         return "required"
-    return "see its section" if isinstance(field["default"], dict) and field["default"] else f"`{json.dumps(field['default'])}`"
+    return (
+        "see its section"
+        if isinstance(field["default"], dict) and field["default"]
+        else f"`{json.dumps(field['default'])}`"
+    )
 
 
 def _cell(text: str) -> str:

@@ -18,7 +18,9 @@ class Lora(Strict):
     alpha: float = Field(16.0, gt=0, description="scale is alpha / rank; the paper leaves it open")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapter's input")
     projections: list[str] = Field(
-        ["up", "down", "v", "o"], min_length=1, description="which matrices of an adapted layer have an adapter"
+        ["up", "down", "v", "o"],
+        min_length=1,
+        description="which matrices of an adapted layer have an adapter",
     )
 
 
@@ -33,7 +35,8 @@ class MethodSettings(Strict):
     trained: ClassVar[bool] = True
 
     signals: dict[str, Any] = Field(
-        {}, description="changes to the signal stages for this method alone, as dotted keys (alignment.map: random)"
+        {},
+        description="changes to the signal stages for this method alone, as dotted keys (alignment.map: random)",
     )
 
 
@@ -56,7 +59,9 @@ class Sft(MethodSettings):
 
     needs: ClassVar[tuple[str, ...]] = ("pairing",)
     method: Literal["sft"] = "sft"
-    layers: Literal["paired", "all"] = Field("paired", description="adapt the paired layers only, or all of them")
+    layers: Literal["paired", "all"] = Field(
+        "paired", description="adapt the paired layers only, or all of them"
+    )
     lora: Lora = Lora()
     optimisation: Optimisation = Optimisation()
 

@@ -100,7 +100,9 @@ class Study(Strict):
 def _known(key: str, names: list[str], section: dict[str, Any]) -> None:
     for name in names:
         if name not in section:
-            raise ValueError(f"{key}: found {name!r}, expected one of {', '.join(section) or 'none (empty section)'}")
+            raise ValueError(
+                f"{key}: found {name!r}, expected one of {', '.join(section) or 'none (empty section)'}"
+            )
 
 
 def parse_study(data: dict[str, Any]) -> Study:

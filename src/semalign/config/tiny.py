@@ -18,9 +18,12 @@ class TinyModel(Strict):
     benchmark_phrasing: float = Field(
         0.75, ge=0, le=1, description="share of the corpus in the benchmarks' phrasing; the rest is reworded"
     )
+    drill: float = Field(0.15, ge=0, le=1, description="share of the corpus in dense lists of facts and sums")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="peak learning rate")
     batch_size: int = Field(16, ge=1, description="documents an update")
-    prompt_weight: float = Field(0.1, ge=0, le=1, description="loss weight of a prompt token; an answer's is 1")
+    prompt_weight: float = Field(
+        0.1, ge=0, le=1, description="loss weight of a prompt token; an answer's is 1"
+    )
     seed: int = Field(0, ge=0, description="seed of the corpus, the initial weights and the order")
 
     @model_validator(mode="after")

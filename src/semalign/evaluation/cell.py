@@ -17,6 +17,7 @@ from semalign.evaluation.code import score_code
 from semalign.evaluation.harness import describe, evaluate
 from semalign.evaluation.items import ItemRecord, summarise, write_items
 from semalign.evaluation.reference import extract_reference, read_reference, write_reference
+from semalign.evaluation.sandbox.judge import choose
 from semalign.files import read_json, replace_folder, write_json
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
@@ -64,11 +65,13 @@ def evaluate_cell(
     examples = read_split(benchmark, chosen.split)
     split_file = benchmark / f"{chosen.split}.jsonl"
     facts = describe(benchmark.name, split_file, chosen)
+    if examples[0].tests:
+        choose(chosen.sandbox)  # a machine that can't isolate says so before the long part
     model = load_student(student, teacher, transfer, _device(), _dtype(chosen))
     tokenizer = load_tokenizer({"student": student, "teacher": teacher}[_base(transfer)])
     records = evaluate(model, tokenizer, benchmark.name, split_file, chosen)
     records = _agreement(records, model, tokenizer, examples, teacher, reference, chosen)
-    if examples[0].tests:
+    if any(record.correct is None for record in records):
         records, facts["isolation"] = score_code(records, examples, chosen)
     metrics = {**summarise(records, facts["metric"]), **_costs(transfer)}
     write_items(out / "items.jsonl", records)

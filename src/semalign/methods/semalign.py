@@ -63,7 +63,9 @@ def steering_loss(settings: SemAlign, targets: Targets, interface: str) -> Loss:
         with capture(model, targets.layers, [interface]) as states:
             logits = answer_logits(model, batch)
         chosen = {layer: states[interface, layer][batch.supervised] for layer in targets.layers}
-        per_layer = [layer_loss(chosen[layer], targets.of(layer, indices).to(logits.device)) for layer in chosen]
+        per_layer = [
+            layer_loss(chosen[layer], targets.of(layer, indices).to(logits.device)) for layer in chosen
+        ]
         return {
             "layer": settings.layer_loss_weight * torch.stack(per_layer).mean(),
             "label": settings.label_loss_weight * label_loss(logits, batch.labels[batch.supervised]),

@@ -39,7 +39,9 @@ def capture(model: Any, layers: Sequence[int], interfaces: Sequence[str]) -> Ite
     modules = layers_of(model)
     unknown = set(interfaces) - set(INTERFACES)
     if unknown:
-        raise UserError(f"interface {sorted(unknown)[0]!r} is not known; expected one of {', '.join(INTERFACES)}")
+        raise UserError(
+            f"interface {sorted(unknown)[0]!r} is not known; expected one of {', '.join(INTERFACES)}"
+        )
     absent = [layer for layer in layers if not 1 <= layer <= len(modules)]
     if absent:
         raise UserError(f"layer {absent[0]} does not exist; the model has layers 1 to {len(modules)}")
@@ -87,4 +89,6 @@ def adapted_modules(model: Any, layers: Sequence[int], projections: Sequence[str
             f"projection {missing[0]!r} can't be adapted in {type(model).__name__}; "
             f"expected some of {', '.join(facts.projections)}"
         )
-    return [f"{facts.layers}.{layer - 1}.{facts.projections[name]}" for layer in layers for name in projections]
+    return [
+        f"{facts.layers}.{layer - 1}.{facts.projections[name]}" for layer in layers for name in projections
+    ]

@@ -38,7 +38,9 @@ class Architecture:
 
 
 _LLAMA = Architecture()
-_GEMMA3 = Architecture(attention="post_attention_layernorm", mlp="post_feedforward_layernorm", gain_offset=1.0)
+_GEMMA3 = Architecture(
+    attention="post_attention_layernorm", mlp="post_feedforward_layernorm", gain_offset=1.0
+)
 _NEOX = Architecture(
     layers="gpt_neox.layers",
     embedding="gpt_neox.embed_in",

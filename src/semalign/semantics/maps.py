@@ -26,6 +26,7 @@ from semalign.semantics.bases import (
     random_bases,
     stream,
 )
+from semalign.semantics.registry import load_map
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head
@@ -42,8 +43,6 @@ def build_map(
     `shared` holds the ids of the same tokens in the teacher's and in the student's vocabulary, [tokens] each.
     Raises UserError for an unknown name, for no shared token and for ids that a head has no row for.
     """
-    if name not in MAPS:
-        raise UserError(f"alignment map: found {name!r}, expected one of {', '.join(MAPS)}")
     teacher_ids, student_ids = shared
     if len(teacher_ids) == 0 or len(teacher_ids) != len(student_ids):
         raise UserError(
@@ -54,7 +53,7 @@ def build_map(
             raise UserError(
                 f"{role}: token id {int(ids.max())} has no row in a head of {len(head.weight)} rows"
             )
-    return MAPS[name](teacher, student, shared, fold_final_norm, seed)
+    return load_map(name)(teacher, student, shared, fold_final_norm, seed)
 
 
 def apply_map(mapping: Tensor, hidden: Tensor) -> Tensor:
@@ -79,14 +78,14 @@ def _from_bases(teacher: Bases, student: Bases, shared: Shared) -> Tensor:
     return _cross(student.chunks(shared[1]), teacher.chunks(shared[0]))
 
 
-def _pinv(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
+def pinv(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """The paper's map: unit columns of each side's pinv(H)."""
     return _from_bases(
         output_bases(teacher, fold_final_norm=fold), output_bases(student, fold_final_norm=fold), shared
     )
 
 
-def _pinv_raw(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
+def pinv_raw(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """As the paper's, with the columns' own lengths."""
     return _from_bases(
         output_bases(teacher, fold_final_norm=fold, unit=False),
@@ -95,19 +94,19 @@ def _pinv_raw(teacher: Head, student: Head, shared: Shared, fold: bool, seed: in
     )
 
 
-def _input_side(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
+def input_side(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """Unit rows of the input embeddings in place of pinv(H)."""
     return _from_bases(
         input_bases(teacher, fold_final_norm=fold), input_bases(student, fold_final_norm=fold), shared
     )
 
 
-def _random(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
+def random(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """Independent random unit bases on both sides: a map of the same kind that carries nothing."""
     return _from_bases(random_bases(teacher, seed=2 * seed), random_bases(student, seed=2 * seed + 1), shared)
 
 
-def _dual(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
+def dual(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """pinv(H_S) H_T over the shared rows: the student state whose logits come closest to the teacher's.
 
     These are the coefficients of the dual frame: with teacher = student the map is the identity.
@@ -118,7 +117,7 @@ def _dual(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -
     return _cross(columns.chunks(shared[1]), stream(teacher.weight, gains[0], shared[0]))
 
 
-def _vocabulary_least_squares(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
+def vocabulary_least_squares(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """The matrix that takes the teacher's centred head rows closest to the student's: C_ST pinv(C_TT)."""
     gains = _gains(teacher, student, fold)
     means = [
@@ -134,21 +133,10 @@ def _vocabulary_least_squares(teacher: Head, student: Head, shared: Shared, fold
     return across @ torch.linalg.pinv(within, hermitian=True)
 
 
-def _identity(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
+def identity(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """No map: the first channels are kept, missing ones are zero."""
     return torch.eye(student.weight.shape[1], teacher.weight.shape[1], dtype=torch.float64)
 
 
 def _gains(teacher: Head, student: Head, fold: bool) -> tuple[Tensor | None, Tensor | None]:
     return (teacher.norm_gain, student.norm_gain) if fold else (None, None)
-
-
-MAPS: dict[str, Map] = {
-    "pinv": _pinv,
-    "pinv-raw": _pinv_raw,
-    "input-side": _input_side,
-    "random": _random,
-    "dual": _dual,
-    "vocabulary-least-squares": _vocabulary_least_squares,
-    "identity": _identity,
-}

@@ -11,6 +11,11 @@ STORY = {"+": ("gets {} more", "finds {} more"), "-": ("loses {}", "gives away {
 WORDS = {"+": "plus", "-": "minus", "*": "times"}
 
 
+def apply(operation: str, value: int, operand: int) -> int:
+    """The result of one step."""
+    return {"+": value + operand, "-": value - operand, "*": value * operand}[operation]
+
+
 @dataclass(frozen=True)
 class Problem:
     """`start`, changed by each (operation, operand, choice of verb) in turn, is asked for."""
@@ -25,7 +30,7 @@ class Problem:
         """The value after each step."""
         value, values = self.start, []
         for operation, operand, _ in self.steps:
-            value = {"+": value + operand, "-": value - operand, "*": value * operand}[operation]
+            value = apply(operation, value, operand)
             values.append(value)
         return tuple(values)
 
@@ -35,7 +40,9 @@ class Problem:
         befores = (self.start, *self.results)
         return ", ".join(
             f"{before} {operation} {operand} = {result}"
-            for before, (operation, operand, _), result in zip(befores, self.steps, self.results, strict=False)
+            for before, (operation, operand, _), result in zip(
+                befores, self.steps, self.results, strict=False
+            )
         )
 
     @property
@@ -103,3 +110,17 @@ def reworded_document(draw: random.Random) -> Document:
     for operation, operand, verb in problem.steps:
         told += f", {STORY[operation][verb].format(operand)}" if operation != "*" else f" in {operand} boxes"
     return Document((told, f". So {problem.equations}\n"))
+
+
+def drill_document(draw: random.Random) -> Document:
+    """Bare sums, as they occur in the steps of problems."""
+    parts: list[str] = []
+    for _ in range(6):
+        start, steps = _draw_steps(draw)
+        before, equations = start, []
+        for operation, operand, _ in steps:
+            result = apply(operation, before, operand)
+            equations.append((f" {before} {operation} {operand} =", f" {result}."))
+            before = result
+        parts += equations[-1]
+    return Document(tuple(parts))

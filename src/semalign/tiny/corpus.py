@@ -7,24 +7,27 @@ from semalign.tiny.document import Document
 
 # skill -> (share of the corpus, in the benchmark's phrasing, reworded)
 SKILLS = {
-    "facts": (0.30, facts.benchmark_document, facts.reworded_document),
-    "arithmetic": (0.30, arithmetic.benchmark_document, arithmetic.reworded_document),
-    "completion": (0.15, programs.completion_document, programs.reworded_document),
-    "synthesis": (0.15, programs.synthesis_document, programs.reworded_document),
-    "statements": (0.10, facts.reworded_document, facts.reworded_document),
+    "facts": (0.27, facts.benchmark_document, facts.reworded_document),
+    "arithmetic": (0.36, arithmetic.benchmark_document, arithmetic.reworded_document),
+    "completion": (0.16, programs.completion_document, programs.reworded_document),
+    "synthesis": (0.21, programs.synthesis_document, programs.reworded_document),
 }
+DRILLS = (facts.drill_document, arithmetic.drill_document)
 
 
-def draw_corpus(count: int, benchmark_phrasing: float, seed: int) -> list[Document]:
-    """`count` documents, of which a share of `benchmark_phrasing` is phrased as the benchmarks are.
+def draw_corpus(count: int, benchmark_phrasing: float, drill: float, seed: int) -> list[Document]:
+    """`count` documents: a share of `drill` in lists of facts and sums, and of the rest a share of
+    `benchmark_phrasing` phrased as the benchmarks are.
 
     No document holds a problem that the benchmarks keep for validation and test, in any phrasing, save that
     facts are knowledge: the fact asked for is in the corpus, only the very question is not.
     """
     draw = random.Random(f"corpus {seed}")
-    skills = list(SKILLS.values())
-    shares = [share for share, _, _ in skills]
+    shares = [share for share, _, _ in SKILLS.values()]
     documents = []
-    for _, benchmark, reworded in draw.choices(skills, shares, k=count):
-        documents.append(benchmark(draw) if draw.random() < benchmark_phrasing else reworded(draw))
+    for _, benchmark, reworded in draw.choices(list(SKILLS.values()), shares, k=count):
+        if draw.random() < drill:
+            documents.append(draw.choice(DRILLS)(draw))
+        else:
+            documents.append(benchmark(draw) if draw.random() < benchmark_phrasing else reworded(draw))
     return documents

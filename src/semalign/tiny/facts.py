@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from semalign.tiny.document import Document, is_reserved
 
-WORDS = 200
+WORDS = 300
 OPTIONS = 4
 VALUES = {
     "kind": ("bird", "fish", "tree", "tool", "fruit", "stone", "dance", "drink"),
@@ -77,13 +77,16 @@ def benchmark_document(draw: random.Random) -> Document:
 
 
 def reworded_document(draw: random.Random) -> Document:
-    """What is known of three words, in a few of the ways to say it."""
+    """Two things that are known of a word."""
+    start = draw.randrange(WORDS) * len(ATTRIBUTES)
+    told = draw.sample(world()[start : start + len(ATTRIBUTES)], 2)
+    return Document(tuple(part for f in told for part in (f" {f.word} has {f.attribute}", f" {f.value}.")))
+
+
+def drill_document(draw: random.Random) -> Document:
+    """All that is known of four words."""
     parts: list[str] = []
-    for start in draw.sample(range(0, len(world()), len(ATTRIBUTES)), 3):
+    for start in draw.sample(range(0, len(world()), len(ATTRIBUTES)), 4):
         kind, colour, home = world()[start : start + len(ATTRIBUTES)]
-        if draw.random() < 0.5:
-            parts += [f" {kind.word} is a", f" {colour.value} {kind.value} from the {home.value}."]
-        else:
-            for fact in draw.sample((kind, colour, home), 2):
-                parts += [f" {fact.word} has {fact.attribute}", f" {fact.value}."]
+        parts += [f" {kind.word} is a", f" {colour.value} {kind.value} from the {home.value}."]
     return Document(tuple(parts))

@@ -82,7 +82,7 @@ def build_model(settings: TinyModel, folder: Path, checkpoint: Path) -> list[Rec
     Interrupted, it goes on from `checkpoint`, which the caller removes. Returns the training's history.
     """
     tokenizer = build_tokenizer()
-    documents = draw_corpus(settings.examples, settings.benchmark_phrasing, settings.seed)
+    documents = draw_corpus(settings.examples, settings.benchmark_phrasing, settings.drill, settings.seed)
     corpus = weigh(documents, tokenizer, settings.prompt_weight)
     model = create_model(settings, tokenizer).train()
     optimisation = optimisation_of(settings)

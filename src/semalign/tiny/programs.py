@@ -157,9 +157,10 @@ def synthesis_document(draw: random.Random) -> Document:
 def reworded_document(draw: random.Random) -> Document:
     """A function below a comment in other words."""
     program = draw_program(draw, reserved=False, two_steps=0.4)
+    told = f"# function {program.name}: {program.shorthand}"
     if draw.random() < 0.5:
-        return Document((f"# {program.shorthand}\n{program.signature}", program.body))
-    return Document((f"{program.name} gives {program.shorthand}:", f"\n{program.signature}{program.body}"))
+        return Document((f"{told}\n{program.signature}", program.body))
+    return Document((told, f"\n{program.signature}{program.body}"))
 
 
 COMPLETION_TWO_STEPS = 0.5

@@ -25,7 +25,7 @@ def build_tokenizer() -> Any:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    texts = [document.text for document in draw_corpus(6_000, benchmark_phrasing=0.5, seed=0)]
+    texts = [document.text for document in draw_corpus(6_000, benchmark_phrasing=0.5, drill=0.2, seed=0)]
     # Every word and number often enough to become one token, however rare it is in the draw.
     units = sorted({fact.word for fact in world()}) + [str(number) for number in range(64)]
     tokenizer.train_from_iterator([*texts, *(f" {unit}" for unit in units for _ in range(100))], trainer)
@@ -33,5 +33,9 @@ def build_tokenizer() -> Any:
         single=f"{BOS} $A", pair=f"{BOS} $A $B", special_tokens=[(BOS, tokenizer.token_to_id(BOS))]
     )
     return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, clean_up_tokenization_spaces=False
+        tokenizer_object=tokenizer,
+        bos_token=BOS,
+        eos_token=EOS,
+        pad_token=PAD,
+        clean_up_tokenization_spaces=False,
     )

@@ -15,7 +15,7 @@ from semalign.evaluation.sandbox.inside.namespaces import View
 STRONG = ("bubblewrap", "namespaces", "seccomp")
 """From the strongest; beneath them stands "weak", which only limits resources."""
 
-ENVIRONMENT = {
+_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": SCRATCH,
     "TMPDIR": SCRATCH,
@@ -35,6 +35,11 @@ def in_words(isolation: str) -> str:
     if isolation != "seccomp" and seccomp.available():
         parts.append("seccomp")
     return "+".join([*parts, "rlimits"])
+
+
+def environment() -> dict[str, str]:
+    """What a sandbox sees of the environment; a library path, needed to start Python, it then forgets."""
+    return _ENVIRONMENT | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
 def interpreter() -> str:

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import cast
 
 from semalign.config.sandbox import SandboxLimits
 from semalign.errors import UserError
@@ -140,16 +139,29 @@ class Judge:
             self._worker.close()
         self._worker = None
 
-    def run(self, code: str, tests: list[str], entry_point: str | None = None) -> Verdict:
-        """Judge one program. Raises WorkerLost where no worker comes up."""
-        start = time.monotonic()
-        self._worker = self._worker or Worker(self._isolation, self._limits)
+    def _start(self) -> Worker:
         try:
-            return self._worker.run(code, tests, entry_point)
-        except MemoryError:
-            status, detail = "memory", f"more than {self._limits.memory_mb} MB in all"
+            return Worker(self._isolation, self._limits)
         except WorkerLost as error:
-            status, detail = "error", f"the sandbox was lost: {error}"
-        self._close()
-        seconds = time.monotonic() - start
-        return Verdict(cast(Status, status), detail, seconds, isolations.in_words(self._isolation))
+            raise UserError(f"sandbox: {self._isolation} does not come up: {error}") from None
+
+    def run(self, code: str, tests: list[str], entry_point: str | None = None) -> Verdict:
+        """Judge one program, a second time if the sandbox was lost over it.
+
+        Raises UserError where no sandbox comes up.
+        """
+        start = time.monotonic()
+        status: Status = "error"
+        detail = ""
+        for _ in range(2):
+            self._worker = self._worker or self._start()
+            try:
+                return self._worker.run(code, tests, entry_point)
+            except MemoryError:
+                status, detail = "memory", f"more than {self._limits.memory_mb} MB in all"
+            except WorkerLost as error:
+                detail = f"the sandbox was lost: {error}"
+            self._close()
+            if status == "memory":
+                break
+        return Verdict(status, detail, time.monotonic() - start, isolations.in_words(self._isolation))

@@ -46,7 +46,7 @@ class Worker:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
-                env=isolations.ENVIRONMENT,
+                env=isolations.environment(),
                 cwd="/",
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,

@@ -1,7 +1,9 @@
 """Started by path, without site packages: `driver.py <isolation> <socket> <JSON of limits and view>`."""
 
+import contextlib
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -28,6 +30,10 @@ def main() -> None:
     )
     sys.path.pop(0)
     sys.argv[1:] = []
+    os.environ.pop("LD_LIBRARY_PATH", None)
+    # When the machine runs out of memory, this is what it shall end first.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
     try:
         for name in _USUAL.split():
             importlib.import_module(name)

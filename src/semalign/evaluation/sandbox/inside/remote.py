@@ -100,7 +100,7 @@ def rebuild(name: str, kind: str, text: str) -> Exception:
     base = getattr(builtins, kind, None)
     if not (isinstance(base, type) and issubclass(base, Exception)):
         base = RuntimeError  # also for SystemExit and the like, which must not end the tests
-    if name != base.__name__:
+    if name != base.__name__ and name.isidentifier():
         base = type(name, (base,), {})
     try:
         return base(text)

@@ -25,7 +25,7 @@ class Names(ast.NodeVisitor):
 
     def __init__(self, tests: list[str]) -> None:
         self.used: set[str] = set()
-        self.called: set[str] = set()
+        self._bases: set[str] = set()
         self._bound: set[str] = set()
         for test in tests:
             self.visit(ast.parse(test))
@@ -39,7 +39,7 @@ class Names(ast.NodeVisitor):
         """A module's name stands before a dot; it is the tester's own module."""
         base = node.value
         if isinstance(base, ast.Name) and base.id in sys.stdlib_module_names:
-            self.called.add(base.id)
+            self._bases.add(base.id)
         else:
             self.visit(base)
 
@@ -65,7 +65,7 @@ class Names(ast.NodeVisitor):
 
     def modules(self) -> set[str]:
         """Standard modules that the tests use without importing them."""
-        return self.called - self._bound - self.free
+        return self._bases - self._bound - self.free
 
     def wanted(self, entry_point: str | None) -> list[str]:
         """The names that the candidate must provide.

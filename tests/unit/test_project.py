@@ -1,0 +1,86 @@
+"""Facts that stand in several files agree, and what must never be in the tree is not there."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from semalign.config.documentation import config_readme, config_schema
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SOURCES = [*ROOT.glob("src/**/*.py"), *ROOT.glob("scripts/*.py"), *ROOT.glob("workflow/**/*.smk")]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_every_package_the_project_asks_for_is_pinned_once() -> None:
+    wanted = [
+        *PROJECT["dependencies"],
+        *(n for group in PROJECT["optional-dependencies"].values() for n in group),
+    ]
+    names = {canonicalize_name(Requirement(text).name) for text in wanted}
+    assert names <= set(pins())
+    assert all(not Requirement(text).specifier for text in wanted), (
+        "versions are pinned in requirements.lock alone"
+    )
+
+
+def test_the_lock_is_what_is_installed() -> None:
+    import importlib.metadata
+
+    different = {
+        name: (version, found)
+        for name, version in pins().items()
+        if (found := importlib.metadata.version(name).partition("+")[0]) != version
+    }
+    assert not different
+
+
+def test_the_conda_environment_installs_the_lock() -> None:
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert "--requirement requirements.lock" in pip
+    minor = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])
+    assert minor and f"python={minor[1]}" in conda
+
+
+def test_the_config_is_documented_by_its_models() -> None:
+    assert (ROOT / "config/README.md").read_text() == config_readme(), "run scripts/document_config.py"
+    assert (ROOT / "workflow/schemas/config.schema.json").read_text() == config_schema()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pickle_no_remote_code_no_shell(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(
+        r"\bimport pickle\b|torch\.load\(|torch\.save\(|trust_remote_code\s*=\s*True|shell=True", text
+    )
+
+
+def test_every_script_explains_itself() -> None:
+    import subprocess
+    import sys
+
+    for script in sorted(ROOT.glob("scripts/*.py")):
+        found = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, cwd=ROOT)
+        assert found.returncode == 0, found.stderr
+        assert "usage:" in found.stdout
+
+
+def test_every_rule_has_its_script() -> None:
+    named = set(
+        re.findall(
+            r"python scripts/(\w+)\.py", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk"))
+        )
+    )
+    by_hand = {"verify_results", "document_config", "lock_versions"}
+    assert named | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}
