@@ -14,6 +14,7 @@ import ctypes
 import importlib
 import json
 import os
+import random
 import runpy
 import selectors
 import signal
@@ -154,6 +155,7 @@ def _run(job: dict[str, Any], streams: list[int]) -> None:
     status = 1
     try:
         die_with_parent()
+        random.seed()  # forks that share a state would choose the same "random" names and ports
         for target, stream in enumerate(streams):
             os.dup2(stream, target)
             os.close(stream)

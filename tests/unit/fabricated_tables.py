@@ -8,7 +8,7 @@ import pandas as pd
 
 METHODS = ("student", "teacher", "semalign", "sft", "sft-all-layers")
 BENCHMARKS = ("facts", "arithmetic", "completion", "synthesis")
-AXES = {"map": ["pinv", "random", "none"], "strategy": ["depth-map", "last"]}
+AXES = {"map": ["pinv", "random", "None"], "strategy": ["depth-map", "last"]}
 NAN = float("nan")
 
 
@@ -134,7 +134,15 @@ def head_table() -> pd.DataFrame:
     """`head.csv` of one model."""
     rows = [("output", 0.19), ("input", 0.01), ("dual", 1.0)]
     return pd.DataFrame(
-        {"model": "smollm2", "bases": bases, "folded": False, "top1_agreement": same, "cosine": 0.7}
+        {
+            "model": "smollm2",
+            "bases": bases,
+            "folded": False,
+            "top1_agreement": same,
+            "top1_low": 0.9 * same,
+            "top1_high": same,
+            "cosine": 0.7,
+        }
         for bases, same in rows
     )
 

@@ -150,6 +150,8 @@ def test_an_ablation_counts_intervals_that_do_not_overlap() -> None:
     assert "**map = none** on facts: −4.0 points" in said
     narrow = frame.assign(score_low=frame["score"] - 1.5, score_high=frame["score"] + 1.5)
     assert "Of 2 variants x benchmarks, 1 lie below their default" in sentences.ablation(narrow)
+    same = frame.assign(score=20.0)
+    assert sentences.ablation(same).endswith("No variant moves the score.")
     assert sentences.ablation(frame[frame["variant"] == "default"]) == "This study has no ablation."
     axes = sentences.ablation_axes(frame)
     assert axes["value"].tolist() == ["none", "random"]
@@ -157,22 +159,44 @@ def test_an_ablation_counts_intervals_that_do_not_overlap() -> None:
 
 
 def test_the_decomposition_reports_both_sides_and_lets_controls_judge() -> None:
-    frame = fabricated.decomposition_table()
+    frame = fabricated.decomposition_table({"smollm2": 30})
     said = sentences.decomposition(frame, "smollm2")
-    assert "0.75 (high) over 30 layers, 0.75 in the lowest" in said
-    assert "0.15 (low), 0.15 in the highest" in said
-    assert "in all 30 layers" in said
+    assert "output-side bases is 0.75 (high; 0.75 to 0.75 over 30 layers)" in said
+    assert "input-side bases it is 0.15 (low; 0.15 to 0.15 over 30 layers)" in said
+    assert said.endswith("Output-side bases lie higher in all 30 layers (intervals apart).")
     controls = sentences.decomposition_controls(frame, "smollm2")
-    assert "a high cosine alone does not show that bases carry meaning" in controls
+    assert "give 0.99; output-side bases lie lower in all 30 layers (intervals apart), so a high" in controls
     assert "0.80 for output-side bases, and the measured 0.75 is below it" in controls
+    assert "were not measured" in sentences.decomposition(frame, "gemma")
+
+
+def test_other_cosines_turn_the_words_around() -> None:
+    frame = fabricated.decomposition_table()
     better = frame.copy()
     better.loc[better["bases"] == "random", ["cosine", "cosine_low", "cosine_high"]] = [0.2, 0.19, 0.21]
     assert "the number of bases alone does not explain" in sentences.decomposition_controls(better, "smollm2")
     swapped = frame.assign(
         bases=frame["bases"].map({"output": "input", "input": "output", "random": "random"})
     )
-    assert "in none of 30 layers" in sentences.decomposition(swapped, "smollm2")
-    assert "were not measured" in sentences.decomposition(frame, "gemma")
+    assert "lie lower in all 30 layers" in sentences.decomposition(swapped, "smollm2")
+    mixed = frame.copy()
+    at = (mixed["bases"] == "input") & (mixed["layer"] <= 2)
+    mixed.loc[at, ["cosine_low", "cosine_high"]] = [0.9, 0.95]
+    assert "higher in 28 of 30 layers and lower in 2 of 30 layers" in sentences.decomposition(
+        mixed, "smollm2"
+    )
+    wide = frame.assign(cosine_low=0.0, cosine_high=1.0)
+    assert "lie higher in none of 30 layers" in sentences.decomposition(wide, "smollm2")
+
+
+def test_the_prediction_names_every_kind_of_bases() -> None:
+    assert sentences.head(fabricated.head_table(), "smollm2") == (
+        "In **smollm2** (not folded), the most likely next token stays the same in 19 % of positions with "
+        "output-side bases, 1 % of positions with input-side bases and 100 % of positions with the dual frame."
+    )
+    assert "was not measured" in sentences.head(fabricated.head_table(), "gemma")
+    shown = display.head_table(fabricated.head_table())
+    assert shown.iloc[0].tolist() == ["smollm2", "output", "no", "19.0 [17.1, 19.0]", "0.700"]
 
 
 def test_without_blocks_the_sentence_takes_what_was_measured() -> None:

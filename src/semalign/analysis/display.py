@@ -28,6 +28,23 @@ def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:
     return rounded(table.assign(against=table["against"].str.replace("_", " ")), 1)
 
 
+def head_table(head: pd.DataFrame) -> pd.DataFrame:
+    """What is left of the final state and of its most likely token: a row a model and kind of bases."""
+    shares = [
+        f"{100 * row['top1_agreement']:.1f} [{100 * row['top1_low']:.1f}, {100 * row['top1_high']:.1f}]"
+        for _, row in head.iterrows()
+    ]
+    return pd.DataFrame(
+        {
+            "model": head["model"],
+            "bases": head["bases"],
+            "norm folded in": ["yes" if folded else "no" for folded in head["folded"]],
+            "same next token (%)": shares,
+            "cosine": [f"{cosine:.3f}" for cosine in head["cosine"]],
+        }
+    )
+
+
 def cost_table(main: pd.DataFrame) -> pd.DataFrame:
     """A row a method: means over pairs and benchmarks of training time, peak memory, trainable parameters."""
     means = main.groupby("method", sort=False)[list(COSTS)].mean()

@@ -98,7 +98,8 @@ def _transport(sockets: str) -> Any:
     from traitlets.config import Config
 
     if len(sockets) <= LONGEST_SOCKETS:
-        return Config({"KernelManager": {"transport": "ipc"}})
+        # without a name of its own every kernel's sockets are called the same, in the working directory
+        return Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
     return Config({"KernelManager": {"transport_encryption": "auto"}})
 
 

@@ -20,6 +20,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("model", "bases", "folded", "interface", "layer", "depth"),
         *("cosine", "cosine_low", "cosine_high", "shuffled", "isotropic", "tokens", "prompts"),
     ),
+    "head": ("model", "bases", "folded", "top1_agreement", "top1_low", "top1_high", "cosine"),
     "similarity": (
         *("comparison", "method", "benchmark", "pair"),
         *("left_layer", "right_layer", "cka", "cka_debiased"),

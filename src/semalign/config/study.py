@@ -80,6 +80,7 @@ class Study(Strict):
         _known("analysis.similarity.methods", self.analysis.similarity.methods, self.methods)
         if self.analysis.similarity.benchmark:
             _known("analysis.similarity.benchmark", [self.analysis.similarity.benchmark], self.benchmarks)
+        _known("evaluation.max_new_tokens", list(self.evaluation.max_new_tokens), self.benchmarks)
         if self.ablations.axes:
             _known("ablations.method", [self.ablations.method], self.methods)
         if self.pairs and not {"student", "teacher"} <= {m.method for m in self.methods.values()}:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 
 from semalign.analysis.sentences.words import REFERENCES, is_under_study, signed
-from semalign.figures.style import blank, distinct, message, styled, whole_ticks, wrap
+from semalign.figures.style import blank, distinct, message, spell, styled, whole_ticks
 
 COMPARISONS = {
     "student-before~student-before": ("student with itself,\nbefore", "student", "student"),
@@ -14,42 +16,50 @@ COMPARISONS = {
     "student-after~student-after": ("student with itself,\nafter", "student", "student"),
     "teacher~student-before": ("teacher with student,\nbefore", "student", "teacher"),
     "teacher~student-after": ("teacher with student,\nafter", "student", "teacher"),
+    "difference": ("teacher with student,\nafter minus before", "student", "teacher"),
 }
-DIFFERENCE = ("teacher with student,\nafter minus before", "student", "teacher")
-BEFORE, AFTER = "teacher~student-before", "teacher~student-after"
+BEFORE, AFTER, LAST = "teacher~student-before", "teacher~student-after", "difference"
 MOST_LINES = 6  # beyond these a figure is no longer read, so that only the method under study stays
-MOST_LETTERED = 8  # layers up to which each square carries its number
+MOST_COLUMNS = 4  # more panels stand in lines of three
+MOST_LETTERED = 6  # layers up to which each square carries its number
+FAINT = 0.05  # changes below this need a third digit
 
 
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `similarity`: a line a pair, benchmark and method, a column a comparison, last the difference.
+    """Draw `similarity`: a block a pair, benchmark and method, a panel a comparison, last the difference.
 
     Each square is the debiased linear CKA (1 = the same up to rotation and scale) of the hidden states of two
-    layers at the same token positions. With more than six lines only the method under study is drawn.
+    layers at the same token positions. Of more than six blocks only those of the method under study are drawn.
     """
     frame = tables["similarity"]
     if frame.empty:
         return message("No similarity measured.")
-    lines = choose_lines(frame)
-    columns = [name for name in COMPARISONS if name in set(frame["comparison"])]
-    columns += [name for name in distinct(frame["comparison"]) if name not in COMPARISONS]
-    panels = [*columns, *(["difference"] if {BEFORE, AFTER} <= set(columns) else [])]
+    lines, panels = choose_lines(frame), choose_panels(frame)
+    columns = len(panels) if len(panels) <= MOST_COLUMNS else 3
+    rows = -(-len(panels) // columns)
+    maps = {(line, panel): matrix(frame, line, panel) for line in lines for panel in panels}
+    limit = max([0.01, *(float(m.abs().max().max()) for (_, p), m in maps.items() if p == LAST and m.size)])
     with styled():
-        figure = blank(2.25 * len(panels) + 1.3, 2.1 * len(lines) + 0.75)
-        grid = figure.subplots(len(lines), len(panels), squeeze=False)
-        maps = {(line, panel): matrix(frame, line, panel) for line in lines for panel in panels}
-        limit = max(
-            [0.01, *(abs(m).max().max() for (_, p), m in maps.items() if p == "difference" and m.size)]
-        )
-        for row, line in enumerate(lines):
-            for column, panel in enumerate(panels):
-                _draw_map(grid[row, column], maps[line, panel], panel, limit)
-                grid[row, column].set_title(_names(panel)[0] if row == 0 else "")
-                grid[row, column].set_xlabel(_names(panel)[1] if row == len(lines) - 1 else "")
-            _name_line(grid[row, 0], lines, line)
-        _bar(figure, grid[:, : len(columns)], len(lines), "linear CKA (debiased)")
-        _bar(figure, grid[:, len(columns) :], len(lines), "change of CKA")
+        heights = [2.45 * rows + 0.3] * len(lines) + [0.62]
+        figure = blank(2.3 * columns + 0.3, sum(heights))
+        parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for part, line in zip(parts, lines, strict=False):
+            part.suptitle(_name(lines, line), fontsize=10, fontweight="bold", x=0.01, ha="left")
+            grid = part.subplots(rows, columns, squeeze=False)
+            for axes, panel in zip(grid.flat, panels, strict=False):
+                _draw_map(axes, maps[line, panel], panel, limit)
+            for axes in grid.flat[len(panels) :]:
+                axes.set_axis_off()
+        _bars(parts[-1], limit if LAST in panels else None)
     return figure
+
+
+def choose_panels(frame: pd.DataFrame) -> list[str]:
+    """The comparisons in the order they are read, last the difference where both its sides were measured."""
+    found = set(frame["comparison"])
+    panels = [name for name in COMPARISONS if name in found]
+    panels += [name for name in distinct(frame["comparison"]) if name not in COMPARISONS]
+    return [*panels, LAST] if {BEFORE, AFTER} <= found else panels
 
 
 def choose_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -69,7 +79,7 @@ def matrix(frame: pd.DataFrame, line: tuple[str, str, str], panel: str) -> pd.Da
 
     A comparison without the method (what is measured before any transfer has none) serves all methods.
     """
-    if panel == "difference":
+    if panel == LAST:
         return matrix(frame, line, AFTER) - matrix(frame, line, BEFORE)
     pair, benchmark, method = line
     chosen = frame[
@@ -83,60 +93,55 @@ def matrix(frame: pd.DataFrame, line: tuple[str, str, str], panel: str) -> pd.Da
     return chosen.pivot_table(index="left_layer", columns="right_layer", values="cka_debiased", sort=True)
 
 
-def _names(panel: str) -> tuple[str, str, str]:
-    """Title, horizontal axis and upright axis of one panel."""
-    title, right, left = (
-        DIFFERENCE if panel == "difference" else COMPARISONS.get(panel, (panel, "right", "left"))
-    )
-    return title, f"{right} layer", f"{left} layer"
-
-
 def _draw_map(axes: Any, values: pd.DataFrame, panel: str, limit: float) -> None:
+    title, right_name, left_name = COMPARISONS.get(panel, (panel, "right", "left"))
+    axes.set(title=title, xlabel=f"{right_name} layer", ylabel=f"{left_name} layer")
     axes.grid(visible=False)
     axes.set_box_aspect(1)
-    axes.set_ylabel(_names(panel)[2])
     if values.empty:
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         return
-    look = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit} if panel == "difference" else {}
     right, left = values.columns.to_numpy(), values.index.to_numpy()
     extent = (right[0] - 0.5, right[-1] + 0.5, left[0] - 0.5, left[-1] + 0.5)
-    frame = {"origin": "lower", "extent": extent, "interpolation": "nearest", "aspect": "auto"}
-    image = axes.imshow(values, **{"cmap": "viridis", "vmin": 0, "vmax": 1, **frame, **look})
-    whole_ticks(axes.xaxis, values.columns)
-    whole_ticks(axes.yaxis, values.index)
+    colors = _colors(limit if panel == LAST else None)
+    image = axes.imshow(
+        values, origin="lower", extent=extent, interpolation="nearest", aspect="auto", **colors
+    )
+    whole_ticks(axes.xaxis, right)
+    whole_ticks(axes.yaxis, left)
     if max(values.shape) <= MOST_LETTERED:
-        _letter(axes, values, image, change=panel == "difference")
+        _letter(axes, values, image, change=panel == LAST)
+
+
+def _colors(limit: float | None) -> dict[str, Any]:
+    """Colours of a CKA, or with a limit those of a change around zero."""
+    if limit is None:
+        return {"cmap": "viridis", "norm": Normalize(0, 1)}
+    return {"cmap": "PuOr_r", "norm": Normalize(-limit, limit)}
 
 
 def _letter(axes: Any, values: pd.DataFrame, image: Any, *, change: bool) -> None:
+    digits = 3 if change and image.norm.vmax < FAINT and max(values.shape) <= MOST_LETTERED - 2 else 2
     for left, line in zip(values.index, values.to_numpy(), strict=True):
         for right, value in zip(values.columns, line, strict=True):
             red, green, blue, _ = image.cmap(image.norm(value))
             color = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
-            text = signed(value, 2) if change else f"{value:.2f}"
+            text = signed(value, digits) if change else f"{value:.2f}"
             axes.text(right, left, text, ha="center", va="center", fontsize=6.5, color=color)
 
 
-def _bar(figure: Any, axes: Any, lines: int, label: str) -> None:
-    """One colour bar right of these columns, as thick beside many lines as beside one."""
-    images = [image for one in axes.flat for image in one.images]
-    if images:
-        figure.colorbar(images[0], ax=list(axes.flat), label=label, shrink=0.8, aspect=20 * lines, pad=0.02)
+def _bars(part: Any, limit: float | None) -> None:
+    """The two colour scales below all blocks."""
+    scales = [("linear CKA (debiased)", None), *([("change of CKA", limit)] if limit is not None else [])]
+    for axes, (label, bound) in zip(part.subplots(1, 2)[: len(scales)], scales, strict=True):
+        axes.set_label("<colorbar>")
+        part.colorbar(ScalarMappable(**_colors(bound)), cax=axes, orientation="horizontal", label=label)
+        axes.locator_params(axis="x", nbins=5)
+    for axes in part.axes[len(scales) :]:
+        axes.set_axis_off()
 
 
-def _name_line(axes: Any, lines: list[tuple[str, str, str]], line: tuple[str, str, str]) -> None:
-    """Say left of a line what tells it from the others."""
-    several = [position for position in range(3) if len({other[position] for other in lines}) > 1] or [2]
-    axes.annotate(
-        "\n".join(wrap(line[position], 26) for position in several),
-        (0, 0.5),
-        xycoords=axes.yaxis.label,
-        xytext=(-10, 0),
-        textcoords="offset points",
-        rotation=90,
-        ha="right",
-        va="center",
-        fontweight="bold",
-    )
+def _name(lines: list[tuple[str, str, str]], line: tuple[str, str, str]) -> str:
+    """The method, and before it the benchmark and the pair where there are several."""
+    told = [position for position in (0, 1) if len({other[position] for other in lines}) > 1]
+    return ", ".join(spell(line[position]) for position in (*told, 2))

@@ -8,11 +8,11 @@ from semalign.tiny.document import Document
 # skill -> (share of the corpus, in the benchmark's phrasing, reworded)
 SKILLS = {
     "facts": (0.27, facts.benchmark_document, facts.reworded_document),
-    "arithmetic": (0.36, arithmetic.benchmark_document, arithmetic.reworded_document),
-    "completion": (0.16, programs.completion_document, programs.reworded_document),
-    "synthesis": (0.21, programs.synthesis_document, programs.reworded_document),
+    "arithmetic": (0.35, arithmetic.benchmark_document, arithmetic.reworded_document),
+    "completion": (0.20, programs.completion_document, programs.reworded_document),
+    "synthesis": (0.18, programs.synthesis_document, programs.reworded_document),
 }
-DRILLS = (facts.drill_document, arithmetic.drill_document)
+DRILLS = (facts.drill_document, facts.drill_document, arithmetic.drill_document)
 
 
 def draw_corpus(count: int, benchmark_phrasing: float, drill: float, seed: int) -> list[Document]:

@@ -89,7 +89,7 @@ def build_model(settings: TinyModel, folder: Path, checkpoint: Path) -> list[Rec
     history = train(
         dict(model.named_parameters()),
         _batches(corpus, settings, tokenizer.pad_token_id),
-        lambda batch: {"loss": _loss(model, *batch)},
+        lambda batch: {"loss": weighted_loss(model, *batch)},
         total_steps(len(corpus), optimisation),
         optimisation,
         checkpoint=checkpoint,
@@ -121,7 +121,7 @@ def _batches(
     return batch
 
 
-def _loss(model: Any, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+def weighted_loss(model: Any, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Weighted mean cross-entropy; logits are made only where the weight is not zero."""
     # No attention mask: padding stands on the right, where a causal model never looks.
     hidden = model.model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state

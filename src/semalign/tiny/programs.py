@@ -1,61 +1,20 @@
 """Small Python functions: one or two operations on a number, a list or a string."""
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from semalign.tiny.document import Document, is_reserved
+from semalign.tiny.operations import OPERATIONS, Kind, Operation
 
-Kind = Literal["number", "list", "text"]
 ARGUMENTS: dict[Kind, str] = {"number": "x", "list": "xs", "text": "s"}
 NAMES = (
     "alpha", "beta", "gamma", "delta", "omega", "sigma", "kappa", "theta", "solve", "apply", "change", "work",
     "step", "task", "run", "make", "turn", "build", "form", "shape", "use", "go", "play", "move",
 )  # fmt: skip
 CONSTANTS = range(2, 10)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One step: what it does in three wordings, its code, and the types it goes between.
-
-    In wordings and code, {v} is the variable and {k} the constant.
-    """
-
-    order: str
-    tells: str
-    short: str
-    code: str
-    takes: Kind
-    gives: Kind
-    compute: Callable[[Any, int], Any]
-
-    @property
-    def constant(self) -> bool:
-        """Whether it has a constant."""
-        return "{k}" in self.code
-
-
-OPERATIONS = (
-    Operation("Add {k} to {v}", "adds {k} to {v}", "{v} plus {k}", "{v} + {k}", "number", "number", lambda v, k: v + k),
-    Operation("Subtract {k} from {v}", "subtracts {k} from {v}", "{v} minus {k}", "{v} - {k}", "number", "number", lambda v, k: v - k),
-    Operation("Multiply {v} by {k}", "multiplies {v} by {k}", "{v} times {k}", "{v} * {k}", "number", "number", lambda v, k: v * k),
-    Operation("Divide {v} by {k}", "divides {v} by {k}", "{v} over {k}", "{v} // {k}", "number", "number", lambda v, k: v // k),
-    Operation("Square {v}", "squares {v}", "square of {v}", "{v} * {v}", "number", "number", lambda v, k: v * v),
-    Operation("Negate {v}", "negates {v}", "negative of {v}", "-{v}", "number", "number", lambda v, k: -v),
-    Operation("Sum {v}", "sums {v}", "total of {v}", "sum({v})", "list", "number", lambda v, k: sum(v)),
-    Operation("Count {v}", "counts {v}", "size of {v}", "len({v})", "list", "number", lambda v, k: len(v)),
-    Operation("Find the largest of {v}", "finds the largest of {v}", "top of {v}", "max({v})", "list", "number", lambda v, k: max(v)),
-    Operation("Find the smallest of {v}", "finds the smallest of {v}", "bottom of {v}", "min({v})", "list", "number", lambda v, k: min(v)),
-    Operation("Sort {v}", "sorts {v}", "{v} in order", "sorted({v})", "list", "list", lambda v, k: sorted(v)),
-    Operation("Reverse {v}", "reverses {v}", "{v} backwards", "{v}[::-1]", "list", "list", lambda v, k: v[::-1]),
-    Operation("Repeat {v} {k} times", "repeats {v} {k} times", "{k} copies of {v}", "{v} * {k}", "list", "list", lambda v, k: v * k),
-    Operation("Reverse {v}", "reverses {v}", "{v} backwards", "{v}[::-1]", "text", "text", lambda v, k: v[::-1]),
-    Operation("Repeat {v} {k} times", "repeats {v} {k} times", "{k} copies of {v}", "{v} * {k}", "text", "text", lambda v, k: v * k),
-    Operation("Capitalize {v}", "capitalizes {v}", "big {v}", "{v}.upper()", "text", "text", lambda v, k: v.upper()),
-    Operation("Measure {v}", "measures {v}", "length of {v}", "len({v})", "text", "number", lambda v, k: len(v)),
-)  # fmt: skip
+COMPLETION_TWO_STEPS = 0.5  # share of programs with two steps
+SYNTHESIS_TWO_STEPS = 0.3  # writing the whole function is harder
 
 
 @dataclass(frozen=True)
@@ -88,8 +47,8 @@ class Program:
     @property
     def docstring(self) -> str:
         """What it does, as orders."""
-        orders = self._worded("order")
-        return ", then ".join([orders[0], *(order[0].lower() + order[1:] for order in orders[1:])]) + "."
+        orders = ", then ".join(self._worded("order"))
+        return f"{orders[0].upper()}{orders[1:]}."
 
     @property
     def description(self) -> str:
@@ -125,7 +84,7 @@ def draw_program(draw: random.Random, reserved: bool, two_steps: float) -> Progr
         steps = []
         for _ in range(2 if draw.random() < two_steps else 1):
             operation = draw.choice([o for o in OPERATIONS if o.takes == kind])
-            steps.append((operation, draw.choice(CONSTANTS) if operation.constant else 0))
+            steps.append((operation, draw.choice(CONSTANTS) if operation.has_constant else 0))
             kind = operation.gives
         program = Program(draw.choice(NAMES), tuple(steps))
         if is_reserved(program.key) == reserved:
@@ -163,13 +122,9 @@ def reworded_document(draw: random.Random) -> Document:
     return Document((told, f"\n{program.signature}{program.body}"))
 
 
-COMPLETION_TWO_STEPS = 0.5
-SYNTHESIS_TWO_STEPS = 0.3
-
-
 def tests_of(program: Program, draw: random.Random, count: int = 5) -> list[str]:
     """Assert statements on random arguments."""
-    tests = []
+    tests: list[str] = []
     while len(tests) < count:
         value = _draw_value(draw, program.steps[0][0].takes)
         test = f"assert {program.name}({value!r}) == {program(value)!r}"

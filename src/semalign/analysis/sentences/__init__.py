@@ -5,7 +5,7 @@ paired, Holm-corrected tests of the tables, never from the sign of a difference 
 """
 
 from semalign.analysis.sentences.ablations import ablation, ablation_axes
-from semalign.analysis.sentences.layers import decomposition, decomposition_controls, similarity
+from semalign.analysis.sentences.layers import decomposition, decomposition_controls, head, similarity
 from semalign.analysis.sentences.scores import (
     best_on_average,
     compare,
@@ -28,6 +28,7 @@ __all__ = [
     "decomposition_controls",
     "detectable",
     "gap_closed",
+    "head",
     "method_under_study",
     "methods_of",
     "nearer_teacher",

@@ -21,9 +21,14 @@ def ablation(frame: pd.DataFrame) -> str:
     move = (pairs["score"] - pairs["score_default"]).to_numpy()
     top = pairs.iloc[int(abs(move).argmax())]
     change = signed(top["score"] - top["score_default"])
-    return (
+    counted = (
         f"Of {len(pairs)} variants x benchmarks, {lead} with intervals that do not overlap (a stricter "
-        f"demand than a paired test). The largest move is that of **{top['axis']} = {top['value']}** on "
+        "demand than a paired test)."
+    )
+    if not move.any():
+        return f"{counted} No variant moves the score."
+    return (
+        f"{counted} The largest move is that of **{top['axis']} = {top['value']}** on "
         f"{place(frame, top['pair'], top['benchmark'])}: {change} points, from "
         f"{top['score_default']:.1f} to {top['score']:.1f} %."
     )

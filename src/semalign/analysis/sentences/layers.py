@@ -2,11 +2,17 @@
 
 import pandas as pd
 
-from semalign.analysis.sentences.words import count, signed
+from semalign.analysis.sentences.words import count, listing, signed
 
 INTERFACES = ("block", "mlp", "attention")
 # Words for a mean cosine; the bounds are this study's, the paper gives none.
 HEIGHTS = ((0.9, "very high"), (0.6, "high"), (0.3, "moderate"), (-2.0, "low"))
+NAMES = {
+    "output": "output-side bases",
+    "input": "input-side bases",
+    "random": "random bases",
+    "dual": "the dual frame",
+}
 SAME = 0.02  # means of cosines nearer than this are called about the same
 
 
@@ -19,14 +25,10 @@ def decomposition(frame: pd.DataFrame, model: str, interface: str = "", folded: 
     output, other = (_layers(frame, model, interface, folded, bases) for bases in ("output", "input"))
     if output.empty or other.empty:
         return f"Output-side or input-side bases were not measured for {model}."
-    layers = output.index.intersection(other.index)
-    above = int((output.loc[layers, "cosine_low"] > other.loc[layers, "cosine_high"]).sum())
     return (
-        f"In **{model}** ({interface} output, final norm {'' if folded else 'not '}folded in), the mean "
-        f"cosine of a hidden state with what is rebuilt of it from output-side bases is {_level(output)} "
-        f"over {len(output)} layers, {output['cosine'].min():.2f} in the lowest; from input-side bases it is "
-        f"{_level(other)}, {other['cosine'].max():.2f} in the highest. Output-side lies above input-side, "
-        f"intervals apart, in {count(above, len(layers), 'layer')}."
+        f"In **{model}** ({interface} output, final norm {'' if folded else 'not '}folded in), the mean cosine "
+        f"of a hidden state with what is rebuilt of it from output-side bases is {_level(output)}; from "
+        f"input-side bases it is {_level(other)}. Output-side bases lie {_apart(output, other)}."
     )
 
 
@@ -37,18 +39,16 @@ def decomposition_controls(frame: pd.DataFrame, model: str, interface: str = "",
     if output.empty or random.empty:
         return f"The controls were not measured for {model}."
     measured, isotropic, shuffled = (output[name].mean() for name in ("cosine", "isotropic", "shuffled"))
-    layers = output.index.intersection(random.index)
-    above = int((random.loc[layers, "cosine_low"] > output.loc[layers, "cosine_high"]).sum())
     if random["cosine"].mean() >= measured - SAME:
         conclusion = "so a high cosine alone does not show that bases carry meaning"
     else:
         conclusion = "so the number of bases alone does not explain the cosine"
     return (
-        f"Random bases of the same number give {random['cosine'].mean():.2f}, above output-side bases, "
-        f"intervals apart, in {count(above, len(layers), 'layer')}, {conclusion}. The isotropic "
-        f"prediction, which never looks at a hidden state, is {isotropic:.2f} for output-side bases, and the "
-        f"measured {measured:.2f} is {_beside(measured, isotropic)}; a state compared with what was rebuilt "
-        f"of another one (shuffled) scores {shuffled:.2f}."
+        f"Random bases of the same number give {random['cosine'].mean():.2f}; output-side bases lie "
+        f"{_apart(output, random)}, {conclusion}. The isotropic prediction, which never looks at a hidden "
+        f"state, is {isotropic:.2f} for output-side bases, and the measured {measured:.2f} is "
+        f"{_beside(measured, isotropic)}; a state compared with what was rebuilt of another one (shuffled) "
+        f"scores {shuffled:.2f}."
     )
 
 
@@ -64,16 +64,40 @@ def _layers(frame: pd.DataFrame, model: str, interface: str, folded: bool, bases
     return (chosen if same.empty and bases == "random" else same).drop_duplicates("layer").set_index("layer")
 
 
+def _apart(line: pd.DataFrame, other: pd.DataFrame) -> str:
+    """`higher in all 30 layers`, `higher in 2 of 30 layers and lower in 28 of 30 layers` (intervals apart)."""
+    layers = line.index.intersection(other.index)
+    here, there = line.loc[layers], other.loc[layers]
+    above = int((here["cosine_low"] > there["cosine_high"]).sum())
+    below = int((here["cosine_high"] < there["cosine_low"]).sum())
+    said = [f"higher in {count(above, len(layers), 'layer')}"] if above or not below else []
+    said += [f"lower in {count(below, len(layers), 'layer')}"] if below else []
+    return f"{listing(said)} (intervals apart)"
+
+
 def _level(line: pd.DataFrame) -> str:
-    """`0.74, high`."""
-    mean = line["cosine"].mean()
-    return f"{mean:.2f} ({next(word for bound, word in HEIGHTS if mean >= bound)})"
+    """`0.74 (high; 0.69 to 0.81 over 30 layers)`."""
+    cosine = line["cosine"]
+    word = next(word for bound, word in HEIGHTS if cosine.mean() >= bound)
+    return f"{cosine.mean():.2f} ({word}; {cosine.min():.2f} to {cosine.max():.2f} over {len(line)} layers)"
 
 
 def _beside(value: float, prediction: float) -> str:
     if abs(value - prediction) <= SAME:
         return "about the same"
     return "above it" if value > prediction else "below it"
+
+
+def head(table: pd.DataFrame, model: str) -> str:
+    """How often the most likely next token stays the same after the final state is rebuilt, kind by kind."""
+    rows = table[(table["model"] == model) & ~table["folded"].astype(bool)]
+    if rows.empty:
+        return f"The prediction from a rebuilt final state was not measured for {model}."
+    shares = [
+        f"{100 * row['top1_agreement']:.0f} % of positions with {NAMES[row['bases']]}"
+        for _, row in rows.iterrows()
+    ]
+    return f"In **{model}** (not folded), the most likely next token stays the same in {listing(shares)}."
 
 
 def similarity(frame: pd.DataFrame, method: str) -> str:
