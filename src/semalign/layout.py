@@ -32,9 +32,9 @@ class Layout:
         """Names of the stages before `stage` that its folder `name` is made from."""
         return self._upstream[stage, name]
 
-    def needs(self, method: str) -> tuple[str, ...]:
-        """The signal stages that a method reads."""
-        return self.study.methods[method].needs
+    def needs(self, method: str, variant: str) -> tuple[str, ...]:
+        """The signal stages that one variant of a method reads."""
+        return resolve(self.study, method, variant)[0].needs
 
     def models_of(self, pair: str) -> tuple[str, str]:
         """(teacher, student) of a pair."""

@@ -45,7 +45,7 @@ def signals_of(wildcards):
     root = f"results/{wildcards.study}/signals/{wildcards.pair}/{wildcards.benchmark}"
     names = {
         need: LAYOUT.stage_name(wildcards.method, wildcards.variant, need)
-        for need in LAYOUT.needs(wildcards.method)
+        for need in LAYOUT.needs(wildcards.method, wildcards.variant)
     }
     return [f"{root}/{stage}/{name}/run.json" for stage, name in names.items()]
 

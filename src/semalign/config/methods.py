@@ -25,13 +25,8 @@ class Lora(Strict):
 
 
 class MethodSettings(Strict):
-    """What every method shares.
+    """What every method shares; `trained` is false for one without randomness, which then has a single seed."""
 
-    `needs` names the signal stages that must be made before it; `trained` is false for a method without
-    randomness, which then has a single seed.
-    """
-
-    needs: ClassVar[tuple[str, ...]] = ()
     trained: ClassVar[bool] = True
 
     signals: dict[str, Any] = Field(
@@ -57,7 +52,6 @@ class Teacher(MethodSettings):
 class Sft(MethodSettings):
     """Supervised fine-tuning: cross-entropy on the answers through LoRA."""
 
-    needs: ClassVar[tuple[str, ...]] = ("pairing",)
     method: Literal["sft"] = "sft"
     layers: Literal["paired", "all"] = Field(
         "paired", description="adapt the paired layers only, or all of them"
@@ -65,11 +59,15 @@ class Sft(MethodSettings):
     lora: Lora = Lora()
     optimisation: Optimisation = Optimisation()
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Which layers are paired, unless all are adapted."""
+        return ("pairing",) if self.layers == "paired" else ()
+
 
 class SemAlign(MethodSettings):
     """Latent semantic alignment, version 1 of the paper."""
 
-    needs: ClassVar[tuple[str, ...]] = ("pairing", "alignment")
     method: Literal["semalign"] = "semalign"
     layer_loss_weight: float = Field(1.0, ge=0, description="weight of the layer loss; 1 in the paper")
     label_loss: Literal["cosine-logits", "cross-entropy"] = Field(
@@ -78,6 +76,11 @@ class SemAlign(MethodSettings):
     label_loss_weight: float = Field(1.0, ge=0, description="weight of the label loss; 1 in the paper")
     lora: Lora = Lora()
     optimisation: Optimisation = Optimisation()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Targets of the paired layers."""
+        return ("alignment",)
 
 
 Method = Annotated[Student | Teacher | Sft | SemAlign, Field(discriminator="method")]

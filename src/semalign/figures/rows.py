@@ -68,9 +68,9 @@ def reference(axes: Any, cell: "pd.Series[Any]", name: str) -> None:
 
 
 def upright(axes: Any, where: float, name: str) -> None:
-    """The line of the student or of the teacher."""
+    """The line of the student or of the teacher; where they coincide, the dots show on the dashes."""
     if not math.isnan(where):
-        axes.axvline(where, linewidth=1.3, zorder=2, **LINES[name])
+        axes.axvline(where, linewidth=1.3, zorder=2.1 if name == STUDENT else 2, **LINES[name])
 
 
 def reference_handles(names: Sequence[str] = (STUDENT, TEACHER)) -> list[Any]:
