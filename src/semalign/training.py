@@ -1,6 +1,7 @@
 """The one training loop: AdamW over named loss terms, with checkpoints that resume to the same bytes."""
 
 import hashlib
+import json
 import logging
 import math
 import signal
@@ -93,6 +94,7 @@ def train(
     checkpoint: Path | None = None,
     checkpoint_every: int = 200,
     label: str = "train",
+    identity: str = "",
 ) -> list[Record]:
     """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
 
@@ -101,13 +103,14 @@ def train(
     With `checkpoint` (a folder), the state is saved every `checkpoint_every` steps and at SIGTERM, which ends
     the process with status 143 after the step in hand. A checkpoint found on entry is resumed, and the result
     has the bytes of an undisturbed run as long as `batches(step)` depends on the step alone. A checkpoint of
-    another run (other label, settings, steps or initial parameters) is ignored. The caller removes it.
+    another run (other label, settings, steps, initial parameters or `identity`, where the caller says what
+    else it depends on, such as its data) is ignored. The caller removes it.
 
     Raises UserError when a term or the gradient's norm is not finite.
     """
     run = _Run(parameters, settings, steps, label)
     if checkpoint is not None:
-        run.resume(checkpoint)
+        run.resume(checkpoint, identity)
     progress = _Progress(label, run.step, steps)
     with _Terminated() as terminated:
         while run.step < steps:
@@ -177,9 +180,9 @@ class _Run:
                 {"identity": self.identity, "step": self.step, "history": self.history},
             )
 
-    def resume(self, folder: Path) -> None:
+    def resume(self, folder: Path, identity: str) -> None:
         """Take up the state in `folder` if it is there and belongs to this run."""
-        self.identity = self._identity()
+        self.identity = self._digest(identity)
         if not (folder / "state.json").is_file():
             return
         state = read_json(folder / "state.json")
@@ -198,9 +201,10 @@ class _Run:
         _restore_random_state(tensors)
         logger.info("%s: resumed at step %d/%d", self.label, self.step, self.steps)
 
-    def _identity(self) -> str:
-        """A digest of what a checkpoint must share with this run: settings, length, initial parameters."""
-        digest = hashlib.sha256(f"{self.label} {self.steps} {self.settings.model_dump_json()}".encode())
+    def _digest(self, identity: str) -> str:
+        """What a checkpoint must share with this run: settings, length, initial parameters and `identity`."""
+        facts = [self.label, self.steps, self.settings.model_dump_json(), identity]
+        digest = hashlib.sha256(json.dumps(facts).encode())
         for name, parameter in self.parameters.items():
             digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
             digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())

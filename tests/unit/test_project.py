@@ -82,5 +82,5 @@ def test_every_rule_has_its_script() -> None:
             r"python scripts/(\w+)\.py", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk"))
         )
     )
-    by_hand = {"verify_results", "document_config", "lock_versions"}
+    by_hand = {"verify_results", "document_config", "lock_versions", "write_findings"}
     assert named | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}

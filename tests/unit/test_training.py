@@ -119,17 +119,24 @@ def test_sigterm_finishes_the_step_saves_and_exits(tmp_path: Path) -> None:
     assert train(parameters, batches, loss, 20, SETTINGS, checkpoint=tmp_path / "c") == expected
 
 
-@pytest.mark.parametrize("change", [{"learning_rate": 0.01}, {"label": "x"}, {"seed": 5}])
+@pytest.mark.parametrize(
+    "change", [{"learning_rate": 0.01}, {"label": "x"}, {"identity": "other data"}, {"seed": 5}]
+)
 def test_ignores_the_checkpoint_of_another_run(tmp_path: Path, change: dict) -> None:
     parameters, batches, loss = make_problem()
     train(parameters, batches, loss, 20, SETTINGS, checkpoint=tmp_path / "c", checkpoint_every=5)
 
-    def outcome(checkpoint: Path | None) -> list:
+    def outcome(checkpoint: Path | None) -> tuple[list, list[int]]:
         parameters, batches, loss = make_problem(change.get("seed", 0))
         settings = SETTINGS.model_copy(update={k: v for k, v in change.items() if k == "learning_rate"})
-        return train(
-            parameters, batches, loss, 20, settings, checkpoint=checkpoint, label=change.get("label", "train")
-        )
+        named = {key: value for key, value in change.items() if key in ("label", "identity")}
+        seen: list[int] = []
+
+        def counted(step: int) -> list[int]:
+            seen.append(step)
+            return batches(step)
+
+        return train(parameters, counted, loss, 20, settings, checkpoint=checkpoint, **named), seen
 
     assert outcome(tmp_path / "c") == outcome(None)
 

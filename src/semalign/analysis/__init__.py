@@ -1,1 +1,1 @@
-"""."""
+"""What stands beside the main table: decomposition, similarity of layers, and sentences computed from data."""

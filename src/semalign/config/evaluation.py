@@ -27,5 +27,5 @@ class EvaluationSettings(Strict):
         ge=1,
         description="answer tokens whose whole-vocabulary logits are held at once for KL and agreement",
     )
-    sandbox_workers: int = Field(2, ge=1, description="programs that run side by side")
+    sandbox_workers: int = Field(1, ge=1, description="programs that run side by side in one job")
     sandbox: SandboxLimits = SandboxLimits()

@@ -34,6 +34,11 @@ class MethodSettings(Strict):
         description="changes to the signal stages for this method alone, as dotted keys (alignment.map: random)",
     )
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The signal stages that must be made before the method runs."""
+        return ()
+
 
 class Student(MethodSettings):
     """The untouched student."""

@@ -18,7 +18,7 @@ class TinyModel(Strict):
     benchmark_phrasing: float = Field(
         0.75, ge=0, le=1, description="share of the corpus in the benchmarks' phrasing; the rest is reworded"
     )
-    drill: float = Field(0.15, ge=0, le=1, description="share of the corpus in dense lists of facts and sums")
+    drill: float = Field(0.2, ge=0, le=1, description="share of the corpus in dense lists of facts and sums")
     learning_rate: float = Field(3e-3, gt=0, le=1, description="peak learning rate")
     batch_size: int = Field(16, ge=1, description="documents an update")
     prompt_weight: float = Field(

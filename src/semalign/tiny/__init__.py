@@ -1,1 +1,1 @@
-"""."""
+"""The embedded family: a corpus that the code generates, a tokenizer, and two pretrained models."""

@@ -79,8 +79,13 @@ def benchmark_document(draw: random.Random) -> Document:
 def reworded_document(draw: random.Random) -> Document:
     """Two things that are known of a word."""
     start = draw.randrange(WORDS) * len(ATTRIBUTES)
-    told = draw.sample(world()[start : start + len(ATTRIBUTES)], 2)
-    return Document(tuple(part for f in told for part in (f" {f.word} has {f.attribute}", f" {f.value}.")))
+    parts: list[str] = []
+    for fact in draw.sample(world()[start : start + len(ATTRIBUTES)], 2):
+        if draw.random() < 0.5:
+            parts += [f" {fact.word} has {fact.attribute}", f" {fact.value}."]
+        else:
+            parts += [f" the {fact.attribute} of {fact.word} is", f" {fact.value}."]
+    return Document(tuple(parts))
 
 
 def drill_document(draw: random.Random) -> Document:

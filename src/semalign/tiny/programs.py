@@ -14,7 +14,7 @@ NAMES = (
 )  # fmt: skip
 CONSTANTS = range(2, 10)
 COMPLETION_TWO_STEPS = 0.5  # share of programs with two steps
-SYNTHESIS_TWO_STEPS = 0.3  # writing the whole function is harder
+SYNTHESIS_TWO_STEPS = 0.4  # writing the whole function is harder
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,54 @@
+"""The README's findings, written from the tables: every number and every verdict is computed."""
+
+import shutil
+from pathlib import Path
+
+from semalign.analysis import sentences
+from semalign.analysis.reading import read_tables
+from semalign.errors import UserError
+from semalign.files import write_text
+
+BEGIN, END = "<!-- findings: written by scripts/write_findings.py -->", "<!-- end of findings -->"
+
+
+def write_findings(study: Path, real: Path, readme: Path, pictures: Path) -> None:
+    """Replace what stands between the README's two marks, and copy the figures that it shows.
+
+    `study` and `real` are results folders of finished runs. Raises UserError where the marks are missing.
+    """
+    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise UserError(f"{readme}: found no pair of marks, expected {BEGIN!r} and {END!r}")
+    text = "\n\n".join([_scores(study), _ablation(study), _decomposition(real)])
+    pictures.mkdir(parents=True, exist_ok=True)
+    for source, name in ((study, "scores"), (study, "ablation"), (real, "decomposition")):
+        shutil.copyfile(source / "figures" / f"{name}.png", pictures / f"{name}.png")
+    write_text(readme, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+
+
+def _scores(study: Path) -> str:
+    data = read_tables(str(study / "tables"), ["main"], optional=["comparisons"])
+    main = data["main"]
+    method = sentences.method_under_study(main)
+    parts = [
+        f"**Study {study.name}.** {sentences.teacher_above_student(main)}",
+        sentences.compare(main, method),
+        sentences.compare(main, method, "best_baseline", data.get("comparisons")),
+        sentences.nearer_teacher(main, method),
+        (study / "tables/main.md").read_text(encoding="utf-8").strip(),
+    ]
+    return "\n\n".join(parts)
+
+
+def _ablation(study: Path) -> str:
+    data = read_tables(str(study / "tables"), ["ablations"])
+    return f"**The map.** {sentences.ablation(data['ablations'])}"
+
+
+def _decomposition(real: Path) -> str:
+    layers = read_tables(str(real / "tables"), ["decomposition"])["decomposition"]
+    model = layers["model"].iloc[0]
+    said = " ".join([sentences.decomposition(layers, model), sentences.decomposition_controls(layers, model)])
+    picture = "![Cosine between a state and its recomposition, per layer, with controls](docs/decomposition.png)"
+    return f"**The paper's Figure 2, on a real model (study {real.name}).** {said}\n\n{picture}"
