@@ -11,6 +11,7 @@ from semalign.config.base import Strict
 from semalign.config.statistics import StatisticsSettings
 from semalign.errors import UserError
 from semalign.files import read_json
+from semalign.provenance import Run, portable
 from semalign.script import run
 from semalign.tables.collect import collect_tables
 from semalign.tables.order import Order
@@ -28,10 +29,17 @@ def main() -> None:
         "--order", required=True, help="JSON file: pairs, benchmarks, methods, axes in row order"
     )
     parser.add_argument("--settings", help="JSON file with the statistics section; default: its defaults")
-    parser.add_argument("--out", required=True, help="folder of the tables")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the tables")
+    parser.add_argument("--record", type=Path, help="where to note what the tables are made from")
     arguments = parser.parse_args()
+    cells = _cells(arguments.cells)
     settings = _read(arguments.settings, StatisticsSettings) if arguments.settings else StatisticsSettings()
-    collect_tables(_cells(arguments.cells), _read(arguments.order, Order), settings, arguments.out)
+    run = Run("tables", arguments.settings)
+    written = collect_tables(cells, _read(arguments.order, Order), settings, arguments.out)
+    if arguments.record:
+        for name in (arguments.order, *cells):
+            run.read(portable(name), name)
+        run.note(arguments.record, written)
 
 
 def _cells(given: list[str]) -> list[str]:

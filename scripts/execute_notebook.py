@@ -24,13 +24,22 @@ def main() -> None:
     parser.add_argument(
         "--cwd", type=Path, default=Path(), help="folder the notebook runs in (default: this one)"
     )
+    parser.add_argument("--record", type=Path, help="where to note what the page is made from")
+    parser.add_argument("--reads", type=Path, nargs="*", default=[], help="files the record names as read")
+    parser.add_argument("--leaves", type=Path, nargs="*", default=[], help="figures the record names")
     arguments = parser.parse_args()
 
     if not arguments.cwd.is_dir():
         raise UserError(f"--cwd: found {arguments.cwd}, expected a folder")
     from semalign.analysis.notebooks import publish
+    from semalign.provenance import Run
 
+    run = Run("notebook")
     publish(arguments.notebook, dict(arguments.parameter), arguments.executed, arguments.out, arguments.cwd)
+    if arguments.record:
+        for path in (arguments.notebook, *arguments.reads):
+            run.read(str(path), path)
+        run.note(arguments.record, [arguments.out, *arguments.leaves])
 
 
 if __name__ == "__main__":

@@ -16,9 +16,17 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the model")
     parser.add_argument("--out", type=Path, required=True, help="table of all layers (CSV)")
     parser.add_argument("--head-out", type=Path, required=True, help="table of the final state (CSV)")
+    parser.add_argument("--record", type=Path, help="where to note what the tables are made from")
     arguments = parser.parse_args()
 
     from semalign.analysis.measuring import measure_decomposition
+    from semalign.provenance import Run
+
+    run = Run("decomposition", arguments.settings)
+    if arguments.record:
+        run.read("model", arguments.model)
+        if Path(arguments.benchmark).is_dir():
+            run.read("benchmark", arguments.benchmark)
 
     measure_decomposition(
         arguments.model,
@@ -30,6 +38,8 @@ def main() -> None:
         device=arguments.device,
         dtype=arguments.dtype,
     )
+    if arguments.record:
+        run.note(arguments.record, [arguments.out, arguments.head_out])
 
 
 if __name__ == "__main__":

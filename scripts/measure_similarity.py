@@ -17,9 +17,16 @@ def main() -> None:
     parser.add_argument("--device", help="cpu or cuda; the GPU where there is one")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the models")
     parser.add_argument("--out", type=Path, required=True, help="table of all pairs of layers (CSV)")
+    parser.add_argument("--record", type=Path, help="where to note what the table is made from")
     arguments = parser.parse_args()
 
     from semalign.analysis.measuring import measure_similarity
+    from semalign.provenance import Run
+
+    run = Run("similarity", arguments.settings)
+    if arguments.record:
+        for name in ("teacher", "student", "transfer", "benchmark"):
+            run.read(name, getattr(arguments, name))
 
     measure_similarity(
         arguments.teacher,
@@ -32,6 +39,8 @@ def main() -> None:
         device=arguments.device,
         dtype=arguments.dtype,
     )
+    if arguments.record:
+        run.note(arguments.record, [arguments.out])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Check that a study's artifacts match its config and each other; with --prune, remove those that don't."""
+"""Check that a study's artifacts match its config, the code and each other; or remove those that don't."""
 
 import argparse
 import logging
@@ -13,21 +13,23 @@ def main() -> None:
         "--config", type=Path, default=Path("config/config.yaml"), help="the study's config file"
     )
     parser.add_argument(
-        "--prune", action="store_true", help="remove what does not match, so that it is made again"
+        "--prune", action="store_true", help="remove what does not match, so that the next run makes it again"
     )
     arguments = parser.parse_args()
 
     from semalign.config.study import load_study
     from semalign.layout import Layout
+    from semalign.singleton import hold_study
     from semalign.verification import prune, verify
 
+    logger = logging.getLogger("semalign")
     layout = Layout(load_study(arguments.config))
+    hold_study(layout.study.study)
+    layout.write_settings()
     if arguments.prune:
-        prune(layout)
-    count = verify(layout)
-    logging.getLogger("semalign").info(
-        "verified: %d artifacts match %s and each other", count, arguments.config
-    )
+        logger.info("pruned: %d artifacts of %s", len(prune(layout)), arguments.config)
+    else:
+        logger.info("verified: %d artifacts match %s and each other", verify(layout), arguments.config)
 
 
 if __name__ == "__main__":

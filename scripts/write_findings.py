@@ -8,10 +8,16 @@ from semalign.script import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--study", type=Path, default=Path("results/tiny"), help="results of the embedded study")
-    parser.add_argument("--real", type=Path, default=Path("results/real"), help="results of the study on a real model")
+    parser.add_argument(
+        "--study", type=Path, default=Path("results/tiny"), help="results of the embedded study"
+    )
+    parser.add_argument(
+        "--real", type=Path, default=Path("results/real"), help="results of the study on a real model"
+    )
     parser.add_argument("--readme", type=Path, default=Path("README.md"), help="the page with the two marks")
-    parser.add_argument("--pictures", type=Path, default=Path("docs"), help="where the README's figures stand")
+    parser.add_argument(
+        "--pictures", type=Path, default=Path("docs"), help="where the README's figures stand"
+    )
     arguments = parser.parse_args()
 
     from semalign.analysis.findings import write_findings

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+PARTIAL = ".partial"  # how the name of what is being written ends
+
 
 def write_text(path: Path | str, text: str) -> None:
     """Write `text` to a temporary file beside `path`, then rename it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
@@ -47,16 +49,29 @@ def read_jsonl(path: Path | str) -> list[dict[str, Any]]:
 
 @contextlib.contextmanager
 def replace_folder(path: Path | str) -> Iterator[Path]:
-    """Give a temporary folder to fill; on success it takes the name `path`, on failure it is removed."""
+    """Give a temporary folder to fill; on success it takes the name `path`, on failure it is removed.
+
+    A folder of that name steps aside first, so that at no moment a mixture of both has the name.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL))
     temporary.chmod(0o755)
+    aside = temporary.with_suffix(f".old{PARTIAL}")
     try:
         yield temporary
         if path.exists():
-            shutil.rmtree(path)
+            path.replace(aside)
         temporary.replace(path)
-    except BaseException:
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def remove_partial(root: Path) -> None:
+    """Remove what killed processes were writing below `root`; nothing may be at work there."""
+    for path in list(root.rglob(f".*{PARTIAL}")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

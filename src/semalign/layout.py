@@ -44,6 +44,17 @@ class Layout:
         """The folder of a cell."""
         return f"{self.root}/cells/{cell.path}"
 
+    def lists(self, record: Path) -> bool:
+        """Whether a record's artifact belongs to the study: its cell, its pair and benchmark, its notebook."""
+        kind, *names = record.relative_to(self.root).parts
+        if kind == "cells":
+            return "/".join(names[:5]) in {cell.path for cell in self.cells}
+        if kind == "signals":
+            return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
+        if names[0] == "notebooks":
+            return record.stem in self.study.notebooks
+        return True
+
     def write_settings(self) -> None:
         """Write each rule's slice of the config to a file of its own, only where its content changes.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from semalign.benchmarks.base import write_split
-from semalign.benchmarks.registry import build_benchmark
+from semalign.benchmarks.registry import BENCHMARKS, build_benchmark
 from semalign.config.models import Model
 from semalign.config.tiny import TinyBenchmark
 from semalign.files import replace_folder
@@ -26,6 +26,7 @@ def prepare_benchmark(name: str, settings: Path, out: Path) -> None:
     """Write the five splits of one benchmark."""
     run = Run("benchmark", settings)
     splits = build_benchmark(name, TinyBenchmark(**run.settings))
+    run.modules.append(BENCHMARKS[name])
     with replace_folder(out) as folder:
         for split, examples in splits.items():
             write_split(folder, split, examples)

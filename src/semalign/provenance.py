@@ -1,8 +1,9 @@
 """What made an artifact, and the refusal of artifacts that don't match.
 
-Every stage leaves a folder with a `run.json`: its settings, seed, the digests of what it read and of what it
-wrote, package versions, hardware, wall time and peak memory. Paths in it are relative to the working
-directory, so that nothing of the host reaches an artifact.
+Every stage leaves a folder with a `run.json`: its settings, seed, the digests of what it read, of what it wrote
+and of the code that did it, package versions, hardware, wall time and peak memory. Tables, figures and pages share
+their folders; their records stand in `records/`. Paths in a record are relative to the working directory, so that
+nothing of the host reaches an artifact.
 """
 
 import hashlib
@@ -10,12 +11,15 @@ import importlib.metadata
 import os
 import platform
 import resource
+import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from semalign.errors import UserError
 from semalign.files import read_json, write_json
+from semalign.library import behind, digest_of
 
 RECORD = "run.json"
 PACKAGES = ("semalign", "torch", "transformers", "peft", "lm-eval", "snakemake", "numpy", "pandas", "scipy")
@@ -23,13 +27,17 @@ _CHUNK = 1 << 20
 
 
 class Run:
-    """One stage at work: note what it reads, then seal the folder it wrote."""
+    """One stage at work: note what it reads, then seal the folder it wrote.
+
+    `modules` are those that the stage chooses by name, which its script does not import.
+    """
 
     def __init__(self, stage: str, settings: Path | str | None = None, seed: int | None = None) -> None:
         self.stage = stage
         self.seed = seed
         self.settings_file = settings
         self.settings = read_json(settings) if settings else {}
+        self.modules: list[str] = []
         self.inputs: dict[str, dict[str, str]] = {}
         self.started = time.time()
 
@@ -46,8 +54,16 @@ class Run:
         self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()
     ) -> dict[str, Any]:
         """Write `folder`/run.json over everything in the folder but the files or subfolders to `ignore`."""
-        outputs = file_digests(folder, ignore)
-        record = {
+        record = self._record(file_digests(folder, ignore)) | (extra or {})
+        write_json(folder / RECORD, record)
+        return record
+
+    def note(self, path: Path, outputs: Iterable[Path | str]) -> None:
+        """Write a record over files that share their folder with others'; it names them by their paths."""
+        write_json(path, self._record({portable(file): _file_digest(Path(file)) for file in outputs}))
+
+    def _record(self, outputs: dict[str, str]) -> dict[str, Any]:
+        return {
             "stage": self.stage,
             "settings_file": portable(self.settings_file) if self.settings_file else None,
             "settings": self.settings,
@@ -55,14 +71,12 @@ class Run:
             "inputs": self.inputs,
             "outputs": outputs,
             "digest": _combine(outputs),
+            "code": _code(self.modules),
             "versions": versions(),
             "hardware": hardware(),
             "wall_seconds": round(time.time() - self.started, 3),
             "peak_memory_mb": peak_memory_mb(),
-            **(extra or {}),
         }
-        write_json(folder / RECORD, record)
-        return record
 
 
 def check(folder: Path | str) -> dict[str, Any]:
@@ -70,8 +84,14 @@ def check(folder: Path | str) -> dict[str, Any]:
 
     Raises UserError naming the first file that is missing or differs.
     """
-    folder = Path(folder)
-    path = folder / RECORD
+    return check_record(Path(folder) / RECORD, Path(folder))
+
+
+def check_record(path: Path, folder: Path = Path()) -> dict[str, Any]:
+    """Read a record and compare it with the files that it names, relative to `folder`.
+
+    Raises UserError naming the first file that is missing or differs.
+    """
     if not path.is_file():
         raise UserError(
             f"{path}: no such file; expected the record of a finished stage (delete the folder and rerun)"
@@ -82,7 +102,7 @@ def check(folder: Path | str) -> dict[str, Any]:
         found = _file_digest(file) if file.is_file() else "nothing"
         if found != recorded:
             raise UserError(
-                f"{file}: does not match its provenance (found {found[:12]}, {RECORD} says {recorded[:12]}); "
+                f"{file}: does not match its provenance (found {found[:12]}, {path.name} says {recorded[:12]}); "
                 "delete the folder and rerun"
             )
     return record
@@ -100,9 +120,9 @@ def digest(path: Path | str) -> str:
 
 def file_digests(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
     """Relative name -> SHA-256 of every file below `folder`, records and ignored subfolders left out."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
-    names = sorted(path.relative_to(folder).as_posix() for path in files)
-    kept = (name for name in names if name != RECORD and name.split("/")[0] not in ignore)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    shown = (name for name in names if not any(part.startswith(".") for part in name.split("/")))
+    kept = (name for name in shown if name != RECORD and name.split("/")[0] not in ignore)
     return {name: _file_digest(folder / name) for name in kept}
 
 
@@ -140,6 +160,14 @@ def peak_memory_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
+def _code(modules: list[str]) -> dict[str, Any] | None:
+    """The script at work and a digest of all library files behind it; nothing where no script of ours runs."""
+    script = portable(sys.argv[0])
+    if not script.startswith("scripts/") or not Path(script).is_file():
+        return None
+    return {"script": script, "modules": modules, "digest": digest_of(behind(script, modules))}
+
+
 def _combine(outputs: dict[str, str]) -> str:
     text = "\n".join(f"{name} {value}" for name, value in sorted(outputs.items()))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -164,8 +192,6 @@ def _processor() -> str:
 
 def _accelerator() -> str | None:
     """The GPU's name, only where torch is loaded anyway."""
-    import sys
-
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None

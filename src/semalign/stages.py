@@ -21,7 +21,7 @@ from semalign.config.methods import Method
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
 from semalign.files import read_json, replace_folder, write_json, write_jsonl
 from semalign.methods.base import TransferTask
-from semalign.methods.registry import load_method
+from semalign.methods.registry import load_method, module_of
 from semalign.models.loading import load_model, load_tokenizer, read_head, read_shape
 from semalign.pairing import from_rows, pair_layers, to_rows
 from semalign.provenance import Run
@@ -128,6 +128,7 @@ def transfer(
     """Run one method with one seed; write its transfer folder."""
     run = Run("transfer", settings, seed)
     chosen = TypeAdapter(Method).validate_python(run.settings)
+    run.modules.append(module_of(chosen.method))
     for name, path in {"student": student, "teacher": teacher, "benchmark": benchmark, **signals}.items():
         run.read(name, path)
     task = TransferTask(student, teacher, benchmark, signals, chosen, seed, checkpoint, label)

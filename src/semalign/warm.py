@@ -25,6 +25,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from semalign.library import scan
+
 VARIABLE = "SEMALIGN_WARM"
 PRELOADED = (
     "semalign.stages",
@@ -194,6 +196,7 @@ def main() -> None:
         return
     for module in PRELOADED:
         importlib.import_module(module)
+    scan()
     _Server(socket.socket(fileno=number)).serve()
 
 

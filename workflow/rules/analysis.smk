@@ -10,6 +10,7 @@ rule measure_decomposition:
     output:
         layers="results/{study}/analysis/decomposition/{model}.csv",
         head="results/{study}/analysis/head/{model}.csv",
+        record="results/{study}/records/analysis/decomposition/{model}.json",
     log:
         "results/{study}/logs/analysis/decomposition/{model}.log",
     conda:
@@ -25,7 +26,7 @@ rule measure_decomposition:
     shell:
         "python scripts/measure_decomposition.py --model {params.model} --name {wildcards.model}"
         " --benchmark {params.prompts} --settings {input.settings}"
-        " --out {output.layers} --head-out {output.head} 2>&1 | tee {log}"
+        " --out {output.layers} --head-out {output.head} --record {output.record} 2>&1 | tee {log}"
 
 
 rule measure_similarity:
@@ -37,7 +38,8 @@ rule measure_similarity:
         settings="results/{study}/settings/analysis/similarity.json",
         code=library("measure_similarity"),
     output:
-        "results/{study}/analysis/similarity/{pair}/{method}.csv",
+        table="results/{study}/analysis/similarity/{pair}/{method}.csv",
+        record="results/{study}/records/analysis/similarity/{pair}/{method}.json",
     log:
         "results/{study}/logs/analysis/similarity/{pair}/{method}.log",
     conda:
@@ -57,7 +59,7 @@ rule measure_similarity:
         "python scripts/measure_similarity.py --student {params.student} --teacher {params.teacher}"
         " --transfer {params.transfer} --benchmark {params.benchmark} --settings {input.settings}"
         " --label pair={wildcards.pair} benchmark={params.name} method={wildcards.method}"
-        " --out {output} 2>&1 | tee {log}"
+        " --out {output.table} --record {output.record} 2>&1 | tee {log}"
 
 
 rule join_tables:
@@ -65,7 +67,8 @@ rule join_tables:
         parts=lambda wildcards: analysis_parts(wildcards.study, wildcards.table),
         code=library("join_tables"),
     output:
-        "results/{study}/tables/{table}.csv",
+        table="results/{study}/tables/{table}.csv",
+        record="results/{study}/records/tables/{table}.json",
     log:
         "results/{study}/logs/tables/{table}.log",
     wildcard_constraints:
@@ -78,4 +81,4 @@ rule join_tables:
     message:
         "tables: {wildcards.table}"
     shell:
-        "python scripts/join_tables.py --tables {input.parts} --out {output} 2>&1 | tee {log}"
+        "python scripts/join_tables.py --tables {input.parts} --out {output.table} --record {output.record} 2>&1 | tee {log}"

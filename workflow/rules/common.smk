@@ -7,20 +7,20 @@ from semalign.errors import UserError
 from semalign.layout import Layout
 from semalign.preflight import check_study
 from semalign.script import prepare_environment
-from semalign.singleton import hold_folder
+from semalign.singleton import hold_study
 from semalign.warm import start_server
 
 try:
     STUDY = parse_study(config)
     check_study(STUDY)
     LAYOUT = Layout(STUDY)
-    LAYOUT.write_settings()
+    # a dry run beside a run at work must not change the settings under it
+    if workflow.is_main_process and hold_study(STUDY.study, only_look=workflow.output_settings.dryrun):
+        LAYOUT.write_settings()
 except UserError as error:
     sys.exit(f"error: {error}")
 
 prepare_environment(watched=workflow.is_main_process)
-if workflow.is_main_process:
-    hold_folder(Path(".snakemake"))
 
 
 def model_of(role):

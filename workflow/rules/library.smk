@@ -1,42 +1,14 @@
 # Which files of the library stand behind a rule: an edit there reruns it.
-# Left out: registries, which only name files, and the config's models, whose effect stands in the settings slices.
-import ast
 from pathlib import Path
 
 from semalign.benchmarks.registry import BENCHMARKS
-from semalign.methods.registry import METHODS
+from semalign.library import behind, reached_from
+from semalign.methods.registry import module_of
 
 
 def library(script, *modules):
     """The script and the modules of the library that it imports, directly or not."""
-    return reached_from(
-        Path("scripts") / f"{script}.py", *(file for name in modules for file in module_files(name))
-    )
-
-
-def reached_from(*start):
-    found, waiting = set(), list(start)
-    while waiting:
-        path = waiting.pop()
-        if path in found or path.name == "registry.py" or path.is_relative_to("src/semalign/config"):
-            continue
-        found.add(path)
-        waiting += [file for name in imported_names(path) for file in module_files(name)]
-    return sorted(map(str, found))
-
-
-def imported_names(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-
-
-def module_files(name):
-    base = Path("src", *name.split("."))
-    return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
+    return behind(f"scripts/{script}.py", modules)
 
 
 def library_of_benchmark(wildcards):
@@ -46,8 +18,7 @@ def library_of_benchmark(wildcards):
 
 def library_of_method(wildcards):
     """What runs one method; the others' files don't matter to it."""
-    source = METHODS[STUDY.methods[wildcards.method].method].partition(":")[0]
-    return library("transfer_knowledge", source)
+    return library("transfer_knowledge", module_of(STUDY.methods[wildcards.method].method))
 
 
 def library_of_notebooks():

@@ -26,6 +26,7 @@ for NOTEBOOK in STUDY.notebooks:
                 for figure in FIGURES
             ],
             vectors=[f"results/{{study}}/figures/{figure}.svg" for figure in FIGURES],
+            record=f"results/{{study}}/records/notebooks/{NOTEBOOK}.json",
         log:
             executed=f"results/{{study}}/logs/notebooks/{NOTEBOOK}.ipynb",
             text=f"results/{{study}}/logs/notebooks/{NOTEBOOK}.log",
@@ -39,4 +40,5 @@ for NOTEBOOK in STUDY.notebooks:
         shell:
             "python scripts/execute_notebook.py --notebook {input.notebook} -p study {wildcards.study}"
             " -p tables results/{wildcards.study}/tables -p figures results/{wildcards.study}/figures"
-            " --executed {log.executed} --out {output.page} 2>&1 | tee {log.text}"
+            " --executed {log.executed} --out {output.page} --record {output.record}"
+            " --reads {input.tables} {input.drawing} --leaves {output.pictures} {output.vectors} 2>&1 | tee {log.text}"

@@ -15,6 +15,7 @@ rule collect_tables:
         comparisons="results/{study}/tables/comparisons.csv",
         detectable="results/{study}/tables/detectable.csv",
         metrics="results/{study}/tables/metrics.json",
+        record="results/{study}/records/tables.json",
     log:
         "results/{study}/logs/tables.log",
     conda:
@@ -28,4 +29,4 @@ rule collect_tables:
         "tables: collect the cells, with intervals and paired tests"
     shell:
         "python scripts/collect_tables.py --cells {input.listed} --order {input.order}"
-        " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+        " --settings {input.settings} --out {params.out} --record {output.record} 2>&1 | tee {log}"

@@ -50,5 +50,7 @@ def _decomposition(real: Path) -> str:
     layers = read_tables(str(real / "tables"), ["decomposition"])["decomposition"]
     model = layers["model"].iloc[0]
     said = " ".join([sentences.decomposition(layers, model), sentences.decomposition_controls(layers, model)])
-    picture = "![Cosine between a state and its recomposition, per layer, with controls](docs/decomposition.png)"
+    picture = (
+        "![Cosine between a state and its recomposition, per layer, with controls](docs/decomposition.png)"
+    )
     return f"**The paper's Figure 2, on a real model (study {real.name}).** {said}\n\n{picture}"

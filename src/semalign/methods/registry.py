@@ -15,8 +15,12 @@ METHODS: dict[str, str] = {
 
 def load_method(name: str) -> Method:
     """Import a method's function; raises UserError for an unknown name."""
+    method: Method = getattr(importlib.import_module(module_of(name)), METHODS[name].split(":")[1])
+    return method
+
+
+def module_of(name: str) -> str:
+    """The module that holds a method's function; raises UserError for an unknown name."""
     if name not in METHODS:
         raise UserError(f"method {name!r} is not known; expected one of {', '.join(METHODS)}")
-    module, function = METHODS[name].split(":")
-    method: Method = getattr(importlib.import_module(module), function)
-    return method
+    return METHODS[name].split(":")[0]

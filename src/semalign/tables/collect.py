@@ -24,8 +24,8 @@ def collect_tables(
     out: Path | str,
     *,
     verify: bool = True,
-) -> None:
-    """Read every cell and write the tables.
+) -> list[Path]:
+    """Read every cell and write the tables; returns the files.
 
     Files: main.csv, ablations.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
     and both p-values), detectable.csv, main.md, main.tex and metrics.json.
@@ -51,13 +51,18 @@ def collect_tables(
         extra.warn_of_resolution(table, len(family), settings)
         comparisons += extra.comparison_rows(table, results, family)
         detectable += extra.detectable_rows(table, results, family, order, settings)
-    write_text(out / "main.csv", csv_text(build.MAIN, main))
-    write_text(out / "ablations.csv", csv_text(build.ABLATIONS, varied))
-    write_text(out / "seeds.csv", csv_text(extra.SEEDS, extra.seed_rows(results)))
-    write_text(out / "comparisons.csv", csv_text(extra.COMPARISONS, comparisons))
-    write_text(out / "detectable.csv", csv_text(extra.DETECTABLE, detectable))
-    _render(out, main, results, notes(detectable, len(p_values["main"]), settings))
+    texts = {
+        "main.csv": csv_text(build.MAIN, main),
+        "ablations.csv": csv_text(build.ABLATIONS, varied),
+        "seeds.csv": csv_text(extra.SEEDS, extra.seed_rows(results)),
+        "comparisons.csv": csv_text(extra.COMPARISONS, comparisons),
+        "detectable.csv": csv_text(extra.DETECTABLE, detectable),
+        **_render(main, results, notes(detectable, len(p_values["main"]), settings)),
+    }
+    for name, text in texts.items():
+        write_text(out / name, text)
     write_json(out / "metrics.json", nested_metrics(main))
+    return [out / name for name in (*texts, "metrics.json")]
 
 
 def nested_metrics(rows: Iterable[Row]) -> Row:
@@ -100,7 +105,7 @@ def notes(detectable: Iterable[Row], tests: int, settings: StatisticsSettings) -
     return lines
 
 
-def _render(out: Path, rows: list[Row], results: Results, lines: list[str]) -> None:
+def _render(rows: list[Row], results: Results, lines: list[str]) -> dict[str, str]:
     named = []
     for row in rows:
         key = tuple(row[name] for name in ("pair", "benchmark", "method", "variant"))
@@ -108,5 +113,4 @@ def _render(out: Path, rows: list[Row], results: Results, lines: list[str]) -> N
             c for (at, against), c in results.comparisons.items() if at == key and against == "best_baseline"
         ]
         named.append(row | {"best_baseline": found[0].baseline if found else None})
-    write_text(out / "main.md", markdown(named, lines))
-    write_text(out / "main.tex", latex(named, lines))
+    return {"main.md": markdown(named, lines), "main.tex": latex(named, lines)}

@@ -1,0 +1,80 @@
+"""Which files of the library stand behind a script: an edit there makes what the script wrote stale.
+
+Left out: registries, which only name files, and the config's models, whose effect stands in the settings slices.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+SOURCE = Path("src")
+# what a file reads or starts by its path, without an import
+BESIDE = {
+    "src/semalign/evaluation/harness.py": "tasks/*.yaml",
+    "src/semalign/evaluation/sandbox/isolation.py": "inside/*.py",
+}
+
+
+def behind(script: Path | str, modules: Iterable[str] = ()) -> list[str]:
+    """The script, the named modules, and all that they import of the library, directly or not.
+
+    Paths are relative to the repository root, which must be the working directory.
+    """
+    return reached_from(Path(script), *(file for name in modules for file in module_files(name)))
+
+
+def reached_from(*start: Path) -> list[str]:
+    """These files and all that they import of the library, directly or not."""
+    found: set[Path] = set()
+    waiting = list(start)
+    while waiting:
+        path = waiting.pop()
+        if path not in found and not _left_out(path):
+            found.add(path)
+            waiting += imports(path)
+    return sorted(map(str, found))
+
+
+def digest_of(files: Iterable[str]) -> str:
+    """One SHA-256 over the names and contents of files."""
+    total = hashlib.sha256()
+    for name in files:
+        total.update(f"{name} {hashlib.sha256(Path(name).read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+@cache
+def imports(path: Path) -> list[Path]:
+    """The files of the library that one file imports, or takes from beside it; read once a process."""
+    if path.suffix != ".py":
+        return []
+    beside = path.parent.glob(BESIDE[str(path)]) if str(path) in BESIDE else ()
+    names = dict.fromkeys(_imported_names(ast.parse(path.read_text(encoding="utf-8"))))
+    return [*beside, *(file for name in names for file in module_files(name))]
+
+
+def scan() -> None:
+    """Read the imports of every file, for processes that are forked from this one."""
+    for path in SOURCE.rglob("*.py"):
+        imports(path)
+
+
+def module_files(name: str) -> list[Path]:
+    """The file or package file of a module of the library; none for a module from elsewhere."""
+    base = Path(SOURCE, *name.split("."))
+    return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
+
+
+def _left_out(path: Path) -> bool:
+    return path.name == "registry.py" or path.is_relative_to(SOURCE / "semalign/config")
+
+
+def _imported_names(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)

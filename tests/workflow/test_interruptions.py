@@ -1,0 +1,108 @@
+"""Runs that are killed or interrupted anywhere end, started again, with the results of an undisturbed one."""
+
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import MINI, call, copy_project, environment, metrics, snakemake
+
+pytestmark = pytest.mark.study
+
+SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
+
+
+class Running:
+    """A workflow run in the background, its progress read from its own messages."""
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self.folder, self.log = folder, log
+        with log.open("w") as file:
+            self.process = subprocess.Popen(
+                ["snakemake", "--cores", "2", *MINI],
+                cwd=folder,
+                env=environment(folder),
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def wait_for_jobs(self, count: int) -> None:
+        """Wait until so many jobs of this run have finished."""
+        end = time.monotonic() + 300
+        while self.log.read_text().count("Finished jobid") < count:
+            assert time.monotonic() < end and self.process.poll() is None, self.log.read_text()[-3000:]
+            time.sleep(0.05)
+
+    def stop(self, number: int) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(timeout=120)
+
+
+def left_running(folder: Path) -> dict[int, str]:
+    """Processes at work in a folder, by what the kernel says of their working directory."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cwd").readlink() == folder and int(process.name) != os.getpid():
+                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue
+    return found
+
+
+def gone(folder: Path, seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while left_running(folder) and time.monotonic() < end:
+        time.sleep(0.1)
+    return not left_running(folder)
+
+
+def half_written(folder: Path) -> list[Path]:
+    return list((folder / "results").rglob(".*.partial"))
+
+
+def test_killed_and_interrupted_runs_end_like_an_undisturbed_one(finished: Path, tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project").resolve()
+    chance = random.Random(7)
+    done = 0
+    for turn, number in enumerate(SIGNALS):
+        run = Running(folder, tmp_path / f"{turn}.log")
+        run.wait_for_jobs(chance.randint(1, 9))
+        time.sleep(chance.random())
+        assert run.stop(number) != 0
+        assert gone(folder), left_running(folder)
+        cells = len(metrics(folder))
+        assert cells >= done, "a finished cell was lost"
+        done = cells
+    ended = snakemake(folder, *MINI)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    assert "lock" not in ended.stderr.lower()
+    assert metrics(folder) == metrics(finished)
+    assert half_written(folder) == []
+    assert not list(folder.glob("results/mini/checkpoints/*/*"))
+    verified = call(folder, "python", "scripts/verify_results.py", "--config", MINI[1])
+    assert verified.returncode == 0, verified.stderr
+
+
+def test_a_second_run_at_once_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+    folder = copy_project(tmp_path / "project").resolve()
+    first = Running(folder, tmp_path / "first.log")
+    while not list(folder.glob(".snakemake/locks/*")):
+        time.sleep(0.05)
+    slices = {path: path.read_bytes() for path in folder.glob("results/mini/settings/**/*.json")}
+    for arguments in ((), ("--config", "seeds=[5]"), ("--unlock",)):
+        second = snakemake(folder, *MINI, *arguments)
+        assert second.returncode == 1
+        told = second.stderr.splitlines()[-1]
+        assert told.startswith(
+            f"error: results/mini: another run (process {first.process.pid}) is at work here"
+        )
+    assert snakemake(folder, *MINI, "--dry-run", "--config", "seeds=[5]").returncode == 0
+    assert {path: path.read_bytes() for path in folder.glob("results/mini/settings/**/*.json")} == slices
+    assert first.process.poll() is None
+    first.stop(signal.SIGINT)
+    assert gone(folder), left_running(folder)

@@ -1,0 +1,169 @@
+"""The miniature study end to end: what it leaves, and what runs again after a change."""
+
+import csv
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import MINI, Finished, call, metrics, snakemake
+
+pytestmark = pytest.mark.study
+
+MAIN = (
+    "pair,benchmark,method,variant,seeds,items,score,score_low,score_high,vs_student,vs_student_p,"
+    "vs_best_baseline,vs_best_baseline_p,gap_closed,gap_closed_low,gap_closed_high,teacher_kl,teacher_agreement,"
+    "train_seconds,peak_memory_mb,trainable_parameters,paper"
+)
+CELLS = Path("results/mini/cells")
+CELL = CELLS / "mini/facts/semalign/default/seed1"
+NOTHING = "Nothing to be done"
+
+
+def records(folder: Path) -> dict[str, int]:
+    """Record -> when it was written (ns), below the study's results."""
+    root = folder / "results/mini"
+    found = [*root.rglob("run.json"), *root.glob("records/**/*.json")]
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in found}
+
+
+def rewritten(folder: Path, before: dict[str, int]) -> set[str]:
+    return {name for name, when in records(folder).items() if before.get(name) != when}
+
+
+def run(folder: Path, *targets: str) -> str:
+    ended = snakemake(folder, *targets, *MINI)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return ended.stderr
+
+
+def test_it_leaves_every_table_figure_and_page(finished: Path) -> None:
+    root = finished / "results/mini"
+    names = {path.name for path in root.glob("tables/*.csv")}
+    assert names >= {
+        "main.csv",
+        "ablations.csv",
+        "decomposition.csv",
+        "head.csv",
+        "similarity.csv",
+        "seeds.csv",
+    }
+    figures = ("ablation", "decomposition", "gap_closed", "scores", "similarity")
+    files = [f"figures/{figure}.{kind}" for figure in figures for kind in ("svg", "png")]
+    files += [f"notebooks/{name}.html" for name in ("ablations", "decomposition", "figures", "tables")]
+    assert [name for name in files if not (root / name).stat().st_size] == []
+
+
+def test_the_main_table_has_its_columns_and_a_row_a_method(finished: Path) -> None:
+    header, *rows = (finished / "results/mini/tables/main.csv").read_text().splitlines()
+    assert header == MAIN
+    table = list(csv.DictReader([header, *rows]))
+    assert [(row["benchmark"], row["method"], row["seeds"]) for row in table] == [
+        (benchmark, method, "1" if method in ("student", "teacher") else "2")
+        for benchmark in ("facts", "completion")
+        for method in ("student", "teacher", "semalign", "sft")
+    ]
+    ablations = (finished / "results/mini/tables/ablations.csv").read_text().splitlines()
+    assert ablations[0] == f"{MAIN},axis,value"
+    assert any(",map~random," in row for row in ablations)
+
+
+def test_every_cell_says_what_made_it_and_logs_every_item(finished: Path) -> None:
+    cells = sorted((finished / CELLS).glob("*/*/*/*/seed*"))
+    assert len(cells) == 2 * (1 + 1 + 3 + 2)
+    for cell in cells:
+        record = json.loads((cell / "run.json").read_text())
+        assert record["outputs"].keys() == {"items.jsonl", "metrics.json"}
+        assert record["code"]["script"] == "scripts/evaluate_cell.py"
+        assert len((cell / "items.jsonl").read_text().splitlines()) == 12
+        assert str(finished) not in (cell / "run.json").read_text()
+
+
+def test_a_second_run_does_nothing(study: Path) -> None:
+    before = records(study)
+    assert NOTHING in run(study)
+    assert not rewritten(study, before)
+
+
+def test_a_deleted_cell_is_made_again_alone_and_alike(study: Path) -> None:
+    before, scored = records(study), metrics(study)
+    for path in sorted((study / CELL).rglob("*"), reverse=True):
+        path.rmdir() if path.is_dir() else path.unlink()
+    (study / CELL).rmdir()
+    run(study, str(CELL))
+    assert rewritten(study, before) == {f"{CELL}/run.json", f"{CELL}/transfer/run.json"}
+    assert metrics(study) == scored
+    assert NOTHING in run(study, str(CELL))
+
+
+def restore(study: Path) -> None:
+    """Forget every earlier run and mix up the files' times, as `dvc pull` into a fresh clone does; then touch."""
+    for number, path in enumerate(sorted(study.glob("results/mini/*/**/*"))):
+        if path.is_file():
+            os.utime(path, ns=(number * 10**9, number * 10**9))
+    for name in (".snakemake", "results/mini/settings", "results/mini/logs"):
+        shutil.rmtree(study / name)
+    touched = snakemake(study, *MINI, "--touch", "--forceall", "--quiet", "all")
+    assert touched.returncode == 0, touched.stderr
+
+
+def verify(study: Path, *arguments: str) -> Finished:
+    return call(study, "python", "scripts/verify_results.py", "--config", MINI[1], *arguments)
+
+
+def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
+    study: Path, finished: Path, edit: Callable[[str, str], None]
+) -> None:
+    restore(study)
+    assert NOTHING in run(study)
+    assert verify(study).returncode == 0
+    before = records(study)
+    edit("optimisation: &budget {learning_rate: 1.0e-2", "optimisation: {learning_rate: 2.0e-2")
+    edit("optimisation: *budget", "optimisation: {learning_rate: 1.0e-2, epochs: 2, batch_size: 8}")
+    refusal = verify(study)
+    assert (refusal.returncode, len(refusal.stderr.splitlines())) == (1, 1)
+    assert "made with other settings than the config's (methods/semalign/default)" in refusal.stderr
+
+    run(study, "results/mini/tables/main.csv", "results/mini/tables/similarity.csv")
+    again = rewritten(study, before)
+    cells = {name for name in again if name.startswith(str(CELLS))}
+    assert len(cells) == 2 * 2 * 3
+    assert all("/semalign/" in name for name in cells)
+    assert {name.removeprefix("results/mini/records/") for name in again - cells} == {
+        "tables.json",
+        "analysis/similarity/mini/semalign.json",
+        "tables/similarity.json",
+    }
+
+    # the older results come back, as by a checkout, under a Snakemake that remembers the newer ones
+    for part in ("cells", "tables", "analysis", "records"):
+        shutil.rmtree(study / "results/mini" / part)
+        shutil.copytree(finished / "results/mini" / part, study / "results/mini" / part)
+    assert verify(study).returncode == 1
+    pruned = verify(study, "--prune")
+    assert "results/mini/cells/mini/facts/semalign/default/seed0/transfer/run.json" in pruned.stderr
+    planned = snakemake(study, *MINI, "--dry-run", "results/mini/tables/main.csv")
+    assert re.search(r"^transfer_knowledge +6$", planned.stdout, re.MULTILINE), planned.stdout
+    assert re.search(r"^evaluate_cell +6$", planned.stdout, re.MULTILINE)
+    assert re.search(r"^collect_tables +1$", planned.stdout, re.MULTILINE)
+
+
+def test_what_was_tampered_with_is_refused_and_pruned(study: Path) -> None:
+    for name in (
+        "tables/main.csv",
+        "figures/scores.svg",
+        "signals/mini/facts/alignment/default/targets.safetensors",
+    ):
+        with (study / "results/mini" / name).open("ab") as file:
+            file.write(b" ")
+    assert verify(study).returncode == 1
+    pruned = verify(study, "--prune")
+    kept = {path.name for path in study.glob("results/mini/tables/*")}
+    assert "main.csv" not in kept
+    assert not (study / "results/mini/signals/mini/facts/alignment/default").exists()
+    assert "missing" not in pruned.stderr
+    planned = snakemake(study, *MINI, "--dry-run")
+    assert re.search(r"^transfer_knowledge +2$", planned.stdout, re.MULTILINE), planned.stdout

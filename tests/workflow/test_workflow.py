@@ -1,0 +1,88 @@
+"""What the workflow plans, and what a user reads who made a mistake: before any work, in one line."""
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from conftest import MINI, ROOT, Finished, call, snakemake
+
+CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.glob("config/*.yaml"))
+CELL = "results/mini/cells/mini/facts/semalign/default/seed1"
+
+
+def planned(ended: Finished) -> Counter[str]:
+    """Rule -> jobs in the table that a dry run prints."""
+    assert ended.returncode == 0, ended.stderr
+    table = re.search(r"^job +count\n-+ +-+\n(.*?)\ntotal", ended.stdout, re.MULTILINE | re.DOTALL)
+    assert table, ended.stdout
+    return Counter(
+        {name: int(count) for name, count in re.findall(r"^(\S+) +(\d+)$", table[1], re.MULTILINE)}
+    )
+
+
+def refused(ended: Finished) -> str:
+    """The one line that a user reads."""
+    said = [line for line in ended.stderr.splitlines() if not line.startswith("Using workflow specific")]
+    assert ended.returncode == 1, ended.stderr
+    assert len(said) == 1 and said[0].startswith("error: "), ended.stderr
+    assert "Traceback" not in ended.stdout + ended.stderr
+    assert "Execute" not in ended.stdout
+    return said[0]
+
+
+@pytest.mark.parametrize("path", [*CONFIGS, Path(MINI[1])], ids=str)
+def test_every_config_can_be_planned(project: Path, path: Path) -> None:
+    jobs = planned(snakemake(project, "--dry-run", "--configfile", str(path)))
+    assert jobs["all"] == 1
+    assert any(name.startswith("notebook_") for name in jobs)
+
+
+def test_the_default_is_the_embedded_study(project: Path) -> None:
+    jobs = planned(snakemake(project, "--dry-run"))
+    assert jobs == planned(snakemake(project, "--dry-run", "--configfile", "config/config.yaml"))
+    assert {"prepare_model", "transfer_knowledge", "collect_tables"} <= jobs.keys()
+
+
+def test_the_workflow_is_linted_and_formatted(project: Path) -> None:
+    lint = call(project, "snakemake", "--lint")
+    assert (lint.returncode, "Congratulations" in lint.stderr) == (0, True), lint.stderr
+    formatted = call(project, "snakefmt", "--check", "workflow")
+    assert formatted.returncode == 0, formatted.stderr
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("notebooks=[nothing]", "notebooks: found 'nothing', expected some of tables, ablations"),
+        ("sedes=[0]", "unknown key 'sedes'"),
+        ("seeds=many", "seeds: input should be a valid list (found 'many')"),
+        ("alignment={map: upside-down}", "alignment.map: found 'upside-down', expected one of"),
+        ("benchmarks={facts: {test: 0}}", "benchmarks.facts.test"),
+        (
+            "pairs={p: {teacher: nobody, student: student}}",
+            "pairs.p.teacher: found 'nobody', expected one of",
+        ),
+        (
+            "models={teacher: {source: folder, path: /nowhere}}",
+            "models.teacher.path: found no /nowhere/config.json",
+        ),
+    ],
+)
+def test_a_mistake_in_the_config_is_one_line_before_any_work(project: Path, given: str, told: str) -> None:
+    assert told in refused(snakemake(project, *MINI, "--config", given))
+    assert not list(project.glob("results/mini/*/*/run.json"))
+
+
+def test_naming_a_cells_folder_plans_that_cell_and_what_it_needs(project: Path) -> None:
+    jobs = planned(snakemake(project, "--dry-run", *MINI, CELL))
+    of_stages = (
+        "attribute_layers",
+        "pair_layers",
+        "extract_activations",
+        "align_states",
+        "extract_reference",
+    )
+    assert jobs == Counter(
+        {CELL: 1, "transfer_knowledge": 1, "evaluate_cell": 1, "prepare_model": 2, "prepare_benchmark": 1}
+    ) + Counter(of_stages)
