@@ -54,10 +54,12 @@ def train_adapter(
     pad_id: int,
     checkpoint: Path,
     label: str,
+    identity: str = "",
 ) -> Trained:
     """Train the adapter's factors on the encoded examples.
 
-    `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`.
+    `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`. `identity` tells a
+    checkpoint of other data from this run's.
     """
     model = adapted.base_model.model
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -76,6 +78,7 @@ def train_adapter(
             settings,
             checkpoint=checkpoint,
             label=label,
+            identity=identity,
         )
     return Trained(history, sum(p.numel() for p in parameters.values()))
 

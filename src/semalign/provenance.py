@@ -8,6 +8,7 @@ nothing of the host reaches an artifact.
 
 import hashlib
 import importlib.metadata
+import json
 import os
 import platform
 import resource
@@ -49,6 +50,12 @@ class Run:
         path = Path(path)
         self.inputs[name] = {"path": portable(path), "digest": digest(path)}
         return path
+
+    def identity(self) -> str:
+        """A digest of what this run is made from: a checkpoint with another one is not its own."""
+        inputs = {name: source["digest"] for name, source in self.inputs.items()}
+        made_from = [self.stage, self.settings, self.seed, inputs, _code(self.modules)]
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
 
     def seal(
         self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()

@@ -131,7 +131,7 @@ def transfer(
     run.modules.append(module_of(chosen.method))
     for name, path in {"student": student, "teacher": teacher, "benchmark": benchmark, **signals}.items():
         run.read(name, path)
-    task = TransferTask(student, teacher, benchmark, signals, chosen, seed, checkpoint, label)
+    task = TransferTask(student, teacher, benchmark, signals, chosen, seed, checkpoint, label, run.identity())
     torch.use_deterministic_algorithms(True, warn_only=True)
     started = time.perf_counter()
     with replace_folder(out) as folder:

@@ -43,7 +43,7 @@ def _scores(study: Path) -> str:
 
 def _ablation(study: Path) -> str:
     data = read_tables(str(study / "tables"), ["ablations"])
-    return f"**The map.** {sentences.ablation(data['ablations'])}"
+    return f"**Its settings, one at a time.** {sentences.ablation(data['ablations'])}"
 
 
 def _decomposition(real: Path) -> str:

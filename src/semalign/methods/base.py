@@ -12,7 +12,7 @@ class TransferTask:
 
     `student` and `teacher` are model folders, `benchmark` a folder of splits, `signals` the folders of the
     stages that the method's settings name in `needs`. `checkpoint` is where a long training may save itself,
-    `label` what its progress lines are called.
+    `identity` what such a checkpoint must share with this run, `label` what its progress lines are called.
     """
 
     student: Path
@@ -23,6 +23,7 @@ class TransferTask:
     seed: int
     checkpoint: Path
     label: str = "transfer"
+    identity: str = ""
 
 
 @dataclass(frozen=True)

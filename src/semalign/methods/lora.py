@@ -43,6 +43,7 @@ def train_student(
         pad_id=work.pad_id,
         checkpoint=task.checkpoint,
         label=task.label,
+        identity=task.identity,
     )
     save_adapter(adapted, folder, task.student.name)
     write_transfer(folder, "adapter")
