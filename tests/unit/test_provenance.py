@@ -36,8 +36,8 @@ def make_model(layout: Layout, text: str = "weights") -> Path:
 
 
 def make_from(layout: Layout, source: Path) -> Path:
-    folder = Path(layout.root) / "signals/x"
-    folder.mkdir(parents=True)
+    folder = Path(layout.root) / "analysis/x"
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "states").write_text("states")
     run = Run("activations")
     run.read("teacher", source)
@@ -77,11 +77,31 @@ def test_an_artifact_of_other_settings_is_found_and_pruned_with_what_follows(lay
     edited = Layout(parse_study({**STUDY, "models": {"m": {"source": "tiny", "layers": 5}}}))
     with pytest.raises(UserError, match=r"made with other settings than the config's \(models/m\)"):
         verify(edited)
-    assert prune(edited) == [model]
+    assert prune(edited) == [model / "run.json", follower / "run.json"]
+    assert not model.exists() and not follower.exists()
+
+
+def test_an_artifact_made_from_another_input_is_found_and_pruned(layout: Layout) -> None:
+    follower = make_from(layout, make_model(layout))
     make_model(layout, "other weights")
     with pytest.raises(UserError, match="made from another teacher"):
         verify(layout)
-    assert prune(layout) == [follower]
+    assert prune(layout) == [follower / "run.json"]
+    assert verify(layout) == 1
+
+
+def test_a_run_is_identified_by_settings_seed_and_inputs(layout: Layout) -> None:
+    model, settings = make_model(layout), Path(layout.root) / "settings/models/m.json"
+
+    def identity(seed: int) -> str:
+        run = Run("transfer", settings, seed)
+        run.read("student", model)
+        return run.identity()
+
+    first = identity(0)
+    assert first == identity(0) != identity(1)
+    make_model(layout, "other weights")
+    assert identity(0) != first
 
 
 def test_settings_are_rewritten_only_where_they_change(layout: Layout) -> None:
