@@ -1,5 +1,6 @@
 """What can be known about a study's models before any long work starts."""
 
+import json
 import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -39,7 +40,7 @@ def check_models(study: Study) -> None:
     """
     for name, model in study.models.items():
         if isinstance(model, FolderModel):
-            _check_folder(name, Path(model.path))
+            _check_folder(name, Path(model.path).expanduser())
     for name, pair in study.pairs.items():
         teacher, student = _shape(study, pair.teacher), _shape(study, pair.student)
         if teacher and student:
@@ -55,10 +56,35 @@ def _check_names(key: str, names: Iterable[str], registry: Mapping[str, str]) ->
 
 def _check_folder(name: str, folder: Path) -> None:
     for wanted in ("config.json", "tokenizer.json"):
-        if not (folder / wanted).is_file():
+        path = folder / wanted
+        if not path.is_file():
+            raise UserError(f"models.{name}.path: found no {path}; expected a Hugging Face model folder")
+        try:
+            read_json(path)
+        except ValueError as error:
+            raise UserError(f"models.{name}.path: {path} is not valid JSON ({error})") from None
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise UserError(
+            f"models.{name}.path: found no {folder}/*.safetensors; expected the weights in that format"
+        )
+    for path in weights:
+        if path.stat().st_size != _whole_size(path):
             raise UserError(
-                f"models.{name}.path: found no {folder / wanted}; expected a Hugging Face model folder"
+                f"models.{name}.path: {path} is damaged or not whole; expected a safetensors file"
             )
+
+
+def _whole_size(path: Path) -> int:
+    """The size in bytes that a safetensors file's header promises; -1 where there is no such header."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, path.stat().st_size)))
+        ends = (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        return 8 + length + max(ends, default=0)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return -1
 
 
 def _shape(study: Study, model: str) -> tuple[int, int] | None:
@@ -67,8 +93,9 @@ def _shape(study: Study, model: str) -> tuple[int, int] | None:
     if isinstance(settings, TinyModel):
         return settings.layers, settings.width
     if isinstance(settings, FolderModel):
-        config = read_json(Path(settings.path) / "config.json")
-        return config["num_hidden_layers"], config["hidden_size"]
+        config = read_json(Path(settings.path).expanduser() / "config.json")
+        shape = config.get("num_hidden_layers"), config.get("hidden_size")
+        return None if None in shape else shape
     return None
 
 
@@ -88,6 +115,6 @@ def _check_vocabularies(study: Study, name: str) -> None:
     pair = study.pairs[name]
     models = (study.models[pair.teacher], study.models[pair.student])
     if all(isinstance(model, FolderModel) for model in models):
-        folders = [Path(model.path) for model in models if isinstance(model, FolderModel)]
+        folders = [Path(model.path).expanduser() for model in models if isinstance(model, FolderModel)]
         teacher, student = map(read_vocabulary, folders)
         check_overlap(name, teacher, student, study.alignment.minimum_shared)

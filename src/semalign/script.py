@@ -31,12 +31,20 @@ def run(main: Callable[[], None]) -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            sys.exit(
-                f"error: the disk is full while writing {error.filename or 'an artifact'}; free some space"
-            )
+    except Exception as error:
+        if line := explain_full_disk(error):
+            sys.exit(line)
         raise
+
+
+def explain_full_disk(error: BaseException) -> str | None:
+    """The line for a full disk or quota; None for any other error. Libraries in Rust only say so in words."""
+    full = (errno.ENOSPC, errno.EDQUOT)
+    number = error.errno if isinstance(error, OSError) else None
+    if number not in full and not any(f"os error {number}" in str(error) for number in full):
+        return None
+    file = getattr(error, "filename", None) or "an artifact"
+    return f"error: the disk is full while writing {file}; free some space and start again"
 
 
 def quiet_libraries() -> None:

@@ -114,11 +114,10 @@ def _of_code(record: dict[str, Any], present: _Present) -> str | None:
 
 
 def _of_inputs(record: dict[str, Any], present: _Present) -> str | None:
+    """A missing input counts: Snakemake makes nothing again for it, so what was made from it must go too."""
     for kind, source in record["inputs"].items():
         found = present.digest(source["path"])
-        if (
-            found is None
-        ):  # Snakemake makes nothing again for an input that is gone, so what follows must go too
+        if found is None:
             return f"made from {source['path']}, which is not there"
         if found != source["digest"]:
             return f"made from another {kind} than the one in {source['path']}"
@@ -135,14 +134,12 @@ def _digest(path: Path) -> str | None:
 
 
 def _remove(path: Path, root: Path) -> None:
-    """Remove what a record describes: a folder, a cell's scores, or single files."""
+    """Remove what a record describes: a folder, a cell's scores (its transfer may be good), or single files."""
     folder = path.parent
     if path.name == RECORD and not (folder / "transfer").is_dir():
         shutil.rmtree(folder, ignore_errors=True)
         return
-    base = (
-        folder if path.name == RECORD else Path()
-    )  # a cell's transfer has a record of its own and may be good
+    base = folder if path.name == RECORD else Path()
     for file in (Path(os.path.normpath(base / name)) for name in _outputs(path)):
         if file.is_relative_to(root):  # whatever a damaged record may name
             file.unlink(missing_ok=True)
@@ -157,13 +154,8 @@ def _outputs(path: Path) -> list[str]:
 
 
 def _warn_of_versions(records: list[Path]) -> None:
-    now, others = versions(), set()
-    for path in records:
-        made = read_json(path)["versions"]
-        others |= {
-            f"{name} {made[name]}, now {now[name]}"
-            for name in made
-            if now.get(name, made[name]) != made[name]
-        }
+    now = versions()
+    made = {pair for path in records for pair in read_json(path)["versions"].items()}
+    others = {f"{name} {then}, now {now[name]}" for name, then in made if now.get(name, then) != then}
     if others:
         logger.warning("warning: some artifacts were made with other versions: %s", "; ".join(sorted(others)))

@@ -130,7 +130,7 @@ def test_an_unknown_benchmark_and_an_impossible_size_are_refused() -> None:
     ):
         draw_splits("b", TinyBenchmark(), lambda draw, kept: replace(few, prompt=f"p {draw.randrange(7)}"))
     with pytest.raises(UserError, match="benchmark facts: split align is empty"):
-        build_benchmark("facts", TinyBenchmark(align=0))
+        build_benchmark("facts", TinyBenchmark().model_copy(update={"align": 0}))
 
 
 def test_overlap_is_found_whatever_case_and_spaces() -> None:

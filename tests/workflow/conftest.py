@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 MINI = ("--configfile", "tests/workflow/mini.yaml")
-PARTS = ("workflow", "scripts", "src", "notebooks", "config", "slurm", "tests/workflow")
+PARTS = ("workflow", "scripts", "src", "notebooks", "config", "slurm", "tests/workflow", ".dvc")
 FILES = ("environment.yml", "requirements.lock", "pyproject.toml", "dvc.yaml", ".dvcignore", ".gitignore")
 
 TIMINGS = ("train_seconds", "peak_memory_mb")
@@ -48,7 +48,9 @@ def copy_project(folder: Path) -> Path:
     """What the workflow needs, without results."""
     for part in PARTS:
         if (ROOT / part).is_dir():
-            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__", "cache", "tmp")
+            )
     for name in FILES:
         if (ROOT / name).is_file():
             shutil.copy2(ROOT / name, folder / name)

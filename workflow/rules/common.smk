@@ -6,7 +6,7 @@ from semalign.config.study import parse_study
 from semalign.errors import UserError
 from semalign.layout import Layout
 from semalign.preflight import check_study
-from semalign.script import prepare_environment
+from semalign.script import explain_full_disk, prepare_environment
 from semalign.singleton import hold_study
 from semalign.warm import start_server
 
@@ -19,6 +19,10 @@ try:
         LAYOUT.write_settings()
 except UserError as error:
     sys.exit(f"error: {error}")
+except OSError as error:
+    if line := explain_full_disk(error):
+        sys.exit(line)
+    raise
 
 prepare_environment(watched=workflow.is_main_process)
 

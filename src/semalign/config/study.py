@@ -133,7 +133,10 @@ def load_study(path: Path | str) -> Study:
 
 def explain(item: Any) -> str:
     """One pydantic error in a phrase: key, what was found, what was expected."""
-    key = ".".join(str(part) for part in item["loc"])
+    parts = [str(part) for part in item["loc"]]
+    if parts[:1] in (["methods"], ["models"]):
+        del parts[2:3]  # the kind, which stands in no key of the file
+    key = ".".join(parts)
     if item["type"] == "extra_forbidden":
         return f"unknown key {key!r}"
     if item["type"] == "value_error" and not key:

@@ -1,0 +1,64 @@
+"""Which files stand behind a script: what decides whether a result is stale."""
+
+from pathlib import Path
+
+import pytest
+
+from semalign.library import behind, digest_of, imports
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_a_script_stands_on_what_it_imports_directly_or_not() -> None:
+    files = behind("scripts/align_states.py")
+    assert {"scripts/align_states.py", "src/semalign/stages.py", "src/semalign/semantics/maps.py"} <= set(
+        files
+    )
+    assert not [name for name in files if "/config/" in name or name.endswith("registry.py")]
+    assert "src/semalign/tables/collect.py" not in files
+    assert files == sorted(files)
+    assert all((ROOT / name).is_file() for name in files)
+
+
+def test_methods_are_behind_a_script_only_where_they_are_named() -> None:
+    assert "src/semalign/methods/semalign.py" not in behind("scripts/transfer_knowledge.py")
+    named = behind("scripts/transfer_knowledge.py", ["semalign.methods.semalign"])
+    assert {"src/semalign/methods/semalign.py", "src/semalign/losses.py"} <= set(named)
+
+
+def test_what_is_read_or_started_by_its_path_counts_too() -> None:
+    files = behind("scripts/evaluate_cell.py")
+    assert "src/semalign/evaluation/tasks/facts.yaml" in files
+    assert "src/semalign/evaluation/sandbox/inside/tester.py" in files
+
+
+def test_the_digest_follows_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"a": "1", "b": "2", "c": "1"}.items():
+        Path(name).write_text(text)
+    before = digest_of(["a", "b"])
+    assert before == digest_of(["a", "b"]) != digest_of(["c", "b"])
+    Path("b").write_text("3")
+    assert digest_of(["a", "b"]) != before
+
+
+def test_every_way_to_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    package = Path("src/own")
+    (package / "inner").mkdir(parents=True)
+    for name in ("one", "two", "inner/__init__", "inner/three"):
+        (package / f"{name}.py").write_text("")
+    script = Path("job.py")
+    script.write_text(
+        "import numpy\nimport own.one\nfrom own import two\ndef late():\n    from own.inner.three import x\n"
+    )
+    assert {str(path) for path in imports(script)} == {
+        "src/own/one.py",
+        "src/own/two.py",
+        "src/own/inner/three.py",
+    }

@@ -1,0 +1,129 @@
+"""How scripts end: one line for what a user can cause, and with the run that started them."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from semalign.errors import UserError
+from semalign.script import RUNNER_VARIABLE, run
+
+
+def ends_with(error: BaseException) -> object:
+    def main() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        run(main)
+    return ended.value.code
+
+
+def test_what_a_user_can_cause_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
+    assert ends_with(UserError("key x: found 1, expected 2")) == "error: key x: found 1, expected 2"
+    assert ends_with(KeyboardInterrupt()) == 130
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "results/x"), "results/x"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "an artifact"),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), "an artifact"),
+    ],
+)
+def test_a_full_disk_is_one_line(error: Exception, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
+    told = f"error: the disk is full while writing {named}; free some space and start again"
+    assert ends_with(error) == told
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: 1 / 0)
+    with pytest.raises(PermissionError):
+        run(lambda: (_ for _ in ()).throw(PermissionError(errno.EACCES, "denied")).__next__())
+
+
+def test_the_environment_of_jobs_has_this_interpreter_first_and_one_thread() -> None:
+    code = textwrap.dedent(
+        """
+        import os, sys
+        from semalign.script import prepare_environment
+        prepare_environment(watched=False)
+        print(os.environ["PATH"].split(os.pathsep)[0], os.environ["OMP_NUM_THREADS"], "SEMALIGN_RUNNER" in os.environ)
+        """
+    )
+    bare = {name: value for name, value in os.environ.items() if name != RUNNER_VARIABLE} | {
+        "OMP_NUM_THREADS": "8"
+    }
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=bare, check=True)
+    assert found.stdout.split() == [str(Path(sys.executable).parent), "1", "False"]
+
+
+def test_a_script_dies_with_the_run_that_started_it(tmp_path: Path) -> None:
+    """The run is killed with SIGKILL: it can tell nobody."""
+    note = tmp_path / "pid"
+    script = tmp_path / "job.py"
+    script.write_text(
+        textwrap.dedent(
+            f"""
+            import os, time
+            from pathlib import Path
+            from semalign.script import run
+
+            def main():
+                Path({str(note)!r}).write_text(str(os.getpid()))
+                time.sleep(60)
+
+            run(main)
+            """
+        )
+    )
+    starter = textwrap.dedent(
+        f"""
+        import subprocess, sys
+        from semalign.script import prepare_environment
+        prepare_environment(watched=True)
+        subprocess.run([sys.executable, {str(script)!r}])
+        """
+    )
+    runner = subprocess.Popen([sys.executable, "-c", starter], start_new_session=True)
+    assert wait_until(lambda: note.exists() and note.read_text() != "")
+    job = int(note.read_text())
+    assert alive(job)
+    runner.send_signal(signal.SIGKILL)
+    runner.wait()
+    assert wait_until(lambda: not alive(job))
+
+
+def test_a_script_started_by_hand_outlives_a_runner_of_another_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(RUNNER_VARIABLE, "another-machine:1:1")
+    seen = []
+    run(lambda: (time.sleep(0.5), seen.append(True))[1])
+    assert seen == [True]
+
+
+def wait_until(condition, seconds: float = 20) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,63 @@
+"""DVC over the miniature study: one stage runs it through Snakemake, locks what fits, and refuses what doesn't."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import MINI, ROOT, Finished, call
+
+pytestmark = [
+    pytest.mark.study,
+    pytest.mark.skipif(shutil.which("git") is None, reason="needs git"),
+]
+
+
+def dvc(folder: Path, *arguments: str) -> Finished:
+    ended = call(folder, "dvc", *arguments)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return ended
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    ended = call(folder, "git", *identity, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture
+def repository(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The finished study under git and DVC, with the stage of dvc.yaml turned to the miniature config."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    stage = (study / "dvc.yaml").read_text().replace("results/tiny", "results/mini")
+    stage = stage.replace("config/config.yaml", MINI[1]).replace(
+        "verify_results.py", f"verify_results.py --config {MINI[1]}"
+    )
+    (study / "dvc.yaml").write_text(stage.replace("snakemake ", f"snakemake {' '.join(MINI)} "))
+    git(study, "init", "--quiet")
+    git(study, "add", ".")
+    git(study, "commit", "--quiet", "--message", "the study")
+    return study
+
+
+def test_the_stage_declares_all_results_but_logs_and_what_a_run_writes_anew(finished: Path) -> None:
+    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["study"]
+    outs = {name.removeprefix("results/tiny/") for out in stage["outs"] for name in out}
+    assert all(settings == {"persist": True} for out in stage["outs"] for settings in out.values())
+    made = {path.name for path in (finished / "results/mini").iterdir()}
+    assert made - {"logs", "settings", "checkpoints"} == outs
+
+
+def test_repro_locks_the_study_and_checkout_brings_it_back(repository: Path) -> None:
+    assert "verified: " in dvc(repository, "repro").stderr
+    assert git(repository, "status", "--short").split() == ["??", "dvc.lock"]
+    assert "up to date" in dvc(repository, "status").stdout
+    shown = dvc(repository, "metrics", "show").stdout
+    assert "facts.semalign.score" in shown
+    scores = (repository / "results/mini/tables/main.csv").read_bytes()
+    for name in ("results", ".snakemake"):
+        shutil.rmtree(repository / name)
+    dvc(repository, "checkout")
+    assert (repository / "results/mini/tables/main.csv").read_bytes() == scores
+    assert "Nothing to be done" in dvc(repository, "repro", "--force").stderr
