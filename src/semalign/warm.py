@@ -17,6 +17,7 @@ import os
 import random
 import runpy
 import selectors
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,7 +41,8 @@ _PR_SET_PDEATHSIG = 1
 
 def start_server() -> None:
     """Start the server beside this process and name its socket in the environment for all jobs."""
-    folder = tempfile.TemporaryDirectory(prefix="semalign-")
+    _remove_abandoned()
+    folder = tempfile.TemporaryDirectory(prefix=f"semalign-{os.getpid()}-")
     atexit.register(folder.cleanup)
     path = f"{folder.name}/jobs"
     listener = socket.socket(socket.AF_UNIX)
@@ -54,6 +56,14 @@ def start_server() -> None:
     )
     listener.close()
     os.environ[VARIABLE] = path
+
+
+def _remove_abandoned() -> None:
+    """Remove the sockets of runs that were killed; a run in another container falls back to jobs of its own."""
+    for folder in Path(tempfile.gettempdir()).glob("semalign-*-*"):
+        pid = folder.name.split("-")[1]
+        if pid.isdigit() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def delegate() -> int | None:

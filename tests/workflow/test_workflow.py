@@ -64,8 +64,8 @@ def test_the_workflow_is_linted_and_formatted(project: Path) -> None:
             "pairs.p.teacher: found 'nobody', expected one of",
         ),
         (
-            "models={teacher: {source: folder, path: /nowhere}}",
-            "models.teacher.path: found no /nowhere/config.json",
+            "models={other: {source: folder, path: /nowhere}}",
+            "models.other.path: found no /nowhere/config.json",
         ),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_mistake_in_the_config_is_one_line_before_any_work(project: Path, give
 
 
 def test_naming_a_cells_folder_plans_that_cell_and_what_it_needs(project: Path) -> None:
-    jobs = planned(snakemake(project, "--dry-run", *MINI, CELL))
+    jobs = planned(snakemake(project, CELL, "--dry-run", *MINI))
     of_stages = (
         "attribute_layers",
         "pair_layers",
