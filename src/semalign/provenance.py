@@ -97,14 +97,19 @@ def check(folder: Path | str) -> dict[str, Any]:
 def check_record(path: Path, folder: Path = Path()) -> dict[str, Any]:
     """Read a record and compare it with the files that it names, relative to `folder`.
 
-    Raises UserError naming the first file that is missing or differs.
+    Raises UserError naming the first file that is missing or differs, or the record where it is none.
     """
     if not path.is_file():
         raise UserError(
             f"{path}: no such file; expected the record of a finished stage (delete the folder and rerun)"
         )
-    record: dict[str, Any] = read_json(path)
-    for name, recorded in record["outputs"].items():
+    try:
+        record: dict[str, Any] = read_json(path)
+        outputs = dict(record["outputs"])
+        record["digest"], record["inputs"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: not the record of a stage; delete the folder and rerun") from None
+    for name, recorded in outputs.items():
         file = folder / name
         found = _file_digest(file) if file.is_file() else "nothing"
         if found != recorded:
