@@ -6,6 +6,7 @@ Snakemake's rules ask here; nothing in this module knows Snakemake.
 from pathlib import Path
 from typing import Any
 
+from semalign.config.signals import behind
 from semalign.config.study import Study
 from semalign.config.variants import DEFAULT, Cell, cells_of, resolve, signal_name, variant_name, variants_of
 from semalign.errors import UserError
@@ -83,14 +84,17 @@ class Layout:
 
     def _plan_variant(self, method: str, variant: str) -> None:
         settings, signals = resolve(self.study, method, variant)
-        self.settings[f"methods/{method}/{variant}"] = settings.model_dump(mode="json", exclude={"signals"})
+        self.settings[f"methods/{method}/{variant}"] = settings.model_dump(
+            mode="json", exclude={"signals", "learning_rates"}
+        )
         names: dict[str, str] = {}
+        needed = {stage for need in settings.needs for stage in (*behind(need), need)}
         for stage in type(signals).model_fields:
             name = signal_name(self.study, signals, stage)
             self._stages[method, variant, stage] = name
             self._upstream[stage, name] = dict(names)
             names[stage] = name
-            if settings.needs:
+            if stage in needed:
                 self.settings[f"{stage}/{name}"] = getattr(signals, stage).model_dump(mode="json")
 
     def _order(self) -> dict[str, Any]:

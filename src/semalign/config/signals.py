@@ -1,4 +1,7 @@
-"""The four stages that turn a teacher into targets: attribution, pairing, activations, alignment."""
+"""The stages that read signals off a teacher, so that it need not be in memory while the student trains.
+
+Attribution, pairing, activations and alignment lead to SemAlign's targets; the others serve one baseline each.
+"""
 
 from typing import Literal
 
@@ -55,13 +58,61 @@ class Alignment(Strict):
     )
 
 
+class Logits(Strict):
+    """The teacher's next-token distribution at the answers, for distillation."""
+
+    top_k: int = Field(
+        64, ge=1, description="largest logits that are stored a position; the rest is one mass"
+    )
+    temperature: float = Field(1.0, gt=0, description="temperature of both distributions")
+    batch_size: int = Field(32, ge=1, description="examples a forward pass")
+
+
+class Units(Strict):
+    """The teacher's final states at the dimensions that the task's loss depends on most (Flex-KD)."""
+
+    batch_size: int = Field(32, ge=1, description="examples a forward pass")
+
+
+class Extraction(Strict):
+    """The windows of the teacher's weights that the task is most sensitive to, and their factors (Seeking)."""
+
+    rank: int = Field(16, ge=1, description="rank of a window's factors; follows the method's lora.rank")
+    projections: list[str] = Field(
+        ["up", "down", "v", "o"], min_length=1, description="matrices; follows the method's lora.projections"
+    )
+
+
+class Location(Strict):
+    """The layers and neurons of both models that carry the answer (LaTen)."""
+
+    rate: float = Field(0.1, gt=0, le=1, description="share of a layer's neurons; follows the method's rate")
+    as_released: bool = Field(False, description="the released scorer; follows the method's as_released")
+
+
 class Signals(Strict):
-    """The four stages in their order."""
+    """The stages in their order."""
 
     attribution: Attribution = Attribution()
     pairing: Pairing = Pairing()
     activations: Activations = Activations()
     alignment: Alignment = Alignment()
+    logits: Logits = Logits()
+    units: Units = Units()
+    extraction: Extraction = Extraction()
+    location: Location = Location()
 
 
+# a stage -> the stages that it is made from; a stage that is not here needs none
+UPSTREAM: dict[str, tuple[str, ...]] = {
+    "pairing": ("attribution",),
+    "activations": ("pairing",),
+    "alignment": ("pairing", "activations"),
+}
 STAGES = tuple(Signals.model_fields)
+
+
+def behind(stage: str) -> tuple[str, ...]:
+    """The stages that one is made from, directly or not, in the order of STAGES."""
+    found = {name for direct in UPSTREAM.get(stage, ()) for name in (direct, *behind(direct))}
+    return tuple(name for name in STAGES if name in found)

@@ -12,7 +12,19 @@ from semalign.config.base import Strict
 from semalign.config.evaluation import EvaluationSettings
 from semalign.config.methods import Method
 from semalign.config.models import Model
-from semalign.config.signals import Activations, Alignment, Attribution, Pairing, Signals
+from semalign.config.search import Search
+from semalign.config.signals import (
+    STAGES,
+    Activations,
+    Alignment,
+    Attribution,
+    Extraction,
+    Location,
+    Logits,
+    Pairing,
+    Signals,
+    Units,
+)
 from semalign.config.statistics import StatisticsSettings
 from semalign.config.tiny import TinyBenchmark
 from semalign.errors import UserError
@@ -50,6 +62,11 @@ class Study(Strict):
     pairing: Pairing = Pairing()
     activations: Activations = Activations()
     alignment: Alignment = Alignment()
+    logits: Logits = Logits()
+    units: Units = Units()
+    extraction: Extraction = Extraction()
+    location: Location = Location()
+    search: Search = Search()
     methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
     ablations: Ablations = Ablations()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -89,13 +106,8 @@ class Study(Strict):
 
     @property
     def signals(self) -> Signals:
-        """The four signal stages as one section."""
-        return Signals(
-            attribution=self.attribution,
-            pairing=self.pairing,
-            activations=self.activations,
-            alignment=self.alignment,
-        )
+        """The signal stages as one section."""
+        return Signals(**{stage: getattr(self, stage) for stage in STAGES})
 
 
 def _known(key: str, names: list[str], section: dict[str, Any]) -> None:

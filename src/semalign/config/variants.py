@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from semalign.config.methods import Method
-from semalign.config.signals import STAGES, Signals
+from semalign.config.signals import STAGES, Signals, behind
 from semalign.config.study import Study, explain
 from semalign.errors import UserError
 
@@ -67,14 +67,13 @@ def resolve(study: Study, method: str, variant: str) -> tuple[Method, Signals]:
 
     Raises UserError when a changed key does not exist or its value is out of range.
     """
-    changes = {**study.methods[method].signals, **variants_of(study, method)[variant]}
-    of_signals = {key: value for key, value in changes.items() if key.split(".")[0] in STAGES}
-    of_method = {key: value for key, value in changes.items() if key not in of_signals}
+    variant_changes = variants_of(study, method)[variant]
     where = f"methods.{method}" if variant == DEFAULT else f"ablations ({variant})"
-    return (
-        _changed(study.methods[method], of_method, where),
-        _changed(study.signals, of_signals, where),
-    )
+    of_signals = {key: value for key, value in variant_changes.items() if key.split(".")[0] in STAGES}
+    of_method = {key: value for key, value in variant_changes.items() if key not in of_signals}
+    settings = _changed(study.methods[method], of_method, where)
+    changes = {**settings.demands, **settings.signals, **of_signals}
+    return settings, _changed(study.signals, changes, where)
 
 
 def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
@@ -97,7 +96,7 @@ def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
 def signal_name(study: Study, signals: Signals, stage: str) -> str:
     """The name of a stage's folder: `default`, or what differs from the study's default up to that stage."""
     differences = []
-    for section in STAGES[: STAGES.index(stage) + 1]:
+    for section in (*behind(stage), stage):
         base, given = getattr(study.signals, section), getattr(signals, section)
         for key in type(base).model_fields:
             if getattr(base, key) != getattr(given, key):

@@ -10,6 +10,12 @@ METHODS: dict[str, str] = {
     "teacher": "semalign.methods.untouched:teacher",
     "semalign": "semalign.methods.semalign:transfer",
     "sft": "semalign.methods.sft:transfer",
+    "pissa": "semalign.methods.pissa:transfer",
+    "seeking": "semalign.methods.seeking:transfer",
+    "laten": "semalign.methods.laten:transfer",
+    "distill-logits": "semalign.methods.distill_logits:transfer",
+    "distill-hidden": "semalign.methods.distill_hidden:transfer",
+    "flex-kd": "semalign.methods.flex_kd:transfer",
 }
 
 

@@ -1,0 +1,39 @@
+"""Settings of every method, discriminated by `method`.
+
+A new method adds its settings in a file here and to the union, a file in `semalign/methods/` and a line in its
+registry.
+"""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from semalign.config.methods.base import Adapted, Lora, MethodSettings
+from semalign.config.methods.distill import DistillHidden, DistillLogits, FlexKd
+from semalign.config.methods.laten import Laten
+from semalign.config.methods.seeking import Seeking
+from semalign.config.methods.semalign import SemAlign
+from semalign.config.methods.sft import Pissa, Sft
+from semalign.config.methods.untouched import Student, Teacher
+
+__all__ = [
+    "Adapted",
+    "DistillHidden",
+    "DistillLogits",
+    "FlexKd",
+    "Laten",
+    "Lora",
+    "Method",
+    "MethodSettings",
+    "Pissa",
+    "Seeking",
+    "SemAlign",
+    "Sft",
+    "Student",
+    "Teacher",
+]
+
+Method = Annotated[
+    Student | Teacher | Sft | Pissa | SemAlign | Seeking | Laten | DistillLogits | DistillHidden | FlexKd,
+    Field(discriminator="method"),
+]

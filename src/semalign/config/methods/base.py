@@ -1,0 +1,62 @@
+"""What the settings of every method share."""
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from semalign.config.base import Strict
+from semalign.config.optimisation import Optimisation
+
+Layers = Literal["paired", "all"]
+
+
+class Lora(Strict):
+    """The low-rank adapter that a method trains (paper section on representation steering)."""
+
+    rank: int = Field(16, ge=1, description="rank of every adapted matrix")
+    alpha: float = Field(16.0, gt=0, description="scale is alpha / rank; the paper leaves it open")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the adapter's input")
+    projections: list[str] = Field(
+        ["up", "down", "v", "o"],
+        min_length=1,
+        description="which matrices of an adapted layer have an adapter",
+    )
+
+
+class MethodSettings(Strict):
+    """What every method shares; `trained` is false for one without randomness, which then has a single seed."""
+
+    trained: ClassVar[bool] = True
+
+    signals: dict[str, Any] = Field(
+        {},
+        description="changes to the signal stages for this method alone, as dotted keys (alignment.map: random)",
+    )
+    learning_rates: list[float] | None = Field(
+        None,
+        min_length=1,
+        description="rates to choose from, as many as search.learning_rates has; null takes those",
+    )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The signal stages that must be made before the method runs."""
+        return ()
+
+    @property
+    def demands(self) -> dict[str, Any]:
+        """Settings of signal stages that follow from the method's own, as dotted keys."""
+        return {}
+
+
+class Adapted(MethodSettings):
+    """A method that trains a LoRA adapter on some layers of the student."""
+
+    layers: Layers = Field("paired", description="adapt the paired layers only, or all of them")
+    lora: Lora = Lora()
+    optimisation: Optimisation = Optimisation()
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Which layers are paired, unless all are adapted."""
+        return ("pairing",) if self.layers == "paired" else ()

@@ -1,0 +1,47 @@
+"""The distillation family."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from semalign.config.methods.base import Adapted
+
+
+class DistillLogits(Adapted):
+    """Distillation of the teacher's next-token distribution, from stored logits."""
+
+    method: Literal["distill-logits"] = "distill-logits"
+    label_loss_weight: float = Field(
+        0.0, ge=0, description="weight of cross-entropy beside the KL divergence"
+    )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The teacher's logits."""
+        return ("logits", *super().needs)
+
+
+class DistillHidden(Adapted):
+    """Distillation of the teacher's hidden states at the paired layers through a learned projector."""
+
+    method: Literal["distill-hidden"] = "distill-hidden"
+    layer_loss_weight: float = Field(1.0, ge=0, description="weight of the loss on the states")
+    label_loss_weight: float = Field(1.0, ge=0, description="weight of cross-entropy on the answers")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The teacher's states, and which layers are paired."""
+        return ("pairing", "activations")
+
+
+class FlexKd(Adapted):
+    """Flex-KD: distillation of the teacher's most task-relevant hidden dimensions, without a projector."""
+
+    method: Literal["flex-kd"] = "flex-kd"
+    layer_loss_weight: float = Field(1.0, ge=0, description="weight of the correlation loss on the states")
+    label_loss_weight: float = Field(1.0, ge=0, description="weight of cross-entropy on the answers")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The teacher's states at the chosen dimensions."""
+        return ("units", *super().needs)

@@ -1,0 +1,15 @@
+"""How the learning rate of every trained method is chosen: the same search for all, on the validation split."""
+
+from pydantic import Field
+
+from semalign.config.base import Strict
+
+
+class Search(Strict):
+    """A grid of learning rates; the one with the best mean validation score over a pair's benchmarks is taken."""
+
+    learning_rates: list[float] = Field(
+        [],
+        description="rates that every trained method is tried with; none: each method's own is used untried",
+    )
+    seed: int = Field(0, ge=0, description="seed of the trials")
