@@ -14,7 +14,9 @@ def main() -> None:
     parser.add_argument(
         "--benchmark", type=Path, required=True, help="folder of the splits; its name is the task's"
     )
-    parser.add_argument("--reference", type=Path, required=True, help="the teacher's stored reference")
+    parser.add_argument(
+        "--reference", type=Path, help="the teacher's stored reference; without it no KL and agreement"
+    )
     parser.add_argument(
         "--settings", type=Path, required=True, help="the evaluation section of the config, as JSON"
     )

@@ -22,6 +22,7 @@ def main() -> None:
     )
     parser.add_argument("--checkpoint", type=Path, required=True, help="where a long training saves itself")
     parser.add_argument("--label", default="transfer", help="what progress lines are called")
+    parser.add_argument("--choice", type=Path, help="folder of the search that chose the learning rate")
     parser.add_argument("--out", type=Path, required=True, help="transfer folder")
     arguments = parser.parse_args()
 
@@ -37,6 +38,7 @@ def main() -> None:
         arguments.checkpoint,
         arguments.label,
         arguments.out,
+        arguments.choice,
     )
 
 

@@ -11,7 +11,7 @@ import torch
 from semalign.benchmarks.encoding import Batch, Encoded, collate
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
-from semalign.models.anatomy import adapted_modules, facts_of
+from semalign.models.anatomy import adapted_modules
 from semalign.training import epoch_batches, total_steps, train
 
 Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]
@@ -55,14 +55,18 @@ def train_adapter(
     checkpoint: Path,
     label: str,
     identity: str = "",
+    extra: torch.nn.Module | None = None,
 ) -> Trained:
     """Train the adapter's factors on the encoded examples.
 
     `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`. `identity` tells a
-    checkpoint of other data from this run's.
+    checkpoint of other data from this run's. The parameters of `extra` are trained, counted, clipped and
+    checkpointed with the factors.
     """
     model = adapted.base_model.model
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if extra is not None:
+        parameters |= {f"extra.{name}": p for name, p in extra.named_parameters()}
     order = epoch_batches(len(encoded), settings.batch_size, seed)
 
     def terms(indices: list[int]) -> dict[str, torch.Tensor]:
@@ -85,9 +89,20 @@ def train_adapter(
 
 def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
     """Logits [supervised positions, vocabulary]: the head runs where a label stands and nowhere else."""
+    return head_logits(model, final_states(model, batch))
+
+
+def final_states(model: Any, batch: Batch) -> torch.Tensor:
+    """What enters the LM head, behind the final norm, [supervised positions, width]."""
     body = model.base_model
     hidden = body(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
-    logits: torch.Tensor = model.get_submodule(facts_of(model).head)(hidden[batch.supervised])
+    states: torch.Tensor = hidden[batch.supervised]
+    return states
+
+
+def head_logits(model: Any, states: torch.Tensor) -> torch.Tensor:
+    """Logits [positions, vocabulary] of final states, soft cap included."""
+    logits: torch.Tensor = model.get_output_embeddings()(states)
     softcap = getattr(model.config, "final_logit_softcapping", None)
     return logits if softcap is None else softcap * torch.tanh(logits / softcap)
 

@@ -8,7 +8,19 @@ from typing import Any
 
 from semalign.config.signals import behind
 from semalign.config.study import Study
-from semalign.config.variants import DEFAULT, Cell, cells_of, resolve, signal_name, variant_name, variants_of
+from semalign.config.variants import (
+    DEFAULT,
+    RATE,
+    Cell,
+    cells_of,
+    changed,
+    resolve,
+    signal_name,
+    takes_choice,
+    trials_of,
+    variant_name,
+    variants_of,
+)
 from semalign.errors import UserError
 from semalign.files import read_json, write_json
 
@@ -37,6 +49,23 @@ class Layout:
         """The signal stages that one variant of a method reads."""
         return resolve(self.study, method, variant)[0].needs
 
+    def trial_folders(self, pair: str, method: str) -> list[str]:
+        """The folders of a method's trials, over the pair's benchmarks; none where it is not searched."""
+        return [
+            f"{self.root}/search/{pair}/{benchmark}/{method}/{trial}"
+            for benchmark in self.study.pairs[pair].benchmarks or self.study.benchmarks
+            for trial in trials_of(self.study, method)
+        ]
+
+    def takes_choice(self, method: str, variant: str) -> bool:
+        """Whether a variant trains at the learning rate that the search chose."""
+        return takes_choice(self.study, method, variant)
+
+    def searched(self) -> list[tuple[str, str]]:
+        """(pair, method) of every search."""
+        methods = [method for method in self.study.methods if trials_of(self.study, method)]
+        return [(pair, method) for pair in self.study.pairs for method in methods]
+
     def models_of(self, pair: str) -> tuple[str, str]:
         """(teacher, student) of a pair."""
         return self.study.pairs[pair].teacher, self.study.pairs[pair].student
@@ -52,6 +81,12 @@ class Layout:
             return "/".join(names[:5]) in {cell.path for cell in self.cells}
         if kind == "signals":
             return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
+        if kind == "choices":
+            return (names[0], names[1]) in self.searched()
+        if kind == "search":
+            is_searched = (names[0], names[2]) in self.searched()
+            folder = f"{self.root}/search/{'/'.join(names[:4])}"
+            return is_searched and folder in self.trial_folders(names[0], names[2])
         if names[0] == "notebooks":
             return record.stem in self.study.notebooks
         return True
@@ -75,7 +110,11 @@ class Layout:
         for method in study.methods:
             for variant in variants_of(study, method):
                 self._plan_variant(method, variant)
+            for trial, changes in trials_of(study, method).items():
+                settings, _ = changed(study, method, changes, f"search ({method} {trial})")
+                self.settings[f"trials/{method}/{trial}"] = _slice(settings)
         self.settings["evaluation"] = study.evaluation.model_dump(mode="json")
+        self.settings["validation"] = self.settings["evaluation"] | {"split": "validation"}
         self.settings["statistics"] = study.statistics.model_dump(mode="json")
         self.settings["order"] = self._order()
         self.settings["cells"] = [self.cell_folder(cell) for cell in self.cells]
@@ -84,9 +123,7 @@ class Layout:
 
     def _plan_variant(self, method: str, variant: str) -> None:
         settings, signals = resolve(self.study, method, variant)
-        self.settings[f"methods/{method}/{variant}"] = settings.model_dump(
-            mode="json", exclude={"signals", "learning_rates"}
-        )
+        self.settings[f"methods/{method}/{variant}"] = _slice(settings)
         names: dict[str, str] = {}
         needed = {stage for need in settings.needs for stage in (*behind(need), need)}
         for stage in type(signals).model_fields:
@@ -102,7 +139,9 @@ class Layout:
         study, axes = self.study, {}
         for key, values in study.ablations.axes.items():
             settings, signals = resolve(study, study.ablations.method, DEFAULT)
-            names = [variant_name(key, value) for value in [_lookup(key, signals, settings), *values]]
+            searched = key == RATE and takes_choice(study, study.ablations.method, DEFAULT)
+            default = "searched" if searched else _lookup(key, signals, settings)
+            names = [variant_name(key, value) for value in [default, *values]]
             axis = names[0].partition("~")[0]
             default, *others = (name.partition("~")[2] for name in names)
             axes[axis] = {"default": default, "values": others}
@@ -113,8 +152,14 @@ class Layout:
             "methods": list(study.methods),
             "student": kinds.get("student", "student"),
             "teacher": kinds.get("teacher", "teacher"),
+            "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
         }
+
+
+def _slice(settings: Any) -> dict[str, Any]:
+    """What a method itself reads; the rest is for the signal stages and the search."""
+    return dict(settings.model_dump(mode="json", exclude={"signals", "learning_rates"}))
 
 
 def _lookup(key: str, *sections: Any) -> Any:

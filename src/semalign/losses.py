@@ -24,4 +24,34 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits.float(), labels)
 
 
+def sparse_kl(
+    logits: torch.Tensor, ids: torch.Tensor, log_probs: torch.Tensor, log_tail: torch.Tensor
+) -> torch.Tensor:
+    """Mean KL(teacher || student) in nats over k + 1 outcomes: the teacher's k likeliest tokens, and the rest.
+
+    Student `logits` [positions, vocabulary]; `ids` and `log_probs` [positions, k]; `log_tail` [positions], -inf
+    where nothing is left. Never above the KL over the whole vocabulary (data processing), equal to it when k is
+    the whole vocabulary. Both rests are sums over the rest itself: 1 minus the rest of the mass would be lost to
+    rounding where a model is sure.
+    """
+    logits, ids = logits.float(), ids.long()
+    total = logits.logsumexp(-1)
+    top = logits.gather(-1, ids) - total[:, None]
+    divergence = (log_probs.exp() * (log_probs - top)).sum(-1)
+    if ids.shape[-1] < logits.shape[-1]:
+        rest = logits.scatter(-1, ids, -torch.inf).logsumexp(-1) - total
+        mass = log_tail.exp()
+        divergence = divergence + mass * (log_tail.where(mass > 0, 0.0) - rest)
+    return divergence.mean()
+
+
+def correlation_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """1 - the mean over units of Pearson's correlation over the positions; both [positions, units].
+
+    A unit that does not vary over the positions correlates 0 with any other.
+    """
+    states, targets = (x.float() - x.float().mean(0) for x in (states, targets))
+    return 1 - torch.nn.functional.cosine_similarity(states, targets, dim=0).mean()
+
+
 LABEL_LOSSES: dict[str, LabelLoss] = {"cosine-logits": cosine_logits, "cross-entropy": cross_entropy}

@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -19,6 +20,7 @@ from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.methods import Method
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
+from semalign.costs import search_costs, signal_costs
 from semalign.files import read_json, replace_folder, write_json, write_jsonl
 from semalign.methods.base import TransferTask
 from semalign.methods.registry import load_method, module_of
@@ -124,13 +126,20 @@ def transfer(
     checkpoint: Path,
     label: str,
     out: Path,
+    choice: Path | None = None,
 ) -> None:
-    """Run one method with one seed; write its transfer folder."""
+    """Run one method with one seed; write its transfer folder.
+
+    `choice`, the folder of a search, gives the learning rate instead of the settings.
+    """
     run = Run("transfer", settings, seed)
     chosen = TypeAdapter(Method).validate_python(run.settings)
     run.modules.append(module_of(chosen.method))
     for name, path in {"student": student, "teacher": teacher, "benchmark": benchmark, **signals}.items():
         run.read(name, path)
+    if choice:
+        chosen = _take_choice(chosen, run.read("choice", choice))
+    optimisation = getattr(chosen, "optimisation", None)
     task = TransferTask(student, teacher, benchmark, signals, chosen, seed, checkpoint, label, run.identity())
     torch.use_deterministic_algorithms(True, warn_only=True)
     started = time.perf_counter()
@@ -142,6 +151,16 @@ def transfer(
             "train_seconds": seconds,
             "trainable_parameters": report.trainable_parameters,
             "teacher_passes": report.teacher_passes,
+            "learning_rate": optimisation.learning_rate if optimisation else None,
+            **signal_costs(signals.values()),
+            **search_costs(choice, benchmark.name),
         }
         run.seal(folder, {"cost": cost})
     shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _take_choice(settings: Any, choice: Path) -> Any:
+    """The settings with the learning rate that a search chose."""
+    rate = read_json(choice / "choice.json")["learning_rate"]
+    optimisation = settings.optimisation.model_copy(update={"learning_rate": rate})
+    return settings.model_copy(update={"optimisation": optimisation})

@@ -26,6 +26,7 @@ logger = logging.getLogger("semalign")
 
 Record = dict[str, float]
 BatchT = TypeVar("BatchT")
+Schedule = Callable[[int], tuple[float, float]]
 
 POOL = 64  # batches that are sorted by length together
 REPORT_SECONDS = 10.0
@@ -95,6 +96,7 @@ def train(
     checkpoint_every: int = 200,
     label: str = "train",
     identity: str = "",
+    schedule: Schedule | None = None,
 ) -> list[Record]:
     """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
 
@@ -106,9 +108,11 @@ def train(
     another run (other label, settings, steps, initial parameters or `identity`, where the caller says what
     else it depends on, such as its data) is ignored. The caller removes it.
 
+    `schedule` gives learning rate and beta1 of an update (0-based) where the settings can't say them.
+
     Raises UserError when a term or the gradient's norm is not finite.
     """
-    run = _Run(parameters, settings, steps, label)
+    run = _Run(parameters, settings, steps, label, schedule)
     if checkpoint is not None:
         run.resume(checkpoint, identity)
     progress = _Progress(label, run.step, steps)
@@ -128,9 +132,15 @@ class _Run:
     """A training's state: parameters, optimizer moments, step and history."""
 
     def __init__(
-        self, parameters: dict[str, torch.nn.Parameter], settings: Optimisation, steps: int, label: str
+        self,
+        parameters: dict[str, torch.nn.Parameter],
+        settings: Optimisation,
+        steps: int,
+        label: str,
+        schedule: Schedule | None = None,
     ) -> None:
         self.parameters, self.settings, self.steps, self.label = parameters, settings, steps, label
+        self.schedule = schedule or (lambda step: (learning_rate(step, steps, settings), settings.beta1))
         self.step = 0
         self.identity = ""
         self.history: list[Record] = []
@@ -144,7 +154,7 @@ class _Run:
 
     def update(self, terms: dict[str, torch.Tensor]) -> float:
         """One optimizer step; returns the loss before it."""
-        rate = learning_rate(self.step, self.steps, self.settings)
+        rate, beta1 = self.schedule(self.step)
         values = {name: term.item() for name, term in terms.items()}
         for name, value in values.items():
             self._check_finite(name, value)
@@ -152,7 +162,7 @@ class _Run:
         torch.stack(list(terms.values())).sum().backward()
         norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
         self._check_finite("gradient norm", norm.item())
-        self.optimizer.param_groups[0]["lr"] = rate
+        self.optimizer.param_groups[0].update(lr=rate, betas=(beta1, self.settings.beta2))
         self.optimizer.step()
         self.step += 1
         if self.step % max(1, self.steps // 100) == 0 or self.step == self.steps:

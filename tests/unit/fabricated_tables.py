@@ -180,3 +180,48 @@ def write_study(folder: Path) -> Path:
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.6f")
     return folder
+
+
+def cost_table(methods: Sequence[str] = ("student", "semalign")) -> pd.DataFrame:
+    """`costs.csv`: on the second benchmark a training takes twice as long."""
+    rows = []
+    for method in methods:
+        trained = method not in ("student", "teacher")
+        for number, benchmark in enumerate(("facts", "completion"), start=1):
+            seconds = 2.0 * number if trained else NAN
+            row = {"pair": "tiny", "benchmark": benchmark, "method": method, "variant": "default", "seeds": 3}
+            row |= {
+                "learning_rate": 3e-4 if trained else NAN,
+                "trainable_parameters": 19000 if trained else 0,
+            }
+            row |= {
+                "train_seconds": seconds,
+                "train_seconds_low": seconds - 1,
+                "train_seconds_high": seconds + 1,
+            }
+            row |= {"search_seconds": 9.0, "signal_seconds": 1.5, "teacher_passes": 216 if trained else 0}
+            row |= {"peak_memory_mb": 400.0, "signal_memory_mb": 410.0, "signal_mb": 0.25}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def search_table(chosen: dict[str, float] | None = None) -> pd.DataFrame:
+    """`search.csv` of three rates: method -> the chosen one."""
+    rates, rows = (1e-3, 1e-2, 1e-1), []
+    for method, best in (chosen or {"semalign": 1e-3, "sft": 1e-2}).items():
+        for rate in rates:
+            for benchmark in ("facts", "mean"):
+                row = {"pair": "tiny", "benchmark": benchmark, "method": method, "learning_rate": rate}
+                row |= {"items": 100, "score": 40.0 + (rate == best), "score_low": 30.0, "score_high": 50.0}
+                rows.append(row | {"chosen": int(rate == best), "at_edge": int(rate != 1e-2)})
+    return pd.DataFrame(rows)
+
+
+def contrast_table(differences: dict[str, tuple[float, float]] | None = None) -> pd.DataFrame:
+    """`contrasts.csv`: benchmark -> difference between semalign and sft, and its corrected p-value."""
+    rows = []
+    for benchmark, (difference, p) in (differences or {"facts": (-4.0, 0.2), "mean": (-8.0, 0.01)}).items():
+        row = {"pair": "tiny", "benchmark": benchmark, "method": "semalign", "other": "sft", "seeds": 3}
+        row |= {"items": 150, "difference": difference, "difference_low": difference - 3}
+        rows.append(row | {"difference_high": difference + 3, "p": p / 3, "p_holm": p, "test": "bootstrap"})
+    return pd.DataFrame(rows)

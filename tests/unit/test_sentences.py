@@ -229,10 +229,39 @@ def test_the_score_table_keeps_order_and_marks_differences() -> None:
 
 
 def test_costs_and_detectable_differences_as_tables() -> None:
-    main = table(student=[("a", 0, NAN)], sft=[("a", 6, 0.01)])
-    assert display.cost_table(main).to_numpy().tolist() == [
-        ["student", "", "400", "0"],
-        ["sft", "5.0", "400", "19,000"],
-    ]
+    shown = display.cost_table(fabricated.cost_table())
+    assert shown["learning rate"].tolist() == ["", "0.0003"]
+    assert shown["training (s) [least, most]"].tolist() == ["", "3.0 [1.0, 5.0]"]
+    assert shown["trainable parameters"].tolist() == ["0", "19,000"]
     shown = display.detectable_table(fabricated.detectable_table())
     assert shown.iloc[0].tolist() == ["facts", "student", 150, 3, "7.0", "11.0"]
+
+
+def test_the_search_names_choices_and_those_at_an_edge() -> None:
+    said = sentences.search(fabricated.search_table())
+    assert "Each of 2 methods was tried with 3 learning rates" in said
+    assert "semalign 0.001, sft 0.01. A better one may lie beyond the grid for semalign" in said
+    inside = sentences.search(fabricated.search_table({"sft": 1e-2}))
+    assert "beyond the grid" not in inside
+    shown = display.search_table(fabricated.search_table())
+    assert shown.columns.tolist() == ["method", "0.001", "0.01", "0.1"]
+    assert shown.iloc[0].tolist() == [
+        "semalign",
+        "41.0 [30.0, 50.0] ✓",
+        "40.0 [30.0, 50.0]",
+        "40.0 [30.0, 50.0]",
+    ]
+
+
+def test_a_contrast_is_said_as_its_test_finds_it() -> None:
+    said = sentences.contrasts(fabricated.contrast_table())
+    assert said == (
+        "- **semalign** scores lower than **sft** over all benchmarks (−8.0 points [−11.0, −5.0], p = 0.01); alone: "
+        "higher on no benchmark, lower on no benchmark."
+    )
+    other = sentences.contrasts(fabricated.contrast_table({"facts": (5.0, 0.01), "mean": (1.0, 0.6)}))
+    assert "shows no detectable difference from **sft**" in other
+    assert "higher on the one benchmark" in other
+    assert "No two methods" in sentences.contrasts(fabricated.contrast_table().iloc[:0])
+    shown = display.contrast_table(fabricated.contrast_table())
+    assert shown.iloc[0].tolist() == ["semalign − sft", "−4.0 [−7.0, −1.0]", "−8.0 [−11.0, −5.0] ▼"]

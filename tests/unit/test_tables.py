@@ -36,6 +36,7 @@ ORDER = Order(
     benchmarks=["facts", "arithmetic"],
     methods=list(CHANCES),
     axes={"map": Axis(default="pinv", values=["random", "identity"])},
+    contrasts=[("semalign", "sft"), ("sft", "kd")],
 )
 
 
@@ -69,6 +70,9 @@ def write_study(root: Path) -> list[Path]:
                     "train_seconds": 10.0 + seed,
                     "peak_memory_mb": 100.0 + seed,
                     "trainable_parameters": 1234,
+                    "learning_rate": 0.0003,
+                    "search_seconds": 30.0,
+                    "teacher_passes": 216,
                 }
                 costs = costs if method not in ORDER.references else {}
                 path = f"tiny/{benchmark}/{method}/default/seed{seed}"
@@ -212,6 +216,7 @@ def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -
     assert names == sorted(path.name for path in tmp_path.iterdir())
     assert set(names) == {
         *("main.csv", "ablations.csv", "seeds.csv", "comparisons.csv", "detectable.csv"),
+        *("contrasts.csv", "costs.csv"),
         *("main.md", "main.tex", "metrics.json"),
     }
     for name in names:
@@ -433,3 +438,44 @@ def test_script_fails_in_one_line(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("error: ") and "run.json: no such file" in done.stderr
     assert not (tmp_path / "tables").exists()
+
+
+def test_a_row_a_method_says_what_it_cost(study: tuple[list[Path], Path]) -> None:
+    rows_ = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "costs.csv")}
+    row = rows_["facts", "semalign"]
+    assert (row["train_seconds"], row["train_seconds_low"], row["train_seconds_high"]) == (
+        *("10.5000", "10.0000", "11.0000"),
+    )
+    assert (row["learning_rate"], row["search_seconds"], row["teacher_passes"]) == (
+        "0.0003",
+        "30.0000",
+        "216",
+    )
+    assert rows_["facts", "student"]["train_seconds"] == ""
+    assert len(rows_) == len(ORDER.benchmarks) * len(ORDER.methods)
+
+
+def test_contrasts_are_paired_over_items_seeds_and_benchmarks(study: tuple[list[Path], Path]) -> None:
+    found = {(r["benchmark"], r["method"], r["other"]): r for r in read_csv(study[1] / "contrasts.csv")}
+    scores = {(r["benchmark"], r["method"]): float(r["score"]) for r in read_csv(study[1] / "main.csv")}
+    assert len(found) == 2 * 3
+    singles = []
+    for benchmark in ORDER.benchmarks:
+        row = found[benchmark, "semalign", "sft"]
+        singles.append(scores[benchmark, "semalign"] - scores[benchmark, "sft"])
+        assert float(row["difference"]) == pytest.approx(singles[-1], abs=2e-4)
+    over = found["mean", "semalign", "sft"]
+    assert float(over["difference"]) == pytest.approx(sum(singles) / 2, abs=2e-4)
+    assert int(over["items"]) == 2 * ITEMS
+    width = float(over["difference_high"]) - float(over["difference_low"])
+    one = found["facts", "semalign", "sft"]
+    assert width < float(one["difference_high"]) - float(one["difference_low"])
+    assert all(float(row["p_holm"]) >= float(row["p"]) for row in found.values())
+
+
+def test_benchmarks_weigh_alike_in_a_contrast_whatever_their_size() -> None:
+    from semalign.statistics.scores import Scores
+    from semalign.tables.contrasts import _joined
+
+    small, large = Scores(np.full((1, 10), 100.0), (0,)), Scores(np.zeros((1, 90)), (0,))
+    assert _joined([small, large]).mean == pytest.approx(50.0)

@@ -50,10 +50,15 @@ def test_it_leaves_every_table_figure_and_page(finished: Path) -> None:
         "head.csv",
         "similarity.csv",
         "seeds.csv",
+        "costs.csv",
+        "contrasts.csv",
+        "search.csv",
     }
     figures = ("ablation", "decomposition", "gap_closed", "scores", "similarity")
     files = [f"figures/{figure}.{kind}" for figure in figures for kind in ("svg", "png")]
-    files += [f"notebooks/{name}.html" for name in ("ablations", "decomposition", "figures", "tables")]
+    files += [
+        f"notebooks/{name}.html" for name in ("ablations", "decomposition", "fairness", "figures", "tables")
+    ]
     assert [name for name in files if not (root / name).stat().st_size] == []
 
 
@@ -121,8 +126,8 @@ def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
     assert NOTHING in run(study)
     assert verify(study).returncode == 0
     before = records(study)
-    edit("optimisation: &budget {learning_rate: 1.0e-2", "optimisation: {learning_rate: 2.0e-2")
-    edit("optimisation: *budget", "optimisation: {learning_rate: 1.0e-2, epochs: 2, batch_size: 8}")
+    edit("optimisation: &budget {epochs: 2, batch_size: 8}", "optimisation: {epochs: 3, batch_size: 8}")
+    edit("optimisation: *budget", "optimisation: {epochs: 2, batch_size: 8}")
     refusal = verify(study)
     assert (refusal.returncode, len(refusal.stderr.splitlines())) == (1, 1)
     assert "made with other settings than the config's (methods/semalign/default)" in refusal.stderr
@@ -132,14 +137,17 @@ def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
     cells = {name for name in again if name.startswith(str(CELLS))}
     assert len(cells) == 2 * 2 * 3
     assert all("/semalign/" in name for name in cells)
-    assert {name.removeprefix("results/mini/records/") for name in again - cells} == {
+    searched = {name for name in again if name.startswith(("results/mini/search", "results/mini/choices"))}
+    assert len(searched) == 2 * 2 * 2 + 1
+    assert all("/semalign/" in name for name in searched)
+    assert {name.removeprefix("results/mini/records/") for name in again - cells - searched} == {
         "tables.json",
         "analysis/similarity/mini/semalign.json",
         "tables/similarity.json",
     }
 
     # the older results come back, as by a checkout, under a Snakemake that remembers the newer ones
-    for part in ("cells", "tables", "analysis", "records"):
+    for part in ("cells", "search", "choices", "tables", "analysis", "records"):
         shutil.rmtree(study / "results/mini" / part)
         shutil.copytree(finished / "results/mini" / part, study / "results/mini" / part)
     assert verify(study).returncode == 1
@@ -148,6 +156,7 @@ def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
     planned = snakemake(study, *MINI, "--dry-run", "results/mini/tables/main.csv")
     assert re.search(r"^transfer_knowledge +6$", planned.stdout, re.MULTILINE), planned.stdout
     assert re.search(r"^evaluate_cell +6$", planned.stdout, re.MULTILINE)
+    assert re.search(r"^transfer_trial +4$", planned.stdout, re.MULTILINE)
     assert re.search(r"^collect_tables +1$", planned.stdout, re.MULTILINE)
 
 

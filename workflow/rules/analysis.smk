@@ -72,7 +72,7 @@ rule join_tables:
     log:
         "results/{study}/logs/tables/{table}.log",
     wildcard_constraints:
-        table="decomposition|head|similarity",
+        table="decomposition|head|similarity|search",
     conda:
         "../../environment.yml"
     resources:

@@ -7,6 +7,7 @@ rule transfer_knowledge:
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         signals=signals_of,
+        choice=choice_of,
         settings="results/{study}/settings/methods/{method}/{variant}.json",
         code=library_of_method,
     output:
@@ -24,15 +25,16 @@ rule transfer_knowledge:
         student=lambda wildcards, input: folder(input.student),
         benchmark=lambda wildcards, input: folder(input.benchmark),
         signals=lambda wildcards, input: [folder(record) for record in input.signals],
-        cell="{pair}/{benchmark}/{method}/{variant}/seed{seed}",
+        choice=lambda wildcards, input: f"--choice {folder(input.choice)}" if input.choice else "",
+        seed="{seed}",
+        cell="cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}",
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: transfer"
     shell:
         "python scripts/transfer_knowledge.py --student {params.student} --teacher {params.teacher}"
         " --benchmark {params.benchmark} --signals {params.signals} --settings {input.settings}"
-        " --seed {wildcards.seed} --checkpoint results/{wildcards.study}/checkpoints/cells/{params.cell}"
-        " --label '{wildcards.benchmark} {wildcards.method} {wildcards.variant} seed {wildcards.seed}'"
-        " --out {params.out} 2>&1 | tee {log}"
+        " --seed {params.seed} {params.choice} --checkpoint results/{wildcards.study}/checkpoints/{params.cell}"
+        " --label '{params.cell}' --out {params.out} 2>&1 | tee {log}"
 
 
 rule extract_reference:
@@ -88,13 +90,14 @@ rule evaluate_cell:
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
         benchmark=lambda wildcards, input: folder(input.benchmark),
-        reference=lambda wildcards, input: folder(input.reference),
+        reference=lambda wildcards, input: f"--reference {folder(input.reference)}",
+        seed="{seed}",
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: evaluate"
     shell:
         "python scripts/evaluate_cell.py --student {params.student} --teacher {params.teacher}"
-        " --transfer {params.transfer} --benchmark {params.benchmark} --reference {params.reference}"
-        " --settings {input.settings} --seed {wildcards.seed} --out {params.out} 2>&1 | tee {log}"
+        " --transfer {params.transfer} --benchmark {params.benchmark} {params.reference}"
+        " --settings {input.settings} --seed {params.seed} --out {params.out} 2>&1 | tee {log}"
 
 
 # a cell's folder may be named as a target: a rule without work has its name

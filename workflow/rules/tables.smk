@@ -14,6 +14,8 @@ rule collect_tables:
         seeds="results/{study}/tables/seeds.csv",
         comparisons="results/{study}/tables/comparisons.csv",
         detectable="results/{study}/tables/detectable.csv",
+        contrasts="results/{study}/tables/contrasts.csv",
+        costs="results/{study}/tables/costs.csv",
         metrics="results/{study}/tables/metrics.json",
         record="results/{study}/records/tables.json",
     log:

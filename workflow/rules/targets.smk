@@ -1,6 +1,7 @@
 # What a study ends with, and what its tables, analyses and notebooks are made from.
 NOTEBOOKS = {
-    "tables": (["main", "comparisons", "detectable"], []),
+    "tables": (["main", "comparisons", "contrasts", "detectable"], []),
+    "fairness": (["main", "costs", *(["search"] if LAYOUT.searched() else [])], []),
     "ablations": (["ablations"], ["ablation"]),
     "figures": (["main", "similarity"], ["scores", "gap_closed", "similarity"]),
     "decomposition": (["decomposition", "head"], ["decomposition"]),
@@ -33,6 +34,8 @@ def compared_transfer(wildcards):
 
 def analysis_parts(study, table):
     """The tables of single models or methods that are joined into one."""
+    if table == "search":
+        return [f"results/{study}/choices/{pair}/{method}/search.csv" for pair, method in LAYOUT.searched()]
     if table == "similarity":
         pairs, methods = STUDY.pairs, STUDY.analysis.similarity.methods
         return expand(

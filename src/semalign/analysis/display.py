@@ -4,13 +4,18 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.analysis.sentences.words import verdict
+from semalign.analysis.sentences.words import signed, verdict
 
 MARKS = {"higher": " ▲", "lower": " ▼"}
+CHOSEN = " ✓"
 COSTS = {
-    "train_seconds": ("training (s)", "{:.1f}"),
-    "peak_memory_mb": ("peak memory (MB)", "{:,.0f}"),
     "trainable_parameters": ("trainable parameters", "{:,.0f}"),
+    "search_seconds": ("search (s)", "{:.1f}"),
+    "signal_seconds": ("teacher's signals (s)", "{:.1f}"),
+    "teacher_passes": ("teacher passes", "{:,.0f}"),
+    "signal_mb": ("stored signals (MB)", "{:.2f}"),
+    "peak_memory_mb": ("peak memory, training (MB)", "{:,.0f}"),
+    "signal_memory_mb": ("peak memory, signals (MB)", "{:,.0f}"),
 }
 
 
@@ -45,13 +50,51 @@ def head_table(head: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def cost_table(main: pd.DataFrame) -> pd.DataFrame:
-    """A row a method: means over pairs and benchmarks of training time, peak memory, trainable parameters."""
-    means = main.groupby("method", sort=False)[list(COSTS)].mean()
+def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
+    """A row a method: means over pairs and benchmarks of what it cost; training time with its range."""
+    groups = costs.groupby("method", sort=False)
+    means, rates = groups[[*COSTS, "train_seconds"]].mean(), groups["learning_rate"].first()
+    low, high = groups["train_seconds_low"].min(), groups["train_seconds_high"].max()
     table = pd.DataFrame({"method": means.index})
+    table["learning rate"] = ["" if pd.isna(rate) else f"{rate:g}" for rate in rates]
+    table["training (s) [least, most]"] = [
+        "" if pd.isna(mean) else f"{mean:.1f} [{least:.1f}, {most:.1f}]"
+        for mean, least, most in zip(means["train_seconds"], low, high, strict=True)
+    ]
     for column, (title, form) in COSTS.items():
         table[title] = ["" if pd.isna(value) else form.format(value) for value in means[column]]
     return table
+
+
+def search_table(search: pd.DataFrame) -> pd.DataFrame:
+    """Mean validation score `[low, high]` of every method and learning rate; the chosen one is marked."""
+    means = search[search["benchmark"] == "mean"]
+    keys = ["pair", "method"] if means["pair"].nunique() > 1 else ["method"]
+    means = means.assign(
+        text=[
+            f"{row['score']:.1f} [{row['score_low']:.1f}, {row['score_high']:.1f}]"
+            + CHOSEN * int(row["chosen"])
+            for _, row in means.iterrows()
+        ]
+    )
+    rows = means[keys].drop_duplicates().reset_index(drop=True)
+    for rate in sorted(means["learning_rate"].unique()):
+        column = means.loc[means["learning_rate"] == rate, [*keys, "text"]]
+        rows = rows.merge(column.rename(columns={"text": f"{rate:g}"}), on=keys, how="left")
+    return rows.fillna("")
+
+
+def contrast_table(contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Contrasts x benchmarks: difference in points `[low, high]`, marked where its corrected test finds one."""
+    shown = contrasts.assign(
+        method=contrasts["method"] + " − " + contrasts["other"],
+        text=[
+            f"{signed(row['difference'])} [{signed(row['difference_low'])}, {signed(row['difference_high'])}]"
+            + MARKS.get(verdict(row["difference"], row["p_holm"]), "")
+            for _, row in contrasts.iterrows()
+        ],
+    )
+    return _by_benchmark(shown)
 
 
 def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:

@@ -20,6 +20,19 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("model", "bases", "folded", "interface", "layer", "depth"),
         *("cosine", "cosine_low", "cosine_high", "shuffled", "isotropic", "tokens", "prompts"),
     ),
+    "costs": (
+        *(*KEYS, "seeds", "learning_rate", "trainable_parameters", "train_seconds", "train_seconds_low"),
+        *("train_seconds_high", "search_seconds", "signal_seconds", "peak_memory_mb", "signal_memory_mb"),
+        *("signal_mb", "teacher_passes"),
+    ),
+    "search": (
+        *("pair", "benchmark", "method", "learning_rate", "items", "score", "score_low", "score_high"),
+        *("chosen", "at_edge"),
+    ),
+    "contrasts": (
+        *("pair", "benchmark", "method", "other", "seeds", "items", "difference", "difference_low"),
+        *("difference_high", "p", "p_holm", "test"),
+    ),
     "head": ("model", "bases", "folded", "top1_agreement", "top1_low", "top1_high", "cosine"),
     "similarity": (
         *("comparison", "method", "benchmark", "pair"),
@@ -29,7 +42,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 COLUMNS["ablations"] = (*COLUMNS["main"], "axis", "value")
 
 # Names, even where they look like numbers ("value" of an ablation) or like nothing ("none").
-TEXT = (*KEYS, "axis", "value", "model", "bases", "interface", "comparison")
+TEXT = (*KEYS, "other", "axis", "value", "model", "bases", "interface", "comparison")
 YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

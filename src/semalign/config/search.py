@@ -1,14 +1,18 @@
 """How the learning rate of every trained method is chosen: the same search for all, on the validation split."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from semalign.config.base import Strict
+
+Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 class Search(Strict):
     """A grid of learning rates; the one with the best mean validation score over a pair's benchmarks is taken."""
 
-    learning_rates: list[float] = Field(
+    learning_rates: list[Rate] = Field(
         [],
         description="rates that every trained method is tried with; none: each method's own is used untried",
     )

@@ -88,6 +88,9 @@ class Location(Strict):
 
     rate: float = Field(0.1, gt=0, le=1, description="share of a layer's neurons; follows the method's rate")
     as_released: bool = Field(False, description="the released scorer; follows the method's as_released")
+    final_seed: int = Field(
+        42, ge=0, description="draws the train example whose neurons the final injection uses"
+    )
 
 
 class Signals(Strict):

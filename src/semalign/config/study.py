@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from semalign.config.analysis import Analysis
 from semalign.config.base import Strict
 from semalign.config.evaluation import EvaluationSettings
+from semalign.config.extending import extended, read_yaml
 from semalign.config.methods import Method
 from semalign.config.models import Model
 from semalign.config.search import Search
@@ -54,6 +54,9 @@ class Study(Strict):
     """What one config file says."""
 
     study: str = Field(description="name of the study; its results stand in results/<study>")
+    extends: str | None = Field(
+        None, description="config file that holds what this one does not say; null as a value takes a key out"
+    )
     seeds: list[int] = Field([0, 1, 2], min_length=1, description="seeds of every trained method")
     models: dict[str, Model] = Field({}, description="models by name")
     pairs: dict[str, Pair] = Field({}, description="teacher and student of every pair")
@@ -68,6 +71,9 @@ class Study(Strict):
     location: Location = Location()
     search: Search = Search()
     methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
+    contrasts: list[tuple[str, str]] = Field(
+        [], description="pairs of methods that are tested against each other: [semalign, sft]"
+    )
     ablations: Ablations = Ablations()
     evaluation: EvaluationSettings = EvaluationSettings()
     statistics: StatisticsSettings = StatisticsSettings()
@@ -98,11 +104,32 @@ class Study(Strict):
         if self.analysis.similarity.benchmark:
             _known("analysis.similarity.benchmark", [self.analysis.similarity.benchmark], self.benchmarks)
         _known("evaluation.max_new_tokens", list(self.evaluation.max_new_tokens), self.benchmarks)
+        if self.search.learning_rates:
+            self._check_search()
         if self.ablations.axes:
             _known("ablations.method", [self.ablations.method], self.methods)
         if self.pairs and not {"student", "teacher"} <= {m.method for m in self.methods.values()}:
             raise ValueError("methods: expected `student` and `teacher`, which every table is compared with")
+        for contrast in self.contrasts:
+            _known("contrasts", list(contrast), self.methods)
         return self
+
+    def _check_search(self) -> None:
+        """Equal search for every trained method is the rule."""
+        expected = len(self.search.learning_rates)
+        for name, settings in self.methods.items():
+            own = settings.learning_rates
+            if own is not None and len(own) != expected:
+                raise ValueError(
+                    f"methods.{name}.learning_rates: found {len(own)} rates, expected {expected}, as many as "
+                    "search.learning_rates has (every method has the same budget)"
+                )
+            optimisation = getattr(settings, "optimisation", None)
+            if optimisation and "learning_rate" in optimisation.model_fields_set:
+                raise ValueError(
+                    f"methods.{name}.optimisation.learning_rate: found {optimisation.learning_rate}, expected "
+                    "none, since search.learning_rates chooses it"
+                )
 
     @property
     def signals(self) -> Signals:
@@ -119,28 +146,19 @@ def _known(key: str, names: list[str], section: dict[str, Any]) -> None:
 
 
 def parse_study(data: dict[str, Any]) -> Study:
-    """Check a configuration as it was read from YAML.
+    """Check a configuration as it was read from YAML; `extends` names a file that stands below it.
 
     Raises UserError naming each bad key, what was found and what was expected.
     """
     try:
-        return Study.model_validate(data)
+        return Study.model_validate(extended(data))
     except ValidationError as error:
         raise UserError("config: " + "; ".join(explain(item) for item in error.errors())) from None
 
 
 def load_study(path: Path | str) -> Study:
     """Read and check a config file."""
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such config file")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: found {type(data).__name__}, expected a mapping of sections")
-    return parse_study(data)
+    return parse_study(read_yaml(path))
 
 
 def explain(item: Any) -> str:

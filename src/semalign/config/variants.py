@@ -15,6 +15,7 @@ from semalign.config.study import Study, explain
 from semalign.errors import UserError
 
 DEFAULT = "default"
+RATE = "optimisation.learning_rate"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,24 @@ def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
     return variants
 
 
+def rates_of(study: Study, method: str) -> list[float]:
+    """The learning rates among which the search chooses for a method; none where it is not searched."""
+    settings = study.methods[method]
+    if not (settings.trained and study.search.learning_rates):
+        return []
+    return settings.learning_rates or study.search.learning_rates
+
+
+def trials_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
+    """Trial name -> changed dotted keys, one a learning rate."""
+    return {variant_name(RATE, rate): {RATE: rate} for rate in rates_of(study, method)}
+
+
+def takes_choice(study: Study, method: str, variant: str) -> bool:
+    """Whether a variant's learning rate is the searched one: an ablation may set its own."""
+    return bool(rates_of(study, method)) and RATE not in variants_of(study, method)[variant]
+
+
 def cells_of(study: Study) -> list[Cell]:
     """Every cell of the study: the main table's first, then the ablations'."""
     cells = []
@@ -67,13 +86,17 @@ def resolve(study: Study, method: str, variant: str) -> tuple[Method, Signals]:
 
     Raises UserError when a changed key does not exist or its value is out of range.
     """
-    variant_changes = variants_of(study, method)[variant]
     where = f"methods.{method}" if variant == DEFAULT else f"ablations ({variant})"
-    of_signals = {key: value for key, value in variant_changes.items() if key.split(".")[0] in STAGES}
-    of_method = {key: value for key, value in variant_changes.items() if key not in of_signals}
+    return changed(study, method, variants_of(study, method)[variant], where)
+
+
+def changed(study: Study, method: str, changes: dict[str, Any], where: str) -> tuple[Method, Signals]:
+    """`resolve` for any change of dotted keys; `where` is what an error calls it."""
+    of_signals = {key: value for key, value in changes.items() if key.split(".")[0] in STAGES}
+    of_method = {key: value for key, value in changes.items() if key not in of_signals}
     settings = _changed(study.methods[method], of_method, where)
-    changes = {**settings.demands, **settings.signals, **of_signals}
-    return settings, _changed(study.signals, changes, where)
+    of_signals = {**settings.demands, **settings.signals, **of_signals}
+    return settings, _changed(study.signals, of_signals, where)
 
 
 def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:

@@ -26,7 +26,6 @@ from semalign.semantics.vocabulary import shared_tokens
 
 logger = logging.getLogger("semalign")
 REFERENCE = "reference.safetensors"
-COSTS = ("train_seconds", "trainable_parameters", "teacher_passes")
 
 
 def store_reference(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
@@ -48,19 +47,20 @@ def evaluate_cell(
     teacher: Path,
     transfer: Path,
     benchmark: Path,
-    reference: Path,
+    reference: Path | None,
     settings: Path,
     seed: int,
     out: Path,
 ) -> None:
     """Score the model that `transfer` describes; write items.jsonl, metrics.json and run.json into `out`.
 
-    The benchmark's name, which is its folder's, names the task file.
+    Without a `reference` of the teacher, KL and agreement are left out. The benchmark's name, which is its
+    folder's, names the task file.
     """
     run = Run("evaluation", settings, seed)
     chosen = EvaluationSettings(**run.settings)
     inputs = {"student": student, "teacher": teacher, "transfer": transfer, "benchmark": benchmark}
-    for name, path in {**inputs, "reference": reference}.items():
+    for name, path in inputs.items():
         run.read(name, path)
     examples = read_split(benchmark, chosen.split)
     split_file = benchmark / f"{chosen.split}.jsonl"
@@ -70,7 +70,9 @@ def evaluate_cell(
     model = load_student(student, teacher, transfer, _device(), _dtype(chosen))
     tokenizer = load_tokenizer({"student": student, "teacher": teacher}[_base(transfer)])
     records = evaluate(model, tokenizer, benchmark.name, split_file, chosen)
-    records = _agreement(records, model, tokenizer, examples, teacher, reference, chosen)
+    if reference:
+        run.read("reference", reference)
+        records = _agreement(records, model, tokenizer, examples, teacher, reference, chosen)
     if any(record.correct is None for record in records):
         records, facts["isolation"] = score_code(records, examples, chosen)
     metrics = {**summarise(records, facts["metric"]), **_costs(transfer)}
@@ -110,7 +112,7 @@ def _agreement(
 def _costs(transfer: Path) -> dict[str, Any]:
     """What making the transfer took, from its own record."""
     record = read_json(transfer / "run.json")
-    return {**{key: record["cost"][key] for key in COSTS}, "peak_memory_mb": record["peak_memory_mb"]}
+    return {**record["cost"], "peak_memory_mb": record["peak_memory_mb"]}
 
 
 def _base(transfer: Path) -> str:

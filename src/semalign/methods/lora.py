@@ -5,10 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from semalign.adapters import Loss, adapt, save_adapter, train_adapter
+import torch
+
+from semalign.adapters import Loss, adapt, answer_logits, save_adapter, train_adapter
 from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import Encoded, encode
+from semalign.benchmarks.encoding import Batch, Encoded, encode
+from semalign.files import read_json
+from semalign.losses import cross_entropy
+from semalign.low_rank import Start, begin_at, fold_start
 from semalign.methods.base import TransferReport, TransferTask
+from semalign.models.anatomy import layers_of
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.transfers import write_transfer
 
@@ -29,11 +35,37 @@ def load_student_at_work(task: TransferTask) -> Work:
     return Work(load_model(task.student), examples, tokenizer.pad_token_id or 0)
 
 
+def chosen_layers(task: TransferTask, work: Work) -> tuple[list[int], int]:
+    """The layers to adapt, all or the paired ones, and the examples that their choice sent through the teacher."""
+    if task.settings.layers == "all":
+        return list(range(1, len(layers_of(work.model)) + 1)), 0
+    paired = read_json(task.signals["pairing"] / "pairing.json")
+    return [pair["student"] for pair in paired["pairs"]], paired["teacher_passes"]
+
+
+def answer_loss(model: Any, batch: Batch, _indices: list[int]) -> dict[str, torch.Tensor]:
+    """Cross-entropy on the answers, the loss of fine-tuning."""
+    return {"cross_entropy": cross_entropy(answer_logits(model, batch), batch.labels[batch.supervised])}
+
+
 def train_student(
-    task: TransferTask, work: Work, layers: Sequence[int], loss: Loss, folder: Path, teacher_passes: int = 0
+    task: TransferTask,
+    work: Work,
+    layers: Sequence[int],
+    loss: Loss,
+    folder: Path,
+    teacher_passes: int = 0,
+    extra: torch.nn.Module | None = None,
+    start: Start | None = None,
 ) -> TransferReport:
-    """Adapt `layers` of the student with `loss` and write the transfer folder."""
+    """Adapt `layers` of the student with `loss` and write the transfer folder.
+
+    `extra` is trained along and not stored. `start` holds the factors that the adapter begins at, taken out of
+    the frozen weights; without it, it begins at nothing.
+    """
     adapted = adapt(work.model, layers, task.settings.lora, task.seed)
+    if start is not None:
+        begin_at(adapted, start)
     trained = train_adapter(
         adapted,
         work.examples,
@@ -44,7 +76,10 @@ def train_student(
         checkpoint=task.checkpoint,
         label=task.label,
         identity=task.identity,
+        extra=extra,
     )
+    if start is not None:
+        fold_start(adapted, start)
     save_adapter(adapted, folder, task.student.name)
     write_transfer(folder, "adapter")
     return TransferReport(trained.trainable_parameters, teacher_passes, trained.history)

@@ -12,6 +12,7 @@ from semalign.models.architectures import Architecture, architecture_of
 Interface = Literal["mlp", "attention", "contribution", "block"]
 INTERFACES: tuple[Interface, ...] = get_args(Interface)
 States = dict[tuple[str, int], torch.Tensor]
+WHOLE = ("embedding", "head")  # projections that a model has once, not a layer
 
 
 def facts_of(model: Any) -> Architecture:
@@ -80,15 +81,28 @@ def _tensor(output: Any) -> torch.Tensor:
 def adapted_modules(model: Any, layers: Sequence[int], projections: Sequence[str]) -> list[str]:
     """Full names of the modules that LoRA adapts: `projections` (up, down, v, o, ...) of `layers`.
 
-    Raises UserError for a projection that the architecture does not have apart.
+    `embedding` and `head` name the model's own, whatever the layers. Raises UserError for a projection that the
+    architecture does not have apart, or for an embedding that is tied to the head.
     """
     facts = facts_of(model)
-    missing = [name for name in projections if name not in facts.projections]
+    missing = [name for name in projections if name not in (*facts.projections, *WHOLE)]
     if missing:
         raise UserError(
             f"projection {missing[0]!r} can't be adapted in {type(model).__name__}; "
-            f"expected some of {', '.join(facts.projections)}"
+            f"expected some of {', '.join((*facts.projections, *WHOLE))}"
         )
-    return [
-        f"{facts.layers}.{layer - 1}.{facts.projections[name]}" for layer in layers for name in projections
-    ]
+    whole = [name for name in projections if name in WHOLE]
+    if whole and model.config.tie_word_embeddings:
+        raise UserError(
+            f"projection {whole[0]!r} can't be adapted in {model.config.name_or_path or type(model).__name__}: its "
+            "embedding and head are one matrix; expected a model that does not tie them"
+        )
+    inner = [name for name in projections if name not in WHOLE]
+    blocks = [f"{facts.layers}.{layer - 1}.{facts.projections[name]}" for layer in layers for name in inner]
+    return blocks + [_name_of(model, name) for name in whole]
+
+
+def _name_of(model: Any, whole: str) -> str:
+    """Full name of a loaded model's embedding or head; in files a head may have another (GPT-NeoX)."""
+    part = model.get_input_embeddings() if whole == "embedding" else model.get_output_embeddings()
+    return next(name for name, module in model.named_modules() if module is part)

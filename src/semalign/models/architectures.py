@@ -14,7 +14,8 @@ class Architecture:
 
     `attention` and `mlp` name the module whose output is added to the residual stream, so a norm that
     follows the sublayer (Gemma 3) counts as part of it. `gain_offset` is what the final norm adds to its
-    stored weight. `projections` maps the field's short names to modules that LoRA may adapt.
+    stored weight. `projections` maps the field's short names to modules that LoRA may adapt. `fused` maps
+    short names to a module that holds several of them, head by head, and the place in each head's rows.
     """
 
     layers: str = "model.layers"
@@ -35,6 +36,12 @@ class Architecture:
             "down": "mlp.down_proj",
         }
     )
+    fused: dict[str, tuple[str, int]] = field(default_factory=dict)
+
+    @property
+    def value(self) -> str:
+        """The module that computes values, be it with others in one matrix."""
+        return self.fused["v"][0] if "v" in self.fused else self.projections["v"]
 
 
 _LLAMA = Architecture()
@@ -49,6 +56,7 @@ _NEOX = Architecture(
     attention="attention",
     # query, key and value are one fused matrix here: v alone cannot be adapted
     projections={"o": "attention.dense", "up": "mlp.dense_h_to_4h", "down": "mlp.dense_4h_to_h"},
+    fused={name: ("attention.query_key_value", place) for place, name in enumerate("qkv")},
 )
 
 ARCHITECTURES: dict[str, Architecture] = {

@@ -91,7 +91,7 @@ def read_head(folder: Path | str) -> Head:
     """The LM head, the embedding and the final norm's gain, without loading the rest of the model."""
     config = read_config(folder)
     facts = architecture_of(config["architectures"][0])
-    tensors = _TensorFolder(Path(folder))
+    tensors = TensorFolder(Path(folder))
     embedding = tensors.read(f"{facts.embedding}.weight")
     head_name = f"{facts.head}.weight"
     tied = config.get("tie_word_embeddings", False) or head_name not in tensors.files
@@ -100,7 +100,7 @@ def read_head(folder: Path | str) -> Head:
     return Head(weight, embedding, gain, config.get("final_logit_softcapping"))
 
 
-class _TensorFolder:
+class TensorFolder:
     """Finds single tensors in a folder of safetensors files."""
 
     def __init__(self, folder: Path) -> None:

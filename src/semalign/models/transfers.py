@@ -1,19 +1,21 @@
 """Transfer folders: what a method hands to evaluation, and how it is applied to a model.
 
-`transfer.json` says of which kind it is: `untouched` (evaluate the named model as it is) or `adapter` (a PEFT
-adapter on the student). Evaluation knows these kinds and no method.
+`transfer.json` says of which kind it is: `untouched` (evaluate the named model as it is), `adapter` (a PEFT
+adapter on the student) or `delta` (additions to rows and columns of its weights). Evaluation knows these kinds
+and no method.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 
 from semalign.errors import UserError
 from semalign.files import read_json, write_json
+from semalign.models.deltas import add_deltas, read_deltas
 from semalign.models.loading import load_model
 
-Kind = Literal["untouched", "adapter"]
+Kind = Literal["untouched", "adapter", "delta"]
 Base = Literal["student", "teacher"]
 
 
@@ -29,7 +31,7 @@ def load_student(
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Any:
-    """The model that a transfer folder describes, ready to evaluate, adapters merged into the weights.
+    """The model that a transfer folder describes, ready to evaluate, adapters and deltas merged into the weights.
 
     Raises UserError when the folder has no readable transfer.json or names an unknown kind.
     """
@@ -43,7 +45,10 @@ def load_student(
         return model
     if facts["kind"] == "adapter":
         return _merge_adapter(model, transfer)
-    raise UserError(f"{path}: kind {facts['kind']!r} is not known; expected untouched or adapter")
+    if facts["kind"] == "delta":
+        add_deltas(model, read_deltas(transfer))
+        return model
+    raise UserError(f"{path}: kind {facts['kind']!r} is not known; expected {', '.join(get_args(Kind))}")
 
 
 def _merge_adapter(model: Any, folder: Path | str) -> Any:

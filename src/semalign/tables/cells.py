@@ -15,6 +15,9 @@ from semalign.errors import UserError
 from semalign.statistics.scores import SCALE, Scores
 
 COSTS = ("teacher_kl", "teacher_agreement", "train_seconds", "peak_memory_mb", "trainable_parameters")
+SPENT = (
+    *("learning_rate", "search_seconds", "signal_seconds", "signal_memory_mb", "signal_mb", "teacher_passes"),
+)
 _LAYOUT = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
 _TOLERANCE = 0.01  # percent points between a cell's score and the mean of its items
 
@@ -131,7 +134,7 @@ def _read_metrics(path: Path) -> dict[str, float | None]:
     metrics: dict[str, float | None] = {}
     for name in ("score", "items"):
         metrics[name] = _number(path, name, data.get(name))
-    for name in COSTS:
+    for name in (*COSTS, *SPENT):
         metrics[name] = None if data.get(name) is None else _number(path, name, data[name])
     return metrics
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.files import write_json, write_text
-from semalign.tables import extra
+from semalign.tables import contrasts, costs, extra
 from semalign.tables import rows as build
 from semalign.tables.cells import read_groups
 from semalign.tables.compare import Results, compare
@@ -27,8 +27,8 @@ def collect_tables(
 ) -> list[Path]:
     """Read every cell and write the tables; returns the files.
 
-    Files: main.csv, ablations.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
-    and both p-values), detectable.csv, main.md, main.tex and metrics.json.
+    Files: main.csv, ablations.csv, costs.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
+    and both p-values), contrasts.csv, detectable.csv, main.md, main.tex and metrics.json.
 
     p-values are corrected over each table (main, ablations) as one family: all its tests, both against the
     student and against the best baseline. See `compare` for how the best baseline is chosen.
@@ -56,6 +56,8 @@ def collect_tables(
         "ablations.csv": csv_text(build.ABLATIONS, varied),
         "seeds.csv": csv_text(extra.SEEDS, extra.seed_rows(results)),
         "comparisons.csv": csv_text(extra.COMPARISONS, comparisons),
+        "costs.csv": csv_text(costs.COLUMNS, costs.cost_rows(results, families["main"])),
+        "contrasts.csv": csv_text(contrasts.COLUMNS, contrasts.contrast_rows(results, order, settings)),
         "detectable.csv": csv_text(extra.DETECTABLE, detectable),
         **_render(main, results, notes(detectable, len(p_values["main"]), settings)),
     }

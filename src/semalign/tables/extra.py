@@ -4,12 +4,13 @@ import logging
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.statistics.power import detectable_difference
-from semalign.tables.cells import COSTS, Key
+from semalign.tables.cells import COSTS, SPENT, Key
 from semalign.tables.compare import Against, Comparison, Results
 from semalign.tables.order import Order
 from semalign.tables.rows import Row, average, integral
+from semalign.tables.text import rate_text
 
-SEEDS = ("pair", "benchmark", "method", "variant", "seed", "items", "score", *COSTS)
+SEEDS = ("pair", "benchmark", "method", "variant", "seed", "items", "score", *COSTS, *SPENT)
 COMPARISONS = (
     *("table", "pair", "benchmark", "method", "variant", "against", "baseline"),
     *("difference", "difference_low", "difference_high", "p", "p_holm", "test", "discordance"),
@@ -33,7 +34,8 @@ def seed_rows(results: Results) -> list[Row]:
                 "items": len(cell.ids),
                 "score": float(cell.scores.mean()),
             }
-            rows.append(row | {name: integral(name, cell.metrics[name]) for name in COSTS})
+            row |= {name: integral(name, cell.metrics[name]) for name in (*COSTS, *SPENT)}
+            rows.append(row | {"learning_rate": rate_text(cell.metrics["learning_rate"])})
     return rows
 
 

@@ -23,6 +23,9 @@ class Order(Strict):
     baselines: list[str] | None = Field(
         default=None, description="candidates for the best baseline; null: all methods"
     )
+    contrasts: list[tuple[str, str]] = Field(
+        default=[], description="methods that are compared with one another, beside student and best baseline"
+    )
     default_variant: str = "default"
     axes: dict[str, Axis] = Field(
         default={}, description="axis (the part of a variant's name before `~`) -> values"

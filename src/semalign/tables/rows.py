@@ -92,8 +92,9 @@ def _costs(group: Group) -> Row:
 
 
 def integral(name: str, value: float | None) -> float | int | None:
-    """Counts of parameters as whole numbers."""
-    return int(value) if value is not None and name == "trainable_parameters" else value
+    """Counts as whole numbers."""
+    counts = ("trainable_parameters", "teacher_passes")
+    return int(value) if value is not None and name in counts else value
 
 
 def average(values: list[float]) -> float:

@@ -17,6 +17,11 @@ def fixed(value: Any, digits: int = 4) -> str:
     return f"{rounded(value, digits):.{digits}f}"
 
 
+def rate_text(rate: float | None) -> str | None:
+    """A learning rate with the digits that it has."""
+    return None if rate is None else f"{rate:g}"
+
+
 def rounded(value: float, digits: int = 4) -> float:
     """`value` with fixed digits; noise in the last bits is dropped first, so that ties round alike."""
     return round(round(value, _CLEAN), digits) + 0.0  # + 0.0 turns -0.0 into 0.0

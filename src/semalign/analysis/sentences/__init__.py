@@ -5,6 +5,7 @@ paired, Holm-corrected tests of the tables, never from the sign of a difference 
 """
 
 from semalign.analysis.sentences.ablations import ablation, ablation_axes
+from semalign.analysis.sentences.fairness import contrasts, search
 from semalign.analysis.sentences.layers import decomposition, decomposition_controls, head, similarity
 from semalign.analysis.sentences.scores import (
     best_on_average,
@@ -23,6 +24,7 @@ __all__ = [
     "ablation_axes",
     "best_on_average",
     "compare",
+    "contrasts",
     "cost",
     "decomposition",
     "decomposition_controls",
@@ -32,6 +34,7 @@ __all__ = [
     "method_under_study",
     "methods_of",
     "nearer_teacher",
+    "search",
     "similarity",
     "teacher_above_student",
     "verdict",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from semalign.config.base import Strict
 from semalign.config.optimisation import Optimisation
+from semalign.config.search import Rate
 
 Layers = Literal["paired", "all"]
 
@@ -32,7 +33,7 @@ class MethodSettings(Strict):
         {},
         description="changes to the signal stages for this method alone, as dotted keys (alignment.map: random)",
     )
-    learning_rates: list[float] | None = Field(
+    learning_rates: list[Rate] | None = Field(
         None,
         min_length=1,
         description="rates to choose from, as many as search.learning_rates has; null takes those",

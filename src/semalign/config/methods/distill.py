@@ -40,8 +40,11 @@ class FlexKd(Adapted):
     method: Literal["flex-kd"] = "flex-kd"
     layer_loss_weight: float = Field(1.0, ge=0, description="weight of the correlation loss on the states")
     label_loss_weight: float = Field(1.0, ge=0, description="weight of cross-entropy on the answers")
+    logit_loss_weight: float = Field(
+        0.0, ge=0, description="weight of the KL divergence to the teacher's logits; 0 needs none"
+    )
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states at the chosen dimensions."""
-        return ("units", *super().needs)
+        """The teacher's states at the chosen dimensions, and its logits where they have a weight."""
+        return ("units", *(("logits",) if self.logit_loss_weight else ()), *super().needs)

@@ -4,8 +4,21 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from semalign.config.base import Strict
 from semalign.config.methods.base import MethodSettings
-from semalign.config.optimisation import Optimisation
+
+
+class HypernetworkOptimisation(Strict):
+    """AdamW on the hypernetworks with a one-cycle schedule, as released."""
+
+    learning_rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate; 3e-5 to 3e-4 as released")
+    steps: int | None = Field(
+        None,
+        ge=1,
+        description="updates, one extract example each; null: every example once. Fewer stop early on the schedule "
+        "of the whole round (the authors chose 2 to 8 of 20 so), more go round again",
+    )
+    weight_decay: float = Field(0.05, ge=0, le=1, description="decoupled decay, times the learning rate")
 
 
 class Laten(MethodSettings):
@@ -14,10 +27,16 @@ class Laten(MethodSettings):
     method: Literal["laten"] = "laten"
     as_released: bool = Field(
         False,
-        description="as the released code: its lens scale, last key position only, first answer token unsupervised",
+        description="as the released code: its lens scale, last key position only, rounded scores, first answer "
+        "token unsupervised",
     )
     rate: float = Field(0.1, gt=0, le=1, description="share of a layer's neurons that is transferred")
-    optimisation: Optimisation = Optimisation()
+    align_batch: int = Field(15, ge=0, description="align examples beside the extract example of an update")
+    shrinkage: float = Field(1000.0, ge=0, description="weight of the additions' mean squares in the loss")
+    initial_deviation: float = Field(
+        1e-5, gt=0, description="standard deviation of the hypernetworks' initial weights"
+    )
+    optimisation: HypernetworkOptimisation = HypernetworkOptimisation()
 
     @property
     def needs(self) -> tuple[str, ...]:

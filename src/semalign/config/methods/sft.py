@@ -2,7 +2,9 @@
 
 from typing import Literal
 
-from semalign.config.methods.base import Adapted
+from pydantic import Field
+
+from semalign.config.methods.base import Adapted, Layers
 
 
 class Sft(Adapted):
@@ -12,6 +14,11 @@ class Sft(Adapted):
 
 
 class Pissa(Adapted):
-    """The same, with LoRA begun at the principal part of the student's own weights (PiSSA)."""
+    """The same, with LoRA begun at the principal part of the student's own weights (PiSSA): Seeking's control."""
 
     method: Literal["pissa"] = "pissa"
+    layers: Layers = Field("all", description="adapt all layers, as published, or the paired ones only")
+    even_split: bool = Field(
+        False,
+        description="singular values shared evenly by both factors, as published; else all in the first, as Seeking's",
+    )

@@ -1,0 +1,30 @@
+"""Choose a method's learning rate by the mean validation score of its trials."""
+
+import argparse
+from pathlib import Path
+
+from semalign.script import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--trials", type=Path, nargs="+", required=True, help="folders <benchmark>/<method>/<rate> of trials"
+    )
+    parser.add_argument("--pair", required=True, help="name of the pair")
+    parser.add_argument("--method", required=True, help="name of the method")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the config's section `statistics`, as JSON"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the choice")
+    arguments = parser.parse_args()
+
+    from semalign.search import choose_learning_rate
+
+    choose_learning_rate(
+        arguments.trials, arguments.pair, arguments.method, arguments.settings, arguments.out
+    )
+
+
+if __name__ == "__main__":
+    run(main)

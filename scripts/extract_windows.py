@@ -1,0 +1,28 @@
+"""Find the windows of a teacher's weights that a benchmark is most sensitive to, and store their factors."""
+
+import argparse
+from pathlib import Path
+
+from semalign.script import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teacher", type=Path, required=True, help="model folder")
+    parser.add_argument("--student", type=Path, required=True, help="model folder")
+    parser.add_argument("--benchmark", type=Path, required=True, help="folder of the splits")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the extraction section of the config, as JSON"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the result")
+    arguments = parser.parse_args()
+
+    from semalign.extraction.stage import extract_windows
+
+    extract_windows(
+        arguments.teacher, arguments.student, arguments.benchmark, arguments.settings, arguments.out
+    )
+
+
+if __name__ == "__main__":
+    run(main)

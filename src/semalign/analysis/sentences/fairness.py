@@ -1,0 +1,63 @@
+"""Sentences about equal treatment: the search for learning rates, and the contrasts that the study names."""
+
+from typing import Any
+
+import pandas as pd
+
+from semalign.analysis.sentences.words import count, listing, p_value, place, signed, verdict
+
+MEAN = "mean"
+WORDS = {
+    "higher": "scores higher than",
+    "lower": "scores lower than",
+    "no detectable difference": "shows no detectable difference from",
+    "not tested": "is not tested against",
+}
+
+
+def search(table: pd.DataFrame) -> str:
+    """With how many rates each method was tried, what was chosen, and whose choice lies at its grid's edge."""
+    if table.empty:
+        return "No learning rate was searched."
+    means = table[table["benchmark"] == MEAN]
+    tried = means.groupby(["pair", "method"], sort=False)["learning_rate"].nunique()
+    numbers = sorted({int(number) for number in tried})
+    rates = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
+    chosen = means[means["chosen"] == 1]
+    listed = [f"{_name(table, row)} {row['learning_rate']:g}" for _, row in chosen.iterrows()]
+    edge = [_name(table, row) for _, row in chosen[chosen["at_edge"] == 1].iterrows()]
+    beyond = f" A better one may lie beyond the grid for {listing(edge)}, chosen at its edge." if edge else ""
+    return (
+        f"Each of {len(tried)} methods was tried with {rates} learning rates, one training a benchmark and rate, and "
+        f"has the one with the best mean score over the validation splits: {', '.join(listed)}.{beyond}"
+    )
+
+
+def contrasts(table: pd.DataFrame) -> str:
+    """Each contrast in a sentence: over all benchmarks where that was tested, and on how many single ones."""
+    if table.empty:
+        return "No two methods were compared by name."
+    groups = table.groupby(["pair", "method", "other"], sort=False)
+    return "\n".join(f"- {_contrast(table, rows)}" for _, rows in groups)
+
+
+def _contrast(table: pd.DataFrame, rows: pd.DataFrame) -> str:
+    first = rows.iloc[0]
+    single = rows[rows["benchmark"] != MEAN]
+    said = [verdict(row["difference"], row["p_holm"]) for _, row in single.iterrows()]
+    parts = [f"{word} on {count(said.count(word), len(said), 'benchmark')}" for word in ("higher", "lower")]
+    alone = "alone: " + ", ".join(parts)
+    over = rows[rows["benchmark"] == MEAN]
+    if over.empty:
+        return f"**{first['method']}** against **{first['other']}**, {alone}."
+    row = over.iloc[0]
+    where = "over all benchmarks" + (f" of {first['pair']}" if table["pair"].nunique() > 1 else "")
+    return (
+        f"**{first['method']}** {WORDS[verdict(row['difference'], row['p_holm'])]} **{first['other']}** {where} "
+        f"({signed(row['difference'])} points [{signed(row['difference_low'])}, {signed(row['difference_high'])}], "
+        f"{p_value(row['p_holm'])}); {alone}."
+    )
+
+
+def _name(table: pd.DataFrame, row: "pd.Series[Any]") -> str:
+    return place(table, str(row["pair"]), str(row["method"]))

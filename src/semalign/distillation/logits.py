@@ -1,0 +1,72 @@
+"""The teacher's next-token distribution at the supervised positions, stored as its k largest and one rest.
+
+The teacher's distribution is taken over the tokens that both vocabularies share and renormalised there. A
+student's is taken over its whole vocabulary: what it puts on a token that the teacher does not know is counted
+in the rest, where the teacher has nothing for it, so that it is pressed out as at any other wrong token.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.adapters import final_states, head_logits
+from semalign.benchmarks.encoding import Encoded, collate
+from semalign.config.signals import Logits
+from semalign.distillation.stored import Stored
+from semalign.files import read_json
+from semalign.losses import sparse_kl
+
+POSITIONS = 512  # rows of logits that are held at once
+
+
+def read_logits(
+    model: Any,
+    encoded: Sequence[Encoded],
+    shared: tuple[torch.Tensor, torch.Tensor],
+    settings: Logits,
+    pad_id: int,
+) -> dict[str, torch.Tensor]:
+    """The teacher's distributions at every supervised position, in the order of the examples.
+
+    `shared` are the ids [shared tokens] of the same tokens at teacher and student. Returns `ids` [positions, k]
+    int32 in the student's vocabulary, likeliest first, `log_probs` [positions, k] and `log_tail` [positions],
+    float32, the log-mass of all other shared tokens; -inf where k holds all of them.
+    """
+    parts: list[dict[str, torch.Tensor]] = []
+    for start in range(0, len(encoded), settings.batch_size):
+        batch = collate(encoded[start : start + settings.batch_size], pad_id).to(model.device)
+        with torch.no_grad():
+            for states in final_states(model, batch).split(POSITIONS):
+                logits = head_logits(model, states).float().cpu()[:, shared[0]]
+                parts.append(keep_top(logits / settings.temperature, shared[1], settings.top_k))
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def keep_top(logits: torch.Tensor, names: torch.Tensor, top_k: int) -> dict[str, torch.Tensor]:
+    """The `top_k` largest of logits [positions, tokens], which are called `names` [tokens], and the rest."""
+    top, index = logits.topk(min(top_k, logits.shape[-1]), dim=-1)
+    total = logits.logsumexp(-1)
+    # summed over the rest itself: 1 minus the sum of the largest would lose it to rounding
+    rest = logits.scatter(-1, index, -torch.inf).logsumexp(-1)
+    return {"ids": names[index].int(), "log_probs": top - total[:, None], "log_tail": rest - total}
+
+
+class TeacherLogits:
+    """The stored distributions at the disposal of a student's loss."""
+
+    def __init__(self, folder: Path, examples: Sequence[Encoded]) -> None:
+        facts = read_json(folder / "logits.json")
+        self.temperature: float = facts["temperature"]
+        self.teacher_passes: int = facts["teacher_passes"]
+        self.stored = Stored(folder / "logits.safetensors", examples)
+
+    def loss(self, logits: torch.Tensor, indices: Sequence[int]) -> torch.Tensor:
+        """T^2 KL(teacher || student) at temperature T, in nats, for a batch's student logits.
+
+        T^2 keeps the gradient's size from falling with T (Hinton et al., arXiv 1503.02531, section 2).
+        """
+        names = ("ids", "log_probs", "log_tail")
+        parts = (self.stored.of(name, indices).to(logits.device) for name in names)
+        return self.temperature**2 * sparse_kl(logits / self.temperature, *parts)

@@ -1,0 +1,70 @@
+"""The logit lens with a fixed scale: how likely a token is, read off any vector of the residual stream.
+
+The scale is the final norm's own at the model's last state, so that parts of a sum are measured alike.
+"""
+
+from typing import Any
+
+import torch
+
+from semalign.models.anatomy import facts_of
+
+LOGITS_AT_ONCE = 1 << 25  # floats that a chunk of logits may have
+
+
+class Lens:
+    """lens(v) = softmax(U (gain * v * c)), c one over the RMS of `final` [width], the last block's output.
+
+    Where the final norm is a LayerNorm, v is centred, c is one over the standard deviation of `final`, and the
+    bias is added. With `as_released`, c is one over the square root of the standard deviation, whatever the norm.
+    Computed in float32, or in float64 where the model is.
+    """
+
+    def __init__(self, model: Any, final: torch.Tensor, *, as_released: bool = False) -> None:
+        facts = facts_of(model)
+        norm = model.get_submodule(facts.final_norm)
+        head = model.get_output_embeddings()
+        self.head = working(head.weight)
+        self.head_bias = working(head.bias) if getattr(head, "bias", None) is not None else None
+        self.gain = working(norm.weight) + facts.gain_offset
+        self.centred = isinstance(norm, torch.nn.LayerNorm)
+        self.bias = working(norm.bias) if self.centred and norm.bias is not None else None
+        self.softcap = getattr(model.config, "final_logit_softcapping", None)
+        self.scale = _released_scale(final) if as_released else norm_scale(norm, final)
+
+    def log_probability(self, vectors: torch.Tensor, token: int) -> torch.Tensor:
+        """Log-probabilities [n] of one token under the lens, of vectors [n, width].
+
+        Only the token's logit and the log of the sum are kept, a chunk of vectors at a time.
+        """
+        size = max(1, LOGITS_AT_ONCE // len(self.head))
+        return torch.cat([self._chunk(part, token) for part in working(vectors).split(size)])
+
+    def _chunk(self, vectors: torch.Tensor, token: int) -> torch.Tensor:
+        if self.centred:
+            vectors = vectors - vectors.mean(-1, keepdim=True)
+        vectors = vectors * self.scale * self.gain
+        if self.bias is not None:
+            vectors = vectors + self.bias
+        logits = torch.nn.functional.linear(vectors, self.head, self.head_bias)
+        if self.softcap is not None:
+            logits = self.softcap * torch.tanh(logits / self.softcap)
+        return logits[:, token] - logits.logsumexp(-1)
+
+
+def norm_scale(norm: Any, state: torch.Tensor) -> torch.Tensor:
+    """The factor by which a norm multiplies `state` [width], its gain apart: one over RMS or deviation."""
+    state = working(state)
+    if isinstance(norm, torch.nn.LayerNorm):
+        return torch.rsqrt(state.var(-1, unbiased=False) + norm.eps)
+    epsilon = norm.variance_epsilon if hasattr(norm, "variance_epsilon") else norm.eps
+    return torch.rsqrt(state.square().mean(-1) + epsilon)
+
+
+def working(tensor: torch.Tensor) -> torch.Tensor:
+    """The tensor in float32, or in float64 where it has that."""
+    return tensor.detach() if tensor.dtype == torch.float64 else tensor.detach().float()
+
+
+def _released_scale(final: torch.Tensor) -> torch.Tensor:
+    return torch.rsqrt(working(final).std(-1))

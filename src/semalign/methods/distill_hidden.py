@@ -1,0 +1,106 @@
+"""Layer-wise distillation: the student's states at the paired layers learn to tell the teacher's.
+
+The teacher's states are those of the activations stage, at its interface, interpolated as SemAlign's are. One
+linear projector a paired layer, from the student's width to the teacher's, is trained with the LoRA factors under
+the same optimiser, and dropped afterwards.
+
+Loss on the states: the mean squared error of the projected state, each teacher channel divided by its variance
+over the train split; a projector that only knows the means scores 1. Cosine, the other usual choice, would let
+the few channels of large variance decide alone. The projector tells the standardised channels, which is the same
+loss with a target of unit scale. Cross-entropy on the answers is added. With `layers: all` every layer has LoRA,
+while the states stay those of the paired layers.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.adapters import Loss, answer_logits
+from semalign.alignment import interpolate
+from semalign.benchmarks.encoding import Batch, Encoded
+from semalign.config.methods import DistillHidden
+from semalign.distillation.stored import Stored
+from semalign.files import read_json
+from semalign.losses import cross_entropy
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
+from semalign.models.anatomy import capture
+from semalign.pairing import LayerPair, from_rows
+
+NEGLIGIBLE = 1e-6  # a channel whose deviation is this share of the largest one is as good as constant
+
+
+def transfer(task: TransferTask, folder: Path) -> TransferReport:
+    """Train on the train split against the stored states."""
+    work = load_student_at_work(task)
+    layers, _ = chosen_layers(task, work)
+    activations = read_json(task.signals["activations"] / "activations.json")
+    pairs = from_rows(read_json(task.signals["pairing"] / "pairing.json")["pairs"])
+    teacher = TeacherStates(task.signals["activations"] / "activations.safetensors", pairs, work.examples)
+    projectors = make_projectors(teacher.widths, work.model.config.hidden_size, task.seed)
+    loss = states_loss(task.settings, teacher, projectors, activations["interface"])
+    passes = activations["teacher_passes"]
+    return train_student(task, work, layers, loss, folder, passes, extra=projectors.to(work.model.device))
+
+
+class TeacherStates:
+    """Standardised teacher states of every paired student layer."""
+
+    def __init__(self, path: Path, pairs: Sequence[LayerPair], examples: Sequence[Encoded]) -> None:
+        self.stored = Stored(path, examples)
+        layers = {
+            int(name.removeprefix("layer.")): states
+            for name, states in self.stored.tensors.items()
+            if name != "offsets"
+        }
+        self.states = {
+            pair.student: standardise(interpolate(layers, pair.below, pair.above, pair.weight))
+            for pair in pairs
+        }
+        self.widths = {layer: states.shape[-1] for layer, states in self.states.items()}
+
+    def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
+        """Standardised states [supervised positions, teacher width] of a batch's examples."""
+        return self.stored.select(self.states[layer], indices)
+
+
+def standardise(states: torch.Tensor) -> torch.Tensor:
+    """Each channel of [positions, width] less its mean, over its deviation; a constant one is 0. In float32."""
+    centred = states.double() - states.double().mean(0)
+    deviation = centred.square().mean(0).sqrt()
+    varies = deviation > NEGLIGIBLE * deviation.max()
+    return torch.where(varies, centred / deviation.where(varies, 1.0), 0.0).float()
+
+
+def make_projectors(widths: Mapping[int, int], student_width: int, seed: int) -> torch.nn.ModuleDict:
+    """An affine map from the student's width to the teacher's for each student layer, drawn from the seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return torch.nn.ModuleDict(
+            {str(layer): torch.nn.Linear(student_width, width) for layer, width in sorted(widths.items())}
+        )
+
+
+def states_loss(
+    settings: DistillHidden, teacher: TeacherStates, projectors: torch.nn.ModuleDict, interface: str
+) -> Loss:
+    """The loss of one batch: `layer` (mean over the paired layers), and `label` where it has a weight."""
+    layers = sorted(teacher.states)
+
+    def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
+        with capture(model, layers, [interface]) as states:
+            logits = answer_logits(model, batch)
+        errors = []
+        for layer in layers:
+            told = projectors[str(layer)](states[interface, layer][batch.supervised].float())
+            target = teacher.of(layer, indices).to(told.device)
+            errors.append(torch.nn.functional.mse_loss(told, target))
+        terms = {"layer": settings.layer_loss_weight * torch.stack(errors).mean()}
+        if settings.label_loss_weight:
+            labels = batch.labels[batch.supervised]
+            terms["label"] = settings.label_loss_weight * cross_entropy(logits, labels)
+        return terms
+
+    return loss

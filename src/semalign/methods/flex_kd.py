@@ -1,0 +1,56 @@
+"""Flex-KD: the student's final state learns from the teacher's most relevant units (arXiv 2507.10155, section 3).
+
+From the paper: units of the teacher's last hidden layer are ranked by the magnitude of a gradient summed over the
+task's data (`semalign.distillation.units`); as many as the student is wide are kept; a loss of correlation, without
+a projector, ties the student's last hidden layer to them; task loss and logit distillation may be added. Its text
+was at hand as summaries and not in full, so these readings are ours: the correlation is Pearson's, a unit at a
+time over the supervised positions of a batch, and the loss is 1 minus its mean over the units; the last hidden
+layer is what enters the LM head; the terms are added with weights. LoRA instead of full fine-tuning is ours too,
+as every method of a study adapts alike.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.adapters import Loss, final_states, head_logits
+from semalign.benchmarks.encoding import Batch
+from semalign.config.methods import FlexKd
+from semalign.distillation.logits import TeacherLogits
+from semalign.distillation.stored import Stored
+from semalign.files import read_json
+from semalign.losses import correlation_loss, cross_entropy
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
+
+
+def transfer(task: TransferTask, folder: Path) -> TransferReport:
+    """Train on the train split against the teacher's stored units."""
+    work = load_student_at_work(task)
+    layers, passes = chosen_layers(task, work)
+    passes += read_json(task.signals["units"] / "units.json")["teacher_passes"]
+    units = Stored(task.signals["units"] / "units.safetensors", work.examples)
+    logits = None
+    if task.settings.logit_loss_weight:
+        logits = TeacherLogits(task.signals["logits"], work.examples)
+        passes += logits.teacher_passes
+    return train_student(task, work, layers, units_loss(task.settings, units, logits), folder, passes)
+
+
+def units_loss(settings: FlexKd, units: Stored, logits: TeacherLogits | None) -> Loss:
+    """The loss of one batch: `layer` (correlation), and `label` and `kl` where they have weights."""
+
+    def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
+        states = final_states(model, batch)
+        targets = units.of("states", indices).to(states.device)
+        terms = {"layer": settings.layer_loss_weight * correlation_loss(states, targets)}
+        of_student = head_logits(model, states)
+        if settings.label_loss_weight:
+            labels = batch.labels[batch.supervised]
+            terms["label"] = settings.label_loss_weight * cross_entropy(of_student, labels)
+        if logits:
+            terms["kl"] = settings.logit_loss_weight * logits.loss(of_student, indices)
+        return terms
+
+    return loss

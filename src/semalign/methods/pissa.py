@@ -1,0 +1,32 @@
+"""PiSSA (arXiv 2404.02948): fine-tuning through LoRA that begins at the principal part of the student's own weights.
+
+Seeking's control: the same injection and training, with the student in the teacher's place. PiSSA shares the singular
+values evenly between both factors, Seeking has all of them in the first: `even_split` says which.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from semalign.low_rank import Factors, check_rank, principal_factors, split_evenly
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.lora import answer_loss, chosen_layers, load_student_at_work, train_student
+from semalign.models.anatomy import adapted_modules
+
+
+def transfer(task: TransferTask, folder: Path) -> TransferReport:
+    """Train on the train split from the student's own principal factors."""
+    work = load_student_at_work(task)
+    layers, passes = chosen_layers(task, work)
+    modules = adapted_modules(work.model, layers, task.settings.lora.projections)
+    start = {name: _own_factors(work.model, name, task.settings.lora.rank) for name in modules}
+    if task.settings.even_split:
+        start = {name: split_evenly(factors) for name, factors in start.items()}
+    return train_student(task, work, layers, answer_loss, folder, teacher_passes=passes, start=start)
+
+
+def _own_factors(model: Any, name: str, rank: int) -> Factors:
+    """The principal factors of one of the student's matrices; an embedding's is [width, tokens]."""
+    module = model.get_submodule(name)
+    matrix = module.weight.T if module is model.get_input_embeddings() else module.weight
+    check_rank(rank, tuple(matrix.shape), name)
+    return principal_factors(matrix, rank)

@@ -1,0 +1,428 @@
+"""Seeking's extraction: sensitivities, windows, layers, factors and what is refused."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fabricated_models import ARCHITECTURES, build_model, write_model
+
+from semalign.adapters import answer_logits
+from semalign.benchmarks.base import read_split
+from semalign.benchmarks.encoding import Encoded, collate, encode
+from semalign.config.signals import Extraction
+from semalign.errors import UserError
+from semalign.extraction import windows as windows_module
+from semalign.extraction.factors import read_factors
+from semalign.extraction.matrices import matrices_of
+from semalign.extraction.search import find_windows, most_sensitive
+from semalign.extraction.sensitivity import Tally, add_up
+from semalign.extraction.stage import extract_windows
+from semalign.extraction.windows import Window, first_maximum, window_sums
+from semalign.files import read_json, write_json
+from semalign.losses import cross_entropy
+from semalign.low_rank import principal_factors
+from semalign.models.anatomy import adapted_modules
+from semalign.models.loading import load_model, load_tokenizer
+from semalign.provenance import check
+
+NO_TOKENS = torch.empty(0, dtype=torch.long)
+ATTENTION = ["q", "k", "v", "o"]
+EVERYTHING = [*ATTENTION, "gate", "up", "down"]
+# what a student of each architecture can have an adapter on
+OWN = dict.fromkeys(ARCHITECTURES, EVERYTHING) | {"neox": ["o", "up", "down"]}
+
+
+def brute_force(scores: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
+    """Every window's sum by a double loop, and the first best one."""
+    rows, columns = (side - window + 1 for side, window in zip(scores.shape, shape, strict=True))
+    sums = np.zeros((rows, columns))
+    best = (0, 0)
+    for i in range(rows):
+        for j in range(columns):
+            sums[i, j] = scores[i : i + shape[0], j : j + shape[1]].astype(np.float64).sum()
+            if sums[i, j] > sums[best]:
+                best = (i, j)
+    return sums, best
+
+
+@pytest.mark.parametrize(
+    ("size", "shape"),
+    [
+        ((9, 7), (4, 3)),
+        ((9, 7), (9, 7)),
+        ((5, 8), (1, 8)),
+        ((5, 8), (5, 1)),
+        ((4, 4), (1, 1)),
+        ((1, 1), (1, 1)),
+    ],
+)
+def test_windows_are_those_of_a_double_loop(monkeypatch, size, shape) -> None:
+    monkeypatch.setattr(windows_module, "STRIP", 3)
+    scores = np.abs(np.random.default_rng(0).standard_normal(size)).astype(np.float32)
+    expected, best = brute_force(scores, shape)
+    found = window_sums(torch.tensor(scores), shape)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-12)
+    assert found.dtype == torch.float64
+    assert first_maximum(found) == best
+
+
+def test_among_equal_windows_the_first_one_row_by_row_is_taken() -> None:
+    scores = torch.zeros(6, 6)
+    scores[1, 4] = scores[4, 0] = scores[4, 4] = 2.0
+    assert (
+        first_maximum(window_sums(scores, (2, 2))) == brute_force(scores.numpy(), (2, 2))[1] == Window(0, 3)
+    )
+    assert first_maximum(window_sums(torch.ones(5, 5), (2, 3))) == Window(0, 0)
+
+
+def test_a_small_value_beside_a_large_one_is_not_lost() -> None:
+    scores = torch.full((64, 64), 1e-6)
+    scores[0, 0] = 1e3
+    scores[-1, -1] = 2e-6  # float32 sums would not see it
+    sums = window_sums(scores[:, 1:], (8, 8))
+    assert first_maximum(sums) == Window(56, 55)
+
+
+def test_layers_with_the_highest_scores_are_kept_in_the_order_of_their_depth() -> None:
+    assert most_sensitive([1.0, 9.0, 3.0, 5.0], 2) == [2, 4]
+    assert most_sensitive([1.0, 5.0, 5.0, 5.0], 2) == [2, 3]
+    assert most_sensitive([3.0, 1.0, 2.0], 3) == [1, 2, 3]
+
+
+@pytest.fixture(scope="module")
+def batches(pico_benchmark: Path, pico_pair):
+    tokenizer = load_tokenizer(pico_pair[0])
+    return [collate([encode(e, tokenizer)], 0) for e in read_split(pico_benchmark, "extract")[:3]]
+
+
+def sensitivities(model, batches) -> dict[str, torch.Tensor]:
+    """S as it is defined: every gradient held, absolute values an example, summed in float64."""
+    parameters = dict(model.named_parameters())
+    total = {name: torch.zeros_like(p, dtype=torch.float64) for name, p in parameters.items()}
+    for batch in batches:
+        model.requires_grad_(True)
+        loss = cross_entropy(answer_logits(model, batch), batch.labels[batch.supervised])
+        gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+        for (name, parameter), gradient in zip(parameters.items(), gradients, strict=True):
+            if gradient is not None:
+                total[name] += (parameter.detach() * gradient).abs().double()
+    model.requires_grad_(False)
+    return total
+
+
+def test_scores_and_window_sums_are_those_of_the_whole_s(pico_pair, batches) -> None:
+    model = load_model(pico_pair[0])
+    expected = sensitivities(model, batches)
+    matrices = matrices_of(model, ["up", "k", "head"], torch.arange(259))
+    shapes = {"up": (64, 32), "k": (16, 32), "head": (259, 32)}
+    tally = Tally(shapes, matrices, blocks=True)
+    add_up(model, batches, tally)
+    for layer in range(1, 5):
+        block = [s for name, s in expected.items() if name.startswith(f"model.layers.{layer - 1}.")]
+        assert any("norm" in name for name in expected)
+        assert tally.scores[layer] == pytest.approx(sum(float(s.sum()) for s in block), rel=1e-6)
+    for matrix in matrices:
+        s = matrix.view(expected[matrix.parameter]).numpy()
+        sums, best = brute_force(s, shapes[matrix.projection])
+        torch.testing.assert_close(tally.sums[matrix.key], torch.tensor(sums), rtol=1e-6, atol=0.0)
+        assert first_maximum(tally.sums[matrix.key]) == best
+
+
+def test_absolute_values_are_taken_an_example(pico_pair, batches) -> None:
+    model = load_model(pico_pair[0])
+    matrices = matrices_of(model, ["up"], NO_TOKENS)
+    both, alone = Tally({"up": (64, 32)}, matrices), [Tally({"up": (64, 32)}, matrices) for _ in range(2)]
+    add_up(model, batches[:2], both)
+    for batch, tally in zip(batches, alone, strict=False):
+        add_up(model, [batch], tally)
+    for key, sums in both.sums.items():
+        torch.testing.assert_close(sums, alone[0].sums[key] + alone[1].sums[key])
+
+
+def test_accumulators_that_do_not_fit_take_more_passes_and_find_the_same(pico_pair, batches) -> None:
+    model = load_model(pico_pair[0])
+    matrices = matrices_of(model, ["up", "down", "v"], NO_TOKENS)
+    shapes = {"up": (64, 32), "down": (32, 64), "v": (16, 32)}
+    once = find_windows(model, batches, matrices, shapes, 3, share=10.0)
+    grouped = find_windows(model, batches, matrices, shapes, 3, share=0.06)
+    alone = find_windows(model, batches, matrices, shapes, 3, share=0.0)
+    assert (once.passes, alone.passes) == (1, 1 + 9)
+    assert 2 < grouped.passes < 10
+    kept = {m.key for m in matrices if m.layer in once.layers}
+    assert once.windows == grouped.windows == alone.windows
+    assert once.scores == grouped.scores == alone.scores
+    assert set(once.windows) == kept
+
+
+def test_the_teacher_is_left_as_it_was(pico_pair, batches) -> None:
+    model = load_model(pico_pair[0])
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    find_windows(model, batches, matrices_of(model, ["up"], NO_TOKENS), {"up": (64, 32)}, 3)
+    for name, parameter in model.named_parameters():
+        assert torch.equal(parameter, before[name])
+        assert parameter.grad is None
+        assert not parameter.requires_grad
+        assert not parameter._post_accumulate_grad_hooks
+
+
+def test_a_loss_that_is_not_finite_is_refused(pico_pair, batches) -> None:
+    model = load_model(pico_pair[0])
+    model.get_submodule("model.norm").weight.fill_(torch.inf)
+    with pytest.raises(UserError, match="example 0 of the extract split"):
+        add_up(model, batches, Tally({}, blocks=True))
+
+
+def test_factors_are_the_best_of_their_rank_with_all_of_sigma_in_b_and_fixed_signs() -> None:
+    matrix = torch.tensor(np.random.default_rng(0).standard_normal((7, 5)), dtype=torch.float32)
+    b, a = principal_factors(matrix, 3)
+    left, values, right = np.linalg.svd(matrix.double().numpy(), full_matrices=False)
+    np.testing.assert_allclose(
+        (b.double() @ a.double()).numpy(), left[:, :3] * values[:3] @ right[:3], atol=1e-6
+    )
+    np.testing.assert_allclose(b.double().norm(dim=0).numpy(), values[:3], rtol=1e-6)
+    np.testing.assert_allclose((a @ a.T).numpy(), np.eye(3), atol=1e-6)
+    assert all(row[row.abs().argmax()] > 0 for row in a)
+    assert (b.dtype, a.dtype) == (torch.float32, torch.float32)
+    flipped = principal_factors(-matrix, 3)
+    torch.testing.assert_close(flipped.a, a)
+    torch.testing.assert_close(flipped.b, -b)
+    with pytest.raises(UserError, match=r"lora.rank: found 6, expected at most 5"):
+        principal_factors(matrix, 6)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory):
+    """Make sealed pico models on demand; the same request gives the same folder."""
+    root = tmp_path_factory.mktemp("models")
+
+    def make(kind: str, **shape) -> Path:
+        name = "-".join([kind, *(f"{key}{value}" for key, value in shape.items())])
+        return root / name if (root / name).exists() else write_model(root / name, kind, **shape)
+
+    return make
+
+
+@pytest.fixture
+def extract(pico_benchmark: Path, tmp_path: Path):
+    """Run the stage, return its folder."""
+
+    def run(teacher: Path, student: Path, projections: list[str], rank: int = 4, name: str = "out") -> Path:
+        write_json(tmp_path / "s.json", Extraction(rank=rank, projections=projections).model_dump())
+        extract_windows(teacher, student, pico_benchmark, tmp_path / "s.json", tmp_path / name)
+        return tmp_path / name
+
+    return run
+
+
+LARGE = {"layers": 4, "width": 32, "seed": 1}
+SMALL = {"layers": 2, "width": 16, "seed": 2}
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_every_architecture_gives_factors_of_its_windows(models, extract, kind: str) -> None:
+    teacher, student = models(kind, **LARGE), models(kind, **SMALL)
+    folder = extract(teacher, student, OWN[kind])
+    found, factors = read_json(folder / "extraction.json"), read_factors(folder)
+    large, small = load_model(teacher), load_model(student)
+    assert set(factors) == set(adapted_modules(small, [1, 2], OWN[kind]))
+    assert found["layers"] == sorted(found["layers"])
+    assert found["layers"] == most_sensitive(found["scores"], 2)
+    for name, (b, a) in factors.items():
+        window = found["windows"][name]
+        assert list(small.get_submodule(name).weight.shape) == window["shape"] == [len(b), a.shape[1]]
+        row, column, (height, width) = window["row"], window["column"], window["shape"]
+        source = large.get_submodule(window["teacher"]).weight[row : row + height, column : column + width]
+        best = principal_factors(source, 4)
+        assert torch.equal(b, best.b)
+        assert torch.equal(a, best.a)
+        place = found["layers"][int(name.split("layers.")[1].split(".")[0])]
+        assert f"layers.{place - 1}." in window["teacher"]
+    assert found["teacher_passes"] % 6 == 0
+    assert check(folder)["stage"] == "extraction"
+
+
+def test_the_windows_are_the_best_of_the_whole_s(models, extract, pico_benchmark: Path) -> None:
+    teacher, student = models("llama", **LARGE), models("llama", **SMALL)
+    folder = extract(teacher, student, EVERYTHING)
+    model, tokenizer = load_model(teacher), load_tokenizer(teacher)
+    examples = read_split(pico_benchmark, "extract")
+    s = sensitivities(model, [collate([encode(e, tokenizer)], 0) for e in examples])
+    for window in read_json(folder / "extraction.json")["windows"].values():
+        best = brute_force(s[f"{window['teacher']}.weight"].numpy(), tuple(window["shape"]))[1]
+        assert (window["row"], window["column"]) == best
+
+
+def test_fused_matrices_of_a_teacher_are_split_head_by_head(models, extract) -> None:
+    teacher, student = models("neox", **LARGE), models("llama", **SMALL)
+    model = load_model(teacher)
+    fused = model.get_parameter("gpt_neox.layers.0.attention.query_key_value.weight")
+    for place, name in enumerate("qkv"):
+        (matrix, *_) = matrices_of(model, [name], NO_TOKENS)
+        heads = [fused[24 * h + 8 * place : 24 * h + 8 * place + 8] for h in range(4)]
+        assert torch.equal(matrix.of(model), torch.cat(heads))
+    # the module's own forward pass agrees: zero the value's rows and attention gives its bias alone
+    window = read_json(extract(teacher, student, ATTENTION) / "extraction.json")["windows"]
+    assert window["model.layers.0.self_attn.v_proj"]["teacher"].endswith("attention.query_key_value")
+    assert window["model.layers.0.self_attn.v_proj"]["shape"] == [8, 16]
+
+
+def test_the_split_value_is_what_attention_reads(models) -> None:
+    model = load_model(models("neox", **LARGE))
+    (value, *_) = matrices_of(model, ["v"], NO_TOKENS)
+    attention = model.get_submodule("gpt_neox.layers.0.attention")
+    rows = torch.zeros(96, dtype=torch.bool)
+    tagged = torch.arange(96.0).repeat(32, 1).T  # every row of the fused matrix holds its number
+    rows[value.view(tagged)[:, 0].long()] = True
+    with torch.no_grad():
+        attention.query_key_value.weight[rows] = 0.0
+        attention.query_key_value.bias[rows] = 0.0
+    outputs = []
+    attention.dense.register_forward_pre_hook(lambda _m, args: outputs.append(args[0]))
+    with torch.no_grad():
+        model(torch.tensor([[5, 6, 7]]))
+    assert outputs[0].abs().max() == 0.0
+
+
+def test_a_fused_projection_of_a_student_is_refused(models, extract) -> None:
+    with pytest.raises(UserError, match=r"projection 'v' can't be adapted in GPTNeoXForCausalLM"):
+        extract(models("llama", **LARGE), models("neox", **SMALL), ["up", "v"])
+    with pytest.raises(UserError, match=r"projection 'gate' can't be adapted in GPTNeoXForCausalLM"):
+        extract(models("neox", **LARGE), models("llama", **SMALL), ["gate"])
+
+
+@pytest.mark.parametrize(
+    ("teacher", "student", "message"),
+    [
+        ({"layers": 2}, {"layers": 3}, "layers is 2, expected at least the student's 3"),
+        ({"width": 16}, {"width": 32, "feed_forward": 32}, r"hidden width \(of up\) is 16, .* student's 32"),
+        ({"feed_forward": 30}, {"feed_forward": 48}, r"feed-forward width \(of up\) is 30, .* student's 48"),
+    ],
+)
+def test_a_teacher_that_is_smaller_somewhere_is_refused(models, extract, teacher, student, message) -> None:
+    with pytest.raises(UserError, match=f"the teacher's {message}"):
+        extract(models("llama", **LARGE | teacher), models("llama", **SMALL | student), ["up", "down"])
+
+
+def test_narrower_attention_is_refused_though_the_hidden_state_is_wider(models, extract) -> None:
+    # Qwen3's heads are twice as wide as Llama's here: 64 query rows of width 32, against 40 of width 40
+    teacher, student = models("llama", **LARGE | {"width": 40}), models("qwen3", **SMALL | {"width": 32})
+    with pytest.raises(UserError, match=r"query width \(of q\) is 40, expected at least the student's 64"):
+        extract(teacher, student, ["q"])
+
+
+def test_a_rank_above_a_side_is_refused_before_the_teacher_is_read(models, extract, monkeypatch) -> None:
+    monkeypatch.setattr("semalign.extraction.stage.load_model", None)
+    with pytest.raises(
+        UserError, match=r"lora.rank: found 9, expected at most 8, .* the student's v \(8 x 16\)"
+    ):
+        extract(models("llama", **LARGE), models("llama", **SMALL), ["up", "v"], rank=9)
+
+
+def test_embedding_and_head_are_windowed_over_shared_tokens(models, extract) -> None:
+    teacher, student = models("llama", **LARGE, vocabulary=300), models("llama", **SMALL, vocabulary=264)
+    folder = extract(teacher, student, ["embedding", "head", "up"])
+    factors, found = read_factors(folder), read_json(folder / "extraction.json")["windows"]
+    embedding, head = factors["model.embed_tokens"], factors["lm_head"]
+    assert (embedding.b.shape, embedding.a.shape) == ((16, 4), (4, 264))
+    assert (head.b.shape, head.a.shape) == ((264, 4), (4, 16))
+    assert embedding.a[:, 259:].abs().max() == head.b[259:].abs().max() == 0.0  # no token has these rows
+    model = load_model(teacher)
+    first = found["model.embed_tokens"]["row"]
+    source = model.get_submodule("model.embed_tokens").weight[:259, first : first + 16].T
+    torch.testing.assert_close(embedding.b @ embedding.a[:, :259], torch.mm(*principal_factors(source, 4)))
+    first = found["lm_head"]["column"]
+    source = model.lm_head.weight[:259, first : first + 16]
+    torch.testing.assert_close(head.b[:259] @ head.a, torch.mm(*principal_factors(source, 4)))
+
+
+def test_tied_embeddings_are_refused_on_either_side(models, extract) -> None:
+    tied = {"tied": True}
+    for large, small in ((tied, {}), ({}, tied)):
+        with pytest.raises(UserError, match=r"projection 'head' can't be adapted in .*tiedTrue.* one matrix"):
+            extract(models("llama", **LARGE | large), models("llama", **SMALL | small), ["up", "head"])
+    extract(models("llama", **LARGE | tied), models("llama", **SMALL | tied), ["up"])
+
+
+def test_equal_depth_keeps_every_layer_and_the_same_inputs_give_the_same_bytes(models, extract) -> None:
+    student = models("llama", **SMALL)
+    first, again = (extract(student, student, EVERYTHING, name=name) for name in ("a", "b"))
+    found = read_json(first / "extraction.json")
+    assert found["layers"] == [1, 2]
+    assert {(w["row"], w["column"]) for w in found["windows"].values()} == {(0, 0)}
+    for name in ("factors.safetensors", "extraction.json"):
+        assert (first / name).read_bytes() == (again / name).read_bytes()
+
+
+PEAK = """
+import os, resource, sys
+sys.path.insert(0, {tests!r})
+import torch
+from fabricated_models import build_model
+from test_extraction import search_at_scale, whole_s_at_scale
+torch.set_num_threads(1)
+for search in (search_at_scale, whole_s_at_scale):
+    for scale in (32, 24, 16):
+        read, write = os.pipe()
+        if os.fork() == 0:  # each size in a process of its own, so that each has its own peak
+            before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+            size = search(scale)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+            os.write(write, f"{{size}} {{peak - before}}".encode())
+            os._exit(0)
+        os.wait()
+        print(os.read(read, 99).decode())
+"""
+
+
+def at_scale(scale: int):
+    """A teacher shaped as 13B (40 layers, 5120 x 13824) over `scale`, and windows shaped as 7B over it."""
+    model = build_model(
+        *("llama",), layers=40, width=5120 // scale // 4 * 4, feed_forward=13824 // scale, seed=0
+    ).eval()
+    model.requires_grad_(False)
+    width, feed_forward = 4096 // scale, 11008 // scale
+    shapes = {"up": (feed_forward, width), "down": (width, feed_forward), "v": (width // 2, width)}
+    shapes["o"] = (width, width)
+    batches = [collate([Encoded(list(range(3, 3 + 8)), 4)], 0) for _ in range(2)]
+    return model, shapes, batches, sum(p.numel() * 4 for p in model.parameters())
+
+
+def search_at_scale(scale: int) -> int:
+    """Run the search; returns the teacher's bytes."""
+    model, shapes, batches, size = at_scale(scale)
+    find_windows(model, batches, matrices_of(model, ["up", "down", "v", "o"], NO_TOKENS), shapes, 32)
+    return size
+
+
+def whole_s_at_scale(scale: int) -> int:
+    """What the definition holds: all gradients, an example's S and the running S."""
+    model, _, batches, size = at_scale(scale)
+    parameters = list(model.requires_grad_(True).parameters())
+    running = [torch.zeros_like(p) for p in parameters]
+    for batch in batches:
+        loss = cross_entropy(answer_logits(model, batch), batch.labels[batch.supervised])
+        gradients = torch.autograd.grad(loss, parameters)
+        of_example = [(p.detach() * g).abs() for p, g in zip(parameters, gradients, strict=True)]
+        for total, values in zip(running, of_example, strict=True):
+            total += values
+    return size
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads resident memory as Linux has it")
+def test_peak_memory_grows_with_one_copy_of_the_teacher() -> None:
+    script = PEAK.format(tests=str(Path(__file__).parent))
+    environment = {
+        "OMP_NUM_THREADS": "1",
+        "MALLOC_MMAP_THRESHOLD_": "65536",
+        "PYTHONPATH": str(Path(__file__).parents[1]),
+    }
+    found = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    numbers = np.array([[float(word) for word in line.split()] for line in found.stdout.splitlines()])
+    slopes = [np.polyfit(rows[:, 0], rows[:, 1], 1)[0] for rows in (numbers[:3], numbers[3:])]
+    assert 0.9 < slopes[0] < 1.35, numbers
+    assert slopes[1] > 3.5, numbers  # the measurement sees what it is meant to see

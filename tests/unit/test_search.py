@@ -1,0 +1,145 @@
+"""The choice of a learning rate: equal search for every method, settled on the validation split."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.config.study import parse_study
+from semalign.config.variants import rates_of, takes_choice, trials_of
+from semalign.costs import search_costs, signal_costs
+from semalign.errors import UserError
+from semalign.files import read_json, write_json, write_jsonl, write_text
+from semalign.layout import Layout
+from semalign.provenance import Run
+from semalign.search import choose_learning_rate
+
+STUDY = {
+    "study": "s",
+    "models": {"big": {"source": "tiny"}, "small": {"source": "tiny", "seed": 1}},
+    "pairs": {"p": {"teacher": "big", "student": "small"}},
+    "benchmarks": {"facts": {}, "arithmetic": {}},
+    "methods": {"student": {}, "teacher": {}, "semalign": {}, "sft": {}},
+    "search": {"learning_rates": [1e-3, 1e-2]},
+    "ablations": {"axes": {"alignment.map": ["random"], "optimisation.learning_rate": [0.1]}},
+    "notebooks": ["tables"],
+}
+
+
+def write_trial(root: Path, benchmark: str, rate: float, correct: list[int], seconds: float = 2.0) -> Path:
+    """One sealed trial, its transfer's record beside it."""
+    folder = root / benchmark / "sft" / f"learning_rate~{rate}"
+    write_json(root / "settings.json", {"optimisation": {"learning_rate": rate}})
+    (folder / "transfer").mkdir(parents=True)
+    Run("transfer", root / "settings.json", 0).seal(folder / "transfer", {"cost": {"train_seconds": seconds}})
+    write_jsonl(folder / "items.jsonl", ({"id": f"i{i}", "correct": c} for i, c in enumerate(correct)))
+    Run("evaluation").seal(folder, ignore=("transfer",))
+    return folder
+
+
+def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
+    write_json(root / "statistics.json", StatisticsSettings(resamples=200).model_dump())
+    choose_learning_rate(trials, "p", "sft", root / "statistics.json", root / "choice")
+    with (root / "choice/search.csv").open() as file:
+        return read_json(root / "choice/choice.json"), list(csv.DictReader(file))
+
+
+def test_the_best_mean_over_benchmarks_is_chosen(tmp_path: Path) -> None:
+    given = {("facts", 1e-3): [1, 1, 0, 0], ("facts", 1e-2): [1, 1, 1, 1]}
+    given |= {("sums", 1e-3): [1, 1, 1, 0], ("sums", 1e-2): [0, 1, 1, 0]}
+    trials = [write_trial(tmp_path, name, rate, correct) for (name, rate), correct in given.items()]
+    choice, rows = choose(tmp_path, trials)
+    assert choice == {"learning_rate": 1e-2, "seconds": {"facts": 4.0, "sums": 4.0}}
+    means = {row["learning_rate"]: float(row["score"]) for row in rows if row["benchmark"] == "mean"}
+    assert means == {"0.001": 62.5, "0.01": 75.0}
+    assert {row["learning_rate"] for row in rows if row["chosen"] == "1"} == {"0.01"}
+    assert all(float(r["score_low"]) <= float(r["score"]) <= float(r["score_high"]) for r in rows)
+    assert len(rows) == 2 * 3
+
+
+def test_equals_are_settled_for_the_lower_rate_and_have_intervals(tmp_path: Path) -> None:
+    trials = [write_trial(tmp_path, "facts", rate, [0, 0, 0]) for rate in (1e-2, 1e-3)]
+    choice, rows = choose(tmp_path, trials)
+    assert choice["learning_rate"] == 1e-3
+    assert all(float(row["score_high"]) > 50 for row in rows)
+
+
+def test_a_rate_that_was_not_tried_everywhere_is_refused(tmp_path: Path) -> None:
+    trials = [write_trial(tmp_path, "facts", rate, [1, 0]) for rate in (1e-3, 1e-2)]
+    trials.append(write_trial(tmp_path, "sums", 1e-3, [1, 0]))
+    with pytest.raises(UserError, match=r"learning rate 0\.01 was not tried on sums"):
+        choose(tmp_path, trials)
+
+
+def test_every_trained_method_has_as_many_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = parse_study(STUDY)
+    assert {name: rates_of(study, name) for name in study.methods} == {
+        "student": [],
+        "teacher": [],
+        "semalign": [1e-3, 1e-2],
+        "sft": [1e-3, 1e-2],
+    }
+    layout = Layout(study)
+    assert layout.searched() == [("p", "semalign"), ("p", "sft")]
+    assert len(layout.trial_folders("p", "sft")) == 2 * 2
+    for trial, changes in trials_of(study, "sft").items():
+        made = layout.settings[f"trials/sft/{trial}"]
+        assert made["optimisation"]["learning_rate"] == changes["optimisation.learning_rate"]
+    assert layout.settings["validation"]["split"] == "validation"
+    assert layout.settings["evaluation"]["split"] == "test"
+    assert layout.lists(Path(layout.trial_folders("p", "sft")[0]) / "run.json")
+    assert not layout.lists(Path("results/s/search/p/facts/sft/learning_rate~0.5/run.json"))
+    assert not layout.lists(Path("results/s/search/p/facts/gone/learning_rate~0.5/run.json"))
+    assert layout.lists(Path("results/s/choices/p/sft/run.json"))
+    assert not layout.lists(Path("results/s/choices/p/student/run.json"))
+
+
+def test_an_ablation_of_the_rate_sets_its_own_and_its_default_is_the_searched_one() -> None:
+    study = parse_study(STUDY)
+    assert takes_choice(study, "semalign", "map~random")
+    assert not takes_choice(study, "semalign", "learning_rate~0.1")
+    assert not takes_choice(study, "student", "default")
+    assert Layout(study).settings["order"]["axes"]["learning_rate"]["default"] == "searched"
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [
+        ({"sft": {"learning_rates": [1e-3]}}, r"methods\.sft\.learning_rates: found 1 rates, expected 2"),
+        (
+            {"sft": {"optimisation": {"learning_rate": 0.01}}},
+            r"methods\.sft\.optimisation\.learning_rate: found 0\.01, expected none",
+        ),
+    ],
+)
+def test_unequal_budgets_are_refused(methods: dict, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        parse_study({**STUDY, "methods": {**STUDY["methods"], **methods}})
+
+
+def test_a_method_may_have_rates_of_its_own_scale() -> None:
+    methods = {**STUDY["methods"], "sft": {"learning_rates": [1e-5, 1e-4]}}
+    assert rates_of(parse_study({**STUDY, "methods": methods}), "sft") == [1e-5, 1e-4]
+
+
+def test_costs_count_every_stage_behind_a_signal_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path("results/s/signals/p/facts")
+    for stage, above in {"attribution": [], "pairing": ["attribution"], "alignment": ["pairing"]}.items():
+        folder = root / stage / "default"
+        write_text(folder / "data.bin", "x" * 1_000_000)
+        run = Run(stage)
+        for name in above:
+            run.read(name, root / name / "default")
+        run.seal(folder)
+    found = signal_costs([root / "pairing/default", root / "alignment/default"])
+    records = [read_json(path) for path in root.rglob("run.json")]
+    assert found["signal_seconds"] == pytest.approx(sum(r["wall_seconds"] for r in records), abs=0.01)
+    assert found["signal_mb"] == 3.0
+    assert found["signal_memory_mb"] == max(record["peak_memory_mb"] for record in records)
+    assert signal_costs([]) == {"signal_seconds": 0, "signal_memory_mb": 0.0, "signal_mb": 0.0}
+    assert search_costs(None, "facts") == {"search_seconds": 0.0}

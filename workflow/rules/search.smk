@@ -1,0 +1,82 @@
+# The search for a learning rate: every trained method is tried with as many rates, and scored on the validation split.
+# A trial is a cell of its own kind: the same scripts, other settings, no test item read.
+
+
+use rule transfer_knowledge as transfer_trial with:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        signals=signals_of,
+        choice=[],
+        settings="results/{study}/settings/trials/{method}/{trial}.json",
+        code=library_of_method,
+    output:
+        "results/{study}/search/{pair}/{benchmark}/{method}/{trial}/transfer/run.json",
+    log:
+        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{trial}/transfer.log",
+    priority: 20
+    params:
+        out=lambda wildcards, output: folder(output),
+        teacher=lambda wildcards, input: folder(input.teacher),
+        student=lambda wildcards, input: folder(input.student),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        signals=lambda wildcards, input: [folder(record) for record in input.signals],
+        choice="",
+        seed=STUDY.search.seed,
+        cell="search/{pair}/{benchmark}/{method}/{trial}",
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.trial}: trial transfer"
+
+
+use rule evaluate_cell as evaluate_trial with:
+    input:
+        transfer="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/transfer/run.json",
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/validation.json",
+        code=library("evaluate_cell"),
+    output:
+        metrics="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/metrics.json",
+        per_item="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/items.jsonl",
+        record="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/run.json",
+    log:
+        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{trial}/evaluation.log",
+    priority: 20
+    params:
+        out=lambda wildcards, output: folder(output.record),
+        transfer=lambda wildcards, input: folder(input.transfer),
+        teacher=lambda wildcards, input: folder(input.teacher),
+        student=lambda wildcards, input: folder(input.student),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        reference="",
+        seed=STUDY.search.seed,
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.trial}: score on validation"
+
+
+rule choose_learning_rate:
+    input:
+        trials=trials_of,
+        settings="results/{study}/settings/statistics.json",
+        code=library("choose_learning_rate"),
+    output:
+        record="results/{study}/choices/{pair}/{method}/run.json",
+        table="results/{study}/choices/{pair}/{method}/search.csv",
+    log:
+        "results/{study}/logs/choices/{pair}/{method}.log",
+    priority: 20
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        out=lambda wildcards, output: folder(output.record),
+        trials=lambda wildcards, input: [folder(record) for record in input.trials],
+    message:
+        "{wildcards.pair} {wildcards.method}: choose the learning rate"
+    shell:
+        "python scripts/choose_learning_rate.py --trials {params.trials} --pair {wildcards.pair}"
+        " --method {wildcards.method} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
