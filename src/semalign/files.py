@@ -34,6 +34,15 @@ def write_json(path: Path | str, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def update_json(path: Path | str, value: Any) -> None:
+    """`write_json`, but a file that holds `value` already keeps its time: what depends on it stays current."""
+    path = Path(path)
+    with contextlib.suppress(OSError, ValueError):
+        if read_json(path) == value:
+            return
+    write_json(path, value)
+
+
 def write_jsonl(path: Path | str, rows: Iterable[dict[str, Any]]) -> None:
     """Write one JSON object a line, whole or not at all."""
     write_text(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))

@@ -42,7 +42,10 @@ def module_of(facts: Architecture, kind: str, layer: int) -> str:
 
 
 class TeacherNeurons:
-    """The teacher's located slices, read from its files when they are needed."""
+    """The teacher's located slices, read from its files when they are needed.
+
+    Files are mapped into memory and one matrix is open at a time, so the teacher itself is never there.
+    """
 
     def __init__(self, folder: Path, parts: Parts) -> None:
         self.facts, self.files, self.parts = architecture_in(folder), TensorFolder(folder), parts

@@ -22,7 +22,7 @@ from semalign.config.variants import (
     variants_of,
 )
 from semalign.errors import UserError
-from semalign.files import read_json, write_json
+from semalign.files import update_json
 
 
 class Layout:
@@ -98,9 +98,7 @@ class Layout:
         that has no record of earlier runs.
         """
         for name, content in self.settings.items():
-            path = Path(self.root) / "settings" / f"{name}.json"
-            if not path.is_file() or _broken(path) or read_json(path) != content:
-                write_json(path, content)
+            update_json(Path(self.root) / "settings" / f"{name}.json", content)
 
     def _plan(self) -> None:
         study = self.study
@@ -170,11 +168,3 @@ def _lookup(key: str, *sections: Any) -> Any:
         if value is not KeyError:
             return value
     raise UserError(f"config: ablations: unknown key {key!r}")
-
-
-def _broken(path: Path) -> bool:
-    try:
-        read_json(path)
-    except ValueError:
-        return True
-    return False

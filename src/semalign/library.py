@@ -37,12 +37,15 @@ def reached_from(*start: Path) -> list[str]:
     return sorted(map(str, found))
 
 
+def digests_of(files: Iterable[str]) -> dict[str, str]:
+    """File -> SHA-256 of its content."""
+    return {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in files}
+
+
 def digest_of(files: Iterable[str]) -> str:
     """One SHA-256 over the names and contents of files."""
-    total = hashlib.sha256()
-    for name in files:
-        total.update(f"{name} {hashlib.sha256(Path(name).read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
+    lines = (f"{name} {digest}\n" for name, digest in digests_of(files).items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @cache

@@ -151,6 +151,20 @@ def test_sparse_kl_has_the_gradient_of_the_formula() -> None:
     torch.testing.assert_close(student.grad.double(), expected / 3, atol=1e-6, rtol=1e-5)
 
 
+def test_what_a_student_puts_on_tokens_the_teacher_lacks_counts_against_it() -> None:
+    torch.manual_seed(5)
+    teacher, names = torch.randn(4, 5), torch.tensor([6, 1, 7, 2, 3])
+    student = torch.randn(4, 8, requires_grad=True)
+    kept = keep_top(teacher, names, 5)
+    assert (kept["log_tail"] == -torch.inf).all()
+    loss = sparse_kl(student, kept["ids"], kept["log_probs"], kept["log_tail"])
+    loss.backward()
+    p, q = teacher.double().softmax(-1), student.detach().double().softmax(-1)[:, names]
+    assert loss.item() == pytest.approx((p * (p / q).log()).sum(-1).mean().item(), rel=1e-5)
+    assert student.grad is not None
+    assert (student.grad[:, [0, 4, 5]] > 0).all()  # descent takes from them
+
+
 @pytest.mark.parametrize("k", [1, 2, 7, 8])
 @pytest.mark.parametrize("size", [1e2, 1e4])
 def test_sure_models_give_finite_losses_and_gradients(k: int, size: float) -> None:

@@ -13,12 +13,12 @@ from semalign.config.methods.laten import HypernetworkOptimisation
 from semalign.config.signals import Location
 from semalign.errors import UserError
 from semalign.files import read_json, read_jsonl, write_json
-from semalign.hypernetwork import Hypernetwork
+from semalign.hypernetwork import Hypernetwork, one_cycle
 from semalign.injection import KINDS, TeacherNeurons, module_of
 from semalign.location.stage import Locations, locate_neurons
 from semalign.methods import laten
 from semalign.methods.base import TransferTask
-from semalign.methods.laten import Alignment, one_cycle
+from semalign.methods.laten import Aligner, example_loss
 from semalign.models.anatomy import facts_of
 from semalign.models.deltas import read_deltas
 from semalign.models.loading import load_model
@@ -62,10 +62,10 @@ def run(sealed_pair, pico_benchmark: Path, located: Path, tmp_path: Path):
 
 
 @pytest.fixture
-def alignment(sealed_pair, pico_benchmark: Path, located: Path, tmp_path: Path):
-    def make(settings: Laten, seed: int = 0) -> Alignment:
+def aligner(sealed_pair, pico_benchmark: Path, located: Path, tmp_path: Path):
+    def make(settings: Laten, seed: int = 0) -> Aligner:
         folders = (sealed_pair[1], sealed_pair[0], pico_benchmark, {"location": located})
-        return Alignment(TransferTask(*folders, settings, seed, tmp_path), Locations.read(located))
+        return Aligner(TransferTask(*folders, settings, seed, tmp_path), Locations.read(located))
 
     return make
 
@@ -114,8 +114,8 @@ def test_teacher_slices_are_the_located_rows_and_columns(sealed_pair, located: P
                 assert torch.equal(source.read(name, 2)[place, rank], vector)
 
 
-def test_gradients_are_those_of_one_graph_with_overridden_weights(alignment) -> None:
-    work = alignment(settings_of(initial_deviation=0.05))
+def test_gradients_are_those_of_one_graph_with_overridden_weights(aligner) -> None:
+    work = aligner(settings_of(initial_deviation=0.05))
     batch = work.batch(1)
     terms = work.loss(batch)
     parameters = work.parameters()
@@ -144,8 +144,8 @@ def test_gradients_are_those_of_one_graph_with_overridden_weights(alignment) -> 
         assert scale > 0
 
 
-def test_batches_hold_the_extract_example_and_align_examples_of_the_step(alignment) -> None:
-    first, other = alignment(settings_of(), seed=0), alignment(settings_of(), seed=1)
+def test_batches_hold_the_extract_example_and_align_examples_of_the_step(aligner) -> None:
+    first, other = aligner(settings_of(), seed=0), aligner(settings_of(), seed=1)
     assert sorted(first.batch(step)[0] for step in range(6)) == list(range(6))
     assert [first.batch(s)[0] for s in range(6)] != [other.batch(s)[0] for s in range(6)]
     for step in (0, 7):
@@ -156,8 +156,8 @@ def test_batches_hold_the_extract_example_and_align_examples_of_the_step(alignme
     assert first.batch(7)[0] == first.batch(1)[0]
 
 
-def test_the_released_mask_leaves_the_first_answer_token_unsupervised(alignment) -> None:
-    ours, released = alignment(settings_of()), alignment(settings_of(as_released=True))
+def test_the_released_mask_leaves_the_first_answer_token_unsupervised(aligner) -> None:
+    ours, released = aligner(settings_of()), aligner(settings_of(as_released=True))
     for one, other in zip(ours.align, released.align, strict=True):
         assert one.input_ids == other.input_ids
         assert other.answer_start == one.answer_start + 1
@@ -194,8 +194,8 @@ def test_the_folder_says_what_it_cost_and_how_large_the_delta_is(run, sealed_pai
     assert {"cross_entropy", "shrinkage"} <= set(history[0])
 
 
-def test_alignment_lowers_the_loss_of_its_batches(alignment) -> None:
-    work = alignment(settings_of(rate=0.1, steps=40, shrinkage=0.0))
+def test_alignment_lowers_the_loss_of_its_batches(aligner) -> None:
+    work = aligner(settings_of(rate=0.1, steps=40, shrinkage=0.0))
     batches = [work.batch(step) for step in range(6)]
 
     def loss() -> float:
@@ -204,6 +204,36 @@ def test_alignment_lowers_the_loss_of_its_batches(alignment) -> None:
     before = loss()
     work.run()
     assert loss() < 0.9 * before
+
+
+def test_updates_are_torchs_adamw_under_its_one_cycle(aligner) -> None:
+    settings = settings_of(rate=0.02, steps=4, initial_deviation=0.05)
+    ours, reference = aligner(settings), aligner(settings)
+    history = ours.run()
+    parameters = reference.parameters()
+    optimizer = torch.optim.AdamW(parameters.values(), lr=0.02, betas=(0.9, 0.95), weight_decay=0.05)
+    # six extract examples: fewer updates stop early on the schedule of them all
+    cycle = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.02, total_steps=6, pct_start=0.1, div_factor=25, final_div_factor=1
+    )
+    for step in range(4):
+        optimizer.zero_grad()
+        torch.stack(list(reference.loss(reference.batch(step)).values())).sum().backward()
+        assert history[step]["learning_rate"] == pytest.approx(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        cycle.step()
+    for name, parameter in ours.parameters().items():
+        torch.testing.assert_close(parameter, parameters[name], atol=1e-5, rtol=1e-4, msg=name)
+
+
+def test_one_examples_loss_is_the_mean_over_its_answer(aligner) -> None:
+    work = aligner(settings_of())
+    example = work.extract[0]
+    ids = torch.tensor([example.input_ids])
+    logits = work.model(ids).logits[0].log_softmax(-1)
+    answer = range(example.answer_start, len(example.input_ids))
+    expected = -sum(logits[i - 1, ids[0, i]] for i in answer) / len(answer)
+    torch.testing.assert_close(example_loss(work.model, example), expected)
 
 
 def test_fewer_steps_are_the_beginning_of_the_whole_round(run) -> None:
@@ -223,21 +253,21 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(run) -> None
 
 def test_an_interrupted_alignment_resumes_to_the_same_bytes(run, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = (run(settings_of(steps=14), name="a") / "delta.safetensors").read_bytes()
-    original, seen = Alignment.batch, []
+    original, seen = Aligner.batch, []
 
-    def interrupted(self: Alignment, step: int) -> Any:
+    def interrupted(self: Aligner, step: int) -> Any:
         if step == 12:
             raise KeyboardInterrupt
         return original(self, step)
 
-    def counted(self: Alignment, step: int) -> Any:
+    def counted(self: Aligner, step: int) -> Any:
         seen.append(step)
         return original(self, step)
 
-    monkeypatch.setattr(Alignment, "batch", interrupted)
+    monkeypatch.setattr(Aligner, "batch", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(settings_of(steps=14), name="b")
-    monkeypatch.setattr(Alignment, "batch", counted)
+    monkeypatch.setattr(Aligner, "batch", counted)
     assert (run(settings_of(steps=14), name="b") / "delta.safetensors").read_bytes() == expected
     assert seen == [10, 11, 12, 13]
 
@@ -319,11 +349,11 @@ def test_a_batch_larger_than_the_align_split_is_refused(run) -> None:
         run(settings_of(align_batch=15))
 
 
-def test_locations_of_another_extract_split_are_refused(alignment) -> None:
-    work = alignment(settings_of())
+def test_locations_of_another_extract_split_are_refused(aligner) -> None:
+    work = aligner(settings_of())
     shorter = {
         model: {name: part[1:] for name, part in parts.items()}
         for model, parts in work.locations.parts.items()
     }
     with pytest.raises(UserError, match="located 5 extract examples, expected 6"):
-        Alignment(work.task, Locations(shorter, 7))
+        Aligner(work.task, Locations(shorter, 7))

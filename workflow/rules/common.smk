@@ -15,7 +15,8 @@ try:
     check_study(STUDY)
     LAYOUT = Layout(STUDY)
     # a dry run beside a run at work must not change the settings under it
-    if workflow.is_main_process and hold_study(STUDY.study, only_look=workflow.output_settings.dryrun):
+    WRITES = workflow.is_main_process and hold_study(STUDY.study, only_look=workflow.output_settings.dryrun)
+    if WRITES:
         LAYOUT.write_settings()
 except UserError as error:
     sys.exit(f"error: {error}")

@@ -1,14 +1,17 @@
 # Which files of the library stand behind a rule: an edit there reruns it.
-from pathlib import Path
+# Their digests stand in one small file a rule, which is written anew only where one of them changes.
+from functools import cache
 
 from semalign.benchmarks.registry import BENCHMARKS
-from semalign.library import behind, reached_from
+from semalign.files import update_json
+from semalign.library import behind, digests_of, reached_from
 from semalign.methods.registry import module_of
 
 
+@cache
 def library(script, *modules):
-    """The script and the modules of the library that it imports, directly or not."""
-    return behind(f"scripts/{script}.py", modules)
+    """The digests of a script and of the modules of the library that it imports, directly or not."""
+    return note_code("-".join([script, *modules]), behind(f"scripts/{script}.py", modules))
 
 
 def library_of_benchmark(wildcards):
@@ -23,6 +26,13 @@ def library_of_method(wildcards):
 
 def library_of_notebooks():
     """The modules behind the notebooks' sentences and figures."""
-    return reached_from(
-        *Path("src/semalign/analysis/sentences").glob("*.py"), *Path("src/semalign/figures").glob("*.py")
-    )
+    drawing = (Path("src/semalign/analysis/sentences"), Path("src/semalign/figures"))
+    return reached_from(*(path for folder in drawing for path in folder.glob("*.py")))
+
+
+def note_code(name, files):
+    """Write the digests of some files where the rules' settings stand."""
+    path = f"{LAYOUT.root}/settings/code/{name}.json"
+    if WRITES:
+        update_json(path, digests_of(files))
+    return path

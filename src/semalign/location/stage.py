@@ -4,6 +4,7 @@ The student is the unmodified one at every step of the alignment, so all is loca
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -26,6 +27,7 @@ from semalign.provenance import Run
 logger = logging.getLogger("semalign")
 
 STRIPPED = '. " )\n,]'  # what an answer may end with that does not carry it
+REPORT_SECONDS = 10.0
 PARTS = ("attention_layers", "ffn_layers", "ffn", "o", "v")
 
 
@@ -131,7 +133,12 @@ def _locate_all(
         counts = counts_at(settings.rate, sizes)
     _check_width(folder.name, sizes, counts)
     tokens = [located_tokens(example, tokenizer) for example in examples]
-    found = [locate(model, line, depth, counts, as_released=settings.as_released) for line in tokens]
+    found, said = [], time.monotonic()
+    for number, line in enumerate(tokens, start=1):
+        found.append(locate(model, line, depth, counts, as_released=settings.as_released))
+        if time.monotonic() - said > REPORT_SECONDS:
+            said = time.monotonic()
+            logger.info("location: %s: %d of %d examples", folder.name, number, len(tokens))
     return found, counts
 
 

@@ -2,8 +2,11 @@
 
 One hypernetwork for each of up, down, v and o, shared by layers and neurons. Update t takes extract example t: its
 located slices of both models, and a batch of it and some align examples. The student stays frozen; what the
-hypernetworks give runs beside its weights, and is added to them once, at the end. Read from the authors' released
-code through a description of it; where they are silent or disagree, the comment says what was chosen.
+hypernetworks give runs beside its weights, and is added to them once, at the end, without any training after it.
+
+As the authors' code does it, apart from its errors. Where that is open: the initial weights' 1e-5 is a standard
+deviation, the shrinkage counts once an example as the cross-entropy does, a tokenizer's bos stands before every
+text, and gradients are not clipped.
 """
 
 import math
@@ -21,7 +24,7 @@ from semalign.config.methods import Laten
 from semalign.config.optimisation import Optimisation
 from semalign.errors import UserError
 from semalign.files import write_json
-from semalign.hypernetwork import Hypernetwork
+from semalign.hypernetwork import Hypernetwork, one_cycle
 from semalign.injection import KINDS, TeacherNeurons, check_injection, deltas_of
 from semalign.location.stage import Locations
 from semalign.methods.base import TransferReport, TransferTask
@@ -29,26 +32,25 @@ from semalign.models.anatomy import facts_of
 from semalign.models.deltas import Delta, beside, save_deltas
 from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.models.transfers import write_transfer
-from semalign.training import Schedule, train
+from semalign.training import train
 
 BETA2 = 0.95
-WARM_UP, START, HIGH_BETA1, LOW_BETA1 = 0.1, 1 / 25, 0.95, 0.85  # of the one-cycle schedule
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:
     """Align the hypernetworks on the extract and align splits, inject by the final location, check the export."""
     locations = Locations.read(task.signals["location"])
-    alignment = Alignment(task, locations)
-    history = alignment.run()
-    deltas = alignment.final()
+    aligner = Aligner(task, locations)
+    history = aligner.run()
+    deltas = aligner.final()
     save_deltas(deltas, folder)
     write_transfer(folder, "delta")
     write_json(folder / "delta.json", check_injection(task.student, task.teacher, folder, deltas))
-    parameters = alignment.parameters().values()
+    parameters = aligner.parameters().values()
     return TransferReport(sum(p.numel() for p in parameters), locations.teacher_passes, history)
 
 
-class Alignment:
+class Aligner:
     """The student, frozen, and the hypernetworks that learn what to add to it."""
 
     def __init__(self, task: TransferTask, locations: Locations) -> None:
@@ -168,23 +170,6 @@ class Alignment:
                 f"align_batch: {self.settings.align_batch}, but the align split has {len(self.align)} examples; "
                 "expected at most as many"
             )
-
-
-def one_cycle(peak: float, steps: int) -> Schedule:
-    """Learning rate and beta1 of an update: up from a 25th of `peak` over a tenth of the steps, and down again.
-
-    Cosine both ways; beta1 goes from 0.95 to 0.85 and back, as torch's OneCycleLR does by default, whatever the
-    optimizer was given (the released behaviour).
-    """
-    top, end = WARM_UP * steps - 1, steps - 1
-
-    def at(step: int) -> tuple[float, float]:
-        rising = top > 0 and step <= top
-        share = step / top if rising else (end - step) / (end - top)
-        height = 0.5 - 0.5 * math.cos(math.pi * share)
-        return peak * (START + (1 - START) * height), HIGH_BETA1 + (LOW_BETA1 - HIGH_BETA1) * height
-
-    return at
 
 
 def example_loss(model: Any, encoded: Encoded) -> torch.Tensor:
