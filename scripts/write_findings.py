@@ -9,7 +9,7 @@ from semalign.script import run
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--study", type=Path, default=Path("results/tiny"), help="results of the embedded study"
+        "--study", type=Path, default=Path("results/tiny-full"), help="results of the embedded study in full"
     )
     parser.add_argument(
         "--real", type=Path, default=Path("results/real"), help="results of the study on a real model"

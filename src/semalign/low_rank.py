@@ -67,7 +67,7 @@ def begin_at(adapted: Any, start: Start) -> None:
             raise UserError(f"{name}: no factors to begin at; expected those of every adapted matrix")
         b, a = _parameters(module)
         if (start[name].b.shape, start[name].a.shape) != (b.shape, a.shape):
-            found, expected = tuple(start[name].b.shape), tuple(b.shape)
+            found, expected = (_shapes(pair) for pair in (start[name], Factors(b, a)))
             raise UserError(f"{name}: found factors of shape {found}, expected {expected}")
         b.copy_(start[name].b)
         a.copy_(start[name].a)
@@ -86,6 +86,10 @@ def fold_start(adapted: Any, start: Start) -> None:
         a.data = torch.cat([start[name].a.to(a), a])
     for config in adapted.peft_config.values():
         config.r, config.lora_alpha = 2 * config.r, 2 * config.lora_alpha
+
+
+def _shapes(factors: Factors) -> str:
+    return " and ".join(str(tuple(factor.shape)) for factor in factors)
 
 
 def _adapted(adapted: Any) -> dict[str, Any]:

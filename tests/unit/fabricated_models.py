@@ -3,10 +3,23 @@
 from pathlib import Path
 from typing import Any
 
-from conftest import write_tokenizer
-
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "gemma3", "neox")
 VOCABULARY = 259
+
+
+def write_tokenizer(folder: Path) -> None:
+    """A word-piece-free tokenizer of bytes-as-words: 260 tokens with bos, eos and pad."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {token: i for i, token in enumerate(["<pad>", "<s>", "</s>", *alphabet])}
+    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    ).save_pretrained(folder)
 
 
 def build_model(

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from fabricated_models import ARCHITECTURES, build_model
 from safetensors.torch import save_file
 
 from semalign.errors import UserError
@@ -12,7 +13,6 @@ from semalign.models.anatomy import facts_of
 from semalign.models.deltas import Delta, add_deltas, beside, read_deltas, save_deltas
 from semalign.models.loading import load_model
 from semalign.models.transfers import load_student, write_transfer
-from tests.unit.fabricated_models import ARCHITECTURES, build_model
 
 TOKENS = torch.tensor([[1, 40, 50, 60, 70], [1, 61, 90, 33, 20]])
 

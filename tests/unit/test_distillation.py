@@ -346,7 +346,9 @@ def test_correlation_of_what_does_not_vary_is_none_and_finite() -> None:
     assert states.grad.isfinite().all()
 
 
-def test_standardised_channels_have_unit_scale_and_constant_ones_are_zero() -> None:
+@pytest.mark.parametrize("at_once", [7, 8192])
+def test_standardised_channels_have_unit_scale_and_constant_ones_are_zero(at_once: int, monkeypatch) -> None:
+    monkeypatch.setattr("semalign.methods.distill_hidden.POSITIONS", at_once)
     torch.manual_seed(3)
     states = torch.randn(50, 3) * torch.tensor([1e-2, 1.0, 1e2]) + 7
     states = torch.cat([states, torch.full((50, 1), 7.0)], dim=1)

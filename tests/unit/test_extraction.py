@@ -1,26 +1,23 @@
 """Seeking's extraction: sensitivities, windows, layers, factors and what is refused."""
 
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from fabricated_models import ARCHITECTURES, build_model, write_model
+from fabricated_models import ARCHITECTURES, write_model
+from test_windows import brute_force
 
 from semalign.adapters import answer_logits
 from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import Encoded, collate, encode
+from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Extraction
 from semalign.errors import UserError
-from semalign.extraction import windows as windows_module
 from semalign.extraction.factors import read_factors
 from semalign.extraction.matrices import matrices_of
 from semalign.extraction.search import find_windows, most_sensitive
 from semalign.extraction.sensitivity import Tally, add_up
 from semalign.extraction.stage import extract_windows
-from semalign.extraction.windows import Window, first_maximum, window_sums
+from semalign.extraction.windows import first_maximum
 from semalign.files import read_json, write_json
 from semalign.losses import cross_entropy
 from semalign.low_rank import principal_factors
@@ -33,57 +30,6 @@ ATTENTION = ["q", "k", "v", "o"]
 EVERYTHING = [*ATTENTION, "gate", "up", "down"]
 # what a student of each architecture can have an adapter on
 OWN = dict.fromkeys(ARCHITECTURES, EVERYTHING) | {"neox": ["o", "up", "down"]}
-
-
-def brute_force(scores: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Every window's sum by a double loop, and the first best one."""
-    rows, columns = (side - window + 1 for side, window in zip(scores.shape, shape, strict=True))
-    sums = np.zeros((rows, columns))
-    best = (0, 0)
-    for i in range(rows):
-        for j in range(columns):
-            sums[i, j] = scores[i : i + shape[0], j : j + shape[1]].astype(np.float64).sum()
-            if sums[i, j] > sums[best]:
-                best = (i, j)
-    return sums, best
-
-
-@pytest.mark.parametrize(
-    ("size", "shape"),
-    [
-        ((9, 7), (4, 3)),
-        ((9, 7), (9, 7)),
-        ((5, 8), (1, 8)),
-        ((5, 8), (5, 1)),
-        ((4, 4), (1, 1)),
-        ((1, 1), (1, 1)),
-    ],
-)
-def test_windows_are_those_of_a_double_loop(monkeypatch, size, shape) -> None:
-    monkeypatch.setattr(windows_module, "STRIP", 3)
-    scores = np.abs(np.random.default_rng(0).standard_normal(size)).astype(np.float32)
-    expected, best = brute_force(scores, shape)
-    found = window_sums(torch.tensor(scores), shape)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12, atol=1e-12)
-    assert found.dtype == torch.float64
-    assert first_maximum(found) == best
-
-
-def test_among_equal_windows_the_first_one_row_by_row_is_taken() -> None:
-    scores = torch.zeros(6, 6)
-    scores[1, 4] = scores[4, 0] = scores[4, 4] = 2.0
-    assert (
-        first_maximum(window_sums(scores, (2, 2))) == brute_force(scores.numpy(), (2, 2))[1] == Window(0, 3)
-    )
-    assert first_maximum(window_sums(torch.ones(5, 5), (2, 3))) == Window(0, 0)
-
-
-def test_a_small_value_beside_a_large_one_is_not_lost() -> None:
-    scores = torch.full((64, 64), 1e-6)
-    scores[0, 0] = 1e3
-    scores[-1, -1] = 2e-6  # float32 sums would not see it
-    sums = window_sums(scores[:, 1:], (8, 8))
-    assert first_maximum(sums) == Window(56, 55)
 
 
 def test_layers_with_the_highest_scores_are_kept_in_the_order_of_their_depth() -> None:
@@ -173,24 +119,6 @@ def test_a_loss_that_is_not_finite_is_refused(pico_pair, batches) -> None:
     model.get_submodule("model.norm").weight.fill_(torch.inf)
     with pytest.raises(UserError, match="example 0 of the extract split"):
         add_up(model, batches, Tally({}, blocks=True))
-
-
-def test_factors_are_the_best_of_their_rank_with_all_of_sigma_in_b_and_fixed_signs() -> None:
-    matrix = torch.tensor(np.random.default_rng(0).standard_normal((7, 5)), dtype=torch.float32)
-    b, a = principal_factors(matrix, 3)
-    left, values, right = np.linalg.svd(matrix.double().numpy(), full_matrices=False)
-    np.testing.assert_allclose(
-        (b.double() @ a.double()).numpy(), left[:, :3] * values[:3] @ right[:3], atol=1e-6
-    )
-    np.testing.assert_allclose(b.double().norm(dim=0).numpy(), values[:3], rtol=1e-6)
-    np.testing.assert_allclose((a @ a.T).numpy(), np.eye(3), atol=1e-6)
-    assert all(row[row.abs().argmax()] > 0 for row in a)
-    assert (b.dtype, a.dtype) == (torch.float32, torch.float32)
-    flipped = principal_factors(-matrix, 3)
-    torch.testing.assert_close(flipped.a, a)
-    torch.testing.assert_close(flipped.b, -b)
-    with pytest.raises(UserError, match=r"lora.rank: found 6, expected at most 5"):
-        principal_factors(matrix, 6)
 
 
 @pytest.fixture(scope="module")
@@ -354,75 +282,3 @@ def test_equal_depth_keeps_every_layer_and_the_same_inputs_give_the_same_bytes(m
     assert {(w["row"], w["column"]) for w in found["windows"].values()} == {(0, 0)}
     for name in ("factors.safetensors", "extraction.json"):
         assert (first / name).read_bytes() == (again / name).read_bytes()
-
-
-PEAK = """
-import os, resource, sys
-sys.path.insert(0, {tests!r})
-import torch
-from fabricated_models import build_model
-from test_extraction import search_at_scale, whole_s_at_scale
-torch.set_num_threads(1)
-for search in (search_at_scale, whole_s_at_scale):
-    for scale in (32, 24, 16):
-        read, write = os.pipe()
-        if os.fork() == 0:  # each size in a process of its own, so that each has its own peak
-            before = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-            size = search(scale)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            os.write(write, f"{{size}} {{peak - before}}".encode())
-            os._exit(0)
-        os.wait()
-        print(os.read(read, 99).decode())
-"""
-
-
-def at_scale(scale: int):
-    """A teacher shaped as 13B (40 layers, 5120 x 13824) over `scale`, and windows shaped as 7B over it."""
-    model = build_model(
-        *("llama",), layers=40, width=5120 // scale // 4 * 4, feed_forward=13824 // scale, seed=0
-    ).eval()
-    model.requires_grad_(False)
-    width, feed_forward = 4096 // scale, 11008 // scale
-    shapes = {"up": (feed_forward, width), "down": (width, feed_forward), "v": (width // 2, width)}
-    shapes["o"] = (width, width)
-    batches = [collate([Encoded(list(range(3, 3 + 8)), 4)], 0) for _ in range(2)]
-    return model, shapes, batches, sum(p.numel() * 4 for p in model.parameters())
-
-
-def search_at_scale(scale: int) -> int:
-    """Run the search; returns the teacher's bytes."""
-    model, shapes, batches, size = at_scale(scale)
-    find_windows(model, batches, matrices_of(model, ["up", "down", "v", "o"], NO_TOKENS), shapes, 32)
-    return size
-
-
-def whole_s_at_scale(scale: int) -> int:
-    """What the definition holds: all gradients, an example's S and the running S."""
-    model, _, batches, size = at_scale(scale)
-    parameters = list(model.requires_grad_(True).parameters())
-    running = [torch.zeros_like(p) for p in parameters]
-    for batch in batches:
-        loss = cross_entropy(answer_logits(model, batch), batch.labels[batch.supervised])
-        gradients = torch.autograd.grad(loss, parameters)
-        of_example = [(p.detach() * g).abs() for p, g in zip(parameters, gradients, strict=True)]
-        for total, values in zip(running, of_example, strict=True):
-            total += values
-    return size
-
-
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads resident memory as Linux has it")
-def test_peak_memory_grows_with_one_copy_of_the_teacher() -> None:
-    script = PEAK.format(tests=str(Path(__file__).parent))
-    environment = {
-        "OMP_NUM_THREADS": "1",
-        "MALLOC_MMAP_THRESHOLD_": "65536",
-        "PYTHONPATH": str(Path(__file__).parents[1]),
-    }
-    found = subprocess.run(
-        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-    )
-    numbers = np.array([[float(word) for word in line.split()] for line in found.stdout.splitlines()])
-    slopes = [np.polyfit(rows[:, 0], rows[:, 1], 1)[0] for rows in (numbers[:3], numbers[3:])]
-    assert 0.9 < slopes[0] < 1.35, numbers
-    assert slopes[1] > 3.5, numbers  # the measurement sees what it is meant to see

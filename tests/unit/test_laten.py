@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import torch
+from fabricated_models import ARCHITECTURES, build_model, write_model
 from safetensors.torch import load_file
 
 from semalign import injection, stages
+from semalign.benchmarks.encoding import collate
 from semalign.config.methods import Laten
 from semalign.config.methods.laten import HypernetworkOptimisation
 from semalign.config.signals import Location
@@ -18,13 +20,12 @@ from semalign.injection import KINDS, TeacherNeurons, module_of
 from semalign.location.stage import Locations, locate_neurons
 from semalign.methods import laten
 from semalign.methods.base import TransferTask
-from semalign.methods.laten import Aligner, example_loss
+from semalign.methods.laten import Aligner, answer_loss, portions
 from semalign.models.anatomy import facts_of
 from semalign.models.deltas import read_deltas
 from semalign.models.loading import load_model
 from semalign.models.transfers import load_student
 from semalign.provenance import check
-from tests.unit.fabricated_models import ARCHITECTURES, build_model, write_model
 
 
 def settings_of(rate: float = 0.03, steps: int | None = None, **changes: Any) -> Laten:
@@ -226,14 +227,30 @@ def test_updates_are_torchs_adamw_under_its_one_cycle(aligner) -> None:
         torch.testing.assert_close(parameter, parameters[name], atol=1e-5, rtol=1e-4, msg=name)
 
 
-def test_one_examples_loss_is_the_mean_over_its_answer(aligner) -> None:
+def test_the_loss_is_the_sum_of_each_examples_mean_over_its_answer(aligner) -> None:
     work = aligner(settings_of())
-    example = work.extract[0]
-    ids = torch.tensor([example.input_ids])
-    logits = work.model(ids).logits[0].log_softmax(-1)
-    answer = range(example.answer_start, len(example.input_ids))
-    expected = -sum(logits[i - 1, ids[0, i]] for i in answer) / len(answer)
-    torch.testing.assert_close(example_loss(work.model, example), expected)
+    examples = [*work.extract, *work.align]
+    expected = torch.zeros(())
+    for example in examples:
+        ids = torch.tensor([example.input_ids])
+        logits = work.model(ids).logits[0].log_softmax(-1)
+        answer = range(example.answer_start, len(example.input_ids))
+        expected -= sum(logits[i - 1, ids[0, i]] for i in answer) / len(answer)
+    torch.testing.assert_close(answer_loss(work.model, collate(examples, 0)), expected)
+
+
+def test_portions_bound_the_positions_and_change_nothing(aligner, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = aligner(settings_of(initial_deviation=0.05))
+    batch = work.batch(0)
+    whole = work.loss(batch)["cross_entropy"]
+    length = max(len(example.input_ids) for example in batch[1])
+    monkeypatch.setattr(laten, "POSITIONS", 3 * length)
+    parts = portions(batch[1])
+    assert [example for part in parts for example in part] == batch[1]
+    assert max(len(part) for part in parts) == 3
+    torch.testing.assert_close(work.loss(batch)["cross_entropy"], whole)
+    monkeypatch.setattr(laten, "POSITIONS", 1)
+    assert [len(part) for part in portions(batch[1])] == [1] * len(batch[1])
 
 
 def test_fewer_steps_are_the_beginning_of_the_whole_round(run) -> None:
@@ -315,8 +332,9 @@ def test_models_of_different_families_meet(pico_benchmark: Path, tmp_path: Path)
 def test_a_delta_below_the_storage_types_resolution_is_refused(
     sealed_pair, pico_benchmark: Path, tmp_path: Path
 ) -> None:
+    from fabricated_models import write_tokenizer
+
     from semalign.provenance import Run
-    from tests.conftest import write_tokenizer
 
     student = tmp_path / "half"
     build_model("llama", layers=3, width=32, seed=2).bfloat16().save_pretrained(student)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from fabricated_models import ARCHITECTURES, build_model, write_model
 from safetensors.torch import load_file
 
 from semalign.benchmarks.base import Example, read_split
@@ -19,7 +20,6 @@ from semalign.location.stage import Locations, counts_at, draw_final, locate_neu
 from semalign.models.anatomy import facts_of, layers_of
 from semalign.models.loading import load_tokenizer
 from semalign.provenance import check
-from tests.unit.fabricated_models import ARCHITECTURES, build_model, write_model
 
 TOKENS = [1, 40, 50, 60, 70, 55, 81]
 

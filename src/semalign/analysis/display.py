@@ -110,6 +110,12 @@ def html(frame: pd.DataFrame) -> Any:
     return HTML(f'<div class="wide">{table}</div>')
 
 
+def markdown(frame: pd.DataFrame) -> str:
+    """The table as GitHub Markdown, for pages that are no notebooks."""
+    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def _by_benchmark(cells: pd.DataFrame) -> pd.DataFrame:
     """The column `text`: a row a method (and pair, of several), a column a benchmark, in table order."""
     keys = ["pair", "method"] if cells["pair"].nunique() > 1 else ["method"]

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from semalign.analysis import sentences
+from semalign.analysis import display, sentences
 from semalign.analysis.reading import read_tables
 from semalign.errors import UserError
 from semalign.files import write_text
@@ -28,7 +28,9 @@ def write_findings(study: Path, real: Path, readme: Path, pictures: Path) -> Non
 
 
 def _scores(study: Path) -> str:
-    data = read_tables(str(study / "tables"), ["main"], optional=["comparisons"])
+    data = read_tables(
+        str(study / "tables"), ["main", "costs", "contrasts"], optional=["comparisons", "search"]
+    )
     main = data["main"]
     method = sentences.method_under_study(main)
     parts = [
@@ -36,9 +38,17 @@ def _scores(study: Path) -> str:
         sentences.compare(main, method),
         sentences.compare(main, method, "best_baseline", data.get("comparisons")),
         sentences.nearer_teacher(main, method),
-        (study / "tables/main.md").read_text(encoding="utf-8").strip(),
+        f"Mean score in percent over {main['seeds'].max()} seeds, with 95 % intervals over items and seeds; ▲ higher "
+        "and ▼ lower than the student by a paired test, corrected over the table. All columns: "
+        f"[main.md]({study}/tables/main.md).",
+        display.markdown(display.score_table(main)),
+        "**Method against method**, paired over items and seeds and corrected over these tests:",
+        sentences.contrasts(data["contrasts"]),
+        f"**Equal budgets.** {sentences.search(data['search'])}" if "search" in data else "",
+        "What each method cost (means over benchmarks, two shared CPU cores):",
+        display.markdown(display.cost_table(data["costs"])),
     ]
-    return "\n\n".join(parts)
+    return "\n\n".join(part for part in parts if part)
 
 
 def _ablation(study: Path) -> str:

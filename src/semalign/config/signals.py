@@ -79,7 +79,9 @@ class Extraction(Strict):
 
     rank: int = Field(16, ge=1, description="rank of a window's factors; follows the method's lora.rank")
     projections: list[str] = Field(
-        ["up", "down", "v", "o"], min_length=1, description="matrices; follows the method's lora.projections"
+        ["up", "down", "v", "o"],
+        min_length=1,
+        description="of q, k, v, o, gate, up, down, embedding, head; follows the method's lora.projections",
     )
 
 

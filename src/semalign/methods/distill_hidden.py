@@ -29,6 +29,7 @@ from semalign.methods.lora import chosen_layers, load_student_at_work, train_stu
 from semalign.models.anatomy import capture
 from semalign.pairing import LayerPair, from_rows
 
+POSITIONS = 8192
 NEGLIGIBLE = 1e-6  # a channel whose deviation is this share of the largest one is as good as constant
 
 
@@ -59,6 +60,7 @@ class TeacherStates:
             pair.student: standardise(interpolate(layers, pair.below, pair.above, pair.weight))
             for pair in pairs
         }
+        self.stored.tensors = {}  # the raw states are as large again
         self.widths = {layer: states.shape[-1] for layer, states in self.states.items()}
 
     def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
@@ -67,11 +69,17 @@ class TeacherStates:
 
 
 def standardise(states: torch.Tensor) -> torch.Tensor:
-    """Each channel of [positions, width] less its mean, over its deviation; a constant one is 0. In float32."""
-    centred = states.double() - states.double().mean(0)
-    deviation = centred.square().mean(0).sqrt()
+    """Each channel of [positions, width] less its mean, over its deviation; a constant one is 0. In float32.
+
+    Computed in float64, POSITIONS at a time.
+    """
+    chunks = states.split(POSITIONS)
+    mean = torch.stack([chunk.double().sum(0) for chunk in chunks]).sum(0) / len(states)
+    squares = torch.stack([(chunk.double() - mean).square().sum(0) for chunk in chunks]).sum(0)
+    deviation = (squares / len(states)).sqrt()
     varies = deviation > NEGLIGIBLE * deviation.max()
-    return torch.where(varies, centred / deviation.where(varies, 1.0), 0.0).float()
+    scale = torch.where(varies, 1 / deviation, 0.0)
+    return torch.cat([((chunk.double() - mean) * scale).float() for chunk in chunks])
 
 
 def make_projectors(widths: Mapping[int, int], student_width: int, seed: int) -> torch.nn.ModuleDict:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from semalign.benchmarks.base import Split, read_split
-from semalign.benchmarks.encoding import Encoded, collate, encode
+from semalign.benchmarks.encoding import IGNORED, Batch, Encoded, collate, encode
 from semalign.config.methods import Laten
 from semalign.config.optimisation import Optimisation
 from semalign.errors import UserError
@@ -35,6 +35,7 @@ from semalign.models.transfers import write_transfer
 from semalign.training import train
 
 BETA2 = 0.95
+POSITIONS = 1024  # that run through the student at once: one long example, or a batch of short ones
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:
@@ -42,12 +43,12 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
     locations = Locations.read(task.signals["location"])
     aligner = Aligner(task, locations)
     history = aligner.run()
-    deltas = aligner.final()
+    deltas, trained = aligner.final(), sum(p.numel() for p in aligner.parameters().values())
+    del aligner  # the check has two students in memory; not a third
     save_deltas(deltas, folder)
     write_transfer(folder, "delta")
     write_json(folder / "delta.json", check_injection(task.student, task.teacher, folder, deltas))
-    parameters = aligner.parameters().values()
-    return TransferReport(sum(p.numel() for p in parameters), locations.teacher_passes, history)
+    return TransferReport(trained, locations.teacher_passes, history)
 
 
 class Aligner:
@@ -138,17 +139,17 @@ class Aligner:
         return deltas
 
     def _cross_entropy(self, deltas: Sequence[Delta], batch: Sequence[Encoded]) -> torch.Tensor:
-        """The sum over the examples, one in memory at a time: each leaves its gradient at the deltas.
+        """The sum over the examples, few in memory at a time: each portion leaves its gradient at the deltas.
 
         The returned value is that sum; its gradient flows on from the deltas to the hypernetworks.
         """
         leaves = [replace(delta, values=delta.values.detach().requires_grad_()) for delta in deltas]
         total = torch.zeros((), device=self.device)
-        for encoded in batch:
+        for portion in portions(batch):
             with beside(self.model, leaves):
-                one = example_loss(self.model, encoded)
-            one.backward()
-            total += one.detach()
+                loss = answer_loss(self.model, collate(portion, 0).to(self.device))
+            loss.backward()
+            total += loss.detach()
         gradients = [leaf.values.grad for leaf in leaves]
         carried = [(d.values * g).sum() for d, g in zip(deltas, gradients, strict=True) if g is not None]
         link = torch.stack(carried).sum()
@@ -172,12 +173,31 @@ class Aligner:
             )
 
 
-def example_loss(model: Any, encoded: Encoded) -> torch.Tensor:
-    """Mean cross-entropy in nats over one example's supervised positions; logits are made for those alone."""
-    batch = collate([encoded], 0).to(model.device)
-    positions = batch.supervised[0].nonzero()[:, 0]
-    logits = model(batch.input_ids, use_cache=False, logits_to_keep=positions).logits[0]
-    return torch.nn.functional.cross_entropy(logits.float(), batch.labels[0, positions])
+def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
+    """The sum over a batch's examples of their mean cross-entropy in nats; logits are made at answers alone."""
+    positions = batch.supervised.any(0).nonzero()[:, 0]
+    logits = model(
+        batch.input_ids, attention_mask=batch.attention_mask, use_cache=False, logits_to_keep=positions
+    ).logits
+    labels = batch.labels[:, positions]
+    flat = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    counts = (labels != IGNORED).sum(1)
+    return (flat.view(labels.shape).sum(1) / counts).sum()
+
+
+def portions(examples: Sequence[Encoded]) -> list[list[Encoded]]:
+    """The examples in their order, parted so that none has more than about a thousand padded positions."""
+    parts: list[list[Encoded]] = []
+    longest = 0
+    for example in examples:
+        longest = max(longest, len(example.input_ids))
+        if not parts or (len(parts[-1]) + 1) * longest > POSITIONS:
+            parts.append([])
+            longest = len(example.input_ids)
+        parts[-1].append(example)
+    return parts
 
 
 def _released_mask(encoded: Encoded) -> Encoded:

@@ -8,7 +8,11 @@ from semalign.config.methods.base import Adapted, Layers
 
 
 class Seeking(Adapted):
-    """LoRA begun at the windows of the teacher's weights that the task is most sensitive to."""
+    """LoRA begun at the sub-matrices of the teacher's weights that the task is most sensitive to.
+
+    Stored is an adapter of twice lora.rank on the untouched student: what the frozen weights lost, and what was
+    trained.
+    """
 
     method: Literal["seeking"] = "seeking"
     layers: Layers = Field("all", description="adapt all layers, as published, or the paired ones only")

@@ -1,0 +1,54 @@
+"""The README's findings are made from the tables, between two marks."""
+
+from pathlib import Path
+
+import fabricated_tables as fabricated
+import pytest
+
+from semalign.analysis.findings import BEGIN, END, write_findings
+from semalign.errors import UserError
+
+
+@pytest.fixture
+def finished(tmp_path: Path) -> Path:
+    """Two finished studies with fabricated tables."""
+    tables = {
+        "full": {
+            "main": fabricated.main_table(),
+            "costs": fabricated.cost_table(),
+            "contrasts": fabricated.contrast_table(),
+            "search": fabricated.search_table(),
+            "ablations": fabricated.ablation_table(),
+        },
+        "real": {"decomposition": fabricated.decomposition_table()},
+    }
+    for study, named in tables.items():
+        for part in ("tables", "figures"):
+            (tmp_path / study / part).mkdir(parents=True)
+        for name, table in named.items():
+            table.to_csv(tmp_path / study / "tables" / f"{name}.csv", index=False)
+        for figure in ("scores", "ablation", "decomposition"):
+            (tmp_path / study / "figures" / f"{figure}.png").write_bytes(study.encode())
+    return tmp_path
+
+
+def test_only_what_stands_between_the_marks_changes(finished: Path) -> None:
+    readme = finished / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nstale text\n{END}\nafter\n")
+    write_findings(finished / "full", finished / "real", readme, finished / "docs")
+    text = readme.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n")
+    assert "stale text" not in text
+    assert "**semalign** scores lower than **sft** over all benchmarks" in text
+    assert "Each of 2 methods was tried with 3 learning rates" in text
+    assert "| semalign | " in text
+    assert (finished / "docs/scores.png").read_bytes() == b"full"
+    write_findings(finished / "full", finished / "real", readme, finished / "docs")
+    assert readme.read_text() == text
+
+
+def test_a_page_without_marks_is_refused(finished: Path) -> None:
+    readme = finished / "README.md"
+    readme.write_text("nothing")
+    with pytest.raises(UserError, match="found no pair of marks"):
+        write_findings(finished / "full", finished / "real", readme, finished / "docs")
