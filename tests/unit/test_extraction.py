@@ -172,6 +172,19 @@ def test_every_architecture_gives_factors_of_its_windows(models, extract, kind: 
     assert check(folder)["stage"] == "extraction"
 
 
+def test_a_kept_layer_goes_to_the_student_layer_of_its_rank_in_depth(models, extract, monkeypatch) -> None:
+    teacher, student = models("llama", **LARGE), models("llama", **SMALL)
+    monkeypatch.setattr("semalign.extraction.search.most_sensitive", lambda *_: [2, 4])
+    folder = extract(teacher, student, ["up"])
+    model, factors = load_model(teacher), read_factors(folder)
+    for name, window in read_json(folder / "extraction.json")["windows"].items():
+        place = {"model.layers.0.mlp.up_proj": 1, "model.layers.1.mlp.up_proj": 3}[name]
+        source = model.get_submodule(f"model.layers.{place}.mlp.up_proj").weight
+        cut = source[window["row"] : window["row"] + 32, window["column"] : window["column"] + 16]
+        assert torch.equal(factors[name].b, principal_factors(cut, 4).b)
+        assert window["layer"] == place + 1
+
+
 def test_the_windows_are_the_best_of_the_whole_s(models, extract, pico_benchmark: Path) -> None:
     teacher, student = models("llama", **LARGE), models("llama", **SMALL)
     folder = extract(teacher, student, EVERYTHING)
