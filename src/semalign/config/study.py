@@ -11,33 +11,13 @@ from semalign.config.base import Strict
 from semalign.config.evaluation import EvaluationSettings
 from semalign.config.extending import extended, read_yaml
 from semalign.config.methods import Method
-from semalign.config.models import Model
 from semalign.config.search import Search
-from semalign.config.signals import (
-    STAGES,
-    Activations,
-    Alignment,
-    Attribution,
-    Extraction,
-    Location,
-    Logits,
-    Pairing,
-    Signals,
-    Units,
-)
+from semalign.config.signals import STAGES, Signals
+from semalign.config.sources import Sources
 from semalign.config.statistics import StatisticsSettings
-from semalign.config.tiny import TinyBenchmark
 from semalign.errors import UserError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-
-
-class Pair(Strict):
-    """A teacher, a student, and the benchmarks they meet on (null: all of the study)."""
-
-    teacher: str
-    student: str
-    benchmarks: list[str] | None = None
 
 
 class Ablations(Strict):
@@ -50,25 +30,9 @@ class Ablations(Strict):
     seeds: list[int] = Field([0], min_length=1, description="seeds of the ablation cells")
 
 
-class Study(Strict):
+class Study(Signals, Sources):
     """What one config file says."""
 
-    study: str = Field(description="name of the study; its results stand in results/<study>")
-    extends: str | None = Field(
-        None, description="config file that holds what this one does not say; null as a value takes a key out"
-    )
-    seeds: list[int] = Field([0, 1, 2], min_length=1, description="seeds of every trained method")
-    models: dict[str, Model] = Field({}, description="models by name")
-    pairs: dict[str, Pair] = Field({}, description="teacher and student of every pair")
-    benchmarks: dict[str, TinyBenchmark] = Field({}, description="benchmarks by name")
-    attribution: Attribution = Attribution()
-    pairing: Pairing = Pairing()
-    activations: Activations = Activations()
-    alignment: Alignment = Alignment()
-    logits: Logits = Logits()
-    units: Units = Units()
-    extraction: Extraction = Extraction()
-    location: Location = Location()
     search: Search = Search()
     methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
     contrasts: list[tuple[str, str]] = Field(
