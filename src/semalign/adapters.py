@@ -1,12 +1,12 @@
 """LoRA adapters in PEFT's format: made, trained and stored."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 
 from semalign.benchmarks.encoding import Batch, Encoded, collate
 from semalign.config.methods import Lora
@@ -108,12 +108,18 @@ def head_logits(model: Any, states: torch.Tensor) -> torch.Tensor:
 
 
 def save_adapter(adapted: Any, folder: Path, base: str) -> None:
-    """Write PEFT's two files; `base` is the name of the student that the adapter belongs to."""
-    for config in adapted.peft_config.values():
-        config.base_model_name_or_path = base
-        # a set has no order of its own: sort, so that the same run gives the same bytes
-        with contextlib.suppress(TypeError):
-            config.target_modules = sorted(config.target_modules)
-    # without this, PEFT looks the base model up on the hub by its name
-    adapted.save_pretrained(folder, save_embedding_layers=False)
-    (folder / "README.md").unlink(missing_ok=True)  # a model card template with nothing filled in
+    """Write PEFT's two files; `base` is the name of the student that the adapter belongs to.
+
+    PEFT's own saving renders a model card too, which takes longer than the rest, and looks the base up on the hub.
+    """
+    from peft import get_peft_model_state_dict
+
+    (config,) = adapted.peft_config.values()
+    config.base_model_name_or_path = base
+    config.inference_mode = True
+    # a set has no order of its own: sort, so that the same run gives the same bytes
+    config.target_modules = sorted(config.target_modules)
+    config.save_pretrained(folder)
+    state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    tensors = {name: tensor.contiguous() for name, tensor in sorted(state.items())}
+    save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})

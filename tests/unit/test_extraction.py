@@ -137,8 +137,12 @@ def models(tmp_path_factory: pytest.TempPathFactory):
 def extract(pico_benchmark: Path, tmp_path: Path):
     """Run the stage, return its folder."""
 
-    def run(teacher: Path, student: Path, projections: list[str], rank: int = 4, name: str = "out") -> Path:
-        write_json(tmp_path / "s.json", Extraction(rank=rank, projections=projections).model_dump())
+    def run(
+        teacher: Path, student: Path, projections: list[str], rank: int = 4, name: str = "out", **control
+    ) -> Path:
+        write_json(
+            tmp_path / "s.json", Extraction(rank=rank, projections=projections, **control).model_dump()
+        )
         extract_windows(teacher, student, pico_benchmark, tmp_path / "s.json", tmp_path / name)
         return tmp_path / name
 
@@ -295,3 +299,22 @@ def test_equal_depth_keeps_every_layer_and_the_same_inputs_give_the_same_bytes(m
     assert {(w["row"], w["column"]) for w in found["windows"].values()} == {(0, 0)}
     for name in ("factors.safetensors", "extraction.json"):
         assert (first / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_random_windows_lie_anywhere_in_the_kept_layers(models, extract) -> None:
+    teacher, student = models("llama", **LARGE), models("llama", **SMALL)
+    sensitive = extract(teacher, student, ["up", "down"], name="sensitive")
+    first, again, other = (
+        extract(teacher, student, ["up", "down"], name=name, windows="random", seed=seed)
+        for name, seed in (("first", 0), ("again", 0), ("other", 1))
+    )
+    found = {out.name: read_json(out / "extraction.json") for out in (sensitive, first, again, other)}
+    assert found["first"] == found["again"]
+    assert found["first"]["layers"] == found["sensitive"]["layers"]
+    places = {
+        name: [(window["row"], window["column"]) for window in facts["windows"].values()]
+        for name, facts in found.items()
+    }
+    assert len({tuple(places[name]) for name in ("sensitive", "first", "other")}) == 3
+    bytes_of = [(out / "factors.safetensors").read_bytes() for out in (first, again)]
+    assert bytes_of[0] == bytes_of[1]

@@ -83,6 +83,10 @@ class Extraction(Strict):
         min_length=1,
         description="of q, k, v, o, gate, up, down, embedding, head; follows the method's lora.projections",
     )
+    windows: Literal["sensitive", "random"] = Field(
+        "sensitive", description="the most sensitive window of a kept layer's matrix, or, as a control, any"
+    )
+    seed: int = Field(0, ge=0, description="draws random windows")
 
 
 class Location(Strict):

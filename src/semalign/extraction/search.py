@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from semalign.benchmarks.encoding import Batch
 from semalign.extraction.matrices import Key, Matrix, Shape
 from semalign.extraction.sensitivity import Tally, add_up
@@ -49,7 +51,7 @@ def find_windows(
     add_up(model, batches, first)
     scores = [score for _, score in sorted(first.scores.items())]
     kept = most_sensitive(scores, layers)
-    chosen = [matrix for matrix in matrices if matrix.layer is None or matrix.layer in kept]
+    chosen = kept_matrices(matrices, kept)
     if at_once:
         return Found(scores, kept, _best(first, chosen), 1)
     windows, passes = {}, 1
@@ -59,6 +61,23 @@ def find_windows(
         windows.update(_best(tally, group))
         passes += 1
     return Found(scores, kept, windows, passes)
+
+
+def random_windows(
+    model: Any, matrices: Sequence[Matrix], shapes: dict[str, Shape], seed: int
+) -> dict[Key, Window]:
+    """Any window of each matrix, all equally likely: the control for the choice by sensitivity."""
+    random = np.random.default_rng(seed)
+    drawn = {}
+    for matrix in matrices:
+        sides = zip(matrix.shape(model), shapes[matrix.projection], strict=True)
+        drawn[matrix.key] = Window(*(int(random.integers(side - window + 1)) for side, window in sides))
+    return drawn
+
+
+def kept_matrices(matrices: Sequence[Matrix], layers: Sequence[int]) -> list[Matrix]:
+    """The matrices of the kept blocks, and those that belong to no block."""
+    return [matrix for matrix in matrices if matrix.layer is None or matrix.layer in layers]
 
 
 def most_sensitive(scores: Sequence[float], count: int) -> list[int]:

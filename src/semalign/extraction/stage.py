@@ -1,17 +1,19 @@
 """The signal stage of Seeking, from folders to a folder."""
 
 import logging
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import collate, encode
+from semalign.benchmarks.encoding import Batch, collate, encode
 from semalign.config.signals import Extraction
 from semalign.extraction.factors import spread_tokens, window_factors, write_factors
 from semalign.extraction.matrices import Matrix, check_depth, matrices_of, skeleton, window_shapes
-from semalign.extraction.search import Found, find_windows
+from semalign.extraction.search import Found, find_windows, kept_matrices, random_windows
 from semalign.files import replace_folder, write_json
 from semalign.low_rank import Factors
 from semalign.models.anatomy import WHOLE, adapted_modules, layers_of
@@ -37,7 +39,7 @@ def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Pat
     tokenizer = load_tokenizer(teacher)
     batches = [collate([encode(example, tokenizer)], 0) for example in read_split(benchmark, "extract")]
     model = load_model(teacher)
-    found = find_windows(model, batches, plan.matrices, plan.shapes, plan.depth)
+    found = plan.find(model, batches)
     factors = plan.factors(model, found)
     with replace_folder(out) as folder:
         write_factors(folder, factors)
@@ -53,13 +55,21 @@ class _Plan:
         pair, names = (skeleton(teacher), skeleton(student)), (teacher.name, student.name)
         check_depth(names, *pair)
         adapted_modules(pair[1], [1], settings.projections)  # refuses what the student has only fused
-        self.rank, self.depth = settings.rank, len(layers_of(pair[1]))
+        self.settings, self.rank, self.depth = settings, settings.rank, len(layers_of(pair[1]))
         rows = [model.get_input_embeddings().weight.shape[0] for model in pair]
         self.vocabulary = rows[1]
         theirs, self.tokens = _shared(teacher, student, (rows[0], rows[1]), settings.projections)
         self.matrices = matrices_of(pair[0], settings.projections, theirs)
         self.own = matrices_of(pair[1], settings.projections, self.tokens)
         self.shapes = window_shapes(names, pair, (self.matrices, self.own), self.rank)
+
+    def find(self, model: Any, batches: Sequence[Batch]) -> Found:
+        """The kept layers of the loaded teacher and their windows."""
+        if self.settings.windows == "sensitive":
+            return find_windows(model, batches, self.matrices, self.shapes, self.depth)
+        found = find_windows(model, batches, (), self.shapes, self.depth)
+        kept = kept_matrices(self.matrices, found.layers)
+        return replace(found, windows=random_windows(model, kept, self.shapes, self.settings.seed))
 
     def sources(self, found: Found) -> dict[str, Matrix]:
         """Full name of a student's module -> the teacher's matrix whose window goes there."""
