@@ -1,4 +1,4 @@
-"""Choose a method's learning rate by the mean validation score of its trials."""
+"""Choose a method's learning rate by the validation scores of its trials."""
 
 import argparse
 from pathlib import Path
@@ -9,9 +9,10 @@ from semalign.script import run
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--trials", type=Path, nargs="+", required=True, help="folders <benchmark>/<method>/<rate> of trials"
+        "--trials", type=Path, nargs="+", required=True, help="folders of trials, one a learning rate"
     )
     parser.add_argument("--pair", required=True, help="name of the pair")
+    parser.add_argument("--benchmark", required=True, help="name of the benchmark")
     parser.add_argument("--method", required=True, help="name of the method")
     parser.add_argument(
         "--settings", type=Path, required=True, help="the config's section `statistics`, as JSON"
@@ -21,9 +22,8 @@ def main() -> None:
 
     from semalign.search import choose_learning_rate
 
-    choose_learning_rate(
-        arguments.trials, arguments.pair, arguments.method, arguments.settings, arguments.out
-    )
+    names = {name: getattr(arguments, name) for name in ("pair", "benchmark", "method")}
+    choose_learning_rate(arguments.trials, names, arguments.settings, arguments.out)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ def signal_costs(folders: Iterable[Path]) -> dict[str, float]:
     }
 
 
-def search_costs(choice: Path | None, benchmark: str) -> dict[str, float]:
-    """Training seconds of the trials on one benchmark from which the learning rate was chosen."""
-    seconds = read_json(choice / "choice.json")["seconds"][benchmark] if choice else 0.0
+def search_costs(choice: Path | None) -> dict[str, float]:
+    """Training seconds of the trials from which the learning rate was chosen."""
+    seconds = read_json(choice / "choice.json")["seconds"] if choice else 0.0
     return {"search_seconds": round(seconds, 3)}
 
 

@@ -49,22 +49,24 @@ class Layout:
         """The signal stages that one variant of a method reads."""
         return resolve(self.study, method, variant)[0].needs
 
-    def trial_folders(self, pair: str, method: str) -> list[str]:
-        """The folders of a method's trials, over the pair's benchmarks; none where it is not searched."""
-        return [
-            f"{self.root}/search/{pair}/{benchmark}/{method}/{trial}"
-            for benchmark in self.study.pairs[pair].benchmarks or self.study.benchmarks
-            for trial in trials_of(self.study, method)
-        ]
+    def trial_folders(self, pair: str, benchmark: str, method: str) -> list[str]:
+        """The folders of a method's trials; none where it is not searched."""
+        trials = trials_of(self.study, method)
+        return [f"{self.root}/search/{pair}/{benchmark}/{method}/{trial}" for trial in trials]
 
     def takes_choice(self, method: str, variant: str) -> bool:
         """Whether a variant trains at the learning rate that the search chose."""
         return takes_choice(self.study, method, variant)
 
-    def searched(self) -> list[tuple[str, str]]:
-        """(pair, method) of every search."""
-        methods = [method for method in self.study.methods if trials_of(self.study, method)]
-        return [(pair, method) for pair in self.study.pairs for method in methods]
+    def searched(self) -> list[tuple[str, str, str]]:
+        """(pair, benchmark, method) of every search."""
+        return [
+            (name, benchmark, method)
+            for name, pair in self.study.pairs.items()
+            for benchmark in pair.benchmarks or self.study.benchmarks
+            for method in self.study.methods
+            if trials_of(self.study, method)
+        ]
 
     def models_of(self, pair: str) -> tuple[str, str]:
         """(teacher, student) of a pair."""
@@ -81,12 +83,10 @@ class Layout:
             return "/".join(names[:5]) in {cell.path for cell in self.cells}
         if kind == "signals":
             return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
-        if kind == "choices":
-            return (names[0], names[1]) in self.searched()
-        if kind == "search":
-            is_searched = (names[0], names[2]) in self.searched()
+        if kind in ("choices", "search"):
+            of = (names[0], names[1], names[2])
             folder = f"{self.root}/search/{'/'.join(names[:4])}"
-            return is_searched and folder in self.trial_folders(names[0], names[2])
+            return of in self.searched() and (kind == "choices" or folder in self.trial_folders(*of))
         if names[0] == "notebooks":
             return record.stem in self.study.notebooks
         return True

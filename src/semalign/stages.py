@@ -153,7 +153,7 @@ def transfer(
             "teacher_passes": report.teacher_passes,
             "learning_rate": optimisation.learning_rate if optimisation else None,
             **signal_costs(signals.values()),
-            **search_costs(choice, benchmark.name),
+            **search_costs(choice),
         }
         run.seal(folder, {"cost": cost})
     shutil.rmtree(checkpoint, ignore_errors=True)

@@ -27,9 +27,9 @@ STUDY = {
 }
 
 
-def write_trial(root: Path, benchmark: str, rate: float, correct: list[int], seconds: float = 2.0) -> Path:
+def write_trial(root: Path, rate: float, correct: list[int], seconds: float = 2.0, name: str = "") -> Path:
     """One sealed trial, its transfer's record beside it."""
-    folder = root / benchmark / "sft" / f"learning_rate~{rate}"
+    folder = root / "facts/sft" / (name or f"learning_rate~{rate}")
     write_json(root / "settings.json", {"optimisation": {"learning_rate": rate}})
     (folder / "transfer").mkdir(parents=True)
     Run("transfer", root / "settings.json", 0).seal(folder / "transfer", {"cost": {"train_seconds": seconds}})
@@ -40,35 +40,34 @@ def write_trial(root: Path, benchmark: str, rate: float, correct: list[int], sec
 
 def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
     write_json(root / "statistics.json", StatisticsSettings(resamples=200).model_dump())
-    choose_learning_rate(trials, "p", "sft", root / "statistics.json", root / "choice")
+    names = {"pair": "p", "benchmark": "facts", "method": "sft"}
+    choose_learning_rate(trials, names, root / "statistics.json", root / "choice")
     with (root / "choice/search.csv").open() as file:
         return read_json(root / "choice/choice.json"), list(csv.DictReader(file))
 
 
-def test_the_best_mean_over_benchmarks_is_chosen(tmp_path: Path) -> None:
-    given = {("facts", 1e-3): [1, 1, 0, 0], ("facts", 1e-2): [1, 1, 1, 1]}
-    given |= {("sums", 1e-3): [1, 1, 1, 0], ("sums", 1e-2): [0, 1, 1, 0]}
-    trials = [write_trial(tmp_path, name, rate, correct) for (name, rate), correct in given.items()]
-    choice, rows = choose(tmp_path, trials)
-    assert choice == {"learning_rate": 1e-2, "seconds": {"facts": 4.0, "sums": 4.0}}
-    means = {row["learning_rate"]: float(row["score"]) for row in rows if row["benchmark"] == "mean"}
-    assert means == {"0.001": 62.5, "0.01": 75.0}
-    assert {row["learning_rate"] for row in rows if row["chosen"] == "1"} == {"0.01"}
+def test_the_best_validation_score_is_chosen(tmp_path: Path) -> None:
+    given = {1e-3: [1, 1, 0, 0], 1e-2: [1, 1, 1, 0], 3e-2: [0, 1, 0, 0]}
+    choice, rows = choose(tmp_path, [write_trial(tmp_path, rate, correct) for rate, correct in given.items()])
+    assert choice == {"learning_rate": 1e-2, "seconds": 6.0}
+    assert [(row["learning_rate"], row["chosen"], row["at_edge"]) for row in rows] == [
+        ("0.001", "0", "1"),
+        ("0.01", "1", "0"),
+        ("0.03", "0", "1"),
+    ]
+    assert [float(row["score"]) for row in rows] == [50.0, 75.0, 25.0]
     assert all(float(r["score_low"]) <= float(r["score"]) <= float(r["score_high"]) for r in rows)
-    assert len(rows) == 2 * 3
 
 
 def test_equals_are_settled_for_the_lower_rate_and_have_intervals(tmp_path: Path) -> None:
-    trials = [write_trial(tmp_path, "facts", rate, [0, 0, 0]) for rate in (1e-2, 1e-3)]
-    choice, rows = choose(tmp_path, trials)
+    choice, rows = choose(tmp_path, [write_trial(tmp_path, rate, [0, 0, 0]) for rate in (1e-2, 1e-3)])
     assert choice["learning_rate"] == 1e-3
     assert all(float(row["score_high"]) > 50 for row in rows)
 
 
-def test_a_rate_that_was_not_tried_everywhere_is_refused(tmp_path: Path) -> None:
-    trials = [write_trial(tmp_path, "facts", rate, [1, 0]) for rate in (1e-3, 1e-2)]
-    trials.append(write_trial(tmp_path, "sums", 1e-3, [1, 0]))
-    with pytest.raises(UserError, match=r"learning rate 0\.01 was not tried on sums"):
+def test_the_same_rate_twice_is_refused(tmp_path: Path) -> None:
+    trials = [write_trial(tmp_path, 1e-3, [1, 0], name=name) for name in ("a", "b")]
+    with pytest.raises(UserError, match="equal learning rates"):
         choose(tmp_path, trials)
 
 
@@ -82,18 +81,20 @@ def test_every_trained_method_has_as_many_trials(tmp_path: Path, monkeypatch: py
         "sft": [1e-3, 1e-2],
     }
     layout = Layout(study)
-    assert layout.searched() == [("p", "semalign"), ("p", "sft")]
-    assert len(layout.trial_folders("p", "sft")) == 2 * 2
+    assert layout.searched() == [
+        ("p", benchmark, method) for benchmark in ("facts", "arithmetic") for method in ("semalign", "sft")
+    ]
+    assert len(layout.trial_folders("p", "facts", "sft")) == 2
     for trial, changes in trials_of(study, "sft").items():
         made = layout.settings[f"trials/sft/{trial}"]
         assert made["optimisation"]["learning_rate"] == changes["optimisation.learning_rate"]
     assert layout.settings["validation"]["split"] == "validation"
     assert layout.settings["evaluation"]["split"] == "test"
-    assert layout.lists(Path(layout.trial_folders("p", "sft")[0]) / "run.json")
+    assert layout.lists(Path(layout.trial_folders("p", "facts", "sft")[0]) / "run.json")
     assert not layout.lists(Path("results/s/search/p/facts/sft/learning_rate~0.5/run.json"))
     assert not layout.lists(Path("results/s/search/p/facts/gone/learning_rate~0.5/run.json"))
-    assert layout.lists(Path("results/s/choices/p/sft/run.json"))
-    assert not layout.lists(Path("results/s/choices/p/student/run.json"))
+    assert layout.lists(Path("results/s/choices/p/facts/sft/run.json"))
+    assert not layout.lists(Path("results/s/choices/p/facts/student/run.json"))
 
 
 def test_an_ablation_of_the_rate_sets_its_own_and_its_default_is_the_searched_one() -> None:
@@ -142,4 +143,4 @@ def test_costs_count_every_stage_behind_a_signal_once(
     assert found["signal_mb"] == 3.0
     assert found["signal_memory_mb"] == max(record["peak_memory_mb"] for record in records)
     assert signal_costs([]) == {"signal_seconds": 0, "signal_memory_mb": 0.0, "signal_mb": 0.0}
-    assert search_costs(None, "facts") == {"search_seconds": 0.0}
+    assert search_costs(None) == {"search_seconds": 0.0}

@@ -58,12 +58,15 @@ def choice_of(wildcards):
     """The record of the search for the learning rate, where this variant takes it from there."""
     if not LAYOUT.takes_choice(wildcards.method, wildcards.variant):
         return []
-    return [f"results/{wildcards.study}/choices/{wildcards.pair}/{wildcards.method}/run.json"]
+    return [
+        f"results/{wildcards.study}/choices/{wildcards.pair}/{wildcards.benchmark}/{wildcards.method}/run.json"
+    ]
 
 
 def trials_of(wildcards):
     """The records of all trials of one search."""
-    return [f"{trial}/run.json" for trial in LAYOUT.trial_folders(wildcards.pair, wildcards.method)]
+    trials = LAYOUT.trial_folders(wildcards.pair, wildcards.benchmark, wildcards.method)
+    return [f"{trial}/run.json" for trial in trials]
 
 
 def folder(path):

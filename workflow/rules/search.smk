@@ -62,10 +62,10 @@ rule choose_learning_rate:
         settings="results/{study}/settings/statistics.json",
         code=library("choose_learning_rate"),
     output:
-        record="results/{study}/choices/{pair}/{method}/run.json",
-        table="results/{study}/choices/{pair}/{method}/search.csv",
+        record="results/{study}/choices/{pair}/{benchmark}/{method}/run.json",
+        table="results/{study}/choices/{pair}/{benchmark}/{method}/search.csv",
     log:
-        "results/{study}/logs/choices/{pair}/{method}.log",
+        "results/{study}/logs/choices/{pair}/{benchmark}/{method}.log",
     priority: 20
     conda:
         "../../environment.yml"
@@ -76,7 +76,7 @@ rule choose_learning_rate:
         out=lambda wildcards, output: folder(output.record),
         trials=lambda wildcards, input: [folder(record) for record in input.trials],
     message:
-        "{wildcards.pair} {wildcards.method}: choose the learning rate"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method}: choose the learning rate"
     shell:
         "python scripts/choose_learning_rate.py --trials {params.trials} --pair {wildcards.pair}"
-        " --method {wildcards.method} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+        " --benchmark {wildcards.benchmark} --method {wildcards.method} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"

@@ -35,7 +35,7 @@ def compared_transfer(wildcards):
 def analysis_parts(study, table):
     """The tables of single models or methods that are joined into one."""
     if table == "search":
-        return [f"results/{study}/choices/{pair}/{method}/search.csv" for pair, method in LAYOUT.searched()]
+        return [f"results/{study}/choices/{'/'.join(search)}/search.csv" for search in LAYOUT.searched()]
     if table == "similarity":
         pairs, methods = STUDY.pairs, STUDY.analysis.similarity.methods
         return expand(

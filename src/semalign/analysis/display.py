@@ -7,7 +7,7 @@ import pandas as pd
 from semalign.analysis.sentences.words import signed, verdict
 
 MARKS = {"higher": " ▲", "lower": " ▼"}
-CHOSEN = " ✓"
+EDGE = "*"
 COSTS = {
     "trainable_parameters": ("trainable parameters", "{:,.0f}"),
     "search_seconds": ("search (s)", "{:.1f}"),
@@ -53,10 +53,9 @@ def head_table(head: pd.DataFrame) -> pd.DataFrame:
 def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
     """A row a method: means over pairs and benchmarks of what it cost; training time with its range."""
     groups = costs.groupby("method", sort=False)
-    means, rates = groups[[*COSTS, "train_seconds"]].mean(), groups["learning_rate"].first()
+    means = groups[[*COSTS, "train_seconds"]].mean()
     low, high = groups["train_seconds_low"].min(), groups["train_seconds_high"].max()
     table = pd.DataFrame({"method": means.index})
-    table["learning rate"] = ["" if pd.isna(rate) else f"{rate:g}" for rate in rates]
     table["training (s) [least, most]"] = [
         "" if pd.isna(mean) else f"{mean:.1f} [{least:.1f}, {most:.1f}]"
         for mean, least, most in zip(means["train_seconds"], low, high, strict=True)
@@ -67,21 +66,14 @@ def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def search_table(search: pd.DataFrame) -> pd.DataFrame:
-    """Mean validation score `[low, high]` of every method and learning rate; the chosen one is marked."""
-    means = search[search["benchmark"] == "mean"]
-    keys = ["pair", "method"] if means["pair"].nunique() > 1 else ["method"]
-    means = means.assign(
-        text=[
-            f"{row['score']:.1f} [{row['score_low']:.1f}, {row['score_high']:.1f}]"
-            + CHOSEN * int(row["chosen"])
-            for _, row in means.iterrows()
-        ]
-    )
-    rows = means[keys].drop_duplicates().reset_index(drop=True)
-    for rate in sorted(means["learning_rate"].unique()):
-        column = means.loc[means["learning_rate"] == rate, [*keys, "text"]]
-        rows = rows.merge(column.rename(columns={"text": f"{rate:g}"}), on=keys, how="left")
-    return rows.fillna("")
+    """Methods x benchmarks: the chosen learning rate and its validation score `[low, high]`; `*` at an edge."""
+    chosen = search[search["chosen"] == 1]
+    texts = [
+        f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}: {row['score']:.1f} "
+        f"[{row['score_low']:.1f}, {row['score_high']:.1f}]"
+        for _, row in chosen.iterrows()
+    ]
+    return _by_benchmark(chosen.assign(text=texts))
 
 
 def contrast_table(contrasts: pd.DataFrame) -> pd.DataFrame:

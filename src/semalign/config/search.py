@@ -10,7 +10,7 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 class Search(Strict):
-    """A grid of learning rates; the one with the best mean validation score over a pair's benchmarks is taken."""
+    """A grid of learning rates; for each benchmark the one with the best score on its validation split is taken."""
 
     learning_rates: list[Rate] = Field(
         [],

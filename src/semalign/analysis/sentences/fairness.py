@@ -1,10 +1,8 @@
 """Sentences about equal treatment: the search for learning rates, and the contrasts that the study names."""
 
-from typing import Any
-
 import pandas as pd
 
-from semalign.analysis.sentences.words import count, listing, p_value, place, signed, verdict
+from semalign.analysis.sentences.words import count, listing, p_value, signed, verdict
 
 MEAN = "mean"
 WORDS = {
@@ -16,20 +14,20 @@ WORDS = {
 
 
 def search(table: pd.DataFrame) -> str:
-    """With how many rates each method was tried, what was chosen, and whose choice lies at its grid's edge."""
+    """With how many rates each method was tried, and whose choices lie at their grid's edge."""
     if table.empty:
         return "No learning rate was searched."
-    means = table[table["benchmark"] == MEAN]
-    tried = means.groupby(["pair", "method"], sort=False)["learning_rate"].nunique()
+    tried = table.groupby(["pair", "benchmark", "method"], sort=False)["learning_rate"].nunique()
     numbers = sorted({int(number) for number in tried})
     rates = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
-    chosen = means[means["chosen"] == 1]
-    listed = [f"{_name(table, row)} {row['learning_rate']:g}" for _, row in chosen.iterrows()]
-    edge = [_name(table, row) for _, row in chosen[chosen["at_edge"] == 1].iterrows()]
-    beyond = f" A better one may lie beyond the grid for {listing(edge)}, chosen at its edge." if edge else ""
+    chosen = table[table["chosen"] == 1]
+    edge = chosen[chosen["at_edge"] == 1].groupby("method", sort=False).size()
+    listed = listing([f"{method} ({number})" for method, number in edge.items()])
     return (
-        f"Each of {len(tried)} methods was tried with {rates} learning rates, one training a benchmark and rate, and "
-        f"has the one with the best mean score over the validation splits: {', '.join(listed)}.{beyond}"
+        f"Each of {table['method'].nunique()} methods was tried with {rates} learning rates on each benchmark, one "
+        "training a rate, and has the one with the best score on that benchmark's validation split. "
+        f"{len(chosen[chosen['at_edge'] == 1])} of {len(chosen)} choices lie at an edge of the grid, beyond which a "
+        f"better one may lie: {listed}."
     )
 
 
@@ -57,7 +55,3 @@ def _contrast(table: pd.DataFrame, rows: pd.DataFrame) -> str:
         f"({signed(row['difference'])} points [{signed(row['difference_low'])}, {signed(row['difference_high'])}], "
         f"{p_value(row['p_holm'])}); {alone}."
     )
-
-
-def _name(table: pd.DataFrame, row: "pd.Series[Any]") -> str:
-    return place(table, str(row["pair"]), str(row["method"]))
