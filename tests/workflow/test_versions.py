@@ -41,12 +41,34 @@ def repository(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return study
 
 
-def test_the_stage_declares_all_results_but_logs_and_what_a_run_writes_anew(finished: Path) -> None:
-    stage = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]["study"]
-    outs = {name.removeprefix("results/tiny/") for out in stage["outs"] for name in out}
-    assert all(settings == {"persist": True} for out in stage["outs"] for settings in out.values())
+@pytest.mark.parametrize(
+    ("path", "name", "study"),
+    [("dvc.yaml", "study", "tiny"), ("results/tiny-full/dvc.yaml", "full", "tiny-full")],
+)
+def test_the_stage_declares_all_results_but_logs_and_what_a_run_writes_anew(
+    finished: Path, path: str, name: str, study: str
+) -> None:
+    stage = yaml.safe_load((ROOT / path).read_text())["stages"][name]
+    outs = {
+        name.removeprefix(f"results/{study}/"): kept for out in stage["outs"] for name, kept in out.items()
+    }
+    assert all(kept["persist"] for kept in outs.values())
     made = {path.name for path in (finished / "results/mini").iterdir()}
-    assert made - {"logs", "settings", "checkpoints"} == outs
+    assert made - {"logs", "settings", "checkpoints"} == set(outs)
+
+
+def test_git_keeps_the_full_studys_tables_and_nothing_else_of_the_results() -> None:
+    kept = ("tables/main.csv", "dvc.yaml", "dvc.lock")
+    left = (
+        "models/tiny-teacher/model.safetensors",
+        "cells/tiny/facts/sft/default/seed0/run.json",
+        ".gitignore",
+    )
+    paths = [f"results/tiny-full/{name}" for name in (*kept, *left)] + ["results/tiny/tables/main.csv"]
+    ended = call(ROOT, "git", "check-ignore", *paths)
+    if ended.returncode > 1:
+        pytest.skip("needs the project's git repository")
+    assert set(ended.stdout.split()) == set(paths[len(kept) :])
 
 
 def test_repro_locks_the_study_and_checkout_brings_it_back(repository: Path) -> None:

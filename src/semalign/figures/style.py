@@ -60,6 +60,8 @@ SPELLING = {
     "laten": "LaTen",
     "seeking": "Seeking",
     "sft": "SFT",
+    "pissa": "PiSSA",
+    "flex": "Flex",
     "kd": "KD",
     "ce": "CE",
     "lora": "LoRA",
