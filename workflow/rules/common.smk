@@ -28,6 +28,14 @@ except OSError as error:
 prepare_environment(watched=workflow.is_main_process)
 
 
+def start_local_run():
+    """Jobs on this machine are forks of one process that has imported the libraries."""
+    start_server()
+    # With the limiter, each job that has ended wakes the scheduler once a second ever after (Snakemake 9.27): after
+    # a few hundred it keeps a core busy. Here --cores limits the jobs.
+    workflow.scheduler.job_rate_limiter = None
+
+
 def model_of(role):
     """The record of a pair's teacher or student."""
     return (
