@@ -13,6 +13,7 @@ from semalign import stages
 from semalign.config.methods import Method
 from semalign.config.signals import UPSTREAM, Signals
 from semalign.distillation.stages import select_units, store_logits
+from semalign.distillation.states import store_states
 from semalign.errors import UserError
 from semalign.extraction.stage import extract_windows
 from semalign.files import write_json
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[..., None]] = {
     "units": select_units,
     "extraction": extract_windows,
     "location": locate_neurons,
+    "states": store_states,
 }
 # what is refused, as (pair, method, projections) -> the line; everything else must work
 REFUSED = {
@@ -86,12 +88,15 @@ class Pair:
         function = {"pairing": stages.pair, "alignment": stages.align}[stage]
         return lambda *rest: function(self.teacher, self.student, *rest)
 
-    def transfer(self, settings: Any, out: Path) -> Path:
-        """Run a method with what it needs."""
-        signals = {stage: self.signal(stage, settings.demands) for stage in settings.needs}
+    def transfer(
+        self, settings: Any, out: Path, seed: int = 0, demands: dict[str, Any] | None = None
+    ) -> Path:
+        """Run a method with what it needs; `demands` come beside the method's own."""
+        wanted = {**settings.demands, **(demands or {})}
+        signals = {stage: self.signal(stage, wanted) for stage in settings.needs}
         write_json(self.root / "method.json", settings.model_dump(mode="json"))
         stages.transfer(
-            *(self.student, self.teacher, self.benchmark, signals, self.root / "method.json", 0),
+            *(self.student, self.teacher, self.benchmark, signals, self.root / "method.json", seed),
             *(out.with_name("checkpoint"), "test", out),
         )
         return out

@@ -18,6 +18,9 @@ NEEDS = {
     "distill-logits": {"logits", "pairing"},
     "distill-hidden": {"pairing", "activations"},
     "flex-kd": {"units", "pairing"},
+    "distill-states": {"states", "pairing"},
+    "prox": {"activations", "pairing"},
+    "self-anchor": {"logits", "pairing"},
 }
 
 

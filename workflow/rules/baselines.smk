@@ -4,6 +4,7 @@ BASELINE_STAGES = {
     "units": ("select_units", "store the teacher's most relevant units"),
     "extraction": ("extract_windows", "extract the teacher's most sensitive windows"),
     "location": ("locate_neurons", "locate the neurons that carry the answer"),
+    "states": ("store_states", "store the teacher's final states"),
 }
 
 for STAGE, (SCRIPT, SAYS) in BASELINE_STAGES.items():

@@ -68,6 +68,12 @@ class Logits(Strict):
     batch_size: int = Field(32, ge=1, description="examples a forward pass")
 
 
+class States(Strict):
+    """The teacher's final states at the answers: with its LM head they are its whole distribution."""
+
+    batch_size: int = Field(32, ge=1, description="examples a forward pass")
+
+
 class Units(Strict):
     """The teacher's final states at the dimensions that the task's loss depends on most (Flex-KD)."""
 
@@ -110,6 +116,7 @@ class Signals(Strict):
     units: Units = Units()
     extraction: Extraction = Extraction()
     location: Location = Location()
+    states: States = States()
 
 
 # a stage -> the stages that it is made from; a stage that is not here needs none

@@ -16,6 +16,9 @@ METHODS: dict[str, str] = {
     "distill-logits": "semalign.methods.distill_logits:transfer",
     "distill-hidden": "semalign.methods.distill_hidden:transfer",
     "flex-kd": "semalign.methods.flex_kd:transfer",
+    "distill-states": "semalign.methods.distill_states:transfer",
+    "prox": "semalign.methods.prox:transfer",
+    "self-anchor": "semalign.methods.self_anchor:transfer",
 }
 
 

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from semalign.config.methods.anchored import Anchored, Prox, SelfAnchor
 from semalign.config.methods.base import Adapted, Lora, MethodSettings
-from semalign.config.methods.distill import DistillHidden, DistillLogits, FlexKd
+from semalign.config.methods.distill import DistillHidden, DistillLogits, DistillStates, FlexKd
 from semalign.config.methods.laten import Laten
 from semalign.config.methods.seeking import Seeking
 from semalign.config.methods.semalign import SemAlign
@@ -18,15 +19,19 @@ from semalign.config.methods.untouched import Student, Teacher
 
 __all__ = [
     "Adapted",
+    "Anchored",
     "DistillHidden",
     "DistillLogits",
+    "DistillStates",
     "FlexKd",
     "Laten",
     "Lora",
     "Method",
     "MethodSettings",
     "Pissa",
+    "Prox",
     "Seeking",
+    "SelfAnchor",
     "SemAlign",
     "Sft",
     "Student",
@@ -34,6 +39,18 @@ __all__ = [
 ]
 
 Method = Annotated[
-    Student | Teacher | Sft | Pissa | SemAlign | Seeking | Laten | DistillLogits | DistillHidden | FlexKd,
+    Student
+    | Teacher
+    | Sft
+    | Pissa
+    | SemAlign
+    | Seeking
+    | Laten
+    | DistillLogits
+    | DistillStates
+    | DistillHidden
+    | FlexKd
+    | Prox
+    | SelfAnchor,
     Field(discriminator="method"),
 ]

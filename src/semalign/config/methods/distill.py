@@ -21,6 +21,21 @@ class DistillLogits(Adapted):
         return ("logits", *super().needs)
 
 
+class DistillStates(Adapted):
+    """The same from the teacher's stored final states and its LM head: as many floats a token as it is wide."""
+
+    method: Literal["distill-states"] = "distill-states"
+    temperature: float = Field(1.0, gt=0, description="temperature of both distributions")
+    label_loss_weight: float = Field(
+        0.0, ge=0, description="weight of cross-entropy beside the KL divergence"
+    )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The teacher's final states."""
+        return ("states", *super().needs)
+
+
 class DistillHidden(Adapted):
     """Distillation of the teacher's hidden states at the paired layers through a learned projector."""
 

@@ -1,0 +1,26 @@
+"""Store the teacher's final states on a benchmark's train split."""
+
+import argparse
+from pathlib import Path
+
+from semalign.script import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--teacher", type=Path, required=True, help="model folder")
+    parser.add_argument("--student", type=Path, required=True, help="model folder")
+    parser.add_argument("--benchmark", type=Path, required=True, help="folder of the splits")
+    parser.add_argument(
+        "--settings", type=Path, required=True, help="the states section of the config, as JSON"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the result")
+    arguments = parser.parse_args()
+
+    from semalign.distillation.states import store_states
+
+    store_states(arguments.teacher, arguments.student, arguments.benchmark, arguments.settings, arguments.out)
+
+
+if __name__ == "__main__":
+    run(main)

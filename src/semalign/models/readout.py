@@ -1,0 +1,65 @@
+"""What a model says of a residual state: its final norm, LM head and soft cap, without the rest of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.errors import UserError
+from semalign.models.anatomy import facts_of
+from semalign.models.loading import TensorFolder, architecture_in, read_head
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Logits = softcap(weight n(h)) with the model's own final norm n, in float32.
+
+    `weight` [tokens, width] may be some rows of the head. No architecture that is known has a bias there.
+    """
+
+    norm: torch.nn.Module
+    weight: torch.Tensor
+    softcap: float | None
+
+    def of_block(self, states: torch.Tensor) -> torch.Tensor:
+        """Logits [positions, tokens] of block outputs [positions, width] of whatever layer."""
+        normed: torch.Tensor = self.norm(states)
+        return self.of_final(normed)
+
+    def of_final(self, states: torch.Tensor) -> torch.Tensor:
+        """Logits [positions, tokens] of states behind the final norm."""
+        logits = states @ self.weight.T
+        return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
+
+    def check(self, path: Path, states: torch.Tensor) -> None:
+        """Raise UserError when the states that `path` holds are not as wide as the model."""
+        if states.shape[-1] != self.weight.shape[1]:
+            raise UserError(
+                f"{path}: holds states of width {states.shape[-1]}, expected the teacher's {self.weight.shape[1]}"
+            )
+
+
+def readout_of(model: Any) -> Readout:
+    """The readout of a loaded model, sharing its weights."""
+    norm = model.get_submodule(facts_of(model).final_norm)
+    softcap = getattr(model.config, "final_logit_softcapping", None)
+    return Readout(norm, model.get_output_embeddings().weight, softcap)
+
+
+def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:
+    """The readout of the model in `folder`, only the rows `tokens` of its head if given; nothing else is read.
+
+    The norm is the architecture's own module, taken from a model without weights.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    head, name = read_head(folder), architecture_in(folder).final_norm
+    config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    with torch.device("meta"):
+        norm = AutoModelForCausalLM.from_config(config).get_submodule(name)
+    norm = norm.to_empty(device="cpu").float().eval().requires_grad_(False)
+    stored = TensorFolder(folder)
+    norm.load_state_dict({part: stored.read(f"{name}.{part}") for part in norm.state_dict()})
+    weight = head.weight if tokens is None else head.weight[tokens]
+    return Readout(norm, weight.float(), head.softcap)
