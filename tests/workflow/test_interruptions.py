@@ -39,8 +39,14 @@ class Running:
             time.sleep(0.05)
 
     def stop(self, number: int) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(timeout=120)
+        """Send the signal, Ctrl-C again after a while: one that meets asyncio's loop in Snakemake may be lost."""
+        for _ in range(12):
+            self.process.send_signal(number)
+            try:
+                return self.process.wait(timeout=10 if number == signal.SIGINT else 120)
+            except subprocess.TimeoutExpired:
+                continue
+        raise AssertionError(f"still running after {number}")
 
 
 def left_running(folder: Path) -> dict[int, str]:
