@@ -22,7 +22,7 @@ real: $(STAMP)
 
 # results that someone pushed: take them, drop what does not match this config and code, and keep the rest
 restore: $(STAMP)
-	dvc pull
+	dvc pull dvc.yaml
 	python scripts/verify_results.py --prune
 	snakemake --touch --forceall --cores 1 --quiet all
 
