@@ -10,6 +10,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teacher", type=Path, required=True, help="model folder")
     parser.add_argument("--student", type=Path, required=True, help="model folder")
+    parser.add_argument(
+        "--benchmark",
+        type=Path,
+        required=True,
+        help="folder of the prepared splits (a fitted map reads align)",
+    )
     parser.add_argument("--pairing", type=Path, required=True, help="folder of the pairing")
     parser.add_argument("--activations", type=Path, required=True, help="folder of the stored states")
     parser.add_argument(
@@ -23,6 +29,7 @@ def main() -> None:
     align(
         arguments.teacher,
         arguments.student,
+        arguments.benchmark,
         arguments.pairing,
         arguments.activations,
         arguments.settings,

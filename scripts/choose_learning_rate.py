@@ -14,6 +14,7 @@ def main() -> None:
     parser.add_argument("--pair", required=True, help="name of the pair")
     parser.add_argument("--benchmark", required=True, help="name of the benchmark")
     parser.add_argument("--method", required=True, help="name of the method")
+    parser.add_argument("--variant", default="default", help="name of the variant")
     parser.add_argument(
         "--settings", type=Path, required=True, help="the config's section `statistics`, as JSON"
     )
@@ -22,7 +23,7 @@ def main() -> None:
 
     from semalign.search import choose_learning_rate
 
-    names = {name: getattr(arguments, name) for name in ("pair", "benchmark", "method")}
+    names = {name: getattr(arguments, name) for name in ("pair", "benchmark", "method", "variant")}
     choose_learning_rate(arguments.trials, names, arguments.settings, arguments.out)
 
 

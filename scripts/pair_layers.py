@@ -10,6 +10,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--teacher", type=Path, required=True, help="model folder")
     parser.add_argument("--student", type=Path, required=True, help="model folder")
+    parser.add_argument("--benchmark", type=Path, required=True, help="folder of the splits")
     parser.add_argument("--attribution", type=Path, required=True, help="folder of the attribution")
     parser.add_argument(
         "--settings", type=Path, required=True, help="the pairing section of the config, as JSON"
@@ -19,7 +20,14 @@ def main() -> None:
 
     from semalign.stages import pair
 
-    pair(arguments.teacher, arguments.student, arguments.attribution, arguments.settings, arguments.out)
+    pair(
+        arguments.teacher,
+        arguments.student,
+        arguments.benchmark,
+        arguments.attribution,
+        arguments.settings,
+        arguments.out,
+    )
 
 
 if __name__ == "__main__":

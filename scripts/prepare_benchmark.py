@@ -12,12 +12,19 @@ def main() -> None:
     parser.add_argument(
         "--settings", type=Path, required=True, help="the benchmark's section of the config, as JSON"
     )
+    parser.add_argument(
+        "--parts",
+        type=Path,
+        nargs="*",
+        default=[],
+        help="folders of the benchmarks that a mixture is made of",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the splits")
     arguments = parser.parse_args()
 
     from semalign.preparation import prepare_benchmark
 
-    prepare_benchmark(arguments.benchmark, arguments.settings, arguments.out)
+    prepare_benchmark(arguments.benchmark, arguments.settings, arguments.parts, arguments.out)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,17 @@
 """Pico models: real architectures, a few thousand parameters, made in a second."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
-from fabricated_models import write_tokenizer
+from fabricated_models import write_model, write_tokenizer
+
+if TYPE_CHECKING:
+    from fabricated_pairs import Pair
 
 
 def write_llama(folder: Path, *, layers: int, width: int, seed: int) -> Path:
@@ -70,3 +75,70 @@ def sealed_pair(pico_pair: tuple[Path, Path]) -> tuple[Path, Path]:
     for folder in pico_pair:
         Run("model").seal(folder)
     return pico_pair
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make sealed pico models on demand; the same request gives the same folder."""
+    root = tmp_path_factory.mktemp("models")
+
+    def make(kind: str, **shape: Any) -> Path:
+        name = "-".join([kind, *(f"{key}{value}" for key, value in shape.items())])
+        return root / name if (root / name).exists() else write_model(root / name, kind, **shape)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def signals(
+    sealed_pair: tuple[Path, Path], pico_benchmark: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """The signals of SemAlign and of distillation on the pico pair. Not to be changed."""
+    from fabricated_signals import make_signals
+
+    return make_signals(sealed_pair, pico_benchmark, tmp_path_factory.mktemp("signals"))
+
+
+@pytest.fixture
+def transfer(
+    sealed_pair: tuple[Path, Path], pico_benchmark: Path, signals: dict[str, Path], tmp_path: Path
+) -> Callable[..., Path]:
+    """Run one method on the pico pair, return its transfer folder."""
+    from fabricated_signals import run_transfer
+
+    def run(settings: Any, seed: int = 0, name: str = "transfer") -> Path:
+        needed = {stage: signals[stage] for stage in settings.needs}
+        return run_transfer(sealed_pair, pico_benchmark, needed, settings, tmp_path / name, seed)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def located(
+    sealed_pair: tuple[Path, Path], pico_benchmark: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The neurons that LaTen locates in the pico pair. Not to be changed."""
+    from fabricated_signals import locate_in
+
+    return locate_in(sealed_pair, pico_benchmark, tmp_path_factory.mktemp("located"))
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory, pico_benchmark: Path) -> "Callable[[str], Pair]":
+    """Pairs of every architecture, made on demand."""
+    from fabricated_pairs import Pair
+
+    made: dict[str, Pair] = {}
+
+    def get(name: str) -> Pair:
+        if name not in made:
+            made[name] = Pair(tmp_path_factory.mktemp(name), name, pico_benchmark)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture
+def llama(pairs: "Callable[[str], Pair]") -> "Pair":
+    """The pair that stands for all where the architecture does not matter."""
+    return pairs("llama")

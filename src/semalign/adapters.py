@@ -56,18 +56,21 @@ def train_adapter(
     label: str,
     identity: str = "",
     extra: torch.nn.Module | None = None,
+    updates: range | None = None,
 ) -> Trained:
     """Train the adapter's factors on the encoded examples.
 
     `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`. `identity` tells a
     checkpoint of other data from this run's. The parameters of `extra` are trained, counted, clipped and
-    checkpointed with the factors.
+    checkpointed with the factors. `updates` are those of a longer training that this one is a part of: they have
+    its batches and its numbers in the history, a schedule of their own, and a checkpoint at their end.
     """
     model = adapted.base_model.model
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if extra is not None:
         parameters |= {f"extra.{name}": p for name, p in extra.named_parameters()}
     order = epoch_batches(len(encoded), settings.batch_size, seed)
+    span = range(total_steps(len(encoded), settings)) if updates is None else updates
 
     def terms(indices: list[int]) -> dict[str, torch.Tensor]:
         return loss(model, collate([encoded[i] for i in indices], pad_id).to(model.device), indices)
@@ -76,14 +79,16 @@ def train_adapter(
         torch.manual_seed(seed)
         history = train(
             parameters,
-            order,
+            lambda step: order(span[step]),
             terms,
-            total_steps(len(encoded), settings),
+            len(span),
             settings,
             checkpoint=checkpoint,
             label=label,
             identity=identity,
+            save_last=updates is not None,
         )
+    history = [{**row, "step": span.start + row["step"]} for row in history]
     return Trained(history, sum(p.numel() for p in parameters.values()))
 
 

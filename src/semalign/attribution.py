@@ -3,10 +3,15 @@
 The score of a layer is its gradient times its activation: the gradient of the supervised loss with respect to
 the layer's output, times that output, added up over tokens and channels, averaged over the examples. How tokens
 and channels become one number an example (absolute value of the sum, or sum of absolute values) the paper leaves
-open.
+open. It announces other granularities: here the outputs of a layer's attention and MLP, or the activations of
+its MLP neurons (what enters the down projection), each reduced on its own; they add up to the layer's score.
+
+Signed, the neurons add up to the MLP's score where the down projection has no bias and no norm stands behind it:
+<W^T g, a> = <g, W a>. Behind a norm (Gemma 3) the signed sum is near zero, as the norm takes out the scale.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -14,13 +19,12 @@ import torch
 from semalign.benchmarks.encoding import Batch
 from semalign.config.signals import Attribution
 from semalign.errors import UserError
-from semalign.models.anatomy import capture, facts_of, layers_of
+from semalign.models.anatomy import States, capture, facts_of, layers_of
 
-REDUCTIONS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-    "abs-of-sum": lambda product: product.sum().abs(),
-    "abs-sum": lambda product: product.abs().sum(),
-    "signed": lambda product: product.sum(),
-}
+# granularity -> the interfaces whose scores are added up
+PARTS = {"layer": ("block",), "sublayer": ("attention", "mlp"), "neuron": ("neurons",)}
+# granularity -> the dimensions of [examples, positions, width] that are one thing with one score
+SUMMED = {"layer": (0, 1, 2), "sublayer": (0, 1, 2), "neuron": (0, 1)}
 
 
 def attribute_layers(model: Any, batches: Sequence[Batch], settings: Attribution) -> list[list[float]]:
@@ -29,14 +33,20 @@ def attribute_layers(model: Any, batches: Sequence[Batch], settings: Attribution
     Each batch holds one example, so that absolute values are taken per example. The model's parameters stay
     frozen: only activations get gradients. Raises UserError when a score is not finite.
     """
-    reduce = REDUCTIONS[settings.reduction]
-    scores = [_score_example(model, batch, reduce) for batch in batches]
+    scores = [_score_example(model, batch, settings) for batch in batches]
     for index, row in enumerate(scores):
         if not all(torch.isfinite(torch.tensor(row))):
             raise UserError(
                 f"attribution: example {index} of the extract split: a layer's score is not finite"
             )
     return scores
+
+
+def random_scores(examples: int, layers: int, seed: int) -> list[list[float]]:
+    """A control: scores [examples, layers] drawn from 0 to 1, evenly."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn: list[list[float]] = torch.rand(examples, layers, generator=generator, dtype=torch.float64).tolist()
+    return drawn
 
 
 def rank_layers(scores: Sequence[Sequence[float]]) -> list[int]:
@@ -50,20 +60,47 @@ def supervised_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), labels.flatten())
 
 
-def _score_example(model: Any, batch: Batch, reduce: Callable[[torch.Tensor], torch.Tensor]) -> list[float]:
+def reduce_product(product: torch.Tensor, settings: Attribution) -> float:
+    """One score from gradient times activation [examples, positions, width]."""
+    if settings.reduction == "signed":
+        return float(product.sum())
+    if settings.reduction == "abs-sum":
+        return float(product.abs().sum())
+    return float(product.sum(SUMMED[settings.granularity]).abs().sum())
+
+
+def _score_example(model: Any, batch: Batch, settings: Attribution) -> list[float]:
     layers = range(1, len(layers_of(model)) + 1)
     embedding = model.get_submodule(facts_of(model).embedding)
     # frozen weights give no graph: start one at the embedding's output
     start = embedding.register_forward_hook(lambda _m, _a, output: output.requires_grad_())
     try:
-        with torch.enable_grad(), capture(model, layers, ["block"]) as states:
+        with torch.enable_grad(), _watch(model, layers, settings.granularity) as states:
             logits = model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
-        outputs = [states["block", layer] for layer in layers]
-        gradients = torch.autograd.grad(supervised_loss(logits, batch.labels), outputs)
+        keys = [(part, layer) for layer in layers for part in PARTS[settings.granularity]]
+        gradients = torch.autograd.grad(supervised_loss(logits, batch.labels), [states[key] for key in keys])
     finally:
         start.remove()
-    products = (
-        output.detach().double() * gradient.double()
-        for output, gradient in zip(outputs, gradients, strict=True)
-    )
-    return [float(reduce(product)) for product in products]
+    scores = dict.fromkeys(layers, 0.0)
+    for key, gradient in zip(keys, gradients, strict=True):
+        scores[key[1]] += reduce_product(states[key].detach().double() * gradient.double(), settings)
+    return list(scores.values())
+
+
+@contextlib.contextmanager
+def _watch(model: Any, layers: Sequence[int], granularity: str) -> Iterator[States]:
+    """`capture` of a granularity's interfaces; `neurons` is what enters a layer's down projection."""
+    if granularity != "neuron":
+        with capture(model, layers, PARTS[granularity]) as states:
+            yield states
+        return
+    down, neurons = facts_of(model).projections["down"], {}
+    with contextlib.ExitStack() as hooks:
+        for layer in layers:
+
+            def keep(_module: Any, args: Any, layer: int = layer) -> None:
+                neurons["neurons", layer] = args[0]
+
+            module = layers_of(model)[layer - 1].get_submodule(down)
+            hooks.callback(module.register_forward_pre_hook(keep).remove)
+        yield neurons

@@ -15,8 +15,8 @@ from semalign.config.variants import (
     cells_of,
     changed,
     resolve,
+    searched_variant,
     signal_name,
-    takes_choice,
     trials_of,
     variant_name,
     variants_of,
@@ -49,23 +49,42 @@ class Layout:
         """The signal stages that one variant of a method reads."""
         return resolve(self.study, method, variant)[0].needs
 
-    def trial_folders(self, pair: str, benchmark: str, method: str) -> list[str]:
-        """The folders of a method's trials; none where it is not searched."""
-        trials = trials_of(self.study, method)
-        return [f"{self.root}/search/{pair}/{benchmark}/{method}/{trial}" for trial in trials]
+    def signal_folders(self, stage: str) -> list[str]:
+        """The folders of a signal stage that the cells need, directly or not, in the order of the cells."""
+        found = {}
+        for method, variant in dict.fromkeys((cell.method, cell.variant) for cell in self.cells):
+            needs = self.needs(method, variant)
+            if any(stage in (*behind(need), need) for need in needs):
+                found[method, variant] = self.stage_name(method, variant, stage)
+        folders = (
+            f"{self.root}/signals/{cell.pair}/{cell.benchmark}/{stage}/{found[cell.method, cell.variant]}"
+            for cell in self.cells
+            if (cell.method, cell.variant) in found
+        )
+        return list(dict.fromkeys(folders))
 
-    def takes_choice(self, method: str, variant: str) -> bool:
-        """Whether a variant trains at the learning rate that the search chose."""
-        return takes_choice(self.study, method, variant)
+    def parts_of(self, benchmark: str) -> list[str]:
+        """The benchmarks that a mixture is made of; none for any other."""
+        return list(getattr(self.study.benchmarks[benchmark], "parts", []))
 
-    def searched(self) -> list[tuple[str, str, str]]:
-        """(pair, benchmark, method) of every search."""
+    def trial_folders(self, pair: str, benchmark: str, method: str, variant: str) -> list[str]:
+        """The folders of a variant's trials; none where it is not searched."""
+        trials = trials_of(self.study, method, variant)
+        return [f"{self.root}/search/{pair}/{benchmark}/{method}/{variant}/{trial}" for trial in trials]
+
+    def searched_variant(self, method: str, variant: str) -> str | None:
+        """The variant whose search chooses the learning rate that this one trains at."""
+        return searched_variant(self.study, method, variant)
+
+    def searched(self) -> list[tuple[str, str, str, str]]:
+        """(pair, benchmark, method, variant) of every search."""
         return [
-            (name, benchmark, method)
+            (name, benchmark, method, variant)
             for name, pair in self.study.pairs.items()
             for benchmark in pair.benchmarks or self.study.benchmarks
             for method in self.study.methods
-            if trials_of(self.study, method)
+            for variant in variants_of(self.study, method)
+            if trials_of(self.study, method, variant)
         ]
 
     def models_of(self, pair: str) -> tuple[str, str]:
@@ -84,8 +103,8 @@ class Layout:
         if kind == "signals":
             return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
         if kind in ("choices", "search"):
-            of = (names[0], names[1], names[2])
-            folder = f"{self.root}/search/{'/'.join(names[:4])}"
+            of = (names[0], names[1], names[2], names[3])
+            folder = f"{self.root}/search/{'/'.join(names[:5])}"
             return of in self.searched() and (kind == "choices" or folder in self.trial_folders(*of))
         if names[0] == "notebooks":
             return record.stem in self.study.notebooks
@@ -108,14 +127,17 @@ class Layout:
         for method in study.methods:
             for variant in variants_of(study, method):
                 self._plan_variant(method, variant)
-            for trial, changes in trials_of(study, method).items():
-                settings, _ = changed(study, method, changes, f"search ({method} {trial})")
-                self.settings[f"trials/{method}/{trial}"] = _slice(settings)
+                for trial, changes in trials_of(study, method, variant).items():
+                    settings, _ = changed(study, method, changes, f"search ({method} {variant} {trial})")
+                    self.settings[f"trials/{method}/{variant}/{trial}"] = _slice(settings)
         self.settings["evaluation"] = study.evaluation.model_dump(mode="json")
         self.settings["validation"] = self.settings["evaluation"] | {"split": "validation"}
         self.settings["statistics"] = study.statistics.model_dump(mode="json")
         self.settings["order"] = self._order()
         self.settings["cells"] = [self.cell_folder(cell) for cell in self.cells]
+        # analyses read the defaults even where no cell does
+        for stage in (*behind("alignment"), "alignment"):
+            self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
 
@@ -134,25 +156,31 @@ class Layout:
 
     def _order(self) -> dict[str, Any]:
         """What the tables list, in which order, and the values of every ablated axis, the default's first."""
-        study, axes = self.study, {}
-        for key, values in study.ablations.axes.items():
-            settings, signals = resolve(study, study.ablations.method, DEFAULT)
-            searched = key == RATE and takes_choice(study, study.ablations.method, DEFAULT)
-            default = "searched" if searched else _lookup(key, signals, settings)
-            names = [variant_name(key, value) for value in [default, *values]]
-            axis = names[0].partition("~")[0]
-            default, *others = (name.partition("~")[2] for name in names)
-            axes[axis] = {"default": default, "values": others}
+        study = self.study
+        axes: dict[str, dict[str, Any]] = {
+            method: dict(self._axis(method, key, values) for key, values in given.items())
+            for method, given in study.ablations.by_method.items()
+        }
         kinds = {settings.method: name for name, settings in study.methods.items()}
         return {
             "pairs": list(study.pairs),
             "benchmarks": list(study.benchmarks),
+            "parts": {name: parts for name in study.benchmarks if (parts := self.parts_of(name))},
             "methods": list(study.methods),
             "student": kinds.get("student", "student"),
             "teacher": kinds.get("teacher", "teacher"),
             "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
         }
+
+    def _axis(self, method: str, key: str, values: list[Any]) -> tuple[str, dict[str, Any]]:
+        """An axis' name, the value that it has by default, and its others."""
+        settings, signals = resolve(self.study, method, DEFAULT)
+        searched = key == RATE and self.searched_variant(method, DEFAULT)
+        default = "searched" if searched else _lookup(key, signals, settings)
+        names = [variant_name(key, value).partition("~") for value in [default, *values]]
+        (axis, _, default), others = names[0], [value for _, _, value in names[1:]]
+        return axis, {"default": default, "values": others}
 
 
 def _slice(settings: Any) -> dict[str, Any]:

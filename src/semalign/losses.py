@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 
 LabelLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+NEGLIGIBLE = 1e-12
 
 
 def layer_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
@@ -16,7 +17,17 @@ def cosine_logits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """L_out = 1 - mean cos(z, onehot_y) = 1 - mean z_y / |z|; logits [positions, vocabulary], labels [positions]."""
     logits = logits.float()
     chosen = logits.gather(-1, labels[:, None]).squeeze(-1)
-    return 1 - (chosen / logits.norm(dim=-1).clamp_min(1e-12)).mean()
+    return 1 - (chosen / logits.norm(dim=-1).clamp_min(NEGLIGIBLE)).mean()
+
+
+def cosine_probabilities(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The same on probabilities: 1 - mean cos(p, onehot_y) = 1 - mean p_y / |p| with p = softmax(z).
+
+    The softmax's own sum cancels: p_y / |p| = exp(z_y - logsumexp(2 z) / 2), in which nothing overflows.
+    """
+    logits = logits.float()
+    chosen = logits.gather(-1, labels[:, None]).squeeze(-1)
+    return 1 - (chosen - (2 * logits).logsumexp(-1) / 2).exp().mean()
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -54,4 +65,34 @@ def correlation_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tenso
     return 1 - torch.nn.functional.cosine_similarity(states, targets, dim=0).mean()
 
 
-LABEL_LOSSES: dict[str, LabelLoss] = {"cosine-logits": cosine_logits, "cross-entropy": cross_entropy}
+def relation_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """1 - linear CKA of states and targets, both [positions, width], over these positions.
+
+    With centred X and Y, CKA = |X^T Y|^2 / (|X^T X| |Y^T Y|) = <K, L> / (|K| |L|), norms of Frobenius, K = X X^T and
+    L = Y Y^T the centred Gram matrices: what positions are to each other (Kornblith et al., arXiv 1905.00414). The
+    smaller matrices are formed, [width, width] or [positions, positions]. Plain and hence biased: unrelated states
+    score well above 0 where positions are few against the width. Positions that do not differ relate to nothing:
+    the loss is 1 and has no gradient.
+    """
+    x, y = (_centred(rows) for rows in (states, targets))
+    if len(x) < x.shape[-1]:
+        grams = x @ x.T, y @ y.T
+        product, sizes = (grams[0] * grams[1]).sum(), grams[0].norm() * grams[1].norm()
+    else:
+        product, sizes = (x.T @ y).square().sum(), (x.T @ x).norm() * (y.T @ y).norm()
+    return 1 - product / sizes.clamp_min(NEGLIGIBLE)
+
+
+def _centred(rows: torch.Tensor) -> torch.Tensor:
+    """Rows less their mean, in float32 and of size 1 as a whole: fourth powers would leave its range."""
+    rows = rows.float()
+    rows = rows - rows.mean(0)
+    return rows / rows.norm().clamp_min(NEGLIGIBLE)
+
+
+# the others need the teacher (kl) or nothing (none)
+LABEL_LOSSES: dict[str, LabelLoss] = {
+    "cosine-logits": cosine_logits,
+    "cosine-probabilities": cosine_probabilities,
+    "cross-entropy": cross_entropy,
+}

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from semalign.benchmarks.registry import BENCHMARKS
+from semalign.config.benchmarks import Mixture
 from semalign.config.models import FolderModel
 from semalign.config.study import Study
 from semalign.config.tiny import TinyModel
 from semalign.config.variants import resolve, variants_of
 from semalign.errors import UserError
 from semalign.files import read_json
-from semalign.semantics.registry import MAPS
+from semalign.semantics.registry import MAPS, check_top
 from semalign.semantics.vocabulary import check_overlap, read_vocabulary
 
 logger = logging.getLogger("semalign")
@@ -23,11 +24,13 @@ def check_study(study: Study) -> None:
 
     Raises UserError for what no later stage could use.
     """
-    _check_names("benchmarks", study.benchmarks, BENCHMARKS)
+    drawn = (name for name, given in study.benchmarks.items() if not isinstance(given, Mixture))
+    _check_names("benchmarks", drawn, BENCHMARKS)
     for method in study.methods:
         for variant in variants_of(study, method):
             _, signals = resolve(study, method, variant)
             _check_names("alignment.map", [signals.alignment.map], MAPS)
+            check_top(signals.alignment.map, signals.alignment.top)
     check_models(study)
 
 

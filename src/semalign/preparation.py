@@ -1,11 +1,13 @@
 """The first stages: models and benchmarks become folders that every later stage reads."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
 
 from semalign.benchmarks.base import write_split
+from semalign.benchmarks.mixture import write_mixture
 from semalign.benchmarks.registry import BENCHMARKS, build_benchmark
 from semalign.config.models import Model
 from semalign.config.tiny import TinyBenchmark
@@ -22,12 +24,16 @@ def prepare_model(settings: Path, checkpoint: Path, out: Path) -> None:
     shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def prepare_benchmark(name: str, settings: Path, out: Path) -> None:
-    """Write the five splits of one benchmark."""
+def prepare_benchmark(name: str, settings: Path, parts: Sequence[Path], out: Path) -> None:
+    """Write the five splits of one benchmark; a mixture is made of the benchmarks in `parts`."""
     run = Run("benchmark", settings)
-    splits = build_benchmark(name, TinyBenchmark(**run.settings))
-    run.modules.append(BENCHMARKS[name])
+    for part in parts:
+        run.read(part.name, part)
     with replace_folder(out) as folder:
-        for split, examples in splits.items():
-            write_split(folder, split, examples)
+        if parts:
+            write_mixture(parts, folder)
+        else:
+            run.modules.append(BENCHMARKS[name])
+            for split, examples in build_benchmark(name, TinyBenchmark(**run.settings)).items():
+                write_split(folder, split, examples)
         run.seal(folder)

@@ -11,7 +11,7 @@ import torch
 
 from semalign.models.readout import Readout
 
-LOGITS_AT_ONCE = 1 << 24  # floats that a chunk of logits may have
+LOGITS_AT_ONCE = 1 << 22  # floats that a chunk of logits may have
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,23 @@ class Solver:
 
         The student's distribution is over its whole vocabulary, as in logit distillation.
         """
-        logits = self.student.of_block(states)
-        told = logits[:, self.tokens] - logits.logsumexp(-1, keepdim=True)
-        return (log_probs.exp() * (log_probs - told)).sum(-1)
+        return self._divergence(states, *self._taught(log_probs))
 
     def objective(self, states: torch.Tensor, own: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
         """What is minimised, [positions], for states and the student's own [positions, width]."""
-        return self.divergence(states, log_probs) + self.weight * (states - own).square().sum(-1)
+        return self._objective(states, own, *self._taught(log_probs))
 
     def solve(self, own: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
         """Targets [positions, width]: of all states on the way from `own`, each position's best.
 
         Positions do not touch each other: Adam works on every number apart, and the objective is summed.
         """
+        taught = self._taught(log_probs)
         states = own.clone().requires_grad_()
         adam = torch.optim.Adam([states], lr=self.step)
         best, lowest = own, torch.full((len(own),), torch.inf, device=own.device)
         for left in range(self.steps, -1, -1):
-            values = self.objective(states, own, log_probs)
+            values = self._objective(states, own, *taught)
             better = values.detach() < lowest
             best = torch.where(better[:, None], states.detach(), best)
             lowest = torch.where(better, values.detach(), lowest)
@@ -58,3 +57,21 @@ class Solver:
                 (states.grad,) = torch.autograd.grad(values.sum(), states)
                 adam.step()
         return best
+
+    def _taught(self, log_probs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What does not change while a state moves: the teacher's probabilities over the student's vocabulary, and
+        their negative entropy."""
+        probs = log_probs.exp()
+        spread = probs.new_zeros(len(probs), len(self.student.weight))
+        return spread.index_copy_(1, self.tokens, probs), (probs * log_probs).sum(-1)
+
+    def _divergence(self, states: torch.Tensor, probs: torch.Tensor, negentropy: torch.Tensor) -> torch.Tensor:
+        """sum p log p - sum p z + log sum exp z, since the probabilities add up to 1."""
+        logits = self.student.of_block(states)
+        return negentropy - torch.linalg.vecdot(probs, logits) + logits.logsumexp(-1)
+
+    def _objective(
+        self, states: torch.Tensor, own: torch.Tensor, probs: torch.Tensor, negentropy: torch.Tensor
+    ) -> torch.Tensor:
+        divergence = self._divergence(states, probs, negentropy)
+        return divergence + self.weight * (states - own).square().sum(-1)

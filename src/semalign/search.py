@@ -17,14 +17,14 @@ from semalign.errors import UserError
 from semalign.files import read_json, read_jsonl, replace_folder, write_json, write_text
 from semalign.provenance import Run
 from semalign.statistics.intervals import mean_intervals
-from semalign.statistics.scores import SCALE, Scores
+from semalign.statistics.scores import SCALE, Scores, balanced
 from semalign.tables.text import csv_text, rate_text
 
 logger = logging.getLogger("semalign")
 
 COLUMNS = (
-    *("pair", "benchmark", "method", "learning_rate", "items", "score", "score_low", "score_high"),
-    *("chosen", "at_edge"),
+    *("pair", "benchmark", "method", "variant", "learning_rate", "items"),
+    *("score", "score_low", "score_high", "chosen", "at_edge"),
 )
 
 
@@ -40,7 +40,7 @@ class Trial:
 def choose_learning_rate(trials: Sequence[Path], names: dict[str, Any], settings: Path, out: Path) -> float:
     """Compare the trials of one method; write choice.json and search.csv (one row a trial).
 
-    `names` are the pair, benchmark and method that the rows are for. Raises UserError when two trials have the
+    `names` are the pair, benchmark, method and variant that the rows are for. Raises UserError when two trials have the
     same rate.
     """
     run = Run("choice", settings)
@@ -82,8 +82,9 @@ def _read(folder: Path) -> Trial:
     transfer = read_json(folder / "transfer" / "run.json")
     items = sorted(read_jsonl(folder / "items.jsonl"), key=lambda row: str(row["id"]))
     correct = np.array([[row["correct"] for row in items]], dtype=np.float64)
+    scores = balanced(SCALE * correct, [row.get("part") for row in items])
     return Trial(
         transfer["settings"]["optimisation"]["learning_rate"],
-        Scores(SCALE * correct, (transfer["seed"],)),
+        Scores(scores, (transfer["seed"],)),
         transfer["cost"]["train_seconds"],
     )

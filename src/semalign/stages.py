@@ -14,21 +14,24 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file, save_file
 
 from semalign.activations import offsets_of, read_states
-from semalign.alignment import align_states, interpolate
-from semalign.attribution import attribute_layers, rank_layers
+from semalign.alignment import interpolate, make_targets, shuffle
+from semalign.attribution import attribute_layers, random_scores, rank_layers
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.methods import Method
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
 from semalign.costs import search_costs, signal_costs
 from semalign.files import read_json, replace_folder, write_json, write_jsonl
+from semalign.likeness import measure_likeness
 from semalign.methods.base import TransferTask
 from semalign.methods.registry import load_method, module_of
 from semalign.models.loading import load_model, load_tokenizer, read_head, read_shape
-from semalign.pairing import from_rows, pair_layers, to_rows
-from semalign.provenance import Run
-from semalign.semantics.maps import build_map
-from semalign.semantics.vocabulary import check_overlap, shared_tokens
+from semalign.pairing import critical_layers, from_rows, pair_layers, to_rows
+from semalign.provenance import RECORD, Run
+from semalign.semantics.anchors import read_anchors
+from semalign.semantics.registry import FITTED_MAPS, check_top
+from semalign.semantics.registry import module_of as module_of_map
+from semalign.semantics.vocabulary import common_tokens
 
 logger = logging.getLogger("semalign")
 
@@ -39,26 +42,46 @@ def attribute(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None
     chosen = Attribution(**run.settings)
     run.read("teacher", teacher), run.read("benchmark", benchmark)
     examples = read_split(benchmark, "extract")[: chosen.examples]
-    tokenizer = load_tokenizer(teacher)
-    batches = [collate([encode(example, tokenizer)], 0) for example in examples]
-    scores = attribute_layers(load_model(teacher), batches, chosen)
+    passes = 0
+    if chosen.score == "random":
+        scores = random_scores(len(examples), read_shape(teacher).layers, chosen.seed)
+    else:
+        tokenizer = load_tokenizer(teacher)
+        batches = [collate([encode(example, tokenizer)], 0) for example in examples]
+        scores = attribute_layers(load_model(teacher), batches, chosen)
+        passes = len(examples)
     ranking = rank_layers(scores)
     with replace_folder(out) as folder:
-        found = {"ranking": ranking, "scores": scores, "teacher_passes": len(examples)}
+        found = {"ranking": ranking, "scores": scores, "teacher_passes": passes}
         write_json(folder / "attribution.json", found)
         run.seal(folder)
     logger.info("attribution: layers by weight, most critical first: %s", ranking)
 
 
-def pair(teacher: Path, student: Path, attribution: Path, settings: Path, out: Path) -> None:
-    """Pair the most critical teacher layers with student layers."""
+def pair(teacher: Path, student: Path, benchmark: Path, attribution: Path, settings: Path, out: Path) -> None:
+    """Pair the most critical teacher layers with student layers.
+
+    Weights and examples are read for the rule `cka` alone; pairing.json then has the numbers it chose by.
+    """
     run = Run("pairing", settings)
     chosen = Pairing(**run.settings)
     scored = read_json(run.read("attribution", attribution) / "attribution.json")
-    pairs = pair_layers(scored["ranking"], read_shape(teacher).layers, read_shape(student).layers, chosen)
+    passes: int = scored["teacher_passes"]
+    likeness: list[list[float]] = []
+    measured: dict[str, Any] = {}
+    if chosen.rule == "cka":
+        for name, path in {"teacher": teacher, "student": student, "benchmark": benchmark}.items():
+            run.read(name, path)
+        examples = read_split(benchmark, "extract")
+        critical = critical_layers(scored["ranking"], chosen)
+        likeness = measure_likeness(teacher, student, examples, critical)
+        passes += len(examples)
+        rows = zip(critical, likeness, strict=True)
+        measured = {"cka": [{"teacher": layer, "students": row} for layer, row in rows]}
+    depths = read_shape(teacher).layers, read_shape(student).layers
+    pairs = pair_layers(scored["ranking"], *depths, chosen, likeness)
     with replace_folder(out) as folder:
-        found = {"pairs": to_rows(pairs), "teacher_passes": scored["teacher_passes"]}
-        write_json(folder / "pairing.json", found)
+        write_json(folder / "pairing.json", {"pairs": to_rows(pairs), "teacher_passes": passes, **measured})
         run.seal(folder)
     logger.info(
         "pairing: student %s", ", ".join(f"layer {p.student} <- teacher {p.below}..{p.above}" for p in pairs)
@@ -86,30 +109,47 @@ def extract(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: 
         run.seal(folder)
 
 
-def align(teacher: Path, student: Path, pairing: Path, activations: Path, settings: Path, out: Path) -> None:
-    """Map the stored teacher states into the student's space: the targets of steering."""
+def align(
+    teacher: Path,
+    student: Path,
+    benchmark: Path,
+    pairing: Path,
+    activations: Path,
+    settings: Path,
+    out: Path,
+) -> None:
+    """Map the stored teacher states into the student's space: the targets of steering.
+
+    Only a map that is fitted to data runs both models, on the align split. `map.safetensors` holds the map, or
+    one a layer where it is fitted; it is left out where no matrix does what was done (`top`).
+    """
     run = Run("alignment", settings)
     chosen = Alignment(**run.settings)
-    run.read("teacher", teacher), run.read("student", student)
+    check_top(chosen.map, chosen.top)
+    run.modules.append(module_of_map(chosen.map))
+    run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
     pairs = from_rows(read_json(run.read("pairing", pairing) / "pairing.json")["pairs"])
     source = read_json(run.read("activations", activations) / "activations.json")
     states = load_file(activations / "activations.safetensors")
-    tokenizers = load_tokenizer(teacher), load_tokenizer(student)
-    names = f"{teacher.name} -> {student.name}"
-    check_overlap(names, tokenizers[0].get_vocab(), tokenizers[1].get_vocab(), chosen.minimum_shared)
     heads = read_head(teacher), read_head(student)
-    shared = shared_tokens(*tokenizers, rows=(len(heads[0].weight), len(heads[1].weight)))
-    matrix = build_map(chosen.map, *heads, shared, fold_final_norm=chosen.fold_final_norm, seed=chosen.seed)
+    shared = common_tokens(teacher, student, chosen.minimum_shared)
+    anchors = None
+    if chosen.map in FITTED_MAPS:
+        batch_size = read_json(activations / RECORD)["settings"]["batch_size"]
+        anchors, passes = read_anchors(teacher, student, benchmark, pairs, source["interface"], batch_size)
+        source["teacher_passes"] += passes
     layers = {
         int(name.removeprefix("layer.")): tensor for name, tensor in states.items() if name != "offsets"
     }
-    targets = {
-        f"layer.{p.student}": align_states(interpolate(layers, p.below, p.above, p.weight), matrix)
-        for p in pairs
-    }
+    hidden = {p.student: interpolate(layers, p.below, p.above, p.weight) for p in pairs}
+    targets, maps = make_targets(hidden, heads, shared, chosen, anchors)
+    if chosen.shuffled:
+        targets = shuffle(targets, chosen.seed)
+    tensors = {f"layer.{layer}": rows for layer, rows in targets.items()}
     with replace_folder(out) as folder:
-        save_file({**targets, "offsets": states["offsets"]}, folder / "targets.safetensors")
-        save_file({"map": matrix.contiguous()}, folder / "map.safetensors")
+        save_file({**tensors, "offsets": states["offsets"]}, folder / "targets.safetensors")
+        if maps:
+            save_file({key: matrix.contiguous() for key, matrix in maps.items()}, folder / "map.safetensors")
         write_json(
             folder / "alignment.json", {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])}
         )

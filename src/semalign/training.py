@@ -97,6 +97,7 @@ def train(
     label: str = "train",
     identity: str = "",
     schedule: Schedule | None = None,
+    save_last: bool = False,
 ) -> list[Record]:
     """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
 
@@ -108,7 +109,8 @@ def train(
     another run (other label, settings, steps, initial parameters or `identity`, where the caller says what
     else it depends on, such as its data) is ignored. The caller removes it.
 
-    `schedule` gives learning rate and beta1 of an update (0-based) where the settings can't say them.
+    `schedule` gives learning rate and beta1 of an update (0-based) where the settings can't say them. `save_last`
+    saves the state after the last step too, for a caller that has more to train.
 
     Raises UserError when a term or the gradient's norm is not finite.
     """
@@ -120,7 +122,7 @@ def train(
         while run.step < steps:
             total = run.update(loss(batches(run.step)))
             progress.report(run.step, total)
-            due = run.step % checkpoint_every == 0 and run.step < steps
+            due = save_last if run.step == steps else run.step % checkpoint_every == 0
             if checkpoint is not None and (due or terminated.seen):
                 run.save(checkpoint)
             if terminated.seen:

@@ -74,3 +74,15 @@ def write_model(folder: Path, kind: str, **shape: Any) -> Path:
     write_tokenizer(folder)
     Run("model").seal(folder)
     return folder
+
+
+def rename_tokens(folder: Path) -> None:
+    """Turn the order of a tokenizer's byte tokens around and give ten of them another name."""
+    from semalign.files import read_json, write_json
+
+    facts = read_json(folder / "tokenizer.json")
+    vocabulary = facts["model"]["vocab"]
+    turned = {token: (261 - number if number > 2 else number) for token, number in vocabulary.items()}
+    last = [token for token, number in turned.items() if number >= 249]
+    facts["model"]["vocab"] = {(f"own{n}" if token in last else token): n for token, n in turned.items()}
+    write_json(folder / "tokenizer.json", facts)

@@ -61,7 +61,7 @@ def cell(pair: str, benchmark: str, method: str, score: float, difference: float
 
 
 def ablation_table(axes: dict[str, list[str]] = AXES, benchmarks: Sequence[str] = BENCHMARKS) -> pd.DataFrame:
-    """`ablations.csv`: each axis' first value is the default, the others lose two points each."""
+    """`ablations.csv`: each axis' first value is the default, the others lose two points each, from four detectably."""
     main = main_table(benchmarks=benchmarks)
     rows = []
     for _, default in main[main["method"] == "semalign"].iterrows():
@@ -75,7 +75,9 @@ def ablation_table(axes: dict[str, list[str]] = AXES, benchmarks: Sequence[str] 
                     default["score"] - 2 * loss,
                     default["vs_student"] - 2 * loss,
                 )
-                rows.append({**moved, "variant": variant, "axis": axis, "value": value})
+                tested = {"vs_default": -2.0 * loss, "vs_default_p": 0.01 if loss > 1 else 0.4}
+                tested = tested if loss else dict.fromkeys(tested, NAN)
+                rows.append({**moved, "variant": variant, "axis": axis, "value": value, **tested})
     return pd.DataFrame(rows)
 
 
@@ -166,8 +168,8 @@ def detectable_table() -> pd.DataFrame:
     )
 
 
-def write_study(folder: Path) -> Path:
-    """All tables as CSV below `folder`."""
+def write_study(folder: Path, **more: pd.DataFrame) -> Path:
+    """The tables of a small study as CSV below `folder`, and others by name."""
     tables = {
         "main": main_table(),
         "ablations": ablation_table(),
@@ -175,6 +177,8 @@ def write_study(folder: Path) -> Path:
         "similarity": similarity_table(),
         "head": head_table(),
         "detectable": detectable_table(),
+        "costs": cost_table(),
+        **more,
     }
     folder.mkdir(parents=True)
     for name, table in tables.items():

@@ -82,8 +82,8 @@ def test_a_cell_has_its_files_and_provenance(study: dict[str, Path], benchmark: 
     record = check(out)
     assert record["seed"] == 0
     assert set(record["outputs"]) == {"items.jsonl", "metrics.json"}
-    assert record["evaluation"]["task"] == benchmark
-    assert ("isolation" in record["evaluation"]) == (benchmark == "completion")
+    assert record["evaluation"][benchmark]["task"] == benchmark
+    assert bool(record["isolation"]) == (benchmark == "completion")
     assert all((one.verdict is not None) == (benchmark == "completion") for one in records)
 
 

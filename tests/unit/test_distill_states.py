@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from fabricated_models import write_model
+from fabricated_models import rename_tokens, write_model
+from fabricated_pairs import Pair
+from fabricated_signals import train_split
 from safetensors.torch import load_file
-from test_architectures_methods import Pair, pairs  # noqa: F401 (a fixture)
-from test_distillation import rename_tokens, train_split
 
 from semalign.adapters import answer_logits
 from semalign.benchmarks.encoding import collate
@@ -21,7 +21,7 @@ from semalign.distillation.logits import TeacherLogits
 from semalign.distillation.states import TeacherStates, store_states
 from semalign.errors import UserError
 from semalign.files import read_json, read_jsonl, write_json
-from semalign.methods.distill_states import states_loss
+from semalign.methods.answers import divergence_loss
 from semalign.models.loading import load_model
 from semalign.provenance import Run, check
 
@@ -30,11 +30,6 @@ SMALL: dict[str, Any] = {
     "optimisation": Optimisation(learning_rate=1e-2, steps=6, batch_size=3),
     "lora": Lora(rank=4, projections=["up", "down", "o"]),
 }
-
-
-@pytest.fixture
-def llama(pairs: Callable[[str], Pair]) -> Pair:  # noqa: F811
-    return pairs("llama")
 
 
 def teachers(pair: Pair) -> tuple[TeacherLogits, TeacherStates]:
@@ -48,7 +43,7 @@ def teachers(pair: Pair) -> tuple[TeacherLogits, TeacherStates]:
 @pytest.mark.parametrize("name", ["llama", "neox", "qwen2-padded", "gemma3-tied", "mixed"])
 def test_the_loss_is_that_of_logit_distillation_with_the_whole_vocabulary(
     name: str,
-    pairs: Callable[[str], Pair],  # noqa: F811
+    pairs: Callable[[str], Pair],
 ) -> None:
     pair = pairs(name)
     rows = load_model(pair.student).get_output_embeddings().weight.shape[0]
@@ -80,12 +75,12 @@ def test_the_loss_is_the_slow_formula(llama: Pair) -> None:
         sum(a * (a / b).log() for a, b in zip(x, y, strict=True)) for x, y in zip(p[:, :259], q, strict=True)
     ]
     expected = 4 * sum(rows) / len(rows)
-    terms = states_loss(teacher, 0.5)(student, batch, [2])
+    terms = divergence_loss(teacher, 0.5)(student, batch, [2])
     assert terms["kl"].item() == pytest.approx(float(expected), rel=1e-4)
     labels = batch.labels[batch.supervised]
     of_labels = -sum((logits[i].double().log_softmax(-1))[n] for i, n in enumerate(labels.tolist()))
     assert terms["label"].item() == pytest.approx(0.5 * float(of_labels) / len(labels), rel=1e-4)
-    assert set(states_loss(teacher, 0.0)(student, batch, [2])) == {"kl"}
+    assert set(divergence_loss(teacher, 0.0)(student, batch, [2])) == {"kl"}
 
 
 def test_other_vocabularies_meet_in_the_shared_tokens(llama: Pair, tmp_path: Path) -> None:
@@ -180,7 +175,7 @@ def test_states_that_do_not_fit_are_refused_in_one_line(llama: Pair, tmp_path: P
     write_json(tmp_path / "states.json", States().model_dump())
     attempts: dict[str, Callable[[], Any]] = {
         r"states\.safetensors: holds .* tokenise alike": lambda: TeacherStates(
-            stored, llama.teacher, llama.student, encoded[1:], 1.0
+            stored, llama.teacher, llama.student, [*encoded, encoded[0]], 1.0
         ),
         r"states\.safetensors: holds states of width 48, expected the teacher's 64": lambda: TeacherStates(
             stored, wide, llama.student, encoded, 1.0

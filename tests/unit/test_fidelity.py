@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from semalign.analysis.accumulation import Cosines, recompose, resample_means
-from semalign.analysis.fidelity import Frame, build_frames, dual_frame, measure_fidelity
+from semalign.analysis.fidelity import measure_fidelity
+from semalign.analysis.frames import Frame, build_frames, dual_frame
 from semalign.analysis.measuring import measure_decomposition
 from semalign.benchmarks.base import Example, write_split
 from semalign.benchmarks.corpora import prompts
@@ -53,13 +54,14 @@ def test_one_row_for_each_family_interface_and_layer(measured: tuple[Any, Any]) 
         "tokens",
         "prompts",
     ]
-    assert len(layers) == 5 * 3 * 4 and not layers.isna().any().any()
+    assert len(layers) == 6 * 3 * 4 and not layers.isna().any().any()
     assert set(zip(layers.bases, layers.folded, strict=True)) == {
         ("output", False),
         ("output", True),
         ("input", False),
         ("input", True),
         ("random", False),
+        ("dual", False),
     }
     assert layers.depth.max() == 1 and layers.depth.min() == 0.25
     assert (layers.cosine_low <= layers.cosine).all() and (layers.cosine <= layers.cosine_high).all()
@@ -157,8 +159,24 @@ def test_dual_frame_is_exact_and_keeps_every_prediction(
 ) -> None:
     assert dual_frame(read_head(pico_pair[0])).deviation() < 1e-10
     row = measured[1].set_index("bases").loc["dual"]
-    assert row.top1_agreement == 1 and row.cosine == pytest.approx(1)
-    assert "dual" not in set(measured[0].bases)
+    assert row.top1_agreement == 1 and row.cosine == pytest.approx(1) and row.isotropic == pytest.approx(1)
+    layers = measured[0][measured[0].bases == "dual"]
+    assert len(layers) == 3 * 4 and layers.cosine.to_numpy() == pytest.approx(1, abs=1e-6)
+    assert (layers.shuffled < 0.999).all()  # exact, yet not blind to whose state it is
+
+
+def test_an_incomplete_dual_frame_is_not_called_exact(pico_pair: tuple[Path, Path]) -> None:
+    """The numbers of the dual frame are measured: a head that does not span the space shows in them."""
+    folder = pico_pair[0]
+    model, head = load_model(folder), read_head(folder)
+    weight = head.weight.clone()
+    weight[:, :12] = 0
+    head = type(head)(weight, head.input_embedding, head.norm_gain)
+    layers, table = measure_fidelity(
+        model, head, tokens_of(folder), name="pico", bases=["input"], interfaces=["block"], resamples=10
+    )
+    assert table.set_index("bases").loc["dual"].deviation == pytest.approx(1)
+    assert (layers[layers.bases == "dual"].cosine < 0.99).all()
 
 
 @pytest.mark.parametrize("folded", [False, True])
@@ -233,7 +251,7 @@ def test_tables_of_a_folder_are_the_same_twice(pico_pair: tuple[Path, Path], tmp
     assert paths[0].read_bytes() == paths[2].read_bytes()
     assert paths[1].read_bytes() == paths[3].read_bytes()
     lines = paths[0].read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 1 + 3 * 3 and lines[1].startswith("pico,output,False,mlp,1,0.333333,")
+    assert len(lines) == 1 + 4 * 3 and lines[1].startswith("pico,output,False,mlp,1,0.333333,")
 
 
 def test_humaneval_prompts_without_importing_its_executor() -> None:

@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fabricated_analyses as analyses
 import fabricated_tables as fabricated
 import matplotlib
 import pandas as pd
 import pytest
 
 from semalign.errors import UserError
-from semalign.figures import gap_closed, registry, similarity, style
+from semalign.figures import curves, gap_closed, pairing, registry, similarity, style
 
 LONG = ("student", "teacher", "semalign", *(f"distill-hidden-states-least-squares-map-{i}" for i in range(8)))
 
@@ -24,11 +25,21 @@ def tables(**given: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "ablations": fabricated.ablation_table(),
         "decomposition": fabricated.decomposition_table(),
         "similarity": fabricated.similarity_table(),
+        "head": fabricated.head_table(),
+        "costs": fabricated.cost_table(fabricated.METHODS),
+        **analyses.analyses(),
         **given,
     }
 
 
 MANY = tables(
+    ablations=fabricated.ablation_table(
+        {f"axis_{i}": ["default", "a", "b"] for i in range(25)}, ("mixture",)
+    ),
+    attribution=analyses.attribution_table(("mmlu", "mixture"), layers=40),
+    pairing=analyses.pairing_table(("mmlu",), {"default": 1, "pairs~4": 4, "pairs~all": 32}, (40, 32)),
+    curves=analyses.curve_table(LONG[2:], ("mmlu", "mixture"), 500),
+    agreement=analyses.agreement_table(("mmlu", "gsm8k", "humaneval", "mbpp", "mixture"), LONG),
     main=fabricated.main_table(("pair-a", "pair-b"), ("mmlu", "gsm8k", "humaneval", "mbpp", "extra"), LONG),
     decomposition=fabricated.decomposition_table({"teacher": 4, "student": 3}),
     similarity=fabricated.similarity_table(
@@ -36,6 +47,10 @@ MANY = tables(
     ),
 )
 ONE = tables(
+    attribution=analyses.attribution_table(("facts",), ("default",), 1),
+    pairing=analyses.pairing_table(("facts",), {"default": 1}, (1, 1)),
+    curves=analyses.curve_table(("semalign",), ("facts",), 1),
+    agreement=analyses.agreement_table(("facts",), ("student", "semalign")),
     main=fabricated.main_table(benchmarks=("facts",), methods=("student", "teacher", "semalign")),
     ablations=fabricated.ablation_table({"map": ["pinv", "random"]}, ("facts",)),
     decomposition=fabricated.decomposition_table({"m": 1}),
@@ -76,6 +91,10 @@ def test_same_table_same_bytes_whatever_the_user_set(name: str, tmp_path: Path) 
         main=fabricated.main_table(benchmarks=("facts", "arithmetic")),
         ablations=fabricated.ablation_table({"map": ["pinv", "random"]}, ("facts",)),
         decomposition=fabricated.decomposition_table({"m": 3}),
+        attribution=analyses.attribution_table(("facts",)),
+        pairing=analyses.pairing_table(("facts",)),
+        curves=analyses.curve_table(("semalign",), ("facts",)),
+        agreement=analyses.agreement_table(("facts",)),
     )
     style.save(registry.draw(name, small), tmp_path / "a", name)
     with matplotlib.rc_context({"font.size": 20, "svg.hashsalt": "other", "axes.facecolor": "red"}):
@@ -202,19 +221,23 @@ def test_similarity_shows_after_minus_before() -> None:
     assert difference[1].round(9).tolist() == [0.1] * 4
     assert difference[[2, 3]].abs().max().max() < 1e-9
     titles = [axes.get_title() for axes in panels(registry.draw("similarity", {"similarity": frame}))]
-    assert titles[-1] == "teacher with student,\nafter minus before"
-    assert len(titles) == 4
+    measures = [title.partition("(")[2] for title in titles]
+    assert measures == ["", *["debiased)"] * 3, *["plain)"] * 3]
+    assert titles[3] == "teacher with student,\nafter minus before (debiased)"
+    plain = frame.assign(cka=frame["cka"] + 0.2 * (frame["comparison"] == "teacher~student-after"))
+    assert similarity.matrix(plain, line, "difference", "cka")[1].round(9).tolist() == [0.3] * 4
+    assert similarity.choose_panels(frame.assign(cka=float("nan")))[-1][0][1] == "cka_debiased"
 
 
-def test_five_comparisons_stand_in_two_lines_of_three() -> None:
+def test_the_students_own_layers_stand_above_those_with_the_teacher() -> None:
     frame = fabricated.similarity_table()
     itself = frame[frame["comparison"] == "student-before~student-after"]
     more = [itself.assign(comparison=f"student-{when}~student-{when}") for when in ("before", "after")]
     figure = registry.draw("similarity", {"similarity": pd.concat([frame, *more])})
     figure.canvas.draw()
     places = [(round(axes.get_position().x0, 2), round(axes.get_position().y0, 2)) for axes in panels(figure)]
-    assert len(places) == 6 and len({y for _, y in places}) == 2 and len({x for x, _ in places}) == 3
-    assert panels(figure)[3].get_title() == "teacher with student,\nbefore"
+    assert len(places) == 9 and len({y for _, y in places}) == 3 and len({x for x, _ in places}) == 3
+    assert panels(figure)[3].get_title() == "teacher with student,\nbefore (debiased)"
 
 
 def test_what_is_measured_before_serves_every_method() -> None:
@@ -241,6 +264,144 @@ def test_ablation_marks_the_default() -> None:
     assert [round(x - default[0], 6) for x, _ in points(grid[0]).values()] == [-2.0, -4.0]
 
 
+def test_ablation_colours_what_the_test_against_the_default_finds() -> None:
+    frame = fabricated.ablation_table({"map": ["pinv", "random", "none"]}, ("facts",))
+    axes = panels(registry.draw("ablation", {"ablations": frame}))[0]
+    assert {row: marker for row, (_, marker) in points(axes).items()} == {1.0: "o", 2.0: "v"}
+    untested = frame.drop(columns=["vs_default", "vs_default_p"])
+    legend = registry.draw("ablation", {"ablations": untested}).legends[0]
+    assert "variant, not tested" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_many_axes_on_one_benchmark_stand_in_three_columns_without_overlap() -> None:
+    figure = registry.draw("ablation", {"ablations": MANY["ablations"]})
+    figure.canvas.draw()
+    assert figure.get_figheight() < 14
+    columns: dict[float, list[Any]] = {}
+    for axes in panels(figure):
+        columns.setdefault(round(axes.get_window_extent().x1), []).append(axes)
+    assert len(columns) == 3 and sum(map(len, columns.values())) == 25
+    for column in columns.values():
+        boxes = [axes.get_window_extent() for axes in column]
+        assert all(above.y0 > below.y1 for above, below in itertools.pairwise(boxes))
+        labels = [label.get_window_extent() for axes in column for label in axes.get_yticklabels()]
+        assert all(above.y0 >= below.y1 - 1 for above, below in itertools.pairwise(labels))
+    limits = {axes.get_xlim() for axes in panels(figure)}
+    assert len(limits) == 1
+
+
+def test_ablations_of_several_methods_have_a_heading_each() -> None:
+    frame = fabricated.ablation_table({"examples": ["all", "50"]}, ("facts",))
+    both = pd.concat([frame, frame.assign(method="distill-logits")])
+    figure = registry.draw("ablation", {"ablations": both})
+    headings = [
+        part._suptitle.get_text() for line in figure.subfigs for part in line.subfigs if part._suptitle
+    ]
+    assert headings == ["SemAlign", "distill logits"]
+
+
+def test_attribution_stars_the_critical_layer() -> None:
+    frame = analyses.attribution_table(("facts",), ("default", "score~random"))
+    first, second = panels(registry.draw("attribution", {"attribution": frame}))
+    stars = [
+        [float(x) for line in axes.lines if line.get_marker() == "*" for x in line.get_xdata()]
+        for axes in (first, second)
+    ]
+    assert stars == [[2.0], [4.0]]
+    assert [round(bar.get_height(), 6) for bar in first.patches] == (100 * frame["share"][:4]).round(
+        6
+    ).tolist()
+    assert second.get_title() == "facts\nscore: random"
+
+
+def test_pairing_draws_a_line_for_each_weight() -> None:
+    frame = analyses.pairing_table(("facts",), {"default": 1, "pairs~2": 2})
+    first, second = panels(registry.draw("pairing", {"pairing": frame}))
+    lines = [
+        [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_marker() != "*"]
+        for axes in (first, second)
+    ]
+    assert [len(found) for found in lines] == [1, 3]
+    assert [list(line.get_ydata()) for line in lines[0]] == [[1.0, 1.0]]
+    widths = {tuple(line.get_ydata()): line.get_linewidth() for line in lines[1]}
+    assert widths[0.75, 2 / 3] > widths[0.5, 2 / 3]
+    row = {"below": 2, "above": 3, "weight": 0.25}
+    assert pairing.sources(row) == {2: 0.75, 3: 0.25}
+    assert pairing.sources({**row, "weight": 0.0}) == {2: 1.0}
+
+
+def test_curves_are_means_over_seeds_in_windows_of_steps() -> None:
+    cells = analyses.curve_table(("sft",), ("facts",), steps=120)
+    line = curves.over_seeds(cells)
+    assert len(line) == curves.MOST_POINTS and line["step"].iloc[0] == 1.5
+    first = cells[cells["step"] <= 2].groupby("seed")["loss"].mean()
+    assert line.loc[0, ["min", "mean", "max"]].tolist() == pytest.approx([first[0], first.mean(), first[1]])
+    short = curves.over_seeds(cells[cells["step"] <= 7])
+    assert short["step"].tolist() == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_geometry_states_the_correlation_and_marks_the_student() -> None:
+    near, seeds = analyses.geometry_tables(relation=-1.0)
+    figure = registry.draw("geometry", {"geometry": near, "seeds": seeds})
+    kl, agreement, _ = panels(figure)
+    assert kl.get_title() == "rank correlation −1.00\n[−1.00, −1.00], 7 variants"
+    assert agreement.get_title().startswith("rank correlation +1.00")
+    student = [line for line in kl.lines if line.get_markersize() == 13]
+    assert [(float(line.get_xdata()[0]), float(line.get_ydata()[0])) for line in student] == [(0.0, 0.6)]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[0] == "untouched student" and "SemAlign: label loss" in labels
+    looks = [
+        (handle.get_color(), handle.get_marker(), handle.get_markerfacecolor())
+        for handle in figure.legends[0].legend_handles
+    ]
+    assert len(set(looks)) == len(looks)
+
+
+def test_cost_stands_on_a_logarithmic_axis_against_the_gain() -> None:
+    drawn = {"costs": fabricated.cost_table(fabricated.METHODS), "comparisons": analyses.comparison_table()}
+    facts, completion = panels(registry.draw("cost_gain", drawn))
+    assert facts.get_xscale() == "log"
+    dots = {
+        tuple(float(line.get_xydata()[0][i]) for i in (0, 1))
+        for line in facts.lines
+        if line.get_linestyle() == "None"
+    }
+    assert dots == {(12.5, 2.0), (12.5, -2.0), (12.5, -6.0)}
+    assert completion.get_xlabel() == "training, search and signals (s)"
+
+
+def test_agreement_marks_what_comes_nearer_the_teacher() -> None:
+    for gain, marker in ((0.1, "^"), (-0.1, "v"), (0.01, "o")):
+        figure = registry.draw("agreement", {"agreement": analyses.agreement_table(("facts",), gain=gain)})
+        kl, agreement = panels(figure)
+        assert {found for _, found in points(kl).values()} == {marker}
+        assert {found for _, found in points(agreement).values()} == {marker}
+        assert rows_of(kl) == ["SemAlign", "SFT", "SFT all layers"]
+
+
+def test_decomposition_shows_what_is_kept_and_what_crosses() -> None:
+    frame = fabricated.decomposition_table({"smollm2": 3})
+    given = {"decomposition": frame, "head": fabricated.head_table(), "crossing": analyses.crossing_table()}
+    grid = panels(registry.draw("decomposition", given))
+    assert len(grid) == 2 * 4 + 1
+    kept, crossing = grid[3], grid[-1]
+    assert rows_of(kept) == ["output", "input", "dual"]
+    assert sorted(round(float(line.get_xdata()[0])) for line in kept.lines if len(line.get_xdata()) == 1) == [
+        1,
+        19,
+        100,
+    ]
+    assert rows_of(crossing) == ["pinv", "dual", "input side", "random"]
+    assert sum(len(line.get_xdata()) == 1 for line in crossing.lines) == 7
+
+
+def test_a_legend_fits_into_a_narrow_figure() -> None:
+    figure = registry.draw("attribution", ONE)
+    figure.canvas.draw()
+    box = figure.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+
+
 def test_unknown_figures_and_missing_tables_are_user_errors() -> None:
     with pytest.raises(UserError, match="found 'pie', expected one of scores"):
         registry.draw("pie", tables())
@@ -250,6 +411,8 @@ def test_unknown_figures_and_missing_tables_are_user_errors() -> None:
 
 def test_names_are_spelt_for_readers() -> None:
     assert style.spell("sft-all-layers") == "SFT all layers"
+    assert style.spell("mixture/gsm8k") == "GSM8K (in the mixture)"
+    assert style.spell("1e-05") == "1e-05"
     assert style.spell("llama2-13b~llama2-7b") == "Llama 2 13b → Llama 2 7b"
     assert style.wrap("a" * 30, 22) == "a" * 22 + "\n" + "a" * 8
 

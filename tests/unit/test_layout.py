@@ -72,8 +72,8 @@ def test_the_order_of_the_tables_names_every_axis_with_its_default(layout: Layou
     order = layout.settings["order"]
     assert order["methods"] == ["student", "teacher", "semalign", "sft"]
     assert (order["student"], order["teacher"]) == ("student", "teacher")
-    assert order["axes"]["map"]["values"] == ["random"]
-    assert order["axes"]["batch_size"] == {
+    assert order["axes"]["semalign"]["map"]["values"] == ["random"]
+    assert order["axes"]["semalign"]["batch_size"] == {
         "default": str(layout.study.methods["semalign"].optimisation.batch_size),
         "values": ["8"],
     }

@@ -11,9 +11,10 @@ from torch import Tensor
 from semalign.errors import UserError
 from semalign.models.loading import Head
 from semalign.semantics import bases as bases_module
-from semalign.semantics.maps import apply_map, build_map
-from semalign.semantics.registry import MAPS
+from semalign.semantics.maps import apply_map, build_bases_pair, build_map
+from semalign.semantics.registry import BASES_MAPS, FITTED_MAPS, HEAD_MAPS, check_top
 
+WITHOUT_DATA = [*BASES_MAPS, *HEAD_MAPS]
 WIDTH_T, WIDTH_S, TOKENS = 20, 12, 300
 
 
@@ -61,7 +62,7 @@ def dense(name: str, teacher: Head, student: Head, shared: tuple[Tensor, Tensor]
 
 
 @pytest.mark.parametrize("fold", [False, True])
-@pytest.mark.parametrize("name", [name for name in MAPS if name != "random"])
+@pytest.mark.parametrize("name", [name for name in WITHOUT_DATA if name != "random"])
 def test_every_map_equals_its_dense_formula(name: str, fold: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     teacher, student, shared = make_pair()
     monkeypatch.setattr(bases_module, "CHUNK", 64)
@@ -72,7 +73,7 @@ def test_every_map_equals_its_dense_formula(name: str, fold: bool, monkeypatch: 
 
 def test_every_map_is_the_same_twice_and_all_differ() -> None:
     teacher, student, shared = make_pair()
-    found = {name: build_map(name, teacher, student, shared, seed=5) for name in MAPS}
+    found = {name: build_map(name, teacher, student, shared, seed=5) for name in WITHOUT_DATA}
     for name, mapping in found.items():
         assert torch.equal(mapping, build_map(name, teacher, student, shared, seed=5))
         assert not any(
@@ -119,6 +120,25 @@ def test_unknown_name_lists_the_names() -> None:
     teacher, student, shared = make_pair()
     with pytest.raises(UserError, match=r"found 'pinvs', expected one of pinv, pinv-raw.*identity"):
         build_map("pinvs", teacher, student, shared)
+
+
+@pytest.mark.parametrize("name", FITTED_MAPS)
+def test_a_fitted_map_is_not_made_of_heads(name: str) -> None:
+    teacher, student, shared = make_pair()
+    with pytest.raises(ValueError, match="fitted to states"):
+        build_map(name, teacher, student, shared)
+
+
+@pytest.mark.parametrize("name", [*HEAD_MAPS, *FITTED_MAPS])
+def test_maps_without_bases_have_no_coefficients(name: str) -> None:
+    teacher, student, shared = make_pair()
+    with pytest.raises(ValueError, match="not made of bases"):
+        build_bases_pair(name, teacher, student, shared)
+    check_top(name, None)
+    with pytest.raises(
+        UserError, match=rf"alignment.top: found 3 with alignment.map '{name}', expected null"
+    ):
+        check_top(name, 3)
 
 
 def test_tokens_without_a_row_and_no_tokens_are_refused() -> None:

@@ -7,15 +7,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from semalign import stages
 from semalign.adapters import adapt, answer_logits
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.methods import Lora, SemAlign, Sft
 from semalign.config.optimisation import Optimisation
-from semalign.config.signals import Activations, Alignment, Attribution, Pairing
 from semalign.errors import UserError
-from semalign.files import read_json, read_jsonl, write_json
+from semalign.files import read_json, read_jsonl
 from semalign.methods.registry import METHODS, load_method
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
@@ -23,46 +21,6 @@ from semalign.provenance import check
 from semalign.semantics.bases import output_bases
 
 FAST = Optimisation(learning_rate=1e-2, epochs=3, batch_size=4)
-
-
-@pytest.fixture(scope="module")
-def signals(sealed_pair, pico_benchmark: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Every signal stage, made by the functions that the scripts call."""
-    teacher, student = sealed_pair
-    root = tmp_path_factory.mktemp("signals")
-    settings = {
-        "attribution": Attribution(),
-        "pairing": Pairing(),
-        "activations": Activations(),
-        "alignment": Alignment(),
-    }
-    for name, section in settings.items():
-        write_json(root / f"{name}.json", section.model_dump())
-    out = {name: root / name / "default" for name in settings}
-    stages.attribute(teacher, pico_benchmark, root / "attribution.json", out["attribution"])
-    stages.pair(teacher, student, out["attribution"], root / "pairing.json", out["pairing"])
-    stages.extract(teacher, pico_benchmark, out["pairing"], root / "activations.json", out["activations"])
-    stages.align(
-        teacher, student, out["pairing"], out["activations"], root / "alignment.json", out["alignment"]
-    )
-    return out
-
-
-@pytest.fixture
-def transfer(sealed_pair, pico_benchmark: Path, signals: dict[str, Path], tmp_path: Path):
-    """Run one method, return its transfer folder."""
-    teacher, student = sealed_pair
-
-    def run(settings, seed: int = 0, name: str = "transfer") -> Path:
-        write_json(tmp_path / "settings.json", settings.model_dump(mode="json"))
-        needed = {stage: signals[stage] for stage in settings.needs}
-        stages.transfer(
-            *(student, teacher, pico_benchmark, needed, tmp_path / "settings.json", seed),
-            *(tmp_path / "checkpoint", "test", tmp_path / name),
-        )
-        return tmp_path / name
-
-    return run
 
 
 def test_targets_are_the_formula_with_explicit_coefficients(sealed_pair, signals) -> None:
@@ -131,14 +89,18 @@ def test_untouched_methods_evaluate_the_named_model(transfer, sealed_pair) -> No
         assert torch.equal(model.lm_head.weight, load_model(base).lm_head.weight)
 
 
-def test_targets_of_other_examples_are_refused(transfer, signals, tmp_path: Path) -> None:
+def test_targets_of_other_examples_are_refused(signals, sealed_pair, pico_benchmark, tmp_path: Path) -> None:
     from semalign.methods.semalign import Targets
 
-    tensors = load_file(signals["alignment"] / "targets.safetensors")
-    tensors["offsets"] = tensors["offsets"][:-1]
-    save_file(tensors, tmp_path / "targets.safetensors")
-    with pytest.raises(UserError, match="tokenise alike"):
-        Targets(tmp_path / "targets.safetensors", [])
+    tokenizer = load_tokenizer(sealed_pair[1])
+    encoded = [encode(example, tokenizer) for example in read_split(pico_benchmark, "train")]
+    tensors, path = load_file(signals["alignment"] / "targets.safetensors"), tmp_path / "targets.safetensors"
+    offsets = tensors["offsets"]
+    moved = torch.cat([offsets[:2], offsets[2:] + 1])
+    for wrong in (offsets[:-1], moved):
+        save_file({**tensors, "offsets": wrong}, path)
+        with pytest.raises(UserError, match="tokenise alike"):
+            Targets(path, encoded)
 
 
 def test_answer_logits_are_the_full_logits_at_answers(sealed_pair, pico_benchmark: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fabricated_analyses as analyses
 import fabricated_tables as fabricated
 import nbformat
 import pandas as pd
@@ -20,7 +21,9 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FIGURES = {
     "ablations": ["ablation"],
     "decomposition": ["decomposition"],
-    "figures": ["gap_closed", "scores", "similarity"],
+    "fairness": ["cost_gain"],
+    "figures": ["agreement", "gap_closed", "scores", "similarity"],
+    "mechanism": ["attribution", "curves", "geometry", "pairing"],
     "tables": [],
 }
 PARAMETERS = {"study": "tiny", "tables": "results/tiny/tables", "figures": "results/tiny/figures"}
@@ -58,7 +61,7 @@ def test_no_outcome_is_typed_into_a_notebook(path: Path) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_notebook_becomes_a_page_with_its_figures(name: str, tmp_path: Path) -> None:
-    fabricated.write_study(tmp_path / PARAMETERS["tables"])
+    fabricated.write_study(tmp_path / PARAMETERS["tables"], **analyses.analyses())
     out = tmp_path / f"{name}.html"
     publish(ROOT / f"notebooks/{name}.ipynb", PARAMETERS, tmp_path / f"logs/{name}.ipynb", out, tmp_path)
     page = out.read_text(encoding="utf-8")

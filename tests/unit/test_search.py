@@ -7,7 +7,7 @@ import pytest
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.config.study import parse_study
-from semalign.config.variants import rates_of, takes_choice, trials_of
+from semalign.config.variants import rates_of, searched_variant, trials_of
 from semalign.costs import search_costs, signal_costs
 from semalign.errors import UserError
 from semalign.files import read_json, write_json, write_jsonl, write_text
@@ -40,7 +40,7 @@ def write_trial(root: Path, rate: float, correct: list[int], seconds: float = 2.
 
 def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
     write_json(root / "statistics.json", StatisticsSettings(resamples=200).model_dump())
-    names = {"pair": "p", "benchmark": "facts", "method": "sft"}
+    names = {"pair": "p", "benchmark": "facts", "method": "sft", "variant": "default"}
     choose_learning_rate(trials, names, root / "statistics.json", root / "choice")
     with (root / "choice/search.csv").open() as file:
         return read_json(root / "choice/choice.json"), list(csv.DictReader(file))
@@ -82,27 +82,48 @@ def test_every_trained_method_has_as_many_trials(tmp_path: Path, monkeypatch: py
     }
     layout = Layout(study)
     assert layout.searched() == [
-        ("p", benchmark, method) for benchmark in ("facts", "arithmetic") for method in ("semalign", "sft")
+        ("p", benchmark, method, "default")
+        for benchmark in ("facts", "arithmetic")
+        for method in ("semalign", "sft")
     ]
-    assert len(layout.trial_folders("p", "facts", "sft")) == 2
+    assert len(layout.trial_folders("p", "facts", "sft", "default")) == 2
     for trial, changes in trials_of(study, "sft").items():
-        made = layout.settings[f"trials/sft/{trial}"]
+        made = layout.settings[f"trials/sft/default/{trial}"]
         assert made["optimisation"]["learning_rate"] == changes["optimisation.learning_rate"]
     assert layout.settings["validation"]["split"] == "validation"
     assert layout.settings["evaluation"]["split"] == "test"
-    assert layout.lists(Path(layout.trial_folders("p", "facts", "sft")[0]) / "run.json")
-    assert not layout.lists(Path("results/s/search/p/facts/sft/learning_rate~0.5/run.json"))
-    assert not layout.lists(Path("results/s/search/p/facts/gone/learning_rate~0.5/run.json"))
-    assert layout.lists(Path("results/s/choices/p/facts/sft/run.json"))
-    assert not layout.lists(Path("results/s/choices/p/facts/student/run.json"))
+    assert layout.lists(Path(layout.trial_folders("p", "facts", "sft", "default")[0]) / "run.json")
+    assert not layout.lists(Path("results/s/search/p/facts/sft/default/learning_rate~0.5/run.json"))
+    assert not layout.lists(Path("results/s/search/p/facts/gone/default/learning_rate~0.5/run.json"))
+    assert layout.lists(Path("results/s/choices/p/facts/sft/default/run.json"))
+    assert not layout.lists(Path("results/s/choices/p/facts/student/default/run.json"))
 
 
 def test_an_ablation_of_the_rate_sets_its_own_and_its_default_is_the_searched_one() -> None:
     study = parse_study(STUDY)
-    assert takes_choice(study, "semalign", "map~random")
-    assert not takes_choice(study, "semalign", "learning_rate~0.1")
-    assert not takes_choice(study, "student", "default")
-    assert Layout(study).settings["order"]["axes"]["learning_rate"]["default"] == "searched"
+    assert searched_variant(study, "semalign", "map~random") == "default"
+    assert searched_variant(study, "semalign", "learning_rate~0.1") is None
+    assert searched_variant(study, "student", "default") is None
+    assert Layout(study).settings["order"]["axes"]["semalign"]["learning_rate"]["default"] == "searched"
+
+
+def test_variants_may_be_searched_like_their_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = parse_study({**STUDY, "ablations": {**STUDY["ablations"], "search": True}})
+    layout = Layout(study)
+    assert searched_variant(study, "semalign", "map~random") == "map~random"
+    assert searched_variant(study, "semalign", "learning_rate~0.1") is None
+    assert len(layout.searched()) == 2 * 3
+    folders = layout.trial_folders("p", "facts", "semalign", "map~random")
+    assert folders == [
+        f"results/s/search/p/facts/semalign/map~random/learning_rate~{rate}" for rate in (0.001, 0.01)
+    ]
+    made = layout.settings["trials/semalign/map~random/learning_rate~0.01"]
+    assert made["optimisation"]["learning_rate"] == 0.01
+    assert layout.lists(Path(folders[0]) / "run.json")
+    assert not layout.lists(
+        Path("results/s/search/p/facts/semalign/learning_rate~0.1/learning_rate~0.01/run.json")
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from fabricated_models import ARCHITECTURES, write_model
+from fabricated_models import ARCHITECTURES
+from fabricated_signals import run_transfer
 from safetensors.torch import load_file
 
-from semalign import stages
 from semalign.adapters import adapt, answer_logits, save_adapter
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
@@ -32,18 +32,6 @@ LARGE = {"layers": 3, "width": 32, "seed": 1}
 SMALL = {"layers": 2, "width": 16, "seed": 2}
 PROJECTIONS = ["q", "k", "v", "o", "gate", "up", "down"]
 OWN = dict.fromkeys(ARCHITECTURES, PROJECTIONS) | {"neox": ["o", "up", "down"]}
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory):
-    """Make sealed pico models on demand; the same request gives the same folder."""
-    root = tmp_path_factory.mktemp("models")
-
-    def make(kind: str, **shape) -> Path:
-        name = "-".join([kind, *(f"{key}{value}" for key, value in shape.items())])
-        return root / name if (root / name).exists() else write_model(root / name, kind, **shape)
-
-    return make
 
 
 @pytest.fixture
@@ -78,13 +66,8 @@ def transfer(signals, pico_benchmark: Path, tmp_path: Path):
     """Make the signals and run one method, return its transfer folder."""
 
     def run(teacher: Path, student: Path, settings, name: str = "transfer") -> Path:
-        write_json(tmp_path / "settings.json", settings.model_dump(mode="json"))
         needed = signals(teacher, student, settings)
-        stages.transfer(
-            *(student, teacher, pico_benchmark, needed, tmp_path / "settings.json", 0),
-            *(tmp_path / "checkpoint", "test", tmp_path / name),
-        )
-        return tmp_path / name
+        return run_transfer((teacher, student), pico_benchmark, needed, settings, tmp_path / name)
 
     return run
 

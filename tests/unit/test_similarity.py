@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from semalign.analysis import similarity
+from semalign import cka
 from semalign.analysis.comparison import compare_pair
 from semalign.analysis.measuring import measure_similarity
-from semalign.analysis.similarity import cka_matrices, compare_models, debiased_cka, linear_cka
+from semalign.analysis.similarity import compare_models
 from semalign.analysis.states import choose_positions, layer_states, same_tokens
+from semalign.cka import cka_matrices, debiased_cka, linear_cka
 from semalign.errors import UserError
 
 
@@ -59,12 +60,12 @@ def test_the_estimator_is_unbiased() -> None:
     left, right = draw(6, 3, 4), draw(6, 2, 5)
     orders = [list(order) for order in permutations(range(6))]
     assert abs(sum(float(unbiased_hsic(left, right[order])) for order in orders)) / len(orders) < 1e-9
-    diagonals = torch.stack([(similarity._centre(side) ** 2).sum(dim=1) for side in (left, right)])
+    diagonals = torch.stack([(cka._centre(side) ** 2).sum(dim=1) for side in (left, right)])
     total = 0.0
     for order in orders:
-        products = similarity._gram_products([left, right[order]])
+        products = cka._gram_products([left, right[order]])
         shuffled = torch.stack([diagonals[0], diagonals[1][order]])
-        total += float(similarity._unbiased(products, shuffled, 6)[0, 1])
+        total += float(cka._unbiased(products, shuffled, 6)[0, 1])
     assert abs(total) / len(orders) < 1e-9
 
 
@@ -93,7 +94,7 @@ def test_matrices_over_layers_whatever_the_block(monkeypatch: pytest.MonkeyPatch
     assert plain.shape == debiased.shape == (2, 3)
     assert plain[1, 1] == pytest.approx(1) and debiased[1, 1] == pytest.approx(1)
     assert float(plain[0, 2]) == pytest.approx(linear_cka(left[0], right[2]), rel=1e-10)
-    monkeypatch.setattr(similarity, "BLOCK_BYTES", 8 * 30 * 5 * 7)
+    monkeypatch.setattr(cka, "BLOCK_BYTES", 8 * 30 * 5 * 7)
     for found, expected in zip(cka_matrices(left, right), (plain, debiased), strict=True):
         torch.testing.assert_close(found, expected)
 

@@ -3,24 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from slow_references import brute_force
 
 from semalign.errors import UserError
 from semalign.extraction import windows as windows_module
 from semalign.extraction.windows import Window, first_maximum, window_sums
 from semalign.low_rank import principal_factors
-
-
-def brute_force(scores: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Every window's sum by a double loop, and the first best one."""
-    rows, columns = (side - window + 1 for side, window in zip(scores.shape, shape, strict=True))
-    sums = np.zeros((rows, columns))
-    best = (0, 0)
-    for i in range(rows):
-        for j in range(columns):
-            sums[i, j] = scores[i : i + shape[0], j : j + shape[1]].astype(np.float64).sum()
-            if sums[i, j] > sums[best]:
-                best = (i, j)
-    return sums, best
 
 
 @pytest.mark.parametrize(

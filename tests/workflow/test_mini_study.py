@@ -72,7 +72,7 @@ def test_the_main_table_has_its_columns_and_a_row_a_method(finished: Path) -> No
         for method in ("student", "teacher", "semalign", "sft")
     ]
     ablations = (finished / "results/mini/tables/ablations.csv").read_text().splitlines()
-    assert ablations[0] == f"{MAIN},axis,value"
+    assert ablations[0] == f"{MAIN},axis,value,vs_default,vs_default_p"
     assert any(",map~random," in row for row in ablations)
 
 

@@ -1,4 +1,5 @@
-# Analyses beside the main table: the paper's Figure 2 (decomposition) and Figures 4 to 6 (similarity of layers).
+# Analyses beside the main table: the paper's Figure 2 (decomposition) and Figures 4 to 6 (similarity of layers), what
+# maps carry over (crossing), how near students come to the targets (geometry), the signals, and the training curves.
 
 
 rule measure_decomposition:
@@ -62,6 +63,131 @@ rule measure_similarity:
         " --out {output.table} --record {output.record} 2>&1 | tee {log}"
 
 
+rule measure_crossing:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        prompts=decomposition_prompts,
+        settings="results/{study}/settings/analysis/decomposition.json",
+        alignment="results/{study}/settings/alignment/default.json",
+        code=library("measure_crossing"),
+    output:
+        table="results/{study}/analysis/crossing/{pair}.csv",
+        record="results/{study}/records/analysis/crossing/{pair}.json",
+    log:
+        "results/{study}/logs/analysis/crossing/{pair}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=6000,
+        runtime=60,
+    params:
+        teacher=lambda wildcards, input: folder(input.teacher),
+        student=lambda wildcards, input: folder(input.student),
+        prompts=lambda wildcards, input: folder(input.prompts) if input.prompts else "humaneval",
+    message:
+        "{wildcards.pair}: read the teacher's states with the student's head, through every map"
+    shell:
+        "python scripts/measure_crossing.py --teacher {params.teacher} --student {params.student}"
+        " --benchmark {params.prompts} --settings {input.settings} --alignment {input.alignment}"
+        " --label pair={wildcards.pair} --out {output.table} --record {output.record} 2>&1 | tee {log}"
+
+
+rule measure_geometry:
+    input:
+        transfers=placed_transfers,
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark=placed_benchmark("benchmarks/{benchmark}"),
+        pairing=placed_benchmark("signals/{pair}/{benchmark}/pairing/default"),
+        listed="results/{study}/settings/cells.json",
+        settings="results/{study}/settings/analysis/geometry.json",
+        activations="results/{study}/settings/activations/default.json",
+        alignment="results/{study}/settings/alignment/default.json",
+        code=library("measure_geometry"),
+    output:
+        table="results/{study}/analysis/geometry/{pair}.csv",
+        record="results/{study}/records/analysis/geometry/{pair}.json",
+    log:
+        "results/{study}/logs/analysis/geometry/{pair}.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=6000,
+        runtime=120,
+    params:
+        teacher=lambda wildcards, input: folder(input.teacher),
+        student=lambda wildcards, input: folder(input.student),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        pairing=lambda wildcards, input: folder(input.pairing),
+    message:
+        "{wildcards.pair}: measure how near every student comes to the targets"
+    shell:
+        "python scripts/measure_geometry.py --teacher {params.teacher} --student {params.student}"
+        " --benchmark {params.benchmark} --pairing {params.pairing} --pair {wildcards.pair} --cells {input.listed}"
+        " --settings {input.settings} --activations {input.activations} --alignment {input.alignment}"
+        " --out {output.table} --record {output.record} 2>&1 | tee {log}"
+
+
+rule collect_signals:
+    input:
+        attribution=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("attribution")],
+        pairing=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("pairing")],
+        models=[
+            f"{LAYOUT.root}/models/{model}/run.json"
+            for pair in STUDY.pairs
+            for model in LAYOUT.models_of(pair)
+        ],
+        settings="results/{study}/settings/statistics.json",
+        code=library("collect_signals"),
+    output:
+        attribution="results/{study}/tables/attribution.csv",
+        pairing="results/{study}/tables/pairing.csv",
+        record="results/{study}/records/tables/signals.json",
+    log:
+        "results/{study}/logs/tables/signals.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        attribution=lambda wildcards, input: [folder(record) for record in input.attribution],
+        pairing=lambda wildcards, input: [folder(record) for record in input.pairing],
+        pairs=" ".join(
+            f"--pair {pair} {' '.join(f'{LAYOUT.root}/models/{model}' for model in LAYOUT.models_of(pair))}"
+            for pair in STUDY.pairs
+        ),
+    message:
+        "tables: collect attributions and pairings"
+    shell:
+        "python scripts/collect_signals.py --attribution {params.attribution} --pairing {params.pairing}"
+        " {params.pairs} --settings {input.settings} --attribution-out {output.attribution}"
+        " --pairing-out {output.pairing} --record {output.record} 2>&1 | tee {log}"
+
+
+rule collect_curves:
+    input:
+        transfers=transfer_records,
+        listed="results/{study}/settings/cells.json",
+        code=library("collect_curves"),
+    output:
+        table="results/{study}/tables/curves.csv",
+        record="results/{study}/records/tables/curves.json",
+    log:
+        "results/{study}/logs/tables/curves.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "tables: collect training curves"
+    shell:
+        "python scripts/collect_curves.py --cells {input.listed} --out {output.table} --record {output.record}"
+        " 2>&1 | tee {log}"
+
+
 rule join_tables:
     input:
         parts=lambda wildcards: analysis_parts(wildcards.study, wildcards.table),
@@ -72,7 +198,7 @@ rule join_tables:
     log:
         "results/{study}/logs/tables/{table}.log",
     wildcard_constraints:
-        table="decomposition|head|similarity|search",
+        table="decomposition|head|similarity|search|geometry|crossing",
     conda:
         "../../environment.yml"
     resources:

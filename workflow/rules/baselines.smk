@@ -1,23 +1,17 @@
-# What the baselines read off the teacher, one stage each; all have the same inputs.
-BASELINE_STAGES = {
-    "logits": ("store_logits", "store the teacher's logits"),
-    "units": ("select_units", "store the teacher's most relevant units"),
-    "extraction": ("extract_windows", "extract the teacher's most sensitive windows"),
-    "location": ("locate_neurons", "locate the neurons that carry the answer"),
-    "states": ("store_states", "store the teacher's final states"),
-}
+# What single methods read off the teacher, a stage each; all have the same inputs. The registry of methods names them.
+from semalign.methods.registry import METHOD_STAGES
 
-for STAGE, (SCRIPT, SAYS) in BASELINE_STAGES.items():
+for STAGE in METHOD_STAGES:
 
     rule:
         name:
-            SCRIPT
+            f"signal_{STAGE}"
         input:
             teacher=model_of("teacher"),
             student=model_of("student"),
             benchmark="results/{study}/benchmarks/{benchmark}/run.json",
             settings=f"results/{{study}}/settings/{STAGE}/{{name}}.json",
-            code=library(SCRIPT),
+            code=library("extract_signal", METHOD_STAGES[STAGE].split(":")[0]),
         output:
             f"results/{{study}}/signals/{{pair}}/{{benchmark}}/{STAGE}/{{name}}/run.json",
         log:
@@ -33,9 +27,10 @@ for STAGE, (SCRIPT, SAYS) in BASELINE_STAGES.items():
             teacher=lambda wildcards, input: folder(input.teacher),
             student=lambda wildcards, input: folder(input.student),
             benchmark=lambda wildcards, input: folder(input.benchmark),
-            script=f"scripts/{SCRIPT}.py",
+            stage=STAGE,
         message:
-            f"{{wildcards.pair}} {{wildcards.benchmark}}: {SAYS} ({{wildcards.name}})"
+            f"{{wildcards.pair}} {{wildcards.benchmark}}: extract the teacher's {STAGE} ({{wildcards.name}})"
         shell:
-            "python {params.script} --teacher {params.teacher} --student {params.student}"
-            " --benchmark {params.benchmark} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+            "python scripts/extract_signal.py --stage {params.stage} --teacher {params.teacher}"
+            " --student {params.student} --benchmark {params.benchmark} --settings {input.settings}"
+            " --out {params.out} 2>&1 | tee {log}"

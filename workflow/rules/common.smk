@@ -56,25 +56,22 @@ def upstream(stage, needed):
 def signals_of(wildcards):
     """The records of the signal stages that a cell's method reads."""
     root = f"results/{wildcards.study}/signals/{wildcards.pair}/{wildcards.benchmark}"
-    variant = getattr(wildcards, "variant", "default")  # a trial of the search has the default's
-    needed = LAYOUT.needs(wildcards.method, variant)
-    names = {need: LAYOUT.stage_name(wildcards.method, variant, need) for need in needed}
+    needed = LAYOUT.needs(wildcards.method, wildcards.variant)
+    names = {need: LAYOUT.stage_name(wildcards.method, wildcards.variant, need) for need in needed}
     return [f"{root}/{stage}/{name}/run.json" for stage, name in names.items()]
 
 
 def choice_of(wildcards):
     """The record of the search for the learning rate, where this variant takes it from there."""
-    if not LAYOUT.takes_choice(wildcards.method, wildcards.variant):
-        return []
-    return [
-        f"results/{wildcards.study}/choices/{wildcards.pair}/{wildcards.benchmark}/{wildcards.method}/run.json"
-    ]
+    searched = LAYOUT.searched_variant(wildcards.method, wildcards.variant)
+    at = f"{wildcards.pair}/{wildcards.benchmark}/{wildcards.method}"
+    return [f"results/{wildcards.study}/choices/{at}/{searched}/run.json"] if searched else []
 
 
 def trials_of(wildcards):
     """The records of all trials of one search."""
-    trials = LAYOUT.trial_folders(wildcards.pair, wildcards.benchmark, wildcards.method)
-    return [f"{trial}/run.json" for trial in trials]
+    of = wildcards.pair, wildcards.benchmark, wildcards.method, wildcards.variant
+    return [f"{trial}/run.json" for trial in LAYOUT.trial_folders(*of)]
 
 
 def folder(path):

@@ -3,6 +3,10 @@
 
 rule prepare_benchmark:
     input:
+        parts=lambda wildcards: [
+            f"results/{wildcards.study}/benchmarks/{part}/run.json"
+            for part in LAYOUT.parts_of(wildcards.benchmark)
+        ],
         settings="results/{study}/settings/benchmarks/{benchmark}.json",
         code=library_of_benchmark,
     output:
@@ -16,8 +20,9 @@ rule prepare_benchmark:
         runtime=30,
     params:
         out=lambda wildcards, output: folder(output),
+        parts=lambda wildcards, input: [folder(part) for part in input.parts],
     message:
         "benchmark {wildcards.benchmark}: prepare the splits"
     shell:
         "python scripts/prepare_benchmark.py --benchmark {wildcards.benchmark} --settings {input.settings}"
-        " --out {params.out} 2>&1 | tee {log}"
+        " --parts {params.parts} --out {params.out} 2>&1 | tee {log}"

@@ -6,6 +6,7 @@ from semalign.benchmarks.registry import BENCHMARKS
 from semalign.files import update_json
 from semalign.library import behind, digests_of, reached_from
 from semalign.methods.registry import module_of
+from semalign.semantics.registry import module_of as module_of_map
 
 
 @cache
@@ -15,13 +16,19 @@ def library(script, *modules):
 
 
 def library_of_benchmark(wildcards):
-    """What makes the splits of one benchmark."""
-    return library("prepare_benchmark", BENCHMARKS[wildcards.benchmark])
+    """What makes the splits of one benchmark; a mixture has no module of its own."""
+    return library("prepare_benchmark", *filter(None, [BENCHMARKS.get(wildcards.benchmark)]))
 
 
 def library_of_method(wildcards):
     """What runs one method; the others' files don't matter to it."""
     return library("transfer_knowledge", module_of(STUDY.methods[wildcards.method].method))
+
+
+def library_of_map(wildcards):
+    """What makes the targets with one map; a map in a file of its own does not matter to the others."""
+    settings = LAYOUT.settings[f"alignment/{wildcards.name}"]
+    return library("align_states", module_of_map(settings["map"]))
 
 
 def library_of_notebooks():

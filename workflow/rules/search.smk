@@ -9,12 +9,12 @@ use rule transfer_knowledge as transfer_trial with:
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         signals=signals_of,
         choice=[],
-        settings="results/{study}/settings/trials/{method}/{trial}.json",
+        settings="results/{study}/settings/trials/{method}/{variant}/{trial}.json",
         code=library_of_method,
     output:
-        "results/{study}/search/{pair}/{benchmark}/{method}/{trial}/transfer/run.json",
+        "results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",
     log:
-        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{trial}/transfer.log",
+        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer.log",
     priority: 20
     params:
         out=lambda wildcards, output: folder(output),
@@ -24,25 +24,25 @@ use rule transfer_knowledge as transfer_trial with:
         signals=lambda wildcards, input: [folder(record) for record in input.signals],
         choice="",
         seed=STUDY.search.seed,
-        cell="search/{pair}/{benchmark}/{method}/{trial}",
+        cell="search/{pair}/{benchmark}/{method}/{variant}/{trial}",
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.trial}: trial transfer"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: trial transfer"
 
 
 use rule evaluate_cell as evaluate_trial with:
     input:
-        transfer="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/transfer/run.json",
+        transfer="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         settings="results/{study}/settings/validation.json",
         code=library("evaluate_cell"),
     output:
-        metrics="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/metrics.json",
-        per_item="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/items.jsonl",
-        record="results/{study}/search/{pair}/{benchmark}/{method}/{trial}/run.json",
+        metrics="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/metrics.json",
+        per_item="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/items.jsonl",
+        record="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/run.json",
     log:
-        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{trial}/evaluation.log",
+        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/evaluation.log",
     priority: 20
     params:
         out=lambda wildcards, output: folder(output.record),
@@ -53,7 +53,7 @@ use rule evaluate_cell as evaluate_trial with:
         reference="",
         seed=STUDY.search.seed,
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.trial}: score on validation"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: score on validation"
 
 
 rule choose_learning_rate:
@@ -62,10 +62,10 @@ rule choose_learning_rate:
         settings="results/{study}/settings/statistics.json",
         code=library("choose_learning_rate"),
     output:
-        record="results/{study}/choices/{pair}/{benchmark}/{method}/run.json",
-        table="results/{study}/choices/{pair}/{benchmark}/{method}/search.csv",
+        record="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/run.json",
+        table="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/search.csv",
     log:
-        "results/{study}/logs/choices/{pair}/{benchmark}/{method}.log",
+        "results/{study}/logs/choices/{pair}/{benchmark}/{method}/{variant}.log",
     priority: 20
     conda:
         "../../environment.yml"
@@ -76,7 +76,7 @@ rule choose_learning_rate:
         out=lambda wildcards, output: folder(output.record),
         trials=lambda wildcards, input: [folder(record) for record in input.trials],
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method}: choose the learning rate"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant}: choose the learning rate"
     shell:
         "python scripts/choose_learning_rate.py --trials {params.trials} --pair {wildcards.pair}"
-        " --benchmark {wildcards.benchmark} --method {wildcards.method} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+        " --benchmark {wildcards.benchmark} --method {wildcards.method} --variant {wildcards.variant} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"

@@ -33,6 +33,7 @@ rule pair_layers:
     input:
         teacher=model_of("teacher"),
         student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         attribution=upstream("pairing", "attribution"),
         settings="results/{study}/settings/pairing/{name}.json",
         code=library("pair_layers"),
@@ -44,18 +45,21 @@ rule pair_layers:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        # the rule cka runs both models
+        mem_mb=4000,
+        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
         attribution=lambda wildcards, input: folder(input.attribution),
     message:
         "{wildcards.pair} {wildcards.benchmark}: pair layers ({wildcards.name})"
     shell:
         "python scripts/pair_layers.py --teacher {params.teacher} --student {params.student}"
-        " --attribution {params.attribution} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+        " --benchmark {params.benchmark} --attribution {params.attribution}"
+        " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
 
 
 rule extract_activations:
@@ -91,10 +95,11 @@ rule align_states:
     input:
         teacher=model_of("teacher"),
         student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         pairing=upstream("alignment", "pairing"),
         activations=upstream("alignment", "activations"),
         settings="results/{study}/settings/alignment/{name}.json",
-        code=library("align_states"),
+        code=library_of_map,
     output:
         "results/{study}/signals/{pair}/{benchmark}/alignment/{name}/run.json",
     log:
@@ -109,11 +114,12 @@ rule align_states:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
+        benchmark=lambda wildcards, input: folder(input.benchmark),
         pairing=lambda wildcards, input: folder(input.pairing),
         activations=lambda wildcards, input: folder(input.activations),
     message:
         "{wildcards.pair} {wildcards.benchmark}: map the states into the student's space ({wildcards.name})"
     shell:
         "python scripts/align_states.py --teacher {params.teacher} --student {params.student}"
-        " --pairing {params.pairing} --activations {params.activations}"
+        " --benchmark {params.benchmark} --pairing {params.pairing} --activations {params.activations}"
         " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"

@@ -11,6 +11,8 @@ rule collect_tables:
     output:
         main="results/{study}/tables/main.csv",
         ablations="results/{study}/tables/ablations.csv",
+        parts="results/{study}/tables/parts.csv",
+        agreement="results/{study}/tables/agreement.csv",
         seeds="results/{study}/tables/seeds.csv",
         comparisons="results/{study}/tables/comparisons.csv",
         detectable="results/{study}/tables/detectable.csv",

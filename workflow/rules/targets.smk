@@ -1,10 +1,26 @@
 # What a study ends with, and what its tables, analyses and notebooks are made from.
+MEASURES = STUDY.analysis
+
+
+def if_measured(condition, *names):
+    """These tables or figures, where the study measures what they show."""
+    return list(names) if condition else []
+
+
+HAS_SIGNALS, HAS_GEOMETRY = bool(LAYOUT.signal_folders("attribution")), bool(MEASURES.geometry.benchmark)
+HAS_SIMILARITY = bool(MEASURES.similarity.benchmark and MEASURES.similarity.methods)
+SIGNALS, GEOMETRY = if_measured(HAS_SIGNALS, "attribution", "pairing"), if_measured(HAS_GEOMETRY, "geometry")
+SIMILARITY = if_measured(HAS_SIMILARITY, "similarity")
+CROSSING = if_measured(MEASURES.decomposition.models and STUDY.pairs, "crossing")
+
+# notebook: (the tables it reads, the figures it leaves)
 NOTEBOOKS = {
     "tables": (["main", "comparisons", "contrasts", "detectable"], []),
-    "fairness": (["main", "costs", *(["search"] if LAYOUT.searched() else [])], []),
-    "ablations": (["ablations"], ["ablation"]),
-    "figures": (["main", "similarity"], ["scores", "gap_closed", "similarity"]),
-    "decomposition": (["decomposition", "head"], ["decomposition"]),
+    "fairness": (["main", "costs", "comparisons", *if_measured(LAYOUT.searched(), "search")], ["cost_gain"]),
+    "ablations": (["ablations", "parts"], ["ablation"]),
+    "figures": (["main", "agreement", *SIMILARITY], ["scores", "gap_closed", "agreement", *SIMILARITY]),
+    "mechanism": (["main", "seeds", "curves", *SIGNALS, *GEOMETRY], [*SIGNALS, "curves", *GEOMETRY]),
+    "decomposition": (["decomposition", "head", *CROSSING], ["decomposition"]),
 }
 
 
@@ -32,8 +48,31 @@ def compared_transfer(wildcards):
     return f"results/{wildcards.study}/cells/{cell}/transfer/run.json"
 
 
+def transfer_records(wildcards):
+    """The transfers of every cell."""
+    return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in LAYOUT.cells]
+
+
+def placed_transfers(wildcards):
+    """The transfers of a pair whose states are compared with the paper's targets."""
+    benchmark = STUDY.analysis.geometry.benchmark
+    chosen = (cell for cell in LAYOUT.cells if (cell.pair, cell.benchmark) == (wildcards.pair, benchmark))
+    return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in chosen]
+
+
+def placed_benchmark(record):
+    """A record of the benchmark at whose answers those states are read."""
+    name = STUDY.analysis.geometry.benchmark
+    return lambda wildcards: f"{LAYOUT.root}/{record}/run.json".format(benchmark=name, **wildcards)
+
+
+def pairs_with(benchmark):
+    """The pairs that are trained on a benchmark."""
+    return [name for name, pair in STUDY.pairs.items() if benchmark in (pair.benchmarks or STUDY.benchmarks)]
+
+
 def analysis_parts(study, table):
-    """The tables of single models or methods that are joined into one."""
+    """The tables of single models, pairs or methods that are joined into one."""
     if table == "search":
         return [f"results/{study}/choices/{'/'.join(search)}/search.csv" for search in LAYOUT.searched()]
     if table == "similarity":
@@ -41,6 +80,9 @@ def analysis_parts(study, table):
         return expand(
             f"results/{study}/analysis/similarity/{{pair}}/{{method}}.csv", pair=pairs, method=methods
         )
+    if table in ("geometry", "crossing"):
+        pairs = pairs_with(STUDY.analysis.geometry.benchmark) if table == "geometry" else STUDY.pairs
+        return expand(f"results/{study}/analysis/{table}/{{pair}}.csv", pair=pairs)
     return expand(
         f"results/{study}/analysis/{table}/{{model}}.csv", model=STUDY.analysis.decomposition.models
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.analysis.sentences.words import signed, verdict
+from semalign.analysis.sentences.words import interval, signed, told, verdict
 
 MARKS = {"higher": " ▲", "lower": " ▼"}
 EDGE = "*"
@@ -30,7 +30,8 @@ def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:
     names = {"detectable": "one test (points)", "detectable_holm": "corrected (points)"}
     keys = ["pair", "benchmark"] if shown["pair"].nunique() > 1 else ["benchmark"]
     table = shown[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
-    return rounded(table.assign(against=table["against"].str.replace("_", " ")), 1)
+    named = {"against": table["against"].str.replace("_", " "), "benchmark": table["benchmark"].map(told)}
+    return rounded(table.assign(**named), 1)
 
 
 def head_table(head: pd.DataFrame) -> pd.DataFrame:
@@ -66,8 +67,13 @@ def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
 
 
 def search_table(search: pd.DataFrame) -> pd.DataFrame:
-    """Methods x benchmarks: the chosen learning rate and its validation score `[low, high]`; `*` at an edge."""
+    """Methods x benchmarks: the chosen learning rate and its validation score `[low, high]`; `*` at an edge.
+
+    Of variants that were searched too, only the default is shown.
+    """
     chosen = search[search["chosen"] == 1]
+    if "variant" in chosen:
+        chosen = chosen[chosen["variant"] == "default"]
     texts = [
         f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}: {row['score']:.1f} "
         f"[{row['score_low']:.1f}, {row['score_high']:.1f}]"
@@ -87,6 +93,18 @@ def contrast_table(contrasts: pd.DataFrame) -> pd.DataFrame:
         ],
     )
     return _by_benchmark(shown)
+
+
+def part_table(parts: pd.DataFrame) -> pd.DataFrame:
+    """Methods and their variants x parts of a mixture: score in percent (difference from the student `[low, high]`)."""
+    default = parts["variant"] == "default"
+    shown = parts.assign(method=parts["method"].where(default, parts["method"] + ": " + parts["variant"]))
+    texts = []
+    for row in shown.to_dict("records"):
+        value, low, high = (float(row[f"vs_student{end}"]) for end in ("", "_low", "_high"))
+        texts.append(f"{row['score']:.1f}" + ("" if pd.isna(value) else f" ({interval(value, low, high)})"))
+    names = shown["benchmark"] + "/" + shown["part"]
+    return _by_benchmark(shown.assign(text=texts, benchmark=names))
 
 
 def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
@@ -114,7 +132,7 @@ def _by_benchmark(cells: pd.DataFrame) -> pd.DataFrame:
     rows = cells[keys].drop_duplicates().reset_index(drop=True)
     for benchmark in dict.fromkeys(cells["benchmark"]):
         column = cells.loc[cells["benchmark"] == benchmark, [*keys, "text"]]
-        rows = rows.merge(column.rename(columns={"text": benchmark}), on=keys, how="left")
+        rows = rows.merge(column.rename(columns={"text": told(benchmark)}), on=keys, how="left")
     return rows.fillna("")
 
 

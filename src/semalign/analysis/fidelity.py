@@ -4,8 +4,9 @@ Projecting r onto every unit basis and adding the projections up gives K r with 
 cos(r, K r). V bases in D dimensions are an overcomplete frame: K is not the identity, and a high cosine alone
 does not show that the bases are semantic. Each row therefore stands beside three controls: random bases, the
 isotropic prediction tr K / sqrt(D tr K^2) (a direction drawn at random, nothing of the model but K), and
-shuffled pairs cos(r_i, K r_j), i and j from different prompts. `measure_head` adds what a cosine hides: how
-often the recomposed final state still predicts the same token.
+shuffled pairs cos(r_i, K r_j), i and j from different prompts. A fourth stands on the other side: the dual frame,
+whose coefficients recompose every state exactly. `prediction` adds what a cosine hides: how often the recomposed
+final state still predicts the same token.
 """
 
 from __future__ import annotations
@@ -18,33 +19,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from semalign.analysis.accumulation import Cosines, resample_means
+from semalign.analysis.accumulation import Cosines
+from semalign.analysis.frames import Frame, build_frames, dual_frame
+from semalign.analysis.prediction import Predictions
 from semalign.errors import UserError
 from semalign.models.anatomy import capture, layers_of
-from semalign.semantics.bases import build_bases, frame_operator, inverse_gram, stream
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head
-
-UNFOLDABLE = ("random",)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One family of bases as its operator K [D, D], float64."""
-
-    bases: str
-    folded: bool
-    operator: Tensor
-
-    def deviation(self) -> float:
-        """The largest entry of K - 1: zero where recomposition is exact."""
-        return float((self.operator - torch.eye(len(self.operator)).to(self.operator)).abs().max())
-
-    def isotropic(self) -> float:
-        """tr K / sqrt(D tr K^2): about what a random direction scores."""
-        trace = self.operator.trace()
-        return float(trace / (len(self.operator) * (self.operator**2).sum()).sqrt())
 
 
 @dataclass(frozen=True)
@@ -53,24 +35,6 @@ class Passage:
 
     layers: Tensor
     final: Tensor
-
-
-def build_frames(head: Head, bases: Sequence[str], seed: int = 0) -> list[Frame]:
-    """Every family, as it is and with the final norm's gain folded in (random bases: as they are)."""
-    return [
-        Frame(name, fold, frame_operator(build_bases(name, head, fold_final_norm=fold, seed=seed)))
-        for name in bases
-        for fold in ((False,) if name in UNFOLDABLE else (False, True))
-    ]
-
-
-def dual_frame(head: Head) -> Frame:
-    """pinv(H) H, streamed: coefficients of the dual frame, which reconstruct every state exactly."""
-    inverse = inverse_gram(head.weight)
-    operator = torch.zeros_like(inverse)
-    for rows in stream(head.weight):
-        operator += (rows @ inverse).T @ rows
-    return Frame("dual", False, operator)
 
 
 class Study:
@@ -88,16 +52,15 @@ class Study:
         interfaces: Sequence[str],
         *,
         drop_first: bool = True,
+        seed: int = 0,
     ) -> None:
         self.model, self.frames, self.interfaces = model, list(frames), list(interfaces)
-        self.gain = head.norm_gain.to(model.device, torch.float32)
-        self.weight = head.weight.to(model.device, torch.float32)
         self.first = int(drop_first)
         self.depth = len(layers_of(model))
         operators = torch.stack([frame.operator.cpu() for frame in frames])
         self.operators = operators.to(model.device, torch.float32)
         self.cosines = Cosines()
-        self.finals: list[tuple[Tensor, Tensor]] = []
+        self.predictions = Predictions(head, self.frames, self.operators, seed)
 
     def add(self, tokens: Sequence[int]) -> None:
         """Run the model over one prompt's token ids and take its states in."""
@@ -105,7 +68,7 @@ class Study:
             return
         passage = self._read(tokens)
         self.cosines.add(passage.layers, self.operators)
-        self.finals.append(self._predict(passage.final))
+        self.predictions.add(passage.final)
 
     @torch.no_grad()
     def _read(self, tokens: Sequence[int]) -> Passage:
@@ -116,20 +79,6 @@ class Study:
             final = self.model.base_model(input_ids=ids, use_cache=False).last_hidden_state
         rows = [torch.stack([states[name, layer][0] for layer in layers]) for name in self.interfaces]
         return Passage(torch.stack(rows)[:, :, self.first :].float(), final[0, self.first :].float())
-
-    def _predict(self, final: Tensor) -> tuple[Tensor, Tensor]:
-        """(same top token, cosine) of the final normed state and its recomposition: [positions, frames]."""
-        gain, weight = self.gain, self.weight
-        top = (final @ weight.T).argmax(-1)
-        same, cosines = [], []
-        for frame, operator in zip(self.frames, self.operators, strict=True):
-            # Folded bases live before the norm's gain: go there, recompose, come back.
-            state = torch.where(gain == 0, 0, final / gain) if frame.folded else final
-            recomposed = state @ operator
-            cosines.append(torch.cosine_similarity(state, recomposed, dim=-1))
-            recomposed = recomposed * gain if frame.folded else recomposed
-            same.append((recomposed @ weight.T).argmax(-1) == top)
-        return torch.stack(same, -1).double().cpu(), torch.stack(cosines, -1).double().cpu()
 
     def layer_rows(self, name: str, resamples: int, seed: int) -> list[dict[str, Any]]:
         """One row for each family, interface and layer."""
@@ -149,28 +98,8 @@ class Study:
                 "prompts": prompts,
             }
             for f, frame in enumerate(self.frames)
-            if frame.bases != "dual"
             for i, interface in enumerate(self.interfaces)
             for layer in range(self.depth)
-        ]
-
-    def head_rows(self, name: str, resamples: int, seed: int) -> list[dict[str, Any]]:
-        """One row for each family: what recomposition leaves of the final state and of its prediction."""
-        agreement, low, high = resample_means([same for same, _ in self.finals], resamples, seed)
-        cosine = torch.cat([values for _, values in self.finals]).mean(dim=0)
-        return [
-            {
-                "model": name,
-                "bases": frame.bases,
-                "folded": frame.folded,
-                "top1_agreement": float(agreement[f]),
-                "top1_low": float(low[f]),
-                "top1_high": float(high[f]),
-                "cosine": float(cosine[f]),
-                "isotropic": frame.isotropic(),
-                "deviation": frame.deviation(),
-            }
-            for f, frame in enumerate(self.frames)
         ]
 
 
@@ -190,15 +119,15 @@ def measure_fidelity(
 
     Layers: model, bases, folded, interface, layer (from 1), depth (share of all layers), cosine (mean over
     tokens), cosine_low and cosine_high (95 % bootstrap interval over prompts), cosine_sd, cosine_p05,
-    cosine_p95 (over tokens), shuffled, isotropic, tokens, prompts. Head: see `Study.head_rows`; `deviation`
+    cosine_p95 (over tokens), shuffled, isotropic, tokens, prompts. Head: see `Predictions.rows`; `deviation`
     is the largest entry of K - 1, zero for the exact dual frame. Raises UserError when no prompt has tokens.
     """
     head = replace(head, weight=head.weight.to(model.device), norm_gain=head.norm_gain.to(model.device))
     frames = [*build_frames(head, bases, seed), dual_frame(head)]
-    study = Study(model, head, frames, interfaces, drop_first=drop_first)
+    study = Study(model, head, frames, interfaces, drop_first=drop_first, seed=seed)
     for tokens in prompts:
         study.add(tokens)
-    if not study.finals:
+    if not study.predictions.prompts:
         raise UserError(f"decomposition of {name}: found no prompt with tokens, expected at least one")
     layers = study.layer_rows(name, resamples, seed)
-    return pd.DataFrame(layers), pd.DataFrame(study.head_rows(name, resamples, seed))
+    return pd.DataFrame(layers), pd.DataFrame(study.predictions.rows(name, resamples, seed))

@@ -1,4 +1,4 @@
-"""From folders to tables: what the two analysis scripts do."""
+"""From folders to tables: what the scripts do that measure models."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,12 +8,17 @@ import pandas as pd
 import torch
 
 from semalign.analysis.comparison import compare_pair
+from semalign.analysis.crossing import crossing_table
 from semalign.analysis.fidelity import measure_fidelity
+from semalign.analysis.geometry import Goal, Place, geometry_table
 from semalign.benchmarks.corpora import prompts
-from semalign.config.analysis import Decomposition, Similarity
+from semalign.config.analysis import Decomposition, Geometry, Similarity
 from semalign.config.base import Strict
+from semalign.config.signals import Activations, Alignment
+from semalign.config.variants import Cell
 from semalign.files import read_json, write_text
 from semalign.models.loading import load_model, load_tokenizer, read_head
+from semalign.semantics.vocabulary import common_tokens
 
 Section = TypeVar("Section", bound=Strict)
 
@@ -48,6 +53,59 @@ def measure_decomposition(
     _write(head, head_out)
 
 
+def measure_crossing(
+    teacher: Path,
+    student: Path,
+    source: Path | str,
+    settings: Path | None,
+    alignment: Path | None,
+    out: Path,
+    *,
+    labels: Mapping[str, str] | None = None,
+    device: str | None = None,
+    dtype: str = "float32",
+) -> None:
+    """Write the table of `crossing.crossing_table`, with a leading column for every label.
+
+    `source` is "humaneval" or a benchmark's folder, `settings` a JSON file of analysis.decomposition, `alignment`
+    one of the alignment section.
+    """
+    chosen = _read(Decomposition, settings)
+    tokenizer = load_tokenizer(teacher)
+    table = crossing_table(
+        load_model(teacher, device or _device(), getattr(torch, dtype)),
+        (read_head(teacher), read_head(student)),
+        common_tokens(teacher, student, _read(Alignment, alignment).minimum_shared),
+        [tokenizer(text)["input_ids"] for text in prompts(source, chosen.count)],
+        seed=chosen.seed,
+    )
+    _write(_labelled(table, labels), out)
+
+
+def measure_geometry(
+    teacher: Path,
+    student: Path,
+    benchmark: Path,
+    pairing: Path,
+    cells: Mapping[Path, Cell],
+    settings: Path | None,
+    activations: Path | None,
+    alignment: Path | None,
+    out: Path,
+    *,
+    device: str | None = None,
+    dtype: str = "float32",
+) -> None:
+    """Write the table of `geometry.geometry_table` for cells of one pair and benchmark, by their folders.
+
+    `settings`, `activations` and `alignment` are JSON files of analysis.geometry and of the two sections.
+    """
+    count, reading = _read(Geometry, settings).count, _read(Activations, activations)
+    place = Place(teacher, student, benchmark, count, reading, device or _device(), getattr(torch, dtype))
+    goal = Goal(place, pairing, _read(Alignment, alignment))
+    _write(geometry_table(goal, cells), out)
+
+
 def measure_similarity(
     teacher: Path,
     student: Path,
@@ -70,8 +128,12 @@ def measure_similarity(
         device=device or _device(),
         dtype=getattr(torch, dtype),
     )
+    _write(_labelled(table, labels), out)
+
+
+def _labelled(table: pd.DataFrame, labels: Mapping[str, str] | None) -> pd.DataFrame:
     columns = {name: pd.Series(value, index=table.index) for name, value in (labels or {}).items()}
-    _write(pd.concat([pd.DataFrame(columns, index=table.index), table], axis=1), out)
+    return pd.concat([pd.DataFrame(columns, index=table.index), table], axis=1)
 
 
 def _read(section: type[Section], path: Path | None) -> Section:

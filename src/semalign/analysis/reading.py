@@ -38,11 +38,42 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         *("comparison", "method", "benchmark", "pair"),
         *("left_layer", "right_layer", "cka", "cka_debiased"),
     ),
+    "crossing": ("pair", "map", "folded", "top1_agreement", "top1_low", "top1_high", "positions"),
+    "geometry": (*KEYS, "seed", "layer", "cosine", "cosine_centred", "cka"),
+    "agreement": (
+        *(*KEYS, "seeds", "items", "teacher_kl", "teacher_kl_low", "teacher_kl_high"),
+        *("kl_vs_student", "kl_vs_student_low", "kl_vs_student_high"),
+        *("teacher_agreement", "teacher_agreement_low", "teacher_agreement_high"),
+        *("agreement_vs_student", "agreement_vs_student_low", "agreement_vs_student_high"),
+    ),
+    "curves": (*KEYS, "seed", "step", "term", "loss"),
+    "attribution": (
+        *("pair", "benchmark", "name", "layer"),
+        *("share", "share_low", "share_high", "examples", "critical"),
+    ),
+    "pairing": (
+        *("pair", "benchmark", "name", "student_layer", "teacher_layer", "critical", "below", "above"),
+        *("weight", "teacher_layers", "student_layers"),
+    ),
+}
+COLUMNS |= {
+    "parts": (
+        *("pair", "benchmark", "part", "method", "variant", "seeds", "items", "score", "score_low", "score_high"),
+        *("vs_student", "vs_student_low", "vs_student_high"),
+    ),
+    "seeds": (*KEYS, "seed", "items", "score", "teacher_kl", "teacher_agreement"),
+    "comparisons": (
+        *("table", *KEYS, "against", "baseline", "difference", "difference_low", "difference_high"),
+        *("p", "p_holm", "test"),
+    ),
 }
 COLUMNS["ablations"] = (*COLUMNS["main"], "axis", "value")
 
 # Names, even where they look like numbers ("value" of an ablation) or like nothing ("none").
-TEXT = (*KEYS, "other", "axis", "value", "model", "bases", "interface", "comparison")
+TEXT = (
+    *(*KEYS, "other", "axis", "value", "model", "bases", "interface", "comparison", "name", "map", "term"),
+    *("part", "table", "against", "baseline", "test"),
+)
 YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 

@@ -22,9 +22,14 @@ def choose_positions(
     first = int(drop_first)
     owners = torch.cat([torch.full((max(len(p) - first, 0),), i) for i, p in enumerate(prompts)])
     places = torch.cat([torch.arange(first, max(len(p), first)) for p in prompts])
-    generator = torch.Generator().manual_seed(seed)
-    kept = torch.randperm(len(places), generator=generator)[:limit].sort().values
+    kept = draw_rows(len(places), limit, seed)
     return [places[kept][owners[kept] == i] for i in range(len(prompts))]
+
+
+def draw_rows(count: int, limit: int, seed: int = 0) -> Tensor:
+    """At most `limit` of `count` rows, drawn without replacement, in order."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(count, generator=generator)[:limit].sort().values
 
 
 @torch.no_grad()

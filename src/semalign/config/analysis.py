@@ -30,8 +30,18 @@ class Similarity(Strict):
     count: int = Field(40, ge=4, description="how many test items are read")
 
 
+class Geometry(Strict):
+    """How near the student's states come to the paper's targets, in every cell."""
+
+    benchmark: str = Field(
+        "", description="benchmark whose cells and test items are read; empty skips the measure"
+    )
+    count: int = Field(100, ge=4, description="how many test items are read")
+
+
 class Analysis(Strict):
     """The analyses of a study."""
 
     decomposition: Decomposition = Decomposition()
     similarity: Similarity = Similarity()
+    geometry: Geometry = Geometry()

@@ -16,6 +16,9 @@ class Optimisation(Strict):
     epochs: float | None = Field(5, gt=0, description="passes over the data; unused where steps is given")
     steps: int | None = Field(None, ge=1, description="updates; wins over epochs")
     batch_size: int = Field(64, ge=1, description="examples an update")
+    examples: int | None = Field(
+        None, ge=1, description="only so many of the train split's examples, its first; null: all"
+    )
     weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled decay, times the learning rate")
     beta1: float = Field(0.9, ge=0, lt=1, description="decay of the gradient's running mean")
     beta2: float = Field(0.999, ge=0, lt=1, description="decay of the squared gradient's running mean")

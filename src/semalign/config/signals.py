@@ -3,9 +3,9 @@
 Attribution, pairing, activations and alignment lead to SemAlign's targets; the others serve one baseline each.
 """
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from semalign.config.base import Strict
 
@@ -13,8 +13,14 @@ from semalign.config.base import Strict
 class Attribution(Strict):
     """Which teacher layers carry the task (paper section on layer attribution)."""
 
-    score: Literal["gradient-x-activation"] = Field(
-        "gradient-x-activation", description="how a layer is scored: loss gradient times layer output"
+    score: Literal["gradient-x-activation", "random"] = Field(
+        "gradient-x-activation",
+        description="how a layer is scored: loss gradient times activation; or, as a control, at random",
+    )
+    granularity: Literal["layer", "sublayer", "neuron"] = Field(
+        "layer",
+        description="whose activations: the layer's output, or the parts whose scores add up to the layer's: its "
+        "attention and MLP outputs, or its MLP neurons",
     )
     reduction: Literal["abs-of-sum", "abs-sum", "signed"] = Field(
         "abs-of-sum",
@@ -23,16 +29,43 @@ class Attribution(Strict):
     examples: int | None = Field(
         None, ge=1, description="how many examples of the extract split are read; null reads all of them"
     )
+    seed: int = Field(0, ge=0, description="draws random scores")
 
 
 class Pairing(Strict):
     """Which student layer answers to a critical teacher layer (paper section on layer pairing)."""
 
-    rule: Literal["depth"] = Field("depth", description="depth map with the deeper-or-equal rule")
-    interpolate: bool = Field(
-        True, description="interpolate two adjacent teacher layers where the depth ratio is not whole"
+    rule: Literal["depth", "cka", "last", "random"] = Field(
+        "depth",
+        description="depth map with the deeper-or-equal rule; the student layer most alike by debiased CKA on the "
+        "extract split; the last layers of both, whatever the attribution; or, as a control, layers drawn at random",
     )
-    layers: int = Field(1, ge=1, description="how many of the most critical teacher layers are paired")
+    interpolate: bool = Field(
+        True,
+        description="interpolate two adjacent teacher layers where the depth ratio is not whole; depth rule only",
+    )
+    pairs: int | Literal["all"] = Field(
+        1,
+        description="how many of the most critical teacher layers are paired (rules last and random: how many "
+        "layers); all: every student layer with its counterpart on the depth map, depth rule only",
+    )
+    seed: int = Field(0, ge=0, description="draws random layers")
+
+    @field_validator("pairs")
+    @classmethod
+    def _at_least_one(cls, value: int | str) -> int | str:
+        if isinstance(value, int) and value < 1:
+            raise ValueError("expected a whole number from 1 on, or `all`")
+        return value
+
+    @model_validator(mode="after")
+    def _all_by_depth(self) -> Self:
+        if self.pairs == "all" and self.rule != "depth":
+            raise ValueError(
+                f"pairing.pairs: found `all` with rule `{self.rule}`, which gives no layer to every student layer; "
+                "expected a whole number, or rule `depth`"
+            )
+        return self
 
 
 class Activations(Strict):
@@ -48,11 +81,21 @@ class Activations(Strict):
 class Alignment(Strict):
     """How a teacher state becomes a target in the student's space (paper section on semantic alignment)."""
 
-    map: str = Field("pinv", description="name of the teacher-to-student map, see semalign/semantics/maps.py")
+    map: str = Field(
+        "pinv", description="name of the teacher-to-student map, see semalign/semantics/registry.py"
+    )
     fold_final_norm: bool = Field(
         False, description="fold the final norm's gain into the LM head first; the paper leaves it open"
     )
-    seed: int = Field(0, ge=0, description="seed of maps that draw random bases")
+    top: int | None = Field(
+        None,
+        ge=1,
+        description="keep a state's largest coefficients only, so many of the vocabulary's; null keeps all (paper)",
+    )
+    shuffled: bool = Field(
+        False, description="as a control, give every position the target of another one, drawn at random"
+    )
+    seed: int = Field(0, ge=0, description="seed of maps that draw random bases, and of shuffled targets")
     minimum_shared: float = Field(
         0.5, gt=0, le=1, description="least share of the student's vocabulary that the teacher must have"
     )

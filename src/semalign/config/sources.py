@@ -3,8 +3,8 @@
 from pydantic import Field
 
 from semalign.config.base import Strict
+from semalign.config.benchmarks import Benchmark
 from semalign.config.models import Model
-from semalign.config.tiny import TinyBenchmark
 
 
 class Pair(Strict):
@@ -25,4 +25,4 @@ class Sources(Strict):
     seeds: list[int] = Field([0, 1, 2], min_length=1, description="seeds of every trained method")
     models: dict[str, Model] = Field({}, description="models by name")
     pairs: dict[str, Pair] = Field({}, description="teacher and student of every pair")
-    benchmarks: dict[str, TinyBenchmark] = Field({}, description="benchmarks by name")
+    benchmarks: dict[str, Benchmark] = Field({}, description="benchmarks by name")

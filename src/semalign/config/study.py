@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from semalign.config.analysis import Analysis
 from semalign.config.base import Strict
+from semalign.config.benchmarks import Mixture
 from semalign.config.evaluation import EvaluationSettings
 from semalign.config.extending import extended, read_yaml
 from semalign.config.methods import Method
@@ -20,14 +21,29 @@ from semalign.errors import UserError
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
+Axes = dict[str, list[Any]]
+
+
 class Ablations(Strict):
-    """One axis at a time around the default of one method."""
+    """One axis at a time around the default of one method, or of several."""
 
     method: str = Field("semalign", description="the method whose settings are varied")
-    axes: dict[str, list[Any]] = Field(
+    axes: Axes = Field(
         {}, description="dotted key of a setting -> values beside its default (alignment.map: [random])"
     )
+    others: dict[str, Axes] = Field({}, description="further methods -> their axes")
     seeds: list[int] = Field([0], min_length=1, description="seeds of the ablation cells")
+    search: bool = Field(
+        False,
+        description="search the learning rate of every variant as its method's is searched; false: a variant takes "
+        "the rate that was chosen for the default",
+    )
+
+    @property
+    def by_method(self) -> dict[str, Axes]:
+        """The axes of every method that has some."""
+        axes = {self.method: self.axes, **self.others}
+        return {method: found for method, found in axes.items() if found}
 
 
 class Study(Signals, Sources):
@@ -65,13 +81,22 @@ class Study(Signals, Sources):
             _known(f"pairs.{name}.benchmarks", pair.benchmarks or [], self.benchmarks)
         _known("analysis.decomposition.models", self.analysis.decomposition.models, self.models)
         _known("analysis.similarity.methods", self.analysis.similarity.methods, self.methods)
-        if self.analysis.similarity.benchmark:
-            _known("analysis.similarity.benchmark", [self.analysis.similarity.benchmark], self.benchmarks)
+        for section in ("similarity", "geometry"):
+            if benchmark := getattr(self.analysis, section).benchmark:
+                _known(f"analysis.{section}.benchmark", [benchmark], self.benchmarks)
         _known("evaluation.max_new_tokens", list(self.evaluation.max_new_tokens), self.benchmarks)
         if self.search.learning_rates:
             self._check_search()
+        for name, benchmark in self.benchmarks.items():
+            plain = {
+                other: given for other, given in self.benchmarks.items() if not isinstance(given, Mixture)
+            }
+            _known(f"benchmarks.{name}.parts", getattr(benchmark, "parts", []), plain)
         if self.ablations.axes:
             _known("ablations.method", [self.ablations.method], self.methods)
+        if self.ablations.method in self.ablations.others:
+            raise ValueError(f"ablations.others.{self.ablations.method}: its axes belong into ablations.axes")
+        _known("ablations.others", list(self.ablations.others), self.methods)
         if self.pairs and not {"student", "teacher"} <= {m.method for m in self.methods.values()}:
             raise ValueError("methods: expected `student` and `teacher`, which every table is compared with")
         for contrast in self.contrasts:
@@ -128,7 +153,7 @@ def load_study(path: Path | str) -> Study:
 def explain(item: Any) -> str:
     """One pydantic error in a phrase: key, what was found, what was expected."""
     parts = [str(part) for part in item["loc"]]
-    if parts[:1] in (["methods"], ["models"]):
+    if parts[:1] in (["methods"], ["models"], ["benchmarks"]):
         del parts[2:3]  # the kind, which stands in no key of the file
     key = ".".join(parts)
     if item["type"] == "extra_forbidden":

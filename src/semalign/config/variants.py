@@ -43,10 +43,12 @@ def variant_name(key: str, value: Any) -> str:
 def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
     """Variant name -> changed dotted keys, the default first."""
     variants: dict[str, dict[str, Any]] = {DEFAULT: {}}
-    if method == study.ablations.method:
-        for key, values in study.ablations.axes.items():
-            for value in values:
-                variants[variant_name(key, value)] = {key: value}
+    for key, values in study.ablations.by_method.get(method, {}).items():
+        for value in values:
+            name = variant_name(key, value)
+            if name in variants:
+                raise UserError(f"config: ablations: {method}: {key} gives variant {name} twice")
+            variants[name] = {key: value}
     return variants
 
 
@@ -58,14 +60,19 @@ def rates_of(study: Study, method: str) -> list[float]:
     return settings.learning_rates or study.search.learning_rates
 
 
-def trials_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
-    """Trial name -> changed dotted keys, one a learning rate."""
-    return {variant_name(RATE, rate): {RATE: rate} for rate in rates_of(study, method)}
+def trials_of(study: Study, method: str, variant: str = DEFAULT) -> dict[str, dict[str, Any]]:
+    """Trial name -> changed dotted keys, one a learning rate; none where a variant is not searched itself."""
+    changes = variants_of(study, method)[variant]
+    if RATE in changes or (variant != DEFAULT and not study.ablations.search):
+        return {}
+    return {variant_name(RATE, rate): {**changes, RATE: rate} for rate in rates_of(study, method)}
 
 
-def takes_choice(study: Study, method: str, variant: str) -> bool:
-    """Whether a variant's learning rate is the searched one: an ablation may set its own."""
-    return bool(rates_of(study, method)) and RATE not in variants_of(study, method)[variant]
+def searched_variant(study: Study, method: str, variant: str) -> str | None:
+    """The variant whose search gives this one its learning rate: its own, the default's, or none."""
+    if not rates_of(study, method) or RATE in variants_of(study, method)[variant]:
+        return None
+    return variant if study.ablations.search else DEFAULT
 
 
 def cells_of(study: Study) -> list[Cell]:

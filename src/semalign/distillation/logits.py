@@ -14,9 +14,9 @@ import torch
 from semalign.adapters import final_states, head_logits
 from semalign.benchmarks.encoding import Encoded, collate
 from semalign.config.signals import Logits
-from semalign.distillation.stored import Stored
 from semalign.files import read_json
 from semalign.losses import sparse_kl
+from semalign.stored import Stored
 
 POSITIONS = 512  # rows of logits that are held at once
 

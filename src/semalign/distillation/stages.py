@@ -15,7 +15,7 @@ from semalign.errors import UserError
 from semalign.files import replace_folder, write_json
 from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.provenance import Run
-from semalign.semantics.vocabulary import check_overlap, shared_tokens
+from semalign.semantics.vocabulary import common_tokens
 
 logger = logging.getLogger("semalign")
 
@@ -23,15 +23,13 @@ logger = logging.getLogger("semalign")
 def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Store the teacher's next-token distributions on the train split."""
     run = Run("logits", settings)
+    run.modules.append(__name__)
     chosen = Logits(**run.settings)
     run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
-    tokenizers = load_tokenizer(teacher), load_tokenizer(student)
-    names = f"{teacher.name} -> {student.name}"
-    check_overlap(names, tokenizers[0].get_vocab(), tokenizers[1].get_vocab())
-    rows = read_shape(teacher).vocabulary, read_shape(student).vocabulary
-    shared = shared_tokens(*tokenizers, rows=rows)
-    encoded = [encode(example, tokenizers[0]) for example in read_split(benchmark, "train")]
-    pad_id = tokenizers[0].pad_token_id or 0
+    shared = common_tokens(teacher, student)
+    tokenizer = load_tokenizer(teacher)
+    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
+    pad_id = tokenizer.pad_token_id or 0
     tensors = read_logits(load_model(teacher), encoded, shared, chosen, pad_id)
     facts = {
         "temperature": chosen.temperature,
@@ -50,6 +48,7 @@ def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, 
 def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Choose the teacher's units on the extract split; store its states there on the train split."""
     run = Run("units", settings)
+    run.modules.append(__name__)
     chosen = Units(**run.settings)
     run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
     width, wanted = read_shape(teacher).width, read_shape(student).width

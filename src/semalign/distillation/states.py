@@ -15,13 +15,13 @@ from semalign.activations import offsets_of
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import Encoded, encode
 from semalign.config.signals import States
-from semalign.distillation.stored import Stored
 from semalign.distillation.units import read_units
 from semalign.files import read_json, replace_folder, write_json
 from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.models.readout import read_readout
 from semalign.provenance import Run
-from semalign.semantics.vocabulary import check_overlap, shared_tokens
+from semalign.semantics.vocabulary import common_tokens
+from semalign.stored import Stored
 
 logger = logging.getLogger("semalign")
 NAME = "states.safetensors"
@@ -30,6 +30,7 @@ NAME = "states.safetensors"
 def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Store the teacher's final states on the train split, float32 `states` [positions, teacher width]."""
     run = Run("states", settings)
+    run.modules.append(__name__)
     chosen = States(**run.settings)
     run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
     common_tokens(teacher, student)  # a pair that can't be compared is refused before the teacher runs
@@ -42,18 +43,6 @@ def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, 
         write_json(folder / "states.json", {"width": width, "teacher_passes": len(encoded)})
         run.seal(folder)
     logger.info("states: %d positions of width %d", *states.shape)
-
-
-def common_tokens(teacher: Path, student: Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids [shared tokens] of the same tokens at the models in two folders.
-
-    Raises UserError when they share too few.
-    """
-    tokenizers = load_tokenizer(teacher), load_tokenizer(student)
-    names = f"{teacher.name} -> {student.name}"
-    check_overlap(names, tokenizers[0].get_vocab(), tokenizers[1].get_vocab())
-    rows = read_shape(teacher).vocabulary, read_shape(student).vocabulary
-    return shared_tokens(*tokenizers, rows=rows)
 
 
 class TeacherStates:

@@ -5,12 +5,14 @@ Nothing here knows methods: a transfer folder says how it is applied.
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from semalign.benchmarks.base import Example, read_split
+from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.agreement import add_comparisons, compare
 from semalign.evaluation.code import score_code
@@ -55,7 +57,7 @@ def evaluate_cell(
     """Score the model that `transfer` describes; write items.jsonl, metrics.json and run.json into `out`.
 
     Without a `reference` of the teacher, KL and agreement are left out. The benchmark's name, which is its
-    folder's, names the task file.
+    folder's, names the task file; the parts of a mixture have one each.
     """
     run = Run("evaluation", settings, seed)
     chosen = EvaluationSettings(**run.settings)
@@ -63,25 +65,53 @@ def evaluate_cell(
     for name, path in inputs.items():
         run.read(name, path)
     examples = read_split(benchmark, chosen.split)
-    split_file = benchmark / f"{chosen.split}.jsonl"
-    facts = describe(benchmark.name, split_file, chosen)
-    if examples[0].tests:
+    tasks = scored_files(benchmark, chosen.split)
+    facts = {task: describe(task, path, chosen) for task, path in tasks.items()}
+    if any(example.tests for example in examples):
         choose(chosen.sandbox)  # a machine that can't isolate says so before the long part
     model = load_student(student, teacher, transfer, _device(), _dtype(chosen))
     tokenizer = load_tokenizer({"student": student, "teacher": teacher}[_base(transfer)])
-    records = evaluate(model, tokenizer, benchmark.name, split_file, chosen)
+    answered = [
+        _answers(model, tokenizer, task, path, chosen, len(tasks) > 1) for task, path in tasks.items()
+    ]
+    by_id = {record.id: record for records in answered for record in records}
+    records = [by_id[example.id] for example in examples]
     if reference:
         run.read("reference", reference)
         records = _agreement(records, model, tokenizer, examples, teacher, reference, chosen)
-    if any(record.correct is None for record in records):
-        records, facts["isolation"] = score_code(records, examples, chosen)
-    metrics = {**summarise(records, facts["metric"]), **_costs(transfer)}
+    records, isolation = _verdicts(records, examples, chosen)
+    metrics = {
+        **summarise(records, {task: found["metric"] for task, found in facts.items()}),
+        **_costs(transfer),
+    }
     write_items(out / "items.jsonl", records)
     write_json(out / "metrics.json", metrics)
-    run.seal(out, {"evaluation": facts}, ignore=(transfer.name,))
+    run.seal(out, {"evaluation": facts, "isolation": isolation}, ignore=(transfer.name,))
     logger.info(
         "%s: %s %.1f %% of %d items", benchmark.name, metrics["metric"], metrics["score"], len(records)
     )
+
+
+def _answers(
+    model: Any, tokenizer: Any, task: str, path: Path, settings: EvaluationSettings, part: bool
+) -> list[ItemRecord]:
+    """One task's records; those of a mixture's part say so."""
+    records = evaluate(model, tokenizer, task, path, settings)
+    return [replace(record, part=task) for record in records] if part else records
+
+
+def _verdicts(
+    records: Sequence[ItemRecord], examples: Sequence[Example], settings: EvaluationSettings
+) -> tuple[list[ItemRecord], str | None]:
+    """The records with the sandbox's verdict on every code item, and the isolation in force where there is one."""
+    waiting = [index for index, record in enumerate(records) if record.correct is None]
+    if not waiting:
+        return list(records), None
+    scored, isolation = score_code(
+        [records[index] for index in waiting], [examples[index] for index in waiting], settings
+    )
+    found = dict(zip(waiting, scored, strict=True))
+    return [found.get(index, record) for index, record in enumerate(records)], isolation
 
 
 def _agreement(

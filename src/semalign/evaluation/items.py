@@ -1,7 +1,7 @@
 """One record an item, and the figures of a cell made from them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ class ItemRecord:
     `correct` is 0 or 1 (a share for pass@1 over samples; None while code waits for its verdict), `response`
     what the model chose or wrote, `expected` the reference, `verdict` the sandbox's word on a code item.
     `teacher_kl` (nats) and `teacher_agreement` (share of tokens) are means over `answer_tokens` tokens of the
-    reference answer; None where no teacher reference applies.
+    reference answer; None where no teacher reference applies. `part` is the benchmark that an item of a mixture
+    comes from.
     """
 
     id: str
@@ -28,6 +29,7 @@ class ItemRecord:
     teacher_kl: float | None = None
     teacher_agreement: float | None = None
     answer_tokens: int | None = None
+    part: str | None = None
 
 
 def write_items(path: Path, records: Sequence[ItemRecord]) -> None:
@@ -43,14 +45,31 @@ def read_items(path: Path) -> list[ItemRecord]:
         raise UserError(f"{path}: not a file of item records ({error})") from None
 
 
-def summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
-    """The evaluation's part of a cell's metrics.json.
+def summarise(records: Sequence[ItemRecord], metrics: Mapping[str, str]) -> dict[str, Any]:
+    """The evaluation's part of a cell's metrics.json; `metrics` names the metric of every task.
 
     `score` and `score_stderr` (standard error of the mean over items) are percentages; `teacher_kl` is in
     nats per answer token and `teacher_agreement` a percentage of answer tokens, both weighted by tokens, or
-    None where no item was compared. Raises UserError when there is nothing to summarise or a verdict is
+    None where no item was compared. In a mixture `score` is the mean of its parts' scores, which all weigh alike,
+    and `parts` holds the figures of each. Raises UserError when there is nothing to summarise or a verdict is
     missing.
     """
+    if len(metrics) == 1:
+        return _summarise(records, *metrics.values())
+    parts = {
+        name: _summarise([record for record in records if record.part == name], metric)
+        for name, metric in metrics.items()
+    }
+    variance = sum(part["score_stderr"] ** 2 for part in parts.values())
+    return {
+        **_summarise(records, "mean of parts"),
+        "score": sum(part["score"] for part in parts.values()) / len(parts),
+        "score_stderr": math.sqrt(variance) / len(parts),
+        "parts": parts,
+    }
+
+
+def _summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
     scores = [record.correct for record in records if record.correct is not None]
     if not records or len(scores) != len(records):
         raise UserError(

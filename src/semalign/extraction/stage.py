@@ -32,6 +32,7 @@ def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Pat
     The student is read for its shapes alone. Raises UserError before anything long where the pair does not fit.
     """
     run = Run("extraction", settings)
+    run.modules.append(__name__)
     chosen = Extraction(**run.settings)
     for name, path in {"teacher": teacher, "student": student, "benchmark": benchmark}.items():
         run.read(name, path)

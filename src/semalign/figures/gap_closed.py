@@ -9,13 +9,12 @@ from matplotlib.lines import Line2D
 from semalign.analysis.sentences.words import REFERENCES, STUDENT, TEACHER
 from semalign.figures import rows
 from semalign.figures.style import (
-    CYCLE,
     GREY,
     LIGHT,
-    MARKERS,
     blank,
     distinct,
     legend,
+    look_of,
     message,
     spell,
     styled,
@@ -68,7 +67,7 @@ def _draw_pair(axes: Any, block: pd.DataFrame, benchmarks: list[str]) -> None:
     for _, cell in block.dropna(subset=["gap_closed"]).iterrows():
         offset = 0.72 / len(here) * (here.index(cell["benchmark"]) - (len(here) - 1) / 2)
         _draw_share(
-            axes, methods.index(cell["method"]) + offset, cell, _look(benchmarks.index(cell["benchmark"]))
+            axes, methods.index(cell["method"]) + offset, cell, look_of(benchmarks.index(cell["benchmark"]))
         )
     rows.name_methods(axes, methods)
     _note_undefined(axes, [name for name in distinct(block["benchmark"]) if name not in here])
@@ -92,10 +91,6 @@ def _inside(value: float) -> float:
     return value if pd.isna(value) else min(max(value, WINDOW[0]), WINDOW[1])
 
 
-def _look(number: int) -> dict[str, Any]:
-    return {"color": CYCLE[number % len(CYCLE)], "marker": MARKERS[number % len(MARKERS)]}
-
-
 def _note_undefined(axes: Any, undefined: list[str]) -> None:
     if not undefined:
         return
@@ -116,6 +111,6 @@ def _note_undefined(axes: Any, undefined: list[str]) -> None:
 
 def _handles(benchmarks: list[str]) -> list[Any]:
     return [
-        Line2D([], [], linewidth=1.6, markersize=4.5, label=spell(name), **_look(number))
+        Line2D([], [], linewidth=1.6, markersize=4.5, label=spell(name), **look_of(number))
         for number, name in enumerate(benchmarks)
     ]

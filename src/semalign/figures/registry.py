@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Entry(NamedTuple):
-    """Where a figure's `draw` lives and which tables (file names without `.csv`) it reads."""
+    """Where a figure's `draw` lives and which tables (file names without `.csv`) it can't do without."""
 
     module: str
     tables: tuple[str, ...]
@@ -23,6 +23,12 @@ FIGURES: dict[str, Entry] = {
     "decomposition": Entry("semalign.figures.decomposition", ("decomposition",)),
     "similarity": Entry("semalign.figures.similarity", ("similarity",)),
     "ablation": Entry("semalign.figures.ablation", ("ablations",)),
+    "attribution": Entry("semalign.figures.attribution", ("attribution",)),
+    "pairing": Entry("semalign.figures.pairing", ("pairing",)),
+    "curves": Entry("semalign.figures.curves", ("curves",)),
+    "geometry": Entry("semalign.figures.geometry", ("geometry", "seeds")),
+    "cost_gain": Entry("semalign.figures.cost_gain", ("costs", "comparisons")),
+    "agreement": Entry("semalign.figures.agreement", ("agreement",)),
 }
 
 

@@ -19,47 +19,59 @@ COMPARISONS = {
     "difference": ("teacher with student,\nafter minus before", "student", "teacher"),
 }
 BEFORE, AFTER, LAST = "teacher~student-before", "teacher~student-after", "difference"
-MOST_LINES = 6  # beyond these a figure is no longer read, so that only the method under study stays
-MOST_COLUMNS = 4  # more panels stand in lines of three
+MOST_LINES = 4  # beyond these a figure is no longer read, so that only the method under study stays
 MOST_LETTERED = 6  # layers up to which each square carries its number
 FAINT = 0.05  # changes below this need a third digit
+MEASURES = {"cka_debiased": "debiased", "cka": "plain"}
+Panel = tuple[str, str]  # a comparison, and the measure that is shown of it
 
 
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `similarity`: a block a pair, benchmark and method, a panel a comparison, last the difference.
+    """Draw `similarity`: a block a pair, benchmark and method, a panel a comparison.
 
-    Each square is the debiased linear CKA (1 = the same up to rotation and scale) of the hidden states of two
-    layers at the same token positions. Of more than six blocks only those of the method under study are drawn.
+    Each square is the linear CKA (1 = the same up to rotation and scale) of the hidden states of two layers at
+    the same token positions. The student's layers among themselves come first (debiased CKA), then teacher
+    with student before, after and their difference, by the debiased and by the plain measure; the plain one
+    is biased upwards where positions are few. Of many blocks only those of the method under study are drawn.
     """
     frame = tables["similarity"]
     if frame.empty:
         return message("No similarity measured.")
-    lines, panels = choose_lines(frame), choose_panels(frame)
-    columns = len(panels) if len(panels) <= MOST_COLUMNS else 3
-    rows = -(-len(panels) // columns)
-    maps = {(line, panel): matrix(frame, line, panel) for line in lines for panel in panels}
-    limit = max([0.01, *(float(m.abs().max().max()) for (_, p), m in maps.items() if p == LAST and m.size)])
+    lines, rows = choose_lines(frame), choose_panels(frame)
+    columns = max(map(len, rows))
+    maps = {(line, panel): matrix(frame, line, *panel) for line in lines for row in rows for panel in row}
+    changes = [float(m.abs().max().max()) for (_, (name, _)), m in maps.items() if name == LAST and m.size]
+    limit = max([0.01, *changes])
     with styled():
-        heights = [2.45 * rows + 0.3] * len(lines) + [0.62]
-        figure = blank(2.3 * columns + 0.3, sum(heights))
+        heights = [2.45 * len(rows) + 0.3] * len(lines) + [0.62]
+        figure = blank(max(2.3 * columns + 0.3, 5.0), sum(heights))
         parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, line in zip(parts, lines, strict=False):
             part.suptitle(_name(lines, line), fontsize=10, fontweight="bold", x=0.01, ha="left")
-            grid = part.subplots(rows, columns, squeeze=False)
-            for axes, panel in zip(grid.flat, panels, strict=False):
-                _draw_map(axes, maps[line, panel], panel, limit)
-            for axes in grid.flat[len(panels) :]:
+            grid = part.subplots(len(rows), columns, squeeze=False)
+            for axes in grid.flat:
                 axes.set_axis_off()
-        _bars(parts[-1], limit if LAST in panels else None)
+            for number, row in enumerate(rows):
+                for axes, panel in zip(grid[number], row, strict=False):
+                    axes.set_axis_on()
+                    _draw_map(axes, maps[line, panel], panel, limit)
+        _bars(parts[-1], limit if changes else None)
     return figure
 
 
-def choose_panels(frame: pd.DataFrame) -> list[str]:
-    """The comparisons in the order they are read, last the difference where both its sides were measured."""
+def choose_panels(frame: pd.DataFrame) -> list[list[Panel]]:
+    """Rows of panels: the student's own, then teacher with student by each measure, last the difference."""
     found = set(frame["comparison"])
-    panels = [name for name in COMPARISONS if name in found]
-    panels += [name for name in distinct(frame["comparison"]) if name not in COMPARISONS]
-    return [*panels, LAST] if {BEFORE, AFTER} <= found else panels
+    known = [name for name in COMPARISONS if name in found and not name.startswith("teacher")]
+    own = known + [name for name in distinct(frame["comparison"]) if name not in COMPARISONS]
+    across = [name for name in (BEFORE, AFTER) if name in found]
+    across += [LAST] if len(across) == 2 else []
+    measures = [name for name in MEASURES if name in frame and frame[name].notna().any()]
+    rows = [
+        [(name, "cka_debiased") for name in own],
+        *([(name, kind) for name in across] for kind in measures),
+    ]
+    return [row for row in rows if row]
 
 
 def choose_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
@@ -74,13 +86,15 @@ def choose_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
     return [line for line in lines if line[2] == focus]
 
 
-def matrix(frame: pd.DataFrame, line: tuple[str, str, str], panel: str) -> pd.DataFrame:
+def matrix(
+    frame: pd.DataFrame, line: tuple[str, str, str], panel: str, measure: str = "cka_debiased"
+) -> pd.DataFrame:
     """CKA as [left layers, right layers]; `difference` is teacher-student after minus before.
 
     A comparison without the method (what is measured before any transfer has none) serves all methods.
     """
     if panel == LAST:
-        return matrix(frame, line, AFTER) - matrix(frame, line, BEFORE)
+        return matrix(frame, line, AFTER, measure) - matrix(frame, line, BEFORE, measure)
     pair, benchmark, method = line
     chosen = frame[
         (frame["pair"] == pair) & (frame["benchmark"] == benchmark) & (frame["comparison"] == panel)
@@ -90,11 +104,13 @@ def matrix(frame: pd.DataFrame, line: tuple[str, str, str], panel: str) -> pd.Da
     elif not chosen.empty:
         shared = chosen["method"].isna() | chosen["method"].isin(REFERENCES)
         chosen = chosen[shared if shared.any() else chosen["method"] == chosen["method"].iloc[0]]
-    return chosen.pivot_table(index="left_layer", columns="right_layer", values="cka_debiased", sort=True)
+    return chosen.pivot_table(index="left_layer", columns="right_layer", values=measure, sort=True)
 
 
-def _draw_map(axes: Any, values: pd.DataFrame, panel: str, limit: float) -> None:
+def _draw_map(axes: Any, values: pd.DataFrame, shown: Panel, limit: float) -> None:
+    panel, measure = shown
     title, right_name, left_name = COMPARISONS.get(panel, (panel, "right", "left"))
+    title += f" ({MEASURES[measure]})" if panel in (BEFORE, AFTER, LAST) else ""
     axes.set(title=title, xlabel=f"{right_name} layer", ylabel=f"{left_name} layer")
     axes.grid(visible=False)
     axes.set_box_aspect(1)
@@ -132,7 +148,7 @@ def _letter(axes: Any, values: pd.DataFrame, image: Any, *, change: bool) -> Non
 
 def _bars(part: Any, limit: float | None) -> None:
     """The two colour scales below all blocks."""
-    scales = [("linear CKA (debiased)", None), *([("change of CKA", limit)] if limit is not None else [])]
+    scales = [("linear CKA", None), *([("change of CKA", limit)] if limit is not None else [])]
     for axes, (label, bound) in zip(part.subplots(1, 2)[: len(scales)], scales, strict=True):
         axes.set_label("<colorbar>")
         part.colorbar(ScalarMappable(**_colors(bound)), cax=axes, orientation="horizontal", label=label)

@@ -14,6 +14,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from semalign.analysis.sentences.words import told
+
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can tell apart.
 BLACK, GREY, LIGHT = "#000000", "#6E6E6E", "#D9D9D9"
 ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
@@ -66,6 +68,7 @@ SPELLING = {
     "ce": "CE",
     "lora": "LoRA",
     "cka": "CKA",
+    "kl": "KL",
     "mlp": "MLP",
     "mmlu": "MMLU",
     "gsm8k": "GSM8K",
@@ -80,14 +83,36 @@ SPELLING = {
 
 
 def spell(name: object) -> str:
-    """A table's name as a reader would write it: `sft-all-layers` becomes `SFT all layers`."""
+    """A table's name as a reader would write it: `sft-all-layers` becomes `SFT all layers`.
+
+    The part of a mixture, `mixture/gsm8k`, becomes `GSM8K (in the mixture)`.
+    """
+    if "/" in str(name):
+        return told("/".join(spell(part) for part in str(name).split("/", 1)))
+    if _is_number(str(name)):
+        return str(name)
     words = str(name).replace("_", "-").replace("~", "-→-").split("-")
     return " ".join(SPELLING.get(word.lower(), word) for word in words if word)
+
+
+def _is_number(text: str) -> bool:
+    """Whether a name is a number, whose minus is no hyphen: `1e-05`."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return any(letter.isdigit() for letter in text)
 
 
 def wrap(name: object, width: int = 22) -> str:
     """A name spelt for readers, in lines of at most `width` characters where words allow it."""
     return "\n".join(textwrap.wrap(spell(name), width, break_long_words=True)) or "(unnamed)"
+
+
+def look_of(number: int) -> dict[str, Any]:
+    """Colour and marker of the entry with this number; the first 64 differ in one of the two at least."""
+    shift = number // len(CYCLE)
+    return {"color": CYCLE[number % len(CYCLE)], "marker": MARKERS[(number + shift) % len(MARKERS)]}
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
@@ -113,8 +138,10 @@ def blank(width: float, height: float) -> Any:
 
 
 def legend(figure: Any, handles: list[Any], most: int = 5) -> None:
-    """One legend below all panels, in even lines of at most `most` entries."""
-    lines = -(-len(handles) // most)
+    """One legend below all panels, in even lines of at most `most` entries, fewer where the figure is narrow."""
+    longest = max((len(str(handle.get_label())) for handle in handles), default=0)
+    fitting = int((figure.get_figwidth() + 0.15) / (0.6 + 0.062 * longest))
+    lines = -(-len(handles) // max(1, min(most, fitting)))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=-(-len(handles) // lines), columnspacing=1.4
     )

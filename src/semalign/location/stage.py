@@ -37,6 +37,7 @@ def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path
     Raises UserError when the teacher is shallower than the student, or narrower than what is taken from it.
     """
     run = Run("location", settings)
+    run.modules.append(__name__)
     chosen = Location(**run.settings)
     for name, path in {"teacher": teacher, "student": student, "benchmark": benchmark}.items():
         run.read(name, path)

@@ -1,10 +1,11 @@
-"""Losses on the answers that a method may have beside its own."""
+"""Losses on the answers that a method may have beside its own: cross-entropy, and the divergence to the teacher."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
+from semalign.adapters import Loss, answer_logits
 from semalign.benchmarks.encoding import Batch
 from semalign.losses import cross_entropy
 
@@ -25,9 +26,19 @@ def answer_terms(
     indices: list[int],
     teacher: Divergence | None,
     label_loss_weight: float,
+    divergence_weight: float = 1.0,
 ) -> dict[str, torch.Tensor]:
     """`kl` where there is a teacher, and `label` (cross-entropy) where it has a weight."""
-    terms = {} if teacher is None else {"kl": teacher.loss(logits, indices)}
+    terms = {} if teacher is None else {"kl": divergence_weight * teacher.loss(logits, indices)}
     if label_loss_weight:
         terms["label"] = label_loss_weight * cross_entropy(logits, batch.labels[batch.supervised])
     return terms
+
+
+def divergence_loss(teacher: Divergence, label_loss_weight: float) -> Loss:
+    """Distillation's loss of one batch: `kl`, and `label` where it has a weight."""
+
+    def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
+        return answer_terms(answer_logits(model, batch), batch, indices, teacher, label_loss_weight)
+
+    return loss

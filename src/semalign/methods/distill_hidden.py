@@ -21,13 +21,13 @@ from semalign.adapters import Loss, answer_logits
 from semalign.alignment import interpolate
 from semalign.benchmarks.encoding import Batch, Encoded
 from semalign.config.methods import DistillHidden
-from semalign.distillation.stored import Stored
 from semalign.files import read_json
-from semalign.losses import cross_entropy
+from semalign.methods.answers import answer_terms
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
 from semalign.models.anatomy import capture
 from semalign.pairing import LayerPair, from_rows
+from semalign.stored import Stored
 
 POSITIONS = 8192
 NEGLIGIBLE = 1e-6  # a channel whose deviation is this share of the largest one is as good as constant
@@ -105,10 +105,7 @@ def states_loss(
             told = projectors[str(layer)](states[interface, layer][batch.supervised].float())
             target = teacher.of(layer, indices).to(told.device)
             errors.append(torch.nn.functional.mse_loss(told, target))
-        terms = {"layer": settings.layer_loss_weight * torch.stack(errors).mean()}
-        if settings.label_loss_weight:
-            labels = batch.labels[batch.supervised]
-            terms["label"] = settings.label_loss_weight * cross_entropy(logits, labels)
-        return terms
+        layer_term = {"layer": settings.layer_loss_weight * torch.stack(errors).mean()}
+        return layer_term | answer_terms(logits, batch, indices, None, settings.label_loss_weight)
 
     return loss

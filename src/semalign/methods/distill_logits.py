@@ -5,15 +5,9 @@ stored distributions, + a weight times cross-entropy on the answers; both over s
 """
 
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from semalign.adapters import Loss, answer_logits
-from semalign.benchmarks.encoding import Batch
-from semalign.config.methods import DistillLogits
 from semalign.distillation.logits import TeacherLogits
-from semalign.losses import cross_entropy
+from semalign.methods.answers import divergence_loss
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
 
@@ -23,19 +17,5 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
     work = load_student_at_work(task)
     layers, passes = chosen_layers(task, work)
     teacher = TeacherLogits(task.signals["logits"], work.examples)
-    loss = distribution_loss(task.settings, teacher)
+    loss = divergence_loss(teacher, task.settings.label_loss_weight)
     return train_student(task, work, layers, loss, folder, passes + teacher.teacher_passes)
-
-
-def distribution_loss(settings: DistillLogits, teacher: TeacherLogits) -> Loss:
-    """The loss of one batch: `kl`, and `label` where it has a weight."""
-
-    def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
-        logits = answer_logits(model, batch)
-        terms = {"kl": teacher.loss(logits, indices)}
-        if settings.label_loss_weight:
-            labels = batch.labels[batch.supervised]
-            terms["label"] = settings.label_loss_weight * cross_entropy(logits, labels)
-        return terms
-
-    return loss

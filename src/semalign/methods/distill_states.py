@@ -6,14 +6,9 @@ memory. The temperature is the method's own, since what is stored does not depen
 """
 
 from pathlib import Path
-from typing import Any
 
-import torch
-
-from semalign.adapters import Loss, answer_logits
-from semalign.benchmarks.encoding import Batch
 from semalign.distillation.states import TeacherStates
-from semalign.methods.answers import Divergence, answer_terms
+from semalign.methods.answers import divergence_loss
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
 
@@ -24,14 +19,5 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
     layers, passes = chosen_layers(task, work)
     stored, temperature = task.signals["states"], task.settings.temperature
     teacher = TeacherStates(stored, task.teacher, task.student, work.examples, temperature)
-    loss = states_loss(teacher, task.settings.label_loss_weight)
+    loss = divergence_loss(teacher, task.settings.label_loss_weight)
     return train_student(task, work, layers, loss, folder, passes + teacher.teacher_passes)
-
-
-def states_loss(teacher: Divergence, label_loss_weight: float) -> Loss:
-    """The loss of one batch: `kl`, and `label` where it has a weight."""
-
-    def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
-        return answer_terms(answer_logits(model, batch), batch, indices, teacher, label_loss_weight)
-
-    return loss

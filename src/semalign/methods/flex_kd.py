@@ -18,11 +18,12 @@ from semalign.adapters import Loss, final_states, head_logits
 from semalign.benchmarks.encoding import Batch
 from semalign.config.methods import FlexKd
 from semalign.distillation.logits import TeacherLogits
-from semalign.distillation.stored import Stored
 from semalign.files import read_json
-from semalign.losses import correlation_loss, cross_entropy
+from semalign.losses import correlation_loss
+from semalign.methods.answers import answer_terms
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
+from semalign.stored import Stored
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:
@@ -46,11 +47,7 @@ def units_loss(settings: FlexKd, units: Stored, logits: TeacherLogits | None) ->
         targets = units.of("states", indices).to(states.device)
         terms = {"layer": settings.layer_loss_weight * correlation_loss(states, targets)}
         of_student = head_logits(model, states)
-        if settings.label_loss_weight:
-            labels = batch.labels[batch.supervised]
-            terms["label"] = settings.label_loss_weight * cross_entropy(of_student, labels)
-        if logits:
-            terms["kl"] = settings.logit_loss_weight * logits.loss(of_student, indices)
-        return terms
+        weights = settings.label_loss_weight, settings.logit_loss_weight
+        return terms | answer_terms(of_student, batch, indices, logits, *weights)
 
     return loss

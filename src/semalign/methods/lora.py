@@ -8,8 +8,9 @@ from typing import Any
 import torch
 
 from semalign.adapters import Loss, adapt, answer_logits, save_adapter, train_adapter
-from semalign.benchmarks.base import read_split
+from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.encoding import Batch, Encoded, encode
+from semalign.errors import UserError
 from semalign.files import read_json
 from semalign.losses import cross_entropy
 from semalign.low_rank import Start, begin_at, fold_start
@@ -21,7 +22,7 @@ from semalign.models.transfers import write_transfer
 
 @dataclass(frozen=True)
 class Work:
-    """The student in memory and the encoded train split."""
+    """The student in memory and the encoded examples that it is trained on."""
 
     model: Any
     examples: list[Encoded]
@@ -31,14 +32,33 @@ class Work:
 def load_student_at_work(task: TransferTask) -> Work:
     """Load what every training needs; the teacher is never loaded here."""
     tokenizer = load_tokenizer(task.student)
-    examples = [encode(example, tokenizer) for example in read_split(task.benchmark, "train")]
+    examples = [encode(example, tokenizer) for example in train_examples(task)]
     return Work(load_model(task.student), examples, tokenizer.pad_token_id or 0)
+
+
+def train_examples(task: TransferTask) -> list[Example]:
+    """The train split, or the first examples of it that `optimisation.examples` asks for.
+
+    Raises UserError when it asks for more than there are: the run would not be what its name says.
+    """
+    split, wanted = read_split(task.benchmark, "train"), task.settings.optimisation.examples
+    if wanted is not None and wanted > len(split):
+        raise UserError(
+            f"optimisation.examples: found {wanted}, expected at most the {len(split)} examples of the train split "
+            f"of {task.benchmark.name}"
+        )
+    return split[:wanted]
+
+
+def all_layers(work: Work) -> list[int]:
+    """Every layer of the student, numbered from 1."""
+    return list(range(1, len(layers_of(work.model)) + 1))
 
 
 def chosen_layers(task: TransferTask, work: Work) -> tuple[list[int], int]:
     """The layers to adapt, all or the paired ones, and the examples that their choice sent through the teacher."""
     if task.settings.layers == "all":
-        return list(range(1, len(layers_of(work.model)) + 1)), 0
+        return all_layers(work), 0
     paired = read_json(task.signals["pairing"] / "pairing.json")
     return [pair["student"] for pair in paired["pairs"]], paired["teacher_passes"]
 

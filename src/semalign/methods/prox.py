@@ -23,8 +23,6 @@ import torch
 
 from semalign.alignment import interpolate
 from semalign.config.methods import Prox
-from semalign.distillation.states import common_tokens
-from semalign.distillation.stored import Stored
 from semalign.errors import UserError
 from semalign.files import read_json
 from semalign.methods.anchored import INTERFACE, Anchor, own_states, read_pairs, train_anchored
@@ -33,6 +31,8 @@ from semalign.methods.lora import Work, load_student_at_work
 from semalign.models.readout import Readout, read_readout, readout_of
 from semalign.pairing import LayerPair
 from semalign.proximal import LOGITS_AT_ONCE, Solver
+from semalign.semantics.vocabulary import common_tokens
+from semalign.stored import Stored
 
 logger = logging.getLogger("semalign")
 

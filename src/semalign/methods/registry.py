@@ -1,6 +1,11 @@
-"""Methods by name. A new one is a file beside this, a line here, and its settings in `semalign.config.methods`."""
+"""Methods by name, and the signal stages that serve single methods.
+
+A new one is a file beside this (or a module of its own), a line here, and its settings in `semalign.config`.
+"""
 
 import importlib
+from collections.abc import Callable
+from pathlib import Path
 
 from semalign.errors import UserError
 from semalign.methods.base import Method
@@ -19,13 +24,32 @@ METHODS: dict[str, str] = {
     "distill-states": "semalign.methods.distill_states:transfer",
     "prox": "semalign.methods.prox:transfer",
     "self-anchor": "semalign.methods.self_anchor:transfer",
+    "residual-geometry": "semalign.methods.geometry:transfer",
+}
+
+
+# What single methods read off the teacher: a function of (teacher, student, benchmark, settings, out), all paths.
+METHOD_STAGES: dict[str, str] = {
+    "logits": "semalign.distillation.stages:store_logits",
+    "units": "semalign.distillation.stages:select_units",
+    "states": "semalign.distillation.states:store_states",
+    "extraction": "semalign.extraction.stage:extract_windows",
+    "location": "semalign.location.stage:locate_neurons",
 }
 
 
 def load_method(name: str) -> Method:
     """Import a method's function; raises UserError for an unknown name."""
-    method: Method = getattr(importlib.import_module(module_of(name)), METHODS[name].split(":")[1])
+    module = module_of(name)
+    method: Method = getattr(importlib.import_module(module), METHODS[name].split(":")[1])
     return method
+
+
+def load_stage(name: str) -> Callable[[Path, Path, Path, Path, Path], None]:
+    """Import the function of a signal stage, a name of METHOD_STAGES."""
+    module, function = METHOD_STAGES[name].split(":")
+    stage: Callable[[Path, Path, Path, Path, Path], None] = getattr(importlib.import_module(module), function)
+    return stage
 
 
 def module_of(name: str) -> str:

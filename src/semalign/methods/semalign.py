@@ -2,34 +2,53 @@
 
 Loss = L_layer + L_out over supervised positions; only LoRA factors of the paired layers move. The teacher is
 not in memory: its aligned states are read from the alignment stage.
+
+Beside the paper: other losses on the logits, among them the divergence to the teacher's stored ones, or none; LoRA
+on all layers, with L_layer still on the paired ones; and the paired layers one after the other
+(`semalign.methods.phases`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
-from semalign.activations import offsets_of
-from semalign.adapters import Loss, answer_logits
+from semalign.adapters import Loss, final_states, head_logits
 from semalign.benchmarks.encoding import Batch, Encoded
 from semalign.config.methods import SemAlign
-from semalign.errors import UserError
+from semalign.distillation.logits import TeacherLogits
 from semalign.files import read_json
 from semalign.losses import LABEL_LOSSES, layer_loss
+from semalign.methods.answers import Divergence
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import load_student_at_work, train_student
+from semalign.methods.lora import all_layers, load_student_at_work, train_student
+from semalign.methods.phases import train_in_turn
 from semalign.models.anatomy import capture
+from semalign.stored import Stored
+
+PREFIX = "layer."  # what a layer's tensor is called: layer.<number>
+LabelTerm = Callable[[torch.Tensor, torch.Tensor, list[int]], torch.Tensor]
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:
     """Steer the paired layers on the train split."""
-    work = load_student_at_work(task)
+    work, settings = load_student_at_work(task), task.settings
     alignment = read_json(task.signals["alignment"] / "alignment.json")
     targets = Targets(task.signals["alignment"] / "targets.safetensors", work.examples)
-    loss = steering_loss(task.settings, targets, alignment["interface"])
-    return train_student(task, work, targets.layers, loss, folder, teacher_passes=alignment["teacher_passes"])
+    passes, teacher = alignment["teacher_passes"], None
+    if settings.reads_logits:
+        teacher = TeacherLogits(task.signals["logits"], work.examples)
+        passes += teacher.teacher_passes
+
+    def loss_on(layers: Sequence[int]) -> Loss:
+        return steering_loss(settings, targets, alignment["interface"], layers, teacher)
+
+    if settings.order == "shallow-to-deep":
+        losses = {layer: loss_on([layer]) for layer in targets.layers}
+        return train_in_turn(task, work, losses, folder, passes)
+    adapted = all_layers(work) if settings.layers == "all" else targets.layers
+    return train_student(task, work, adapted, loss_on(targets.layers), folder, passes)
 
 
 class Targets:
@@ -39,36 +58,58 @@ class Targets:
     """
 
     def __init__(self, path: Path, examples: Sequence[Encoded]) -> None:
-        tensors = load_file(path)
-        self.offsets = tensors.pop("offsets")
-        self.states = {int(name.removeprefix("layer.")): states for name, states in tensors.items()}
-        self.layers = sorted(self.states)
-        if not torch.equal(self.offsets, offsets_of(examples)):
-            raise UserError(
-                f"{path}: holds {int(self.offsets[-1])} positions of {len(self.offsets) - 1} examples, expected "
-                f"{int(offsets_of(examples)[-1])} of {len(examples)}; do teacher and student tokenise alike?"
-            )
+        self.stored = Stored(path, examples)
+        names = (name for name in self.stored.tensors if name.startswith(PREFIX))
+        self.layers = sorted(int(name.removeprefix(PREFIX)) for name in names)
 
     def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
         """Targets [supervised positions, width] of a batch's examples, in their order."""
-        states = self.states[layer]
-        return torch.cat([states[self.offsets[i] : self.offsets[i + 1]] for i in indices])
+        return self.stored.of(f"{PREFIX}{layer}", indices)
 
 
-def steering_loss(settings: SemAlign, targets: Targets, interface: str) -> Loss:
-    """The loss of one batch: `layer` (mean over the paired layers) and `label`, each with its weight."""
-    label_loss = LABEL_LOSSES[settings.label_loss]
+def steering_loss(
+    settings: SemAlign,
+    targets: Targets,
+    interface: str,
+    layers: Sequence[int],
+    teacher: Divergence | None = None,
+) -> Loss:
+    """The loss of one batch: `layer` (mean over `layers`) and `label`, each where it has a weight.
+
+    Without a label loss the LM head does not run, without a layer loss no state is kept.
+    """
+    label_term = label_term_of(settings, teacher)
+    steered = list(layers) if settings.layer_loss_weight else []
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
-        with capture(model, targets.layers, [interface]) as states:
-            logits = answer_logits(model, batch)
-        chosen = {layer: states[interface, layer][batch.supervised] for layer in targets.layers}
-        per_layer = [
-            layer_loss(chosen[layer], targets.of(layer, indices).to(logits.device)) for layer in chosen
-        ]
-        return {
-            "layer": settings.layer_loss_weight * torch.stack(per_layer).mean(),
-            "label": settings.label_loss_weight * label_loss(logits, batch.labels[batch.supervised]),
-        }
+        with capture(model, steered, [interface]) as states:
+            final = final_states(model, batch)
+        terms = {}
+        if steered:
+            chosen = {layer: states[interface, layer][batch.supervised] for layer in steered}
+            per_layer = [
+                layer_loss(chosen[layer], targets.of(layer, indices).to(final.device)) for layer in chosen
+            ]
+            terms["layer"] = settings.layer_loss_weight * torch.stack(per_layer).mean()
+        if label_term is not None:
+            found = label_term(head_logits(model, final), batch.labels[batch.supervised], indices)
+            terms["label"] = settings.label_loss_weight * found
+        return terms
 
     return loss
+
+
+def label_term_of(settings: SemAlign, teacher: Divergence | None) -> LabelTerm | None:
+    """The loss on a batch's logits [supervised positions, vocabulary] and labels, or None where there is none.
+
+    Raises ValueError when the settings ask for the divergence and there is no teacher.
+    """
+    if not settings.has_label_loss:
+        return None
+    if not settings.reads_logits:
+        on_labels = LABEL_LOSSES[settings.label_loss]
+        return lambda logits, labels, _indices: on_labels(logits, labels)
+    if teacher is None:
+        raise ValueError("label_loss kl without a teacher's logits")
+    divergence = teacher.loss
+    return lambda logits, _labels, indices: divergence(logits, indices)

@@ -1,4 +1,7 @@
-"""Maps by name. A new one is a function in `maps.py` or a file of its own, and a line here."""
+"""Maps by name. A new one is a function in `maps.py`, `fitted.py` or a file of its own, and a line here.
+
+The dictionary says what the function takes and gives.
+"""
 
 import importlib
 from collections.abc import Callable
@@ -6,21 +9,44 @@ from typing import Any
 
 from semalign.errors import UserError
 
-MAPS: dict[str, str] = {
+# (teacher head, student head, shared ids, fold_final_norm, seed) -> a `maps.BasesPair`
+BASES_MAPS: dict[str, str] = {
     "pinv": "semalign.semantics.maps:pinv",
     "pinv-raw": "semalign.semantics.maps:pinv_raw",
     "input-side": "semalign.semantics.maps:input_side",
     "random": "semalign.semantics.maps:random",
     "dual": "semalign.semantics.maps:dual",
+}
+# the same arguments -> the matrix [D_S, D_T]
+HEAD_MAPS: dict[str, str] = {
     "vocabulary-least-squares": "semalign.semantics.maps:vocabulary_least_squares",
     "identity": "semalign.semantics.maps:identity",
 }
+# (unit teacher states, student states), [positions, width] each of the align split -> the matrix [D_S, D_T]
+FITTED_MAPS: dict[str, str] = {
+    "least-squares": "semalign.semantics.fitted:least_squares",
+    "procrustes": "semalign.semantics.fitted:procrustes",
+}
+MAPS: dict[str, str] = {**BASES_MAPS, **HEAD_MAPS, **FITTED_MAPS}
 
 
 def load_map(name: str) -> Callable[..., Any]:
     """Import a map's function; raises UserError for an unknown name."""
+    found: Callable[..., Any] = getattr(importlib.import_module(module_of(name)), MAPS[name].split(":")[1])
+    return found
+
+
+def module_of(name: str) -> str:
+    """The module that holds a map's function; raises UserError for an unknown name."""
     if name not in MAPS:
         raise UserError(f"alignment.map: found {name!r}, expected one of {', '.join(MAPS)}")
-    module, function = MAPS[name].split(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    return found
+    return MAPS[name].split(":")[0]
+
+
+def check_top(name: str, top: int | None) -> None:
+    """Raise UserError where the largest coefficients are asked of a map that forms none."""
+    if top is not None and name not in BASES_MAPS:
+        raise UserError(
+            f"alignment.top: found {top} with alignment.map {name!r}, expected null there; only "
+            f"{', '.join(BASES_MAPS)} have coefficients, one a token"
+        )

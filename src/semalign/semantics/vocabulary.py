@@ -33,6 +33,21 @@ def shared_tokens(
     return ids[:, 0].contiguous(), ids[:, 1].contiguous()
 
 
+def common_tokens(
+    teacher: Path, student: Path, minimum_share: float = MINIMUM_SHARE
+) -> tuple[Tensor, Tensor]:
+    """`shared_tokens` of the models in two folders, as far as their heads have rows.
+
+    Raises UserError when they share less than `minimum_share` of the student's.
+    """
+    from semalign.models.loading import load_tokenizer, read_shape
+
+    tokenizers = load_tokenizer(teacher), load_tokenizer(student)
+    names = f"{teacher.name} -> {student.name}"
+    check_overlap(names, tokenizers[0].get_vocab(), tokenizers[1].get_vocab(), minimum_share)
+    return shared_tokens(*tokenizers, rows=(read_shape(teacher).vocabulary, read_shape(student).vocabulary))
+
+
 def match_tokens(teacher: Mapping[str, int], student: Mapping[str, int]) -> list[tuple[int, int]]:
     """Pairs (teacher id, student id) of the tokens in both vocabularies, sorted by student id."""
     found = ((teacher[token], number) for token, number in student.items() if token in teacher)

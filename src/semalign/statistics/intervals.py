@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from semalign.config.statistics import StatisticsSettings
-from semalign.statistics.resampling import ItemResampler, seed_deviations
+from semalign.statistics.resampling import ItemResampler
 from semalign.statistics.scores import SCALE, Scores
+from semalign.statistics.seeds import seed_deviations, spread
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Interval:
 def mean_intervals(scores: Sequence[Scores], settings: StatisticsSettings) -> list[Interval]:
     """Percentile intervals of the mean scores of several methods on the same items, in percent.
 
-    Items are resampled alike for all seeds and methods, seeds with them (see `resampling`). Where every item
+    Items are resampled alike for all seeds and methods, draws of the seeds' part added (see `seeds`),
+    and the percentiles taken. Where every item
     of every seed is wrong, or every one right, resampling sees no spread; the exact binomial interval over
     the items stands in (Clopper and Pearson, 1934).
     """
@@ -44,9 +46,10 @@ def mean_replicates(
     other. A method's row does not depend on which other methods are given.
     """
     resampler = ItemResampler(scores[0].items, settings.resamples, settings.seed)
-    means = resampler.means(np.stack([given.item_means for given in scores]))
+    means = resampler.means(np.stack([given.level_item_means for given in scores]))
     for row, given, stream in zip(means, scores, streams or [0] * len(scores), strict=True):
-        row += seed_deviations(given.values, settings.resamples, settings.seed, stream)
+        share = 1 / len(given.seeds)
+        row += seed_deviations(spread(given.values), share, settings.resamples, settings.seed, stream)
     return means
 
 

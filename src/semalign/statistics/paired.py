@@ -1,9 +1,10 @@
 """Paired difference between two methods on the same items, with an interval and a p-value.
 
-Interval: percentile bootstrap over items (paired) and seeds. p-value: the sign of each item's difference is
-flipped at random (the two methods swap places on that item), resampled seed effects are added, and the
-share of such means at least as far from 0 as the measured one counts. With one seed on either side and
-right-or-wrong items this is McNemar's test, which is then computed exactly (McNemar, 1947).
+Interval: percentile bootstrap over items (paired), and draws of the seeds' part. p-value: the sign of each
+item's difference is flipped at random (the two methods swap places on that item), the same draws of the
+seeds' part are added, and the share of such means at least as far from 0 as the measured one counts. With
+one seed on either side and right-or-wrong items this is McNemar's test, which is then computed exactly
+(McNemar, 1947).
 """
 
 from collections.abc import Sequence
@@ -15,8 +16,9 @@ from scipy.stats import binomtest
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.statistics.intervals import percentile_bounds
-from semalign.statistics.resampling import ItemResampler, seed_deviations, seed_variance
+from semalign.statistics.resampling import ItemResampler
 from semalign.statistics.scores import SCALE, Scores
+from semalign.statistics.seeds import Spread, pooled, seed_deviations, spread
 
 _TIE = 1e-9  # percent points; differences are sums of fractions, so equal ones differ in the last bits
 
@@ -28,9 +30,11 @@ class Difference:
     """`left - right` in percent points; `p` is two-sided and not corrected.
 
     `discordance` is the mean squared difference of an item (as a share) for one seed: with right-or-wrong
-    items, the share on which the two methods differ. `item_discordance` is the same after each method was
-    averaged over its seeds, and `seed_variance` (percent points squared) what the seeds add to the variance
-    of the difference: both feed `power`.
+    items, the share on which the two methods differ. The rest feeds `power`: `item_discordance` is the same
+    after each method was averaged over its seeds, `seed_variance` (percent points squared) what the seeds add
+    to the variance of the difference (without bias, so sometimes below 0), `seed_noise` (likewise) the part
+    of the variance between the seeds' means that item noise explains, and `seeds` one more than the degrees
+    of freedom that a variance was learnt from, 1 if none was.
     """
 
     estimate: float
@@ -41,17 +45,21 @@ class Difference:
     discordance: float
     item_discordance: float
     seed_variance: float
+    seed_noise: float = 0.0
+    seeds: int = 1
 
 
 def paired_differences(pairs: Sequence[Pair], settings: StatisticsSettings) -> list[Difference]:
     """Differences `left - right` of several pairs of methods that share their items.
 
     Equal sets of seeds are paired seed by seed. Otherwise (an untrained student with its one seed, or an
-    ablation with fewer seeds) each side is averaged over its seeds and their effects count as independent.
+    ablation with fewer seeds) each side is averaged over its seeds and their effects count as independent;
+    two trained sides are taken to vary alike with the seed, so that one of a single seed borrows the other's
+    spread.
     """
     if not pairs:
         return []
-    differences = np.stack([left.item_means - right.item_means for left, right in pairs])
+    differences = np.stack([left.level_item_means - right.level_item_means for left, right in pairs])
     resampler = ItemResampler(differences.shape[1], settings.resamples, settings.seed)
     replicates = resampler.means(differences)
     flipped = resampler.flipped_means(differences)
@@ -78,6 +86,7 @@ def mcnemar(left: np.ndarray, right: np.ndarray) -> float:
 def _difference(pair: Pair, replicates: np.ndarray, null: np.ndarray, confidence: float) -> Difference:
     left, right = pair
     estimate = left.mean - right.mean
+    sources = _seed_sources(pair)
     low, high = percentile_bounds(replicates, confidence)
     exact = len(left.seeds) == len(right.seeds) == 1 and left.binary and right.binary
     if exact:
@@ -92,20 +101,29 @@ def _difference(pair: Pair, replicates: np.ndarray, null: np.ndarray, confidence
         test="mcnemar" if exact else "bootstrap",
         discordance=_discordance(pair),
         item_discordance=float(np.mean((left.item_means - right.item_means) ** 2)) / SCALE**2,
-        seed_variance=sum(seed_variance(part) / part.shape[0] for part in _seed_sources(pair)),
+        seed_variance=sum(share * found.variance for found, share in sources),
+        seed_noise=sum(share * found.noise for found, share in sources),
+        seeds=min((found.degrees + 1 for found, _ in sources), default=1),
     )
 
 
-def _seed_sources(pair: Pair) -> list[np.ndarray]:
-    """The arrays `[seeds, items]` whose seeds vary independently of each other."""
+def _seed_sources(pair: Pair) -> list[tuple[Spread, float]]:
+    """What varies with the seeds, each independently, and how often a seed's variance counts."""
     left, right = pair
-    return [left.values - right.values] if left.seeds == right.seeds else [left.values, right.values]
+    if left.seeds == right.seeds:
+        sources = [(spread(left.values - right.values), 1 / len(left.seeds))]
+    else:
+        sources = [(spread(side.values), 1 / len(side.seeds)) for side in pair]
+        if left.trained and right.trained:
+            sources = [(pooled([found for found, _ in sources]), sum(share for _, share in sources))]
+    return [(found, share) for found, share in sources if found.degrees]
 
 
 def _seed_part(pair: Pair, settings: StatisticsSettings) -> np.ndarray:
-    sources = _seed_sources(pair)
-    parts = [seed_deviations(part, settings.resamples, settings.seed, i) for i, part in enumerate(sources)]
-    return np.asarray(np.sum(parts, axis=0))
+    part = np.zeros(settings.resamples)
+    for stream, (found, share) in enumerate(_seed_sources(pair)):
+        part += seed_deviations(found, share, settings.resamples, settings.seed, stream)
+    return part
 
 
 def _discordance(pair: Pair) -> float:

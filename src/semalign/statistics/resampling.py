@@ -1,15 +1,10 @@
-"""What chance does to a mean over items and seeds: a bootstrap over both.
+"""What chance does to a mean over items.
 
 Items are resampled with replacement, the same draw for every seed and every method of a benchmark, so that
-comparisons stay paired; seeds are resampled with replacement too (Efron and Tibshirani, "An Introduction to
-the Bootstrap", 1993). Resampling rows and columns of one table together (Owen, "The pigeonhole bootstrap",
-2007) counts the noise that belongs to one item under one seed up to three times. So the two are drawn apart
-and their deviations added, the seeds' with the item noise taken out: each source of variance counts once.
-
-Coverage and false positives are measured in tests/unit/test_intervals.py and test_paired.py. A bootstrap
-knows no more of the seeds than a handful of them shows: where their standard deviation is well above the
-standard error over items, three seeds give intervals that are too short (91 % in place of 95 %); five are
-better (92 %).
+comparisons stay paired (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993). Resampling rows and
+columns of one table of seeds and items together (Owen, "The pigeonhole bootstrap", 2007) counts the noise
+that belongs to one item under one seed up to three times. So items are drawn with their means over the seeds,
+and what the seeds add is drawn apart (see `seeds`): each source of variance counts once.
 """
 
 from collections.abc import Callable, Iterator
@@ -69,44 +64,6 @@ def draw_counts(rng: np.random.Generator, count: int, units: int) -> np.ndarray:
     drawn = rng.integers(0, units, size=(count, units))
     drawn += np.arange(count)[:, None] * units
     return np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units).astype(np.float64)
-
-
-def seed_variance(values: np.ndarray) -> float:
-    """Variance between seeds that item noise does not explain, from `[seeds, items]`; 0 for one seed.
-
-    Two-way analysis of variance without replication: the mean square between seeds less the residual mean
-    square, by the number of items, never below 0.
-    """
-    seeds, items = values.shape
-    if seeds < 2:
-        return 0.0
-    between = items * float(values.mean(axis=1).var(ddof=1))
-    if items < 2:
-        return between
-    return max(0.0, between - _residual_mean_square(values)) / items
-
-
-def seed_deviations(values: np.ndarray, resamples: int, seed: int, stream: int = 0) -> np.ndarray:
-    """What resampling the seeds adds to the mean of `[seeds, items]`: `[resamples]`.
-
-    Seeds are drawn with replacement; the deviations are scaled so that their variance is `seed_variance` by
-    the number of seeds. One seed adds nothing: its interval speaks of that one trained model only. `stream`
-    tells apart methods whose seeds are independent.
-    """
-    seeds = values.shape[0]
-    variance = seed_variance(values)
-    if variance <= 0.0:
-        return np.zeros(resamples)
-    means = values.mean(axis=1)
-    effects = (means - means.mean()) * np.sqrt(variance / means.var())
-    weights = draw_counts(np.random.default_rng([seed, seeds, stream]), resamples, seeds)
-    return np.asarray(weights @ effects / seeds)
-
-
-def _residual_mean_square(values: np.ndarray) -> float:
-    seeds, items = values.shape
-    residual = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-    return float((residual**2).sum()) / ((seeds - 1) * (items - 1))
 
 
 def _widening(units: int) -> float:

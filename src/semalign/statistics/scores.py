@@ -1,6 +1,7 @@
 """The scores of one method on one benchmark: every item, every seed."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +13,15 @@ class Scores:
     """Item scores in percent (0 or 100, or between for pass@1 over samples).
 
     `values` is `[seeds, items]`, float64; `seeds` names its rows. Two `Scores` can be compared when their
-    columns are the same items in the same order.
+    columns are the same items in the same order. `trained`: another seed would have given other scores (as
+    it would not for an untouched student). `strata` `[items]` numbers
+    the benchmark that each item belongs to, where several were joined: which ones is no matter of chance.
     """
 
     values: np.ndarray
     seeds: tuple[int, ...]
+    trained: bool = False
+    strata: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 2 or self.values.shape[0] != len(self.seeds) or self.values.shape[1] == 0:
@@ -40,6 +45,33 @@ class Scores:
         return np.asarray(self.values.mean(axis=0))
 
     @property
+    def level_item_means(self) -> np.ndarray:
+        """`item_means` with every stratum moved to the overall mean: what resampling items may vary."""
+        means = self.item_means
+        if self.strata is None:
+            return means
+        levels = np.bincount(self.strata, means) / np.maximum(np.bincount(self.strata), 1)
+        return np.asarray(means - levels[self.strata] + means.mean())
+
+    def of(self, seeds: Sequence[int]) -> "Scores":
+        """Those of the named seeds, where all of them are there; else all."""
+        if not set(seeds) <= set(self.seeds):
+            return self
+        rows = [self.seeds.index(seed) for seed in seeds]
+        return replace(self, values=self.values[rows], seeds=tuple(seeds))
+
+    @property
     def binary(self) -> bool:
         """Whether every item is either right or wrong."""
         return bool(np.isin(self.values, (0.0, SCALE)).all())
+
+
+def balanced(values: np.ndarray, parts: Sequence[str | None]) -> np.ndarray:
+    """Item scores `[..., items]` weighed so that their mean is the mean of the parts' means.
+
+    `parts` names the part of every item. Parts of equal size leave the scores as they are.
+    """
+    names, index, sizes = np.unique([part or "" for part in parts], return_inverse=True, return_counts=True)
+    if len(set(sizes)) == 1:
+        return values
+    return np.asarray(values * (len(parts) / (len(names) * sizes))[index])

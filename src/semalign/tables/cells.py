@@ -12,7 +12,8 @@ import numpy as np
 
 from semalign import provenance
 from semalign.errors import UserError
-from semalign.statistics.scores import SCALE, Scores
+from semalign.statistics.scores import SCALE, Scores, balanced
+from semalign.tables.order import part_name
 
 COSTS = ("teacher_kl", "teacher_agreement", "train_seconds", "peak_memory_mb", "trainable_parameters")
 SPENT = (
@@ -33,13 +34,44 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One cell: item scores `[items]` in percent, sorted by id, and what its metrics.json says."""
+    """One cell: item scores `[items]` in percent, sorted by id, and what its metrics.json says.
+
+    `kl` (nats) and `agreement` (percent) `[items]` are means over the item's `tokens` answer tokens, all 0
+    for an item that was not compared with the teacher; None where no item was. `parts` names the part of a mixture
+    that each item belongs to; the scores are weighed so that their mean is the mean over the parts.
+    """
 
     key: Key
     seed: int
     ids: tuple[str, ...]
     scores: np.ndarray
     metrics: dict[str, float | None]
+    kl: np.ndarray | None = None
+    agreement: np.ndarray | None = None
+    tokens: np.ndarray | None = None
+    parts: tuple[str | None, ...] = ()
+
+    def apart(self) -> list["Cell"]:
+        """A cell a part of a mixture, of the part's items alone; none for any other benchmark."""
+        return [self._part(name) for name in sorted({part for part in self.parts if part is not None})]
+
+    def _part(self, name: str) -> "Cell":
+        chosen = np.array([part == name for part in self.parts])
+        weight = np.mean(balanced(np.ones(len(chosen)), self.parts)[chosen])
+        kl, agreement, tokens = (
+            None if values is None else values[chosen] for values in (self.kl, self.agreement, self.tokens)
+        )
+        return Cell(
+            self.key._replace(benchmark=part_name(self.key.benchmark, name)),
+            self.seed,
+            tuple(np.array(self.ids)[chosen].tolist()),
+            self.scores[chosen] / weight,
+            self.metrics
+            | {"teacher_kl": _token_mean(kl, tokens), "teacher_agreement": _token_mean(agreement, tokens)},
+            kl,
+            agreement,
+            tokens,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +100,8 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
     metrics = _read_metrics(folder / "metrics.json")
     items = _read_items(folder / "items.jsonl")
     ids = tuple(sorted(items))
-    scores = SCALE * np.array([items[name] for name in ids])
+    parts = tuple(items[name].part for name in ids)
+    scores = balanced(SCALE * np.array([items[name].correct for name in ids]), parts)
     if metrics["items"] != len(ids):
         raise UserError(
             f"{folder}/metrics.json: items is {metrics['items']:g}, expected the {len(ids)} of items.jsonl"
@@ -78,23 +111,25 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
             f"{folder}/metrics.json: score is {metrics['score']:g}, expected {scores.mean():g} "
             "(the mean of items.jsonl)"
         )
-    return Cell(key, seed, ids, scores, metrics)
+    kl, agreement, tokens = _fidelity([items[name] for name in ids])
+    return Cell(key, seed, ids, scores, metrics, kl, agreement, tokens, parts)
 
 
 def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[Key, Group]:
-    """Read cells and put the seeds of each variant together, seeds ascending.
+    """Read cells and put the seeds of each variant together, seeds ascending; parts of mixtures have groups too.
 
     Raises UserError where a cell is given twice or two cells of a benchmark have different items.
     """
     cells: dict[Key, dict[int, Cell]] = {}
     first: dict[str, tuple[Path, Cell]] = {}
     for folder in map(Path, folders):
-        cell = read_cell(folder, verify=verify)
-        seeds = cells.setdefault(cell.key, {})
-        if cell.seed in seeds:
-            raise UserError(f"{folder}: cell given twice, expected every cell once")
-        seeds[cell.seed] = cell
-        _same_items(folder, cell, *first.setdefault(cell.key.benchmark, (folder, cell)))
+        whole = read_cell(folder, verify=verify)
+        for cell in (whole, *whole.apart()):
+            seeds = cells.setdefault(cell.key, {})
+            if cell.seed in seeds:
+                raise UserError(f"{folder}: cell given twice, expected every cell once")
+            seeds[cell.seed] = cell
+            _same_items(folder, cell, *first.setdefault(cell.key.benchmark, (folder, cell)))
     if not cells:
         raise UserError("cells: found none, expected at least one finished cell")
     return {key: _group(key, seeds) for key, seeds in cells.items()}
@@ -102,7 +137,14 @@ def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[K
 
 def _group(key: Key, seeds: dict[int, Cell]) -> Group:
     cells = tuple(seeds[seed] for seed in sorted(seeds))
-    return Group(key, cells, Scores(np.stack([cell.scores for cell in cells]), tuple(sorted(seeds))))
+    parts = np.array([part or "" for part in cells[0].parts])
+    scores = Scores(
+        np.stack([cell.scores for cell in cells]),
+        tuple(sorted(seeds)),
+        trained=any(cell.metrics["trainable_parameters"] for cell in cells),
+        strata=np.unique(parts, return_inverse=True)[1] if parts.any() else None,
+    )
+    return Group(key, cells, scores)
 
 
 def _parse(folder: Path) -> tuple[Key, int]:
@@ -139,8 +181,34 @@ def _read_metrics(path: Path) -> dict[str, float | None]:
     return metrics
 
 
-def _read_items(path: Path) -> dict[str, float]:
-    items: dict[str, float] = {}
+Fidelity = tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]
+
+
+class _Item(NamedTuple):
+    correct: float
+    kl: float
+    agreement: float
+    tokens: float
+    part: str | None = None
+
+
+def _fidelity(items: list[_Item]) -> Fidelity:
+    """`kl`, `agreement` and `tokens` of a cell; None each where no item was compared with the teacher."""
+    if not any(item.tokens for item in items):
+        return None, None, None
+    scaled = [(item.kl, SCALE * item.agreement, item.tokens) for item in items]
+    kl, agreement, tokens = np.array(scaled).T
+    return kl, agreement, tokens
+
+
+def _token_mean(values: np.ndarray | None, tokens: np.ndarray | None) -> float | None:
+    if values is None or tokens is None or not tokens.any():
+        return None
+    return float(np.average(values, weights=tokens))
+
+
+def _read_items(path: Path) -> dict[str, _Item]:
+    items: dict[str, _Item] = {}
     for number, line in enumerate(_text(path).splitlines(), start=1):
         where = f"{path}:{number}"
         row = _json(where, line)
@@ -149,12 +217,24 @@ def _read_items(path: Path) -> dict[str, float]:
             raise UserError(f"{where}: found no item, expected an object with `id` and `correct`")
         if name in items:
             raise UserError(f"{where}: id {name!r} found twice, expected every item once")
-        items[name] = _number(where, "correct", row.get("correct"))
-        if not 0 <= items[name] <= 1:
-            raise UserError(f"{where}: correct is {items[name]:g}, expected 0 to 1")
+        correct = _number(where, "correct", row.get("correct"))
+        if not 0 <= correct <= 1:
+            raise UserError(f"{where}: correct is {correct:g}, expected 0 to 1")
+        items[name] = _Item(correct, *_compared(where, row), row.get("part"))
     if not items:
         raise UserError(f"{path}: no items, expected one line an item")
     return items
+
+
+def _compared(where: str, row: dict[str, Any]) -> tuple[float, float, float]:
+    """KL, agreement and tokens of an item; all 0 where it was not compared with the teacher."""
+    names = ("teacher_kl", "teacher_agreement", "answer_tokens")
+    if any(row.get(name) is None for name in names):
+        return 0.0, 0.0, 0.0
+    kl, agreement, tokens = (_number(where, name, row[name]) for name in names)
+    if not 0 <= agreement <= 1 or tokens < 0:
+        raise UserError(f"{where}: {agreement:g} of {tokens:g} tokens agree, expected a share and a count")
+    return kl, agreement, tokens
 
 
 def _same_items(folder: Path, cell: Cell, other_folder: Path, other: Cell) -> None:

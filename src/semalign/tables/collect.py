@@ -6,10 +6,10 @@ from typing import Any
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.files import write_json, write_text
-from semalign.tables import contrasts, costs, extra
+from semalign.tables import agreement, contrasts, costs, extra, parts
 from semalign.tables import rows as build
 from semalign.tables.cells import read_groups
-from semalign.tables.compare import Results, compare
+from semalign.tables.compare import AGAINST, Results, compare
 from semalign.tables.order import Order
 from semalign.tables.render import latex, markdown
 from semalign.tables.text import csv_text, fixed, rounded
@@ -27,11 +27,12 @@ def collect_tables(
 ) -> list[Path]:
     """Read every cell and write the tables; returns the files.
 
-    Files: main.csv, ablations.csv, costs.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
+    Files: main.csv, ablations.csv, parts.csv (what the cells of a mixture score on its parts), agreement.csv (KL and
+    agreement with the teacher), costs.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
     and both p-values), contrasts.csv, detectable.csv, main.md, main.tex and metrics.json.
 
-    p-values are corrected over each table (main, ablations) as one family: all its tests, both against the
-    student and against the best baseline. See `compare` for how the best baseline is chosen.
+    p-values are corrected over each table (main, ablations) as one family: all its tests, against the student,
+    the best baseline and, of a variant, its default. See `compare` for how the best baseline is chosen.
 
     Raises UserError where a cell is missing, malformed, unknown to `order`, or has other items.
     """
@@ -43,7 +44,7 @@ def collect_tables(
     p_values = {table: build.corrected(results, keys) for table, keys in families.items()}
     main = [build.table_row(key, results, p_values["main"], order) for key in families["main"]]
     varied = [
-        build.table_row(key, results, p_values["ablations"], order) | {"axis": axis, "value": value}
+        build.table_row(key, results, p_values["ablations"], order, AGAINST) | {"axis": axis, "value": value}
         for key, axis, value in ablations
     ]
     comparisons, detectable = [], []
@@ -54,6 +55,8 @@ def collect_tables(
     texts = {
         "main.csv": csv_text(build.MAIN, main),
         "ablations.csv": csv_text(build.ABLATIONS, varied),
+        "parts.csv": csv_text(parts.COLUMNS, parts.part_rows(results, order)),
+        "agreement.csv": csv_text(agreement.COLUMNS, agreement.agreement_rows(results, order, settings)),
         "seeds.csv": csv_text(extra.SEEDS, extra.seed_rows(results)),
         "comparisons.csv": csv_text(extra.COMPARISONS, comparisons),
         "costs.csv": csv_text(costs.COLUMNS, costs.cost_rows(results, families["main"])),

@@ -1,4 +1,4 @@
-"""Every comparison of a study: each method with the student and with its best baseline.
+"""Every comparison of a study: each method with the student and its best baseline, each variant with its default.
 
 How the best baseline is chosen: for each row, the method with the highest mean test score among the default
 variants of all other methods, student and teacher excluded (or among `Order.baselines`); equals are settled
@@ -15,12 +15,13 @@ from typing import Literal
 from semalign.config.statistics import StatisticsSettings
 from semalign.statistics.gap import gaps_closed
 from semalign.statistics.intervals import Interval, mean_intervals
-from semalign.statistics.paired import Difference, paired_differences
+from semalign.statistics.paired import Difference, Pair, paired_differences
 from semalign.tables.cells import Group, Key
 from semalign.tables.order import Order
 
-Against = Literal["student", "best_baseline"]
-AGAINST: tuple[Against, ...] = ("student", "best_baseline")
+Against = Literal["student", "best_baseline", "default"]
+MAIN_AGAINST: tuple[Against, ...] = ("student", "best_baseline")
+AGAINST: tuple[Against, ...] = (*MAIN_AGAINST, "default")
 logger = logging.getLogger("semalign")
 
 
@@ -90,11 +91,19 @@ def _comparisons(
             wanted.append((group, "student", student))
         if group.key.method not in order.references and (best := best_baseline(group, block, order)):
             wanted.append((group, "best_baseline", best))
-    found = paired_differences([(left.scores, right.scores) for left, _, right in wanted], settings)
+        default = _reference(block, group.key.method, order)
+        if default and group.key.variant != order.default_variant:
+            wanted.append((group, "default", default))
+    found = paired_differences([_scores(*compared) for compared in wanted], settings)
     return {
         (left.key, against): Comparison(left.key, against, right.key.method, difference)
         for (left, against, right), difference in zip(wanted, found, strict=True)
     }
+
+
+def _scores(left: Group, against: Against, right: Group) -> Pair:
+    """The scores to compare; of a default with more seeds, those that its variant has too."""
+    return left.scores, right.scores.of(left.scores.seeds) if against == "default" else right.scores
 
 
 def _reference(block: list[Group], method: str, order: Order) -> Group | None:

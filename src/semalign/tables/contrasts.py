@@ -55,11 +55,12 @@ def _pairs(results: Results, order: Order) -> dict[Where, Pair]:
             scores = {
                 (key.benchmark, key.method): group.scores for key, group in groups.items() if key.pair == name
             }
-            shared = [b for b in order.benchmarks if (b, left) in scores and (b, right) in scores]
+            shared = [b for b in order.rows_of_benchmarks if (b, left) in scores and (b, right) in scores]
             for benchmark in shared:
                 found[name, benchmark, left, right] = scores[benchmark, left], scores[benchmark, right]
-            if len(shared) > 1:
-                sides = (_joined([scores[b, side] for b in shared]) for side in (left, right))
+            whole = [b for b in shared if not order.is_part(b)]
+            if len(whole) > 1:
+                sides = (_joined([scores[b, side] for b in whole]) for side in (left, right))
                 found[name, MEAN, left, right] = next(sides), next(sides)
     return found
 
@@ -73,4 +74,5 @@ def _joined(scores: list[Scores]) -> Scores:
         rows = given.values[[given.seeds.index(seed) for seed in seeds]]
         weight = total / (len(scores) * given.items)
         parts.append(rows if weight == 1 else weight * rows)
-    return Scores(np.concatenate(parts, axis=1), tuple(seeds))
+    strata = np.repeat(np.arange(len(scores)), [given.items for given in scores])
+    return Scores(np.concatenate(parts, axis=1), tuple(seeds), strata=strata)

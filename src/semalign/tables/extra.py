@@ -1,6 +1,8 @@
 """The rows of the tables beside main and ablations: seeds, comparisons, detectable differences."""
 
 import logging
+from statistics import mode
+from typing import Any
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.statistics.power import detectable_difference
@@ -67,7 +69,7 @@ def detectable_rows(
 
     The spread is the mean over the trained methods' comparisons; `discordance` is that of one seed. `seeds`
     is the smallest number among them. `detectable_holm` is for the strictest step of Holm's correction, where
-    alpha is divided by the `tests` of the table.
+    alpha is divided by the `tests` of the table; empty where not even 100 points would do, as with two seeds.
     """
     blocks: dict[tuple[str, str, Against], list[Comparison]] = {}
     for key, against in p_values:
@@ -98,9 +100,13 @@ def warn_of_resolution(table: str, tests: int, settings: StatisticsSettings) -> 
 def _detectable(found: list[Comparison], items: int, tests: int, settings: StatisticsSettings) -> Row:
     differences = [comparison.difference for comparison in found]
     spread = average([difference.item_discordance for difference in differences])
-    seeds = average([difference.seed_variance for difference in differences])
+    seeds: dict[str, Any] = {
+        "seed_variance": average([difference.seed_variance for difference in differences]),
+        "seed_noise": average([difference.seed_noise for difference in differences]),
+        "seeds": mode(difference.seeds for difference in differences),
+    }
     single, strictest = (
-        detectable_difference(spread, items, alpha=alpha, power=settings.power, seed_variance=seeds)
+        detectable_difference(spread, items, alpha=alpha, power=settings.power, **seeds)
         for alpha in (settings.alpha, settings.alpha / tests)
     )
     discordance = average([difference.discordance for difference in differences])

@@ -18,6 +18,7 @@ class Order(Strict):
     pairs: list[str]
     benchmarks: list[str]
     methods: list[str]
+    parts: dict[str, list[str]] = Field(default={}, description="mixture -> the benchmarks it is made of")
     student: str = Field(default="student", description="method that is the untouched student")
     teacher: str = Field(default="teacher", description="method that is the teacher")
     baselines: list[str] | None = Field(
@@ -27,14 +28,32 @@ class Order(Strict):
         default=[], description="methods that are compared with one another, beside student and best baseline"
     )
     default_variant: str = "default"
-    axes: dict[str, Axis] = Field(
-        default={}, description="axis (the part of a variant's name before `~`) -> values"
+    axes: dict[str, dict[str, Axis]] = Field(
+        default={}, description="method -> axis (the part of a variant's name before `~`) -> values"
     )
     paper_pairs: dict[str, str] = Field(
         default={}, description="pair -> its name in `paper.py`, where they differ"
     )
 
     @property
+    def rows_of_benchmarks(self) -> list[str]:
+        """The benchmarks, each mixture followed by its parts."""
+        return [row for name in self.benchmarks for row in (name, *self.part_names(name))]
+
+    def part_names(self, benchmark: str) -> list[str]:
+        """What the tables call the parts of a mixture."""
+        return [part_name(benchmark, part) for part in self.parts.get(benchmark, [])]
+
+    def is_part(self, benchmark: str) -> bool:
+        """Whether a row is about one part of a mixture."""
+        return benchmark not in self.benchmarks
+
+    @property
     def references(self) -> tuple[str, str]:
         """Student and teacher, which are not methods to compare."""
         return (self.student, self.teacher)
+
+
+def part_name(benchmark: str, part: str) -> str:
+    """What the tables call a part of a mixture, `mixture/facts`: trained on all parts, scored on this one."""
+    return f"{benchmark}/{part}"

@@ -1,12 +1,12 @@
 """The rows of each table, from the results of all comparisons."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from semalign.errors import UserError
 from semalign.statistics.corrections import holm
 from semalign.tables.cells import COSTS, Group, Key
-from semalign.tables.compare import AGAINST, Against, Results
+from semalign.tables.compare import MAIN_AGAINST, Against, Results
 from semalign.tables.order import Order
 from semalign.tables.paper import published
 
@@ -16,7 +16,7 @@ MAIN = (
     *("gap_closed", "gap_closed_low", "gap_closed_high", "teacher_kl", "teacher_agreement"),
     *("train_seconds", "peak_memory_mb", "trainable_parameters", "paper"),
 )
-ABLATIONS = (*MAIN, "axis", "value")
+ABLATIONS = (*MAIN, "axis", "value", "vs_default", "vs_default_p")
 
 Row = dict[str, Any]
 
@@ -27,8 +27,9 @@ def sorted_groups(groups: dict[Key, Group], order: Order) -> dict[Key, Group]:
     Raises UserError naming a cell that the order does not know.
     """
     variants = [order.default_variant]
-    variants += [f"{axis}~{value}" for axis, known in order.axes.items() for value in known.values]
-    columns = (order.pairs, order.benchmarks, order.methods, variants)
+    for axes in order.axes.values():
+        variants += [f"{axis}~{value}" for axis, known in axes.items() for value in known.values]
+    columns = (order.pairs, order.rows_of_benchmarks, order.methods, list(dict.fromkeys(variants)))
     for key in groups:
         for field, name, known in zip(Key._fields, key, columns, strict=True):
             if name not in known:
@@ -46,10 +47,15 @@ def main_keys(results: Results, order: Order) -> list[Key]:
 
 
 def ablation_keys(results: Results, order: Order) -> list[tuple[Key, str, str]]:
-    """Rows of the ablation: (variant, axis, value), the default repeated at the head of each axis."""
+    """Rows of the ablation: (variant, axis, value), the default repeated at the head of each axis.
+
+    The parts of a mixture have a table of their own (`tables.parts`).
+    """
     rows = []
     for default in main_keys(results, order):
-        for axis, known in order.axes.items():
+        if order.is_part(default.benchmark):
+            continue
+        for axis, known in order.axes.get(default.method, {}).items():
             variants = [(default._replace(variant=f"{axis}~{value}"), axis, value) for value in known.values]
             present = [row for row in variants if row[0] in results.groups]
             rows += [(default, axis, known.default), *present] if present else []
@@ -62,15 +68,21 @@ def corrected(results: Results, keys: Iterable[Key]) -> dict[tuple[Key, Against]
     return holm({at: found.difference.p for at, found in results.comparisons.items() if at[0] in chosen})
 
 
-def table_row(key: Key, results: Results, p_values: dict[tuple[Key, Against], float], order: Order) -> Row:
-    """One row with the columns of the main table; None where something is undefined."""
+def table_row(
+    key: Key,
+    results: Results,
+    p_values: dict[tuple[Key, Against], float],
+    order: Order,
+    against: Sequence[Against] = MAIN_AGAINST,
+) -> Row:
+    """One row with the columns of the main table and those of `against`; None where something is undefined."""
     group, score, gap = results.groups[key], results.scores[key], results.gaps.get(key)
     row: Row = {**key._asdict(), "seeds": len(group.cells), "items": group.scores.items}
     row |= {"score": score.estimate, "score_low": score.low, "score_high": score.high}
-    for against in AGAINST:
-        found = results.comparisons.get((key, against))
-        row[f"vs_{against}"] = found.difference.estimate if found else None
-        row[f"vs_{against}_p"] = p_values.get((key, against))
+    for other in against:
+        found = results.comparisons.get((key, other))
+        row[f"vs_{other}"] = found.difference.estimate if found else None
+        row[f"vs_{other}_p"] = p_values.get((key, other))
     row |= {"gap_closed": None, "gap_closed_low": None, "gap_closed_high": None}
     if gap:
         row |= {"gap_closed": gap.estimate, "gap_closed_low": gap.low, "gap_closed_high": gap.high}

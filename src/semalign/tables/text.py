@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 _CLEAN = 9  # digits beyond which a sum's rounding errors live
+_SMALL = 1e-5  # p-values below it would lose their size to rounding
 
 
 def fixed(value: Any, digits: int = 4) -> str:
@@ -27,14 +28,20 @@ def rounded(value: float, digits: int = 4) -> float:
     return round(round(value, _CLEAN), digits) + 0.0  # + 0.0 turns -0.0 into 0.0
 
 
+def p_text(value: float | None) -> str:
+    """A p-value with six digits, and below 1e-5 with three significant ones: 2.31e-11."""
+    return f"{value:.2e}" if value is not None and 0 < value < _SMALL else fixed(value, 6)
+
+
 def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
     """A CSV file with exactly these columns."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([fixed(row[column], 6 if column in _P_VALUES else 4) for column in columns])
+        writer.writerow([(p_text if _is_p(column) else fixed)(row[column]) for column in columns])
     return buffer.getvalue()
 
 
-_P_VALUES = ("p", "p_holm", "vs_student_p", "vs_best_baseline_p")
+def _is_p(column: str) -> bool:
+    return column in ("p", "p_holm") or column.endswith("_p")

@@ -4,9 +4,12 @@ Nothing here knows an outcome in advance: "higher", "lower" and "no detectable d
 paired, Holm-corrected tests of the tables, never from the sign of a difference alone.
 """
 
-from semalign.analysis.sentences.ablations import ablation, ablation_axes
+from semalign.analysis.sentences.ablations import ablation, ablation_axes, axes_without_effect
+from semalign.analysis.sentences.agreement import agreement, crossing, nearest, parts
+from semalign.analysis.sentences.cost_gain import gain
 from semalign.analysis.sentences.fairness import contrasts, search
 from semalign.analysis.sentences.layers import decomposition, decomposition_controls, head, similarity
+from semalign.analysis.sentences.mechanism import attribution, closer, curves, pairing
 from semalign.analysis.sentences.scores import (
     best_on_average,
     compare,
@@ -22,18 +25,28 @@ __all__ = [
     "ALPHA",
     "ablation",
     "ablation_axes",
+    "agreement",
+    "attribution",
+    "axes_without_effect",
     "best_on_average",
+    "closer",
     "compare",
     "contrasts",
     "cost",
+    "crossing",
+    "curves",
     "decomposition",
     "decomposition_controls",
     "detectable",
+    "gain",
     "gap_closed",
     "head",
     "method_under_study",
     "methods_of",
     "nearer_teacher",
+    "nearest",
+    "pairing",
+    "parts",
     "search",
     "similarity",
     "teacher_above_student",

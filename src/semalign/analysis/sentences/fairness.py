@@ -17,7 +17,8 @@ def search(table: pd.DataFrame) -> str:
     """With how many rates each method was tried, and whose choices lie at their grid's edge."""
     if table.empty:
         return "No learning rate was searched."
-    tried = table.groupby(["pair", "benchmark", "method"], sort=False)["learning_rate"].nunique()
+    keys = [name for name in ("pair", "benchmark", "method", "variant") if name in table]
+    tried = table.groupby(keys, sort=False)["learning_rate"].nunique()
     numbers = sorted({int(number) for number in tried})
     rates = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     chosen = table[table["chosen"] == 1]

@@ -16,6 +16,7 @@ from semalign.analysis.sentences.words import (
     place,
     signed,
     verdict,
+    wholes,
 )
 
 PHRASES = {
@@ -34,7 +35,7 @@ def compare(
 
     With the table of comparisons, each best baseline is named.
     """
-    cells = main[main["method"] == method]
+    cells = wholes(main[main["method"] == method])
     if cells.empty:
         return f"**{method or 'No method'}** was not scored."
     names = _baselines(comparisons, method) if against == "best_baseline" else {}
@@ -89,7 +90,7 @@ def detectable(table: pd.DataFrame, against: str = STUDENT) -> str:
 
 def teacher_above_student(main: pd.DataFrame) -> str:
     """Whether there is a gap to close: on how many benchmarks the teacher scores higher than the student."""
-    cells = main[main["method"] == TEACHER]
+    cells = wholes(main[main["method"] == TEACHER])
     if cells.empty:
         return "The teacher was not scored, so that the gap is unknown."
     higher = cells.apply(_beats_student, axis=1).astype(bool)
@@ -105,7 +106,7 @@ def teacher_above_student(main: pd.DataFrame) -> str:
 
 def best_on_average(main: pd.DataFrame) -> str:
     """Pair by pair, the method with the highest mean score over benchmarks, and what its tests say."""
-    several = main["pair"].nunique() > 1
+    main, several = wholes(main), main["pair"].nunique() > 1
     sentences = [_best_of_pair(block, several) for _, block in main.groupby("pair", sort=False)]
     return " ".join(sentence for sentence in sentences if sentence) or "No method was scored."
 
@@ -133,7 +134,7 @@ def _beats_student(cell: "pd.Series[Any]") -> bool:
 
 def gap_closed(main: pd.DataFrame, method: str) -> str:
     """How much of the gap a method closes where it is defined, and how many intervals exclude zero."""
-    cells = main[main["method"] == method]
+    cells = wholes(main[main["method"] == method])
     shares = cells.dropna(subset=["gap_closed", "gap_closed_low", "gap_closed_high"])
     if cells.empty:
         return f"**{method or 'No method'}** was not scored."
@@ -162,6 +163,7 @@ def _share(main: pd.DataFrame, cell: "pd.Series[Any]") -> str:
 def nearer_teacher(main: pd.DataFrame, method: str) -> str:
     """Whether the answers come nearer the teacher's: KL divergence and top-1 agreement, before and after."""
     keys, measured = ["pair", "benchmark"], ["teacher_kl", "teacher_agreement"]
+    main = wholes(main)
     before = main.loc[main["method"] == STUDENT, [*keys, *measured]]
     both = main.loc[main["method"] == method, [*keys, *measured]].merge(
         before, on=keys, suffixes=("", "_before")
@@ -181,7 +183,7 @@ def nearer_teacher(main: pd.DataFrame, method: str) -> str:
 
 def cost(main: pd.DataFrame, method: str) -> str:
     """How long a method trains, beside the cheapest and the dearest of the others."""
-    means = main.groupby("method", sort=False)["train_seconds"].mean()
+    means = wholes(main).groupby("method", sort=False)["train_seconds"].mean()
     others = means[[name for name in methods_of(main) if name != method]].dropna()
     if method not in means.index or math.isnan(means[method]):
         return f"What **{method or 'a method'}** costs was not recorded."

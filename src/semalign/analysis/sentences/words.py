@@ -61,6 +61,29 @@ def method_under_study(main: pd.DataFrame) -> str:
     return next((name for name in methods if is_under_study(name)), methods[0] if methods else "")
 
 
+def told(benchmark: str) -> str:
+    """A benchmark for readers: the part `mixture/facts` is `facts (in the mixture)`."""
+    whole, _, part = benchmark.partition("/")
+    return f"{part} (in the {whole})" if part else whole
+
+
+def wholes(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of whole benchmarks: a mixture's own, without those of its parts."""
+    return table[~table["benchmark"].astype(str).str.contains("/", regex=False)]
+
+
 def place(table: pd.DataFrame, pair: str, benchmark: str) -> str:
     """A benchmark, and its pair where the table has several."""
-    return f"{benchmark} of {pair}" if table["pair"].nunique() > 1 else benchmark
+    return f"{told(benchmark)} of {pair}" if table["pair"].nunique() > 1 else told(benchmark)
+
+
+def interval(value: float, low: float, high: float, digits: int = 1) -> str:
+    """`+1.2 [−0.3, +2.7]`, or the value alone where it has no interval."""
+    if math.isnan(low) or math.isnan(high):
+        return signed(value, digits)
+    return f"{signed(value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
+
+
+def side(low: float, high: float) -> int:
+    """Where an interval lies: 1 above zero, -1 below it, 0 where it holds zero or is undefined."""
+    return 1 if low > 0 else -1 if high < 0 else 0

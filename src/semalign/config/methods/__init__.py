@@ -11,6 +11,7 @@ from pydantic import Field
 from semalign.config.methods.anchored import Anchored, Prox, SelfAnchor
 from semalign.config.methods.base import Adapted, Lora, MethodSettings
 from semalign.config.methods.distill import DistillHidden, DistillLogits, DistillStates, FlexKd
+from semalign.config.methods.geometry import ResidualGeometry
 from semalign.config.methods.laten import Laten
 from semalign.config.methods.seeking import Seeking
 from semalign.config.methods.semalign import SemAlign
@@ -30,6 +31,7 @@ __all__ = [
     "MethodSettings",
     "Pissa",
     "Prox",
+    "ResidualGeometry",
     "Seeking",
     "SelfAnchor",
     "SemAlign",
@@ -51,6 +53,7 @@ Method = Annotated[
     | DistillHidden
     | FlexKd
     | Prox
+    | ResidualGeometry
     | SelfAnchor,
     Field(discriminator="method"),
 ]

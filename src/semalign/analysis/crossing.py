@@ -1,0 +1,135 @@
+"""Whether a map carries a prediction over: the teacher's final states, read by the student's head.
+
+The teacher's final normed state goes through a map into the student's space, and the student's head names a token.
+A map that carries meaning leaves the token that the teacher itself predicts. Only maps made of the two
+vocabularies alone are compared; nothing is fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from semalign.analysis.accumulation import resample_means
+from semalign.errors import UserError
+from semalign.semantics.maps import Shared, build_map
+from semalign.semantics.registry import BASES_MAPS, HEAD_MAPS
+
+if TYPE_CHECKING:
+    from semalign.models.loading import Head
+
+MAPS = (*BASES_MAPS, *HEAD_MAPS)
+UNFOLDABLE = ("random", "identity")  # no gain enters these maps
+ABSENT = -1
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """One map [D_S, D_T] and the gains between which it stands; float32 on the device of the states."""
+
+    name: str
+    folded: bool
+    matrix: Tensor
+    teacher_gain: Tensor
+    student_gain: Tensor
+
+    def carry(self, final: Tensor) -> Tensor:
+        """The student's state [positions, D_S] for the teacher's final normed state [positions, D_T].
+
+        A folded map lives before both norms' gains: the state goes there, is mapped and comes back.
+        """
+        if not self.folded:
+            return final @ self.matrix.T
+        state = torch.where(self.teacher_gain == 0, 0, final / self.teacher_gain)
+        return (state @ self.matrix.T) * self.student_gain
+
+
+def build_crossings(
+    teacher: Head,
+    student: Head,
+    shared: Shared,
+    seed: int = 0,
+    *,
+    maps: Sequence[str] = MAPS,
+    device: torch.device | str = "cpu",
+) -> list[Crossing]:
+    """Every map, as it is and, where a gain can enter it, with the final norms folded in."""
+    gains = [head.norm_gain.to(device, torch.float32) for head in (teacher, student)]
+
+    def build(name: str, fold: bool) -> Crossing:
+        matrix = build_map(name, teacher, student, shared, fold_final_norm=fold, seed=seed)
+        return Crossing(name, fold, matrix.to(device, torch.float32), *gains)
+
+    return [
+        build(name, fold) for name in maps for fold in ((False,) if name in UNFOLDABLE else (False, True))
+    ]
+
+
+class CrossingStudy:
+    """The measure of one pair, filled prompt by prompt; the teacher's states are never kept."""
+
+    def __init__(self, teacher: Head, student: Head, shared: Shared, crossings: Sequence[Crossing]) -> None:
+        self.crossings = list(crossings)
+        here = self.crossings[0].matrix
+        self.teacher, self.student = teacher.weight.to(here), student.weight.to(here)
+        number = torch.full((len(teacher.weight),), ABSENT)  # a teacher's token -> the student's id
+        number[shared[0]] = shared[1]
+        self.number = number.to(here.device)
+        self.same: list[Tensor] = []
+
+    def add(self, final: Tensor) -> None:
+        """Take in one prompt's final normed teacher states [positions, D_T].
+
+        A token that the student's vocabulary does not have counts as missed.
+        """
+        wanted = self.number[(final @ self.teacher.T).argmax(-1)]
+        found = [(c.carry(final) @ self.student.T).argmax(-1) == wanted for c in self.crossings]
+        self.same.append(torch.stack(found, -1).double().cpu())
+
+    def rows(self, resamples: int, seed: int) -> list[dict[str, Any]]:
+        """One row a map; the 95 % bootstrap interval resamples whole prompts."""
+        agreement, low, high = resample_means(self.same, resamples, seed)
+        return [
+            {
+                "map": crossing.name,
+                "folded": crossing.folded,
+                "top1_agreement": float(agreement[c]),
+                "top1_low": float(low[c]),
+                "top1_high": float(high[c]),
+                "positions": sum(map(len, self.same)),
+            }
+            for c, crossing in enumerate(self.crossings)
+        ]
+
+
+@torch.no_grad()
+def crossing_table(
+    model: Any,
+    heads: tuple[Head, Head],
+    shared: Shared,
+    prompts: Sequence[Sequence[int]],
+    *,
+    drop_first: bool = True,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Rows of map, folded, top1_agreement, top1_low, top1_high, positions, for the teacher `model` on tokenised
+    prompts; `heads` are the teacher's and the student's.
+
+    `drop_first` leaves position 0 out, whose states are of another size in many models. Raises UserError when
+    no prompt has tokens.
+    """
+    study = CrossingStudy(*heads, shared, build_crossings(*heads, shared, seed, device=model.device))
+    for tokens in prompts:
+        if len(tokens) > drop_first:
+            ids = torch.tensor([list(tokens)], device=model.device)
+            final = model.base_model(input_ids=ids, use_cache=False).last_hidden_state
+            study.add(final[0, int(drop_first) :].float())
+    if not study.same:
+        raise UserError("crossing: found no prompt with tokens, expected at least one")
+    return pd.DataFrame(study.rows(resamples, seed))

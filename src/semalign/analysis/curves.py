@@ -1,0 +1,43 @@
+"""Training curves: every term of every cell's loss over its steps."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from semalign.analysis.listing import cell_of
+from semalign.files import read_jsonl
+
+COLUMNS = ("pair", "benchmark", "method", "variant", "seed", "step", "term", "loss")
+BESIDE = ("step", "learning_rate")  # what a logged step holds beside its terms
+POINTS = 100
+
+
+def curves_table(cells: Iterable[Path], points: int = POINTS) -> pd.DataFrame:
+    """One row a logged step and term of every trained cell, columns COLUMNS; see `thin`."""
+    rows: list[tuple[Any, ...]] = []
+    for folder in cells:
+        cell = cell_of(folder)
+        key = (cell.pair, cell.benchmark, cell.method, cell.variant, cell.seed)
+        history = read_jsonl(folder / "transfer" / "history.jsonl")
+        rows += [(*key, *point) for point in thin(history, points)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def thin(history: Sequence[dict[str, Any]], points: int = POINTS) -> list[tuple[int, str, float]]:
+    """(step, term, loss) of at most `points` points a term.
+
+    A longer history is cut into `points` runs of equally many logged steps, as far as they divide. A run
+    stands as one point: the mean of the term where it was logged, at the mean step, rounded.
+    """
+    runs = np.array_split(np.arange(len(history)), min(points, len(history))) if history else []
+    return [point for run in runs for point in _means([history[index] for index in run])]
+
+
+def _means(run: Sequence[dict[str, Any]]) -> list[tuple[int, str, float]]:
+    step = round(sum(row["step"] for row in run) / len(run))
+    terms = dict.fromkeys(name for row in run for name in row if name not in BESIDE)
+    logged = {term: [row[term] for row in run if row.get(term) is not None] for term in terms}
+    return [(step, term, sum(values) / len(values)) for term, values in logged.items() if values]

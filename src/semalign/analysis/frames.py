@@ -1,0 +1,53 @@
+"""Families of bases as operators: what decomposing and recomposing does to a state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from semalign.semantics.bases import build_bases, frame_operator, inverse_gram, stream
+
+if TYPE_CHECKING:
+    from semalign.models.loading import Head
+
+UNFOLDABLE = ("random",)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One family of bases as its operator K [D, D], float64."""
+
+    bases: str
+    folded: bool
+    operator: Tensor
+
+    def deviation(self) -> float:
+        """The largest entry of K - 1: zero where recomposition is exact."""
+        return float((self.operator - torch.eye(len(self.operator)).to(self.operator)).abs().max())
+
+    def isotropic(self) -> float:
+        """tr K / sqrt(D tr K^2): about what a random direction scores."""
+        trace = self.operator.trace()
+        return float(trace / (len(self.operator) * (self.operator**2).sum()).sqrt())
+
+
+def build_frames(head: Head, bases: Sequence[str], seed: int = 0) -> list[Frame]:
+    """Every family, as it is and with the final norm's gain folded in (random bases: as they are)."""
+    return [
+        Frame(name, fold, frame_operator(build_bases(name, head, fold_final_norm=fold, seed=seed)))
+        for name in bases
+        for fold in ((False,) if name in UNFOLDABLE else (False, True))
+    ]
+
+
+def dual_frame(head: Head) -> Frame:
+    """pinv(H) H, streamed: coefficients of the dual frame, which reconstruct every state exactly."""
+    inverse = inverse_gram(head.weight)
+    operator = torch.zeros_like(inverse)
+    for rows in stream(head.weight):
+        operator += (rows @ inverse).T @ rows
+    return Frame("dual", False, operator)

@@ -1,0 +1,64 @@
+"""Lists of folders as the analyses get them, and what a folder's path says of it."""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from semalign.config.variants import Cell
+from semalign.errors import UserError
+from semalign.files import read_json
+
+CELL = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
+SIGNAL = "<pair>/<benchmark>/<stage>/<name>"
+
+
+class Signal(NamedTuple):
+    """A signal stage's folder: whose signal it is, and how its settings differ from the default."""
+
+    pair: str
+    benchmark: str
+    stage: str
+    name: str
+
+
+def listed(given: Sequence[str]) -> list[Path]:
+    """The folders that are given, or those that the one JSON file that is given lists.
+
+    Raises UserError where that file is no list of folders.
+    """
+    if len(given) != 1 or not given[0].endswith(".json"):
+        return [Path(path) for path in given]
+    try:
+        found = read_json(given[0])
+    except (OSError, ValueError) as error:
+        raise UserError(f"{given[0]}: not readable as JSON ({error})") from None
+    if not isinstance(found, list) or not all(isinstance(path, str) for path in found):
+        raise UserError(f"{given[0]}: found something else, expected a list of folders")
+    return [Path(path) for path in found]
+
+
+def cell_of(folder: Path) -> Cell:
+    """The cell whose folder this is; raises UserError where the path is not a cell's."""
+    parts = folder.absolute().parts[-5:]
+    seed = re.fullmatch(r"seed(\d+)", parts[-1])
+    if len(parts) < 5 or not seed:
+        raise UserError(f"{folder}: not the folder of a cell, expected .../{CELL}")
+    pair, benchmark, method, variant = parts[:4]
+    return Cell(pair, benchmark, method, variant, int(seed[1]))
+
+
+def cells_among(folders: Iterable[Path], pair: str, benchmark: str) -> dict[Path, Cell]:
+    """The folders of one pair's and benchmark's cells, in their order."""
+    cells = {folder: cell_of(folder) for folder in folders}
+    return {
+        folder: cell for folder, cell in cells.items() if (cell.pair, cell.benchmark) == (pair, benchmark)
+    }
+
+
+def signal_of(folder: Path, stage: str) -> Signal:
+    """What the path of a `stage`'s folder says; raises UserError where it is not one."""
+    parts = folder.absolute().parts[-4:]
+    if len(parts) < 4 or parts[2] != stage:
+        raise UserError(f"{folder}: not a folder of {stage}, expected .../{SIGNAL.replace('<stage>', stage)}")
+    return Signal(*parts)

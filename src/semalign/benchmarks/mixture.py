@@ -1,0 +1,47 @@
+"""A mixture: one benchmark whose splits hold those of several, item by item in turn.
+
+Its folder has the five mixed splits, and below `parts/<part>/` those of every part, which are scored apart.
+"""
+
+from collections.abc import Sequence
+from itertools import chain, zip_longest
+from pathlib import Path
+
+from semalign.benchmarks.base import SPLITS, Example, Split, read_split, write_split
+from semalign.errors import UserError
+
+PARTS = "parts"
+
+
+def write_mixture(parts: Sequence[Path], folder: Path) -> None:
+    """Write the splits of the benchmarks in `parts` into `folder`, mixed and apart; their folders name them.
+
+    Raises UserError when two parts have an item of the same id.
+    """
+    for split in SPLITS:
+        splits = [read_split(part, split) for part in parts]
+        for part, examples in zip(parts, splits, strict=True):
+            write_split(folder / PARTS / part.name, split, examples)
+        write_split(folder, split, interleave(splits))
+
+
+def interleave(splits: Sequence[Sequence[Example]]) -> list[Example]:
+    """The first of each, the second of each, and so on: any beginning of the list is balanced.
+
+    Raises UserError when an id occurs twice.
+    """
+    mixed = [item for item in chain.from_iterable(zip_longest(*splits)) if item is not None]
+    seen: set[str] = set()
+    for item in mixed:
+        if item.id in seen:
+            raise UserError(f"mixture: id {item.id!r} found twice, expected ids that differ between parts")
+        seen.add(item.id)
+    return mixed
+
+
+def scored_files(benchmark: Path, split: Split) -> dict[str, Path]:
+    """Task name -> file of its items: the benchmark's own, or one of every part of a mixture."""
+    apart = benchmark / PARTS
+    if not apart.is_dir():
+        return {benchmark.name: benchmark / f"{split}.jsonl"}
+    return {folder.name: folder / f"{split}.jsonl" for folder in sorted(apart.iterdir())}

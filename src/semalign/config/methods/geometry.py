@@ -1,0 +1,39 @@
+"""The objective of later versions of the paper, as far as its abstract tells."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from semalign.config.methods.base import Adapted
+
+
+class ResidualGeometry(Adapted):
+    """What tokens are to each other in the layer's contribution follows the aligned supervision, with output KL.
+
+    A reconstruction from the abstract of the paper's later versions; no figure of theirs is claimed by it.
+    """
+
+    method: Literal["residual-geometry"] = "residual-geometry"
+    layer_loss_weight: float = Field(
+        1.0, ge=0, description="weight of 1 - the CKA of contributions with targets"
+    )
+    divergence_weight: float = Field(
+        1.0, ge=0, description="weight of the KL divergence to the teacher's logits"
+    )
+    label_loss_weight: float = Field(0.0, ge=0, description="weight of cross-entropy on the answers")
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Targets of the paired layers, and the teacher's logits where their divergence has a weight."""
+        return ("alignment", *(("logits",) if self.divergence_weight else ()), *super().needs)
+
+    @property
+    def demands(self) -> dict[str, str]:
+        """What the layer adds to the residual stream is compared."""
+        return {"activations.interface": "contribution"}
+
+    @model_validator(mode="after")
+    def _trains_something(self) -> Self:
+        if not (self.layer_loss_weight or self.divergence_weight or self.label_loss_weight):
+            raise ValueError("nothing would be trained: found no weight above 0, expected one")
+        return self

@@ -1,0 +1,84 @@
+"""What the choice of training seeds adds to the uncertainty of a mean.
+
+A handful of seeds says little of how much seeds vary, and a bootstrap over them takes the little for all: with
+three seeds that differ by more than the items explain, the 95 % intervals of a hierarchical bootstrap cover
+in 79 to 86 % of the studies, and tests built on it claim an effect that is not there in up to 19 %. So the
+seeds' part is drawn from a normal, with the uncertain variance that a mixed model's two mean squares leave
+(`seed_deviations`): Student's t where the seeds differ much, less where the items explain what they do.
+
+Coverage and false positives are measured in tests/unit/test_coverage*.py. They hold the level from two seeds
+on. The price is paid where seeds do not differ at all: three seeds then give intervals that cover in 98 to
+99 % and are longer than need be (by 40 to 80 %), five in 97 to 99 % (by 10 to 30 %). Two seeds allow
+intervals, but hardly ever a small p-value. Where two trained methods have different seeds, `pooled` learns
+from both at once, at the price of an assumption: that their seeds vary alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean squares of `[seeds, items]`, a two-way analysis of variance without replication.
+
+    `between` seeds, with `degrees` (seeds - 1) of freedom, and `residual` (0 for one item); both are 0 for
+    one seed, which shows nothing.
+    """
+
+    between: float
+    residual: float
+    degrees: int
+    items: int
+
+    @property
+    def variance(self) -> float:
+        """Variance between seeds that item noise does not explain, without bias, so sometimes below 0."""
+        return (self.between - self.residual) / self.items
+
+    @property
+    def noise(self) -> float:
+        """Variance between the means of seeds that item noise explains."""
+        return self.residual / self.items
+
+
+def spread(values: np.ndarray) -> Spread:
+    """The mean squares of one method, `[seeds, items]`."""
+    seeds, items = values.shape
+    if seeds < 2:
+        return Spread(0.0, 0.0, 0, items)
+    between = items * float(values.mean(axis=1).var(ddof=1))
+    if items < 2:
+        return Spread(between, 0.0, seeds - 1, items)
+    left = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
+    return Spread(between, float((left**2).sum()) / ((seeds - 1) * (items - 1)), seeds - 1, items)
+
+
+def pooled(spreads: Sequence[Spread]) -> Spread:
+    """One spread of methods on the same items whose seeds are taken to vary alike."""
+    degrees = sum(given.degrees for given in spreads)
+    if not degrees:
+        return spreads[0]
+    between, residual = (
+        sum(given.degrees * getattr(given, name) for given in spreads) / degrees
+        for name in ("between", "residual")
+    )
+    return Spread(between, residual, degrees, spreads[0].items)
+
+
+def seed_deviations(given: Spread, share: float, resamples: int, seed: int, stream: int = 0) -> np.ndarray:
+    """Draws of what the choice of seeds adds to a mean: `[resamples]`.
+
+    With mean squares B between seeds and E of the residual, B / W - E with W ~ chi2(degrees) / degrees is
+    what B and E leave open about items x the variance of a seed (generalised inference: Weerahandi,
+    "Generalized Confidence Intervals", 1993; below 0 it counts as 0). Each deviation is normal with a fresh
+    draw of that variance, times `share`: 1 / seeds for a mean over them. One seed adds nothing: its interval
+    speaks of that one trained model only. `stream` tells apart methods whose seeds are independent.
+    """
+    if not given.degrees:
+        return np.zeros(resamples)
+    rng = np.random.default_rng([seed, given.degrees + 1, stream])
+    known = rng.chisquare(given.degrees, resamples) / given.degrees
+    variance = np.maximum(given.between / known - given.residual, 0.0) / given.items
+    return np.asarray(rng.standard_normal(resamples) * np.sqrt(share * variance))

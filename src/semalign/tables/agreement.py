@@ -1,0 +1,89 @@
+"""How close each method is to the teacher, token by token: KL divergence and top-1 agreement.
+
+Both are means over the answer tokens of the test items; items are what chance draws, so they, not tokens, are
+resampled, with the draws that the scores' intervals use.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.statistics.intervals import Interval
+from semalign.statistics.paired import paired_differences
+from semalign.statistics.ratios import linearised, ratio_intervals
+from semalign.statistics.scores import SCALE, Scores
+from semalign.tables.cells import Group, Key
+from semalign.tables.compare import Results
+from semalign.tables.order import Order
+from semalign.tables.rows import Row
+
+Figure = Literal["kl", "agreement"]
+COLUMNS = (
+    *("pair", "benchmark", "method", "variant", "seeds", "items"),
+    *("teacher_kl", "teacher_kl_low", "teacher_kl_high"),
+    *("kl_vs_student", "kl_vs_student_low", "kl_vs_student_high"),
+    *("teacher_agreement", "teacher_agreement_low", "teacher_agreement_high"),
+    *("agreement_vs_student", "agreement_vs_student_low", "agreement_vs_student_high"),
+)
+_BOUNDS: dict[Figure, tuple[float, float]] = {"kl": (0.0, np.inf), "agreement": (0.0, SCALE)}
+
+
+def agreement_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
+    """A row a method and variant whose cells were all compared with the teacher, in the order of the tables.
+
+    KL(teacher || model) in nats a token, agreement in percent of tokens, each with its interval over items
+    and seeds, and its paired difference from the untouched student (negative KL: closer to the teacher).
+    `items` counts those compared: an item that the two tokenizers cut differently is not.
+    """
+    blocks: dict[tuple[str, str], list[Group]] = {}
+    for key, group in results.groups.items():
+        if all(cell.tokens is not None and cell.tokens.any() for cell in group.cells):
+            blocks.setdefault((key.pair, key.benchmark), []).append(group)
+    found: dict[Key, Row] = {}
+    for block in blocks.values():
+        found |= _block_rows(block, order, settings)
+    return [found[key] for key in results.groups if key in found]
+
+
+def fidelity(group: Group, figure: Figure) -> Scores:
+    """The linearised KL or agreement of every item and seed (see `statistics.ratios`)."""
+    values, tokens = (
+        np.stack([np.asarray(getattr(cell, name)) for cell in group.cells]) for name in (figure, "tokens")
+    )
+    rows = [linearised(row[None], weights)[0] for row, weights in zip(values, tokens, strict=True)]
+    return Scores(np.stack(rows), group.scores.seeds, trained=group.scores.trained)
+
+
+def _block_rows(block: Sequence[Group], order: Order, settings: StatisticsSettings) -> dict[Key, Row]:
+    rows: dict[Key, Row] = {}
+    for group in block:
+        compared = max(int(np.count_nonzero(np.asarray(cell.tokens))) for cell in group.cells)
+        rows[group.key] = {**group.key._asdict(), "seeds": len(group.cells), "items": compared}
+    for figure, bounds in _BOUNDS.items():
+        scores = {group.key: fidelity(group, figure) for group in block}
+        intervals = ratio_intervals(list(scores.values()), settings, bounds)
+        differences = _from_student(scores, order, settings)
+        for key, interval in zip(scores, intervals, strict=True):
+            rows[key] |= _columns(f"teacher_{figure}", interval)
+            rows[key] |= _columns(f"{figure}_vs_student", differences.get(key))
+    return rows
+
+
+def _from_student(
+    scores: dict[Key, Scores], order: Order, settings: StatisticsSettings
+) -> dict[Key, Interval]:
+    """The paired differences of all others from the untouched student; none where it was not compared."""
+    students = [k for k in scores if k.method == order.student and k.variant == order.default_variant]
+    if not students:
+        return {}
+    others = [key for key in scores if key.method != order.student]
+    found = paired_differences([(scores[key], scores[students[0]]) for key in others], settings)
+    return {key: Interval(d.estimate, d.low, d.high) for key, d in zip(others, found, strict=True)}
+
+
+def _columns(name: str, found: Interval | None) -> Row:
+    if found is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
