@@ -196,7 +196,7 @@ def test_the_critical_layer_and_who_agrees() -> None:
     frame = analyses.attribution_table(("facts", "completion"))
     said = sentences.attribution(frame)
     share = 100 * frame["share"][1]
-    assert f"The critical teacher layer is 2 on facts ({share:.0f} % of the absolute scores" in said
+    assert f"The critical teacher layer is 2 on facts (share {share:.0f} % [" in said
     assert "equal shares would be 25 %" in said
     assert said.endswith(
         "name the same layer: granularity = sublayer 2 of 2, reduction = signed 2 of 2 and score = random 0 of 2."
@@ -211,9 +211,11 @@ def test_pairings_that_differ_by_nothing_are_told() -> None:
         "with interpolate = false and pairs = 2. The same are paired with rule = cka, so that these variants differ "
         "by nothing."
     )
+    two = analyses.pairing_table(("facts", "mixture"), {"default": 1})
+    assert "teacher layer 4 on facts and mixture." in sentences.pairing(two)
     mixed = analyses.pairing_table(("facts",), {"default": 2})
     assert (
-        "student layer 2 answers to teacher layer 2 (33 %) and 3 (67 %) and 3 answers"
+        "layer 2 answers to teacher layer 2 (33 %) and 3 (67 %) and student layer 3 answers"
         in sentences.pairing(mixed)
     )
 

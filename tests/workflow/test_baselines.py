@@ -21,6 +21,7 @@ NEEDS = {
     "distill-states": {"states", "pairing"},
     "prox": {"activations", "pairing"},
     "self-anchor": {"logits", "pairing"},
+    "residual-geometry": {"alignment", "logits", "pairing"},
 }
 
 

@@ -58,7 +58,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 COLUMNS |= {
     "parts": (
-        *("pair", "benchmark", "part", "method", "variant", "seeds", "items", "score", "score_low", "score_high"),
+        *(
+            "pair",
+            "benchmark",
+            "part",
+            "method",
+            "variant",
+            "seeds",
+            "items",
+            "score",
+            "score_low",
+            "score_high",
+        ),
         *("vs_student", "vs_student_low", "vs_student_high"),
     ),
     "seeds": (*KEYS, "seed", "items", "score", "teacher_kl", "teacher_agreement"),

@@ -11,6 +11,7 @@ from semalign.figures.style import blank, distinct, legend, look_of, message, sp
 
 DEFAULT = "default"
 MOST_POINTS = 60  # longer runs are shown as means over windows of steps
+LEAST = 1e-5  # of the largest loss; what is smaller leaves a logarithmic axis
 APART = 30.0  # terms further apart than this factor need a logarithmic axis
 
 
@@ -34,6 +35,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 _draw_panel(grid[row, column], cells[cells["benchmark"] == benchmark], terms)
             if _apart(cells):
                 grid[row, 0].set_yscale("log")
+                grid[row, 0].set_ylim(bottom=max(cells["loss"].min(), LEAST * cells["loss"].max()))
             several = frame["pair"].nunique() > 1
             name = wrap(method, 18) + (f"\n({spell(pair)})" if several else "")
             grid[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", labelpad=8)

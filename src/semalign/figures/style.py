@@ -181,11 +181,12 @@ def save(figure: Any, folder: Path | str, name: str) -> Path:
     Neither file holds a date, a random identifier or a version, so that equal figures are equal bytes.
     """
     png = Path(folder) / f"{name}.png"
-    unsaid = {".svg": {"Date": None, "Creator": None}, ".png": {"Software": None}}
+    unsaid = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
     with styled():
         for suffix, metadata in unsaid.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=metadata)
+            figure.set_layout_engine("none")  # the second file has the places of the first, found once
             _write_bytes(png.with_suffix(suffix), buffer.getvalue())
     return png
 

@@ -1,7 +1,7 @@
 """The scores of one method on one benchmark: every item, every seed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -52,13 +52,6 @@ class Scores:
             return means
         levels = np.bincount(self.strata, means) / np.maximum(np.bincount(self.strata), 1)
         return np.asarray(means - levels[self.strata] + means.mean())
-
-    def of(self, seeds: Sequence[int]) -> "Scores":
-        """Those of the named seeds, where all of them are there; else all."""
-        if not set(seeds) <= set(self.seeds):
-            return self
-        rows = [self.seeds.index(seed) for seed in seeds]
-        return replace(self, values=self.values[rows], seeds=tuple(seeds))
 
     @property
     def binary(self) -> bool:

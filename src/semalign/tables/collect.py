@@ -10,6 +10,7 @@ from semalign.tables import agreement, contrasts, costs, extra, parts
 from semalign.tables import rows as build
 from semalign.tables.cells import read_groups
 from semalign.tables.compare import AGAINST, Results, compare
+from semalign.tables.grid import grid_files
 from semalign.tables.order import Order
 from semalign.tables.render import latex, markdown
 from semalign.tables.text import csv_text, fixed, rounded
@@ -29,7 +30,8 @@ def collect_tables(
 
     Files: main.csv, ablations.csv, parts.csv (what the cells of a mixture score on its parts), agreement.csv (KL and
     agreement with the teacher), costs.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
-    and both p-values), contrasts.csv, detectable.csv, main.md, main.tex and metrics.json.
+    and both p-values), contrasts.csv, detectable.csv, main.md, main.tex, scores.csv|md|tex
+    (methods x benchmarks, the paper's figures beside ours) and metrics.json.
 
     p-values are corrected over each table (main, ablations) as one family: all its tests, against the student,
     the best baseline and, of a variant, its default. See `compare` for how the best baseline is chosen.
@@ -63,6 +65,7 @@ def collect_tables(
         "contrasts.csv": csv_text(contrasts.COLUMNS, contrasts.contrast_rows(results, order, settings)),
         "detectable.csv": csv_text(extra.DETECTABLE, detectable),
         **_render(main, results, notes(detectable, len(p_values["main"]), settings)),
+        **grid_files(main, order.references, settings.alpha),
     }
     for name, text in texts.items():
         write_text(out / name, text)
@@ -87,8 +90,8 @@ def notes(detectable: Iterable[Row], tests: int, settings: StatisticsSettings) -
     """What a reader of the main table must know."""
     percent = f"{100 * settings.confidence:g} %"
     lines = [
-        f"Scores: mean over seeds with a {percent} bootstrap interval over items and seeds "
-        f"({settings.resamples} resamples).",
+        f"Scores: mean over seeds with a {percent} interval: bootstrap over items ({settings.resamples} resamples), "
+        "t-like over seeds.",
         f"p: paired over the same items, Holm-corrected over the {tests} tests of this table.",
         "Best baseline: the other method with the highest mean score on these test items, named beside p.",
         f"Gap closed: (score - student) / (teacher - student); empty where the {percent} interval of "

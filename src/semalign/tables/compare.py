@@ -15,7 +15,7 @@ from typing import Literal
 from semalign.config.statistics import StatisticsSettings
 from semalign.statistics.gap import gaps_closed
 from semalign.statistics.intervals import Interval, mean_intervals
-from semalign.statistics.paired import Difference, Pair, paired_differences
+from semalign.statistics.paired import Difference, paired_differences
 from semalign.tables.cells import Group, Key
 from semalign.tables.order import Order
 
@@ -94,16 +94,11 @@ def _comparisons(
         default = _reference(block, group.key.method, order)
         if default and group.key.variant != order.default_variant:
             wanted.append((group, "default", default))
-    found = paired_differences([_scores(*compared) for compared in wanted], settings)
+    found = paired_differences([(left.scores, right.scores) for left, _, right in wanted], settings)
     return {
         (left.key, against): Comparison(left.key, against, right.key.method, difference)
         for (left, against, right), difference in zip(wanted, found, strict=True)
     }
-
-
-def _scores(left: Group, against: Against, right: Group) -> Pair:
-    """The scores to compare; of a default with more seeds, those that its variant has too."""
-    return left.scores, right.scores.of(left.scores.seeds) if against == "default" else right.scores
 
 
 def _reference(block: list[Group], method: str, order: Order) -> Group | None:

@@ -25,15 +25,15 @@ def attribution(table: pd.DataFrame) -> str:
     if default.empty:
         return "No teacher layer was attributed by the default settings."
     named = [
-        f"{row['layer']} on {place(table, row['pair'], row['benchmark'])} ({100 * row['share']:.0f} % of the absolute "
-        f"scores [{100 * row['share_low']:.0f}, {100 * row['share_high']:.0f}], equal shares would be "
-        f"{100 / table.loc[table['pair'] == row['pair'], 'layer'].max():.0f} %)"
+        f"{row['layer']} on {place(table, row['pair'], row['benchmark'])} (share {100 * row['share']:.0f} % "
+        f"[{100 * row['share_low']:.0f}, {100 * row['share_high']:.0f}])"
         for _, row in default.iterrows()
     ]
+    equal = [f"{100 / layers:.0f} %" for layers in table.groupby("pair", sort=False)["layer"].max().unique()]
     others = top[top["name"] != DEFAULT].merge(
         default[[*WHERE, "layer"]], on=WHERE, suffixes=("", "_default")
     )
-    text = f"The critical teacher layer is {listing(named)}."
+    text = f"The critical teacher layer is {listing(named)}; equal shares would be {listing(equal)}."
     if others.empty:
         return text
     counts = [
@@ -49,8 +49,10 @@ def pairing(table: pd.DataFrame) -> str:
     if default.empty:
         return "No layers are paired by the default settings."
     pairs: dict[Any, Pairs] = {where: _pairs(rows) for where, rows in default.groupby(WHERE, sort=False)}
-    named = [f"{_told(found)} on {place(table, *where)}" for where, found in pairs.items()]
-    text = f"By default, student layer {listing(named)}."
+    places: dict[str, list[str]] = {}
+    for where, found in pairs.items():
+        places.setdefault(_told(found), []).append(place(table, *where))
+    text = f"By default, {'; '.join(f'{told} on {listing(found)}' for told, found in places.items())}."
     changed: list[str] = []
     same: list[str] = []
     for name, rows in table[table["name"] != DEFAULT].groupby("name", sort=False):
@@ -79,7 +81,7 @@ def _told(pairs: Pairs) -> str:
     parts = []
     for student, mixed in pairs:
         layers = [f"{layer}" if weight == 1 else f"{layer} ({100 * weight:.0f} %)" for layer, weight in mixed]
-        parts.append(f"{student} answers to teacher layer {listing(layers)}")
+        parts.append(f"student layer {student} answers to teacher layer {listing(layers)}")
     return listing(parts)
 
 
