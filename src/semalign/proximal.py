@@ -65,7 +65,9 @@ class Solver:
         spread = probs.new_zeros(len(probs), len(self.student.weight))
         return spread.index_copy_(1, self.tokens, probs), (probs * log_probs).sum(-1)
 
-    def _divergence(self, states: torch.Tensor, probs: torch.Tensor, negentropy: torch.Tensor) -> torch.Tensor:
+    def _divergence(
+        self, states: torch.Tensor, probs: torch.Tensor, negentropy: torch.Tensor
+    ) -> torch.Tensor:
         """sum p log p - sum p z + log sum exp z, since the probabilities add up to 1."""
         logits = self.student.of_block(states)
         return negentropy - torch.linalg.vecdot(probs, logits) + logits.logsumexp(-1)

@@ -32,9 +32,10 @@ def library_of_map(wildcards):
 
 
 def library_of_notebooks():
-    """The modules behind the notebooks' sentences and figures."""
+    """The modules behind the notebooks' sentences, tables and figures."""
     drawing = (Path("src/semalign/analysis/sentences"), Path("src/semalign/figures"))
-    return reached_from(*(path for folder in drawing for path in folder.glob("*.py")))
+    shown = (path for folder in drawing for path in folder.glob("*.py"))
+    return reached_from(Path("src/semalign/analysis/display.py"), *shown)
 
 
 def note_code(name, files):

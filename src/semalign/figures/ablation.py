@@ -65,8 +65,9 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 limits = _all_limits(block)
                 for number, column in enumerate(block):
                     cell = next(cells)
-                    heading = _heading(frame, column[0][1]) if number == 0 else ""
-                    cell.suptitle(heading or " ", fontsize=10, fontweight="bold", x=0.01, ha="left")
+                    if heading := _heading(frame, column[0][1]):
+                        shown = heading if number == 0 else " "  # all columns begin at the same height
+                        cell.suptitle(shown, fontsize=10, fontweight="bold", x=0.01, ha="left")
                     _draw_column(_upper(cell, height - TITLE - _height(column), height), column, limits)
         legend(figure, _handles(frame))
     return figure

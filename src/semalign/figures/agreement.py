@@ -22,6 +22,7 @@ from semalign.figures.style import (
 )
 
 DEFAULT = "default"
+COLUMNS = 5
 MEASURES = {
     "teacher_kl": ("kl_vs_student", "KL from the teacher\n(nats a token)", -1),
     "teacher_agreement": ("agreement_vs_student", "top-1 agreement\nwith the teacher (%)", 1),
@@ -43,23 +44,34 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     frame = frame[frame["variant"] == DEFAULT]
     if not methods_of(frame):
         return message("How near the answers come to the teacher's was not measured.")
-    blocks = [part for _, part in frame.groupby("pair", sort=False)]
+    blocks = [block for _, part in frame.groupby("pair", sort=False) for block in _lines(part)]
     with styled():
-        heights = [2 * (rows.row_height(methods_of(block), 0.24) + 0.75) + 0.3 for block in blocks]
+        heights = [2 * (rows.row_height(methods_of(block), 0.24) + 0.75) + 0.4 for block in blocks]
         most = max(block["benchmark"].nunique() for block in blocks)
-        figure = blank(min(2.2 + 1.75 * max(most, 2), 12.0), sum(heights) + 0.4)
+        figure = blank(2.2 + 1.75 * max(most, 2), sum(heights) + 0.4)
         parts = figure.subfigures(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
         for part, block in zip(parts, blocks, strict=True):
-            if len(blocks) > 1:
+            if frame["pair"].nunique() > 1:
                 part.suptitle(spell(block["pair"].iloc[0]), fontsize=10, fontweight="bold", x=0.01, ha="left")
-            _draw_block(part, block)
+            _draw_block(part, block, most)
         legend(figure, [*rows.reference_handles([STUDENT]), *_handles()])
     return figure
 
 
-def _draw_block(part: Any, block: pd.DataFrame) -> None:
+def _lines(part: pd.DataFrame) -> list[pd.DataFrame]:
+    """One pair's benchmarks in lines of even length, at most five a line."""
+    benchmarks = distinct(part["benchmark"])
+    lines = -(-len(benchmarks) // COLUMNS)
+    width = -(-len(benchmarks) // lines)
+    chunks = (benchmarks[start : start + width] for start in range(0, len(benchmarks), width))
+    return [part[part["benchmark"].isin(chunk)] for chunk in chunks]
+
+
+def _draw_block(part: Any, block: pd.DataFrame, columns: int) -> None:
     benchmarks, methods = distinct(block["benchmark"]), methods_of(block)
-    grid = part.subplots(len(MEASURES), len(benchmarks), squeeze=False)
+    grid = part.subplots(len(MEASURES), columns, squeeze=False)
+    for axes in grid[:, len(benchmarks) :].flat:
+        axes.set_axis_off()
     for row, (measure, (difference, label, towards)) in enumerate(MEASURES.items()):
         for column, benchmark in enumerate(benchmarks):
             axes, cells = grid[row, column], block[block["benchmark"] == benchmark]
@@ -70,7 +82,7 @@ def _draw_block(part: Any, block: pd.DataFrame) -> None:
             axes.locator_params(axis="x", nbins=5)
             axes.set_xlabel(label)
             if row == 0:
-                axes.set_title(wrap(benchmark, 20), fontweight="bold")
+                axes.set_title(wrap(benchmark, 18), fontweight="bold")
 
 
 def _draw_cell(axes: Any, cell: "pd.Series[Any]", measure: str, methods: list[str], said: int) -> None:

@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from semalign.analysis.sentences.words import REFERENCES, methods_of
 from semalign.figures import rows
-from semalign.figures.style import PURPLE, blank, distinct, legend, message, spell, styled
+from semalign.figures.style import PURPLE, blank, distinct, legend, message, spell, styled, wrap
 
 COLUMNS = 4
 PUBLISHED: dict[str, Any] = {"color": PURPLE, "marker": "D", "markersize": 4.5, "markerfacecolor": "white"}
@@ -55,7 +55,7 @@ def _draw_pair(part: Any, block: pd.DataFrame) -> set[str]:
             axes.set_axis_off()
             continue
         seen |= _draw_panel(axes, block[block["benchmark"] == benchmarks[number]], methods)
-        axes.set_title(spell(benchmarks[number]), fontweight="bold")
+        axes.set_title(wrap(benchmarks[number], 20), fontweight="bold")
         axes.set_xlabel("score (%)")
         axes.tick_params(axis="y", labelleft=number % columns == 0)
     return seen
