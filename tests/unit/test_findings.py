@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fabricated_analyses as analysed
 import fabricated_tables as fabricated
 import pytest
 
@@ -12,6 +13,7 @@ from semalign.errors import UserError
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
     """Two finished studies with fabricated tables."""
+    geometry, seeds = analysed.geometry_tables()
     tables = {
         "full": {
             "main": fabricated.main_table(),
@@ -19,6 +21,12 @@ def finished(tmp_path: Path) -> Path:
             "contrasts": fabricated.contrast_table(),
             "search": fabricated.search_table(),
             "ablations": fabricated.ablation_table(),
+            "comparisons": analysed.comparison_table(),
+            "agreement": analysed.agreement_table(),
+            "detectable": fabricated.detectable_table(),
+            "geometry": geometry,
+            "seeds": seeds,
+            "crossing": analysed.crossing_table(),
         },
         "real": {"decomposition": fabricated.decomposition_table()},
     }
@@ -27,7 +35,7 @@ def finished(tmp_path: Path) -> Path:
             (tmp_path / study / part).mkdir(parents=True)
         for name, table in named.items():
             table.to_csv(tmp_path / study / "tables" / f"{name}.csv", index=False)
-        for figure in ("scores", "ablation", "decomposition"):
+        for figure in ("scores", "ablation", "geometry", "decomposition"):
             (tmp_path / study / "figures" / f"{figure}.png").write_bytes(study.encode())
     return tmp_path
 
@@ -42,6 +50,7 @@ def test_only_what_stands_between_the_marks_changes(finished: Path) -> None:
     assert "**semalign** scores lower than **sft** over all benchmarks" in text
     assert "Each of 2 methods was tried with 3 learning rates" in text
     assert "| semalign | " in text
+    assert "trained variants, the rank correlation" in text and "docs/geometry.png" in text
     assert (finished / "docs/scores.png").read_bytes() == b"full"
     write_findings(finished / "full", finished / "real", readme, finished / "docs")
     assert readme.read_text() == text

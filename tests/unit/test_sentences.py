@@ -304,3 +304,10 @@ def test_a_contrast_is_said_as_its_test_finds_it() -> None:
     assert "No two methods" in sentences.contrasts(fabricated.contrast_table().iloc[:0])
     shown = display.contrast_table(fabricated.contrast_table())
     assert shown.iloc[0].tolist() == ["semalign − sft", "−4.0 [−7.0, −1.0]", "−8.0 [−11.0, −5.0] ▼"]
+
+
+def test_a_mixture_stands_for_all_benchmarks_and_its_parts_for_single_ones() -> None:
+    given = {"mixture": (-8.0, 0.01), "mixture/facts": (-9.0, 0.01), "mixture/arithmetic": (1.0, 0.9)}
+    said = sentences.contrasts(fabricated.contrast_table(given))
+    assert "scores lower than **sft** over all benchmarks (−8.0 points" in said
+    assert "higher on none of 2 benchmarks, lower on 1 of 2 benchmarks" in said

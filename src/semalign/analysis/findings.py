@@ -20,40 +20,60 @@ def write_findings(study: Path, real: Path, readme: Path, pictures: Path) -> Non
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise UserError(f"{readme}: found no pair of marks, expected {BEGIN!r} and {END!r}")
-    text = "\n\n".join([_scores(study), _ablation(study), _decomposition(real)])
+    text = "\n\n".join([_scores(study), _ablation(study), _mechanism(study), _decomposition(real)])
     pictures.mkdir(parents=True, exist_ok=True)
-    for source, name in ((study, "scores"), (study, "ablation"), (real, "decomposition")):
+    for source, name in (
+        (study, "scores"),
+        (study, "ablation"),
+        (study, "geometry"),
+        (real, "decomposition"),
+    ):
         shutil.copyfile(source / "figures" / f"{name}.png", pictures / f"{name}.png")
     write_text(readme, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
 
 
 def _scores(study: Path) -> str:
     data = read_tables(
-        str(study / "tables"), ["main", "costs", "contrasts"], optional=["comparisons", "search"]
+        str(study / "tables"),
+        ["main", "costs", "contrasts", "comparisons", "agreement", "detectable"],
+        optional=["search"],
     )
     main = data["main"]
     method = sentences.method_under_study(main)
     parts = [
         f"**Study {study.name}.** {sentences.teacher_above_student(main)}",
         sentences.compare(main, method),
-        sentences.compare(main, method, "best_baseline", data.get("comparisons")),
-        sentences.nearer_teacher(main, method),
+        sentences.compare(main, method, "best_baseline", data["comparisons"]),
+        sentences.agreement(data["agreement"], method),
+        sentences.detectable(data["detectable"]),
         f"Mean score in percent over {main['seeds'].max()} seeds, with 95 % intervals over items and seeds; ▲ higher "
         "and ▼ lower than the student by a paired test, corrected over the table. All columns: "
-        f"[main.md]({study}/tables/main.md).",
+        f"[main.md]({study}/tables/main.md); what each cost: [costs.csv]({study}/tables/costs.csv).",
         display.markdown(display.score_table(main)),
         "**Method against method**, paired over items and seeds and corrected over these tests:",
         sentences.contrasts(data["contrasts"]),
         f"**Equal budgets.** {sentences.search(data['search'])}" if "search" in data else "",
-        "What each method cost (means over benchmarks, two shared CPU cores):",
-        display.markdown(display.cost_table(data["costs"])),
+        sentences.gain(data["costs"], data["comparisons"], method),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
 def _ablation(study: Path) -> str:
-    data = read_tables(str(study / "tables"), ["ablations"])
-    return f"**Its settings, one at a time.** {sentences.ablation(data['ablations'])}"
+    table = read_tables(str(study / "tables"), ["ablations"])["ablations"]
+    return (
+        f"**Settings, one at a time.** {sentences.ablation(table)}\n\n{sentences.axes_without_effect(table)}\n\n"
+        "![Score of every variant beside its default](docs/ablation.png)"
+    )
+
+
+def _mechanism(study: Path) -> str:
+    data = read_tables(str(study / "tables"), ["main", "geometry", "seeds", "crossing"])
+    method = sentences.method_under_study(data["main"])
+    return (
+        "**Does getting closer in space make the student more like the teacher?** "
+        f"{sentences.closer(data['geometry'], data['seeds'], method)}\n\n{sentences.crossing(data['crossing'])}\n\n"
+        "![Cosine to the paper's target against likeness to the teacher, for every variant](docs/geometry.png)"
+    )
 
 
 def _decomposition(real: Path) -> str:

@@ -42,11 +42,12 @@ def contrasts(table: pd.DataFrame) -> str:
 
 def _contrast(table: pd.DataFrame, rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
-    single = rows[rows["benchmark"] != MEAN]
+    every = {MEAN, *(benchmark.partition("/")[0] for benchmark in rows["benchmark"] if "/" in benchmark)}
+    single = rows[~rows["benchmark"].isin(every)]
     said = [verdict(row["difference"], row["p_holm"]) for _, row in single.iterrows()]
     parts = [f"{word} on {count(said.count(word), len(said), 'benchmark')}" for word in ("higher", "lower")]
     alone = "alone: " + ", ".join(parts)
-    over = rows[rows["benchmark"] == MEAN]
+    over = rows[rows["benchmark"].isin(every)]
     if over.empty:
         return f"**{first['method']}** against **{first['other']}**, {alone}."
     row = over.iloc[0]
