@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import MINI, Finished, snakemake
+from projects import MINI, Finished, snakemake
 
 pytestmark = pytest.mark.study
 

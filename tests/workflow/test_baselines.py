@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import copy_project, snakemake
+from projects import copy_project, snakemake
 
 pytestmark = pytest.mark.study
 

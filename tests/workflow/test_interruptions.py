@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MINI, call, copy_project, environment, metrics, snakemake
+from projects import MINI, call, copy_project, environment, metrics, snakemake
 
 pytestmark = pytest.mark.study
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import MINI, Finished, call, metrics, snakemake
+from projects import MINI, Finished, call, metrics, snakemake
 
 pytestmark = pytest.mark.study
 

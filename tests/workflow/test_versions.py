@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import MINI, ROOT, Finished, call
+from projects import MINI, ROOT, Finished, call
 
 pytestmark = [
     pytest.mark.study,

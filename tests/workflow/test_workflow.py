@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import MINI, ROOT, Finished, call, snakemake
+from projects import MINI, ROOT, Finished, call, snakemake
 
 CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.glob("config/*.yaml"))
 CELL = "results/mini/cells/mini/facts/semalign/default/seed1"
