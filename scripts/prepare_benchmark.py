@@ -8,7 +8,7 @@ from semalign.script import run
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--benchmark", required=True, help="name in the registry of benchmarks")
+    parser.add_argument("--benchmark", required=True, help="the benchmark's name in the config")
     parser.add_argument(
         "--settings", type=Path, required=True, help="the benchmark's section of the config, as JSON"
     )
@@ -19,12 +19,17 @@ def main() -> None:
         default=[],
         help="folders of the benchmarks that a mixture is made of",
     )
+    parser.add_argument(
+        "--mirror", help="folder with the published benchmarks' files; else SEMALIGN_MIRROR, else the hub"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the splits")
     arguments = parser.parse_args()
 
     from semalign.preparation import prepare_benchmark
 
-    prepare_benchmark(arguments.benchmark, arguments.settings, arguments.parts, arguments.out)
+    prepare_benchmark(
+        arguments.benchmark, arguments.settings, arguments.parts, arguments.out, arguments.mirror
+    )
 
 
 if __name__ == "__main__":

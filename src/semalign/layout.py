@@ -6,6 +6,7 @@ Snakemake's rules ask here; nothing in this module knows Snakemake.
 from pathlib import Path
 from typing import Any
 
+from semalign.config.evaluation import SAMPLED
 from semalign.config.signals import behind
 from semalign.config.study import Study
 from semalign.config.variants import (
@@ -63,6 +64,16 @@ class Layout:
         )
         return list(dict.fromkeys(folders))
 
+    def score_folders(self) -> list[str]:
+        """The folders of the models that are scored as they are: <model>/<benchmark>/<protocol>."""
+        wanted = self.study.scores
+        return [
+            f"{self.root}/scores/{model}/{benchmark}/{protocol}"
+            for model in wanted.models
+            for benchmark in wanted.benchmarks or self.study.benchmarks
+            for protocol in wanted.protocols
+        ]
+
     def parts_of(self, benchmark: str) -> list[str]:
         """The benchmarks that a mixture is made of; none for any other."""
         return list(getattr(self.study.benchmarks[benchmark], "parts", []))
@@ -100,6 +111,8 @@ class Layout:
         kind, *names = record.relative_to(self.root).parts
         if kind == "cells":
             return "/".join(names[:5]) in {cell.path for cell in self.cells}
+        if kind == "scores":
+            return "/".join([self.root, kind, *names[:3]]) in self.score_folders()
         if kind == "signals":
             return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
         if kind in ("choices", "search"):
@@ -130,8 +143,7 @@ class Layout:
                 for trial, changes in trials_of(study, method, variant).items():
                     settings, _ = changed(study, method, changes, f"search ({method} {variant} {trial})")
                     self.settings[f"trials/{method}/{variant}/{trial}"] = _slice(settings)
-        self.settings["evaluation"] = study.evaluation.model_dump(mode="json")
-        self.settings["validation"] = self.settings["evaluation"] | {"split": "validation"}
+        self._plan_evaluation()
         self.settings["statistics"] = study.statistics.model_dump(mode="json")
         self.settings["order"] = self._order()
         self.settings["cells"] = [self.cell_folder(cell) for cell in self.cells]
@@ -140,6 +152,25 @@ class Layout:
             self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
+
+    def _plan_evaluation(self) -> None:
+        """How answers are generated and how they are judged: a change of the latter generates nothing anew."""
+        study = self.study
+        judged = {"sandbox", "sandbox_workers"}
+        answering = study.evaluation.model_dump(mode="json", exclude=judged)
+        judging = study.evaluation.model_dump(mode="json", include={*judged, "split"})
+        self.settings["evaluation"], self.settings["judging"] = answering, judging
+        for name, section in {"validation": answering, "judging-validation": judging}.items():
+            self.settings[name] = section | {"split": "validation"}
+        for protocol in study.scores.protocols if study.scores.models else ():
+            kinds = {name: getattr(given, "benchmark", None) for name, given in study.benchmarks.items()}
+            samples = {
+                name: count
+                for name, count in study.evaluation.samples.items()
+                if kinds[name] in SAMPLED[protocol]
+            }
+            self.settings[f"scores/{protocol}"] = answering | {"protocol": protocol, "samples": samples}
+        self.settings["published"] = study.scores.model_dump(mode="json")["published"]
 
     def _plan_variant(self, method: str, variant: str) -> None:
         settings, signals = resolve(self.study, method, variant)

@@ -5,11 +5,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from semalign.benchmarks.registry import BENCHMARKS
-from semalign.config.benchmarks import Mixture
+from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
 from semalign.config.models import FolderModel
 from semalign.config.study import Study
-from semalign.config.tiny import TinyModel
+from semalign.config.tiny import TinyBenchmark, TinyModel
 from semalign.config.variants import resolve, variants_of
 from semalign.errors import UserError
 from semalign.files import read_json
@@ -24,8 +23,9 @@ def check_study(study: Study) -> None:
 
     Raises UserError for what no later stage could use.
     """
-    drawn = (name for name, given in study.benchmarks.items() if not isinstance(given, Mixture))
-    _check_names("benchmarks", drawn, BENCHMARKS)
+    drawn = (name for name, given in study.benchmarks.items() if isinstance(given, TinyBenchmark))
+    _check_names("benchmarks", drawn, BENCHMARKS | PUBLISHED)
+    check_sources(study.benchmarks, study.mirror)
     for method in study.methods:
         for variant in variants_of(study, method):
             _, signals = resolve(study, method, variant)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from semalign.benchmarks.base import write_split
+from semalign.benchmarks.base import write_prepared
 from semalign.benchmarks.mixture import write_mixture
-from semalign.benchmarks.registry import BENCHMARKS, build_benchmark
+from semalign.benchmarks.registry import module_of, own_files, prepare
+from semalign.config.benchmarks import Benchmark
 from semalign.config.models import Model
-from semalign.config.tiny import TinyBenchmark
 from semalign.files import replace_folder
 from semalign.models.sources import materialise
-from semalign.provenance import Run
+from semalign.provenance import Run, portable
 
 
 def prepare_model(settings: Path, checkpoint: Path, out: Path) -> None:
@@ -24,16 +24,26 @@ def prepare_model(settings: Path, checkpoint: Path, out: Path) -> None:
     shutil.rmtree(checkpoint, ignore_errors=True)
 
 
-def prepare_benchmark(name: str, settings: Path, parts: Sequence[Path], out: Path) -> None:
-    """Write the five splits of one benchmark; a mixture is made of the benchmarks in `parts`."""
+def prepare_benchmark(
+    name: str, settings: Path, parts: Sequence[Path], out: Path, mirror: str | None = None
+) -> None:
+    """Write the five splits of one benchmark; a mixture is made of the benchmarks in `parts`.
+
+    A published one is read from the folder `mirror`, or from the one that SEMALIGN_MIRROR names, or from the hub.
+    """
     run = Run("benchmark", settings)
     for part in parts:
         run.read(part.name, part)
+    given = TypeAdapter(Benchmark).validate_python(run.settings)
     with replace_folder(out) as folder:
         if parts:
             write_mixture(parts, folder)
-        else:
-            run.modules.append(BENCHMARKS[name])
-            for split, examples in build_benchmark(name, TinyBenchmark(**run.settings)).items():
-                write_split(folder, split, examples)
-        run.seal(folder)
+            run.seal(folder)
+            return
+        run.modules += filter(None, [module_of(name, given)])
+        for file in own_files(given):
+            if Path(portable(file)).resolve() == Path(file).resolve():  # a record names nothing outside
+                run.read(Path(file).name, file)
+        prepared = prepare(name, given, mirror)
+        write_prepared(folder, prepared)
+        run.seal(folder, {"origin": prepared.origin} if prepared.origin else None)

@@ -134,9 +134,9 @@ def _digest(path: Path) -> str | None:
 
 
 def _remove(path: Path, root: Path) -> None:
-    """Remove what a record describes: a folder, a cell's scores (its transfer may be good), or single files."""
+    """Remove what a record describes: a folder, a cell's scores (its transfer and answers may be good), or files."""
     folder = path.parent
-    if path.name == RECORD and not (folder / "transfer").is_dir():
+    if path.name == RECORD and not any((folder / name).is_dir() for name in ("transfer", "answers")):
         shutil.rmtree(folder, ignore_errors=True)
         return
     base = folder if path.name == RECORD else Path()

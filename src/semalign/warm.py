@@ -32,6 +32,7 @@ VARIABLE = "SEMALIGN_WARM"
 PRELOADED = (
     "semalign.stages",
     "semalign.evaluation.cell",
+    "semalign.evaluation.judging",
     "transformers.models.llama.modeling_llama",
     "peft",
 )

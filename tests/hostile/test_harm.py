@@ -32,6 +32,11 @@ CUT_SHORT = {
         "def f(x): time.sleep(60)",
         {"timeout"},
     ),
+    "a handler that swallows SIGTERM": (
+        "import os, signal, time\nsignal.signal(signal.SIGTERM, lambda *_: None)\n"
+        "def f(x):\n os.kill(os.getpid(), signal.SIGTERM)\n while True: time.sleep(60)",
+        {"timeout", "failed"},
+    ),
     "endless output": ("def f(x):\n while True: print('x' * 1000)", {"output"}),
     "endless errors": ("import sys\ndef f(x):\n while True: sys.stderr.write('x' * 1000)", {"output"}),
     "a large result": ("def f(x): return 'x' * 10**6", {"output"}),
@@ -206,6 +211,39 @@ def f(x):
         except OSError: pass
     return total >> 20
 """
+
+
+LINKS_OUT = """
+import os
+def f(paths):
+    written = []
+    for number, path in enumerate(paths):
+        try:
+            os.symlink(path, f"out{number}")
+            with open(f"out{number}", "w") as file: file.write("x")
+            written.append(path)
+        except OSError: pass
+        try:
+            os.link(path, f"hard{number}")
+            written.append(path)
+        except OSError: pass
+    return written
+"""
+
+
+def test_a_symlink_leads_nowhere_out(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("mine")
+    targets = [
+        str(kept),
+        str(tmp_path / "new"),
+        "/tmp/made-by-a-program",
+        "../../../../tmp/made-by-a-program",
+    ]
+    verdict = run(LINKS_OUT, f"assert f({targets[:3]!r}) == []", f"f({targets[3:]!r})")
+    assert verdict.status == "passed", verdict
+    assert kept.read_text() == "mine" and not (tmp_path / "new").exists()
+    assert not Path("/tmp/made-by-a-program").exists()
 
 
 def test_the_scratch_folder_is_empty_and_small(run: Run, limits: Limits) -> None:

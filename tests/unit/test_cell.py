@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 import torch
+from scored_cells import evaluate_cell
 
 from semalign.benchmarks.base import Example, write_split
 from semalign.benchmarks.registry import BENCHMARKS
 from semalign.config.evaluation import EvaluationSettings
 from semalign.errors import UserError
 from semalign.evaluation import cell, harness
-from semalign.evaluation.cell import evaluate_cell, store_reference
+from semalign.evaluation.cell import generate_answers, store_reference
 from semalign.evaluation.items import read_items
+from semalign.evaluation.judging import NO_CODE, judge_answers
 from semalign.files import read_json, write_json
 from semalign.models.loading import load_tokenizer
 from semalign.models.transfers import write_transfer
@@ -83,7 +85,9 @@ def test_a_cell_has_its_files_and_provenance(study: dict[str, Path], benchmark: 
     assert record["seed"] == 0
     assert set(record["outputs"]) == {"items.jsonl", "metrics.json"}
     assert record["evaluation"][benchmark]["task"] == benchmark
-    assert bool(record["isolation"]) == (benchmark == "completion")
+    assert (record["isolation"] == NO_CODE) == (benchmark == "facts")
+    assert record["throughput"].keys() >= {"items_per_second", "tokens_per_second"}
+    assert record["throughput"]["prompt_tokens"] > 0
     assert all((one.verdict is not None) == (benchmark == "completion") for one in records)
 
 
@@ -140,3 +144,52 @@ def test_every_benchmark_has_a_task_file(benchmark: str, tmp_path: Path) -> None
     facts = harness.describe(benchmark, tmp_path / "test.jsonl", EvaluationSettings())
     assert facts["metric"] in ("accuracy", "exact_match", "pass@1")
     assert facts["task_version"]
+
+
+def test_generation_runs_nothing_and_judging_loads_no_model(
+    study: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = study["root"]
+    transfer = write_untouched(root / "transfer", "student")
+    models = {role: study[role] for role in ("student", "teacher")}
+    monkeypatch.setattr(
+        "semalign.evaluation.sandbox.judge.choose", lambda _: pytest.fail("a program was run")
+    )
+    given = (root / "completion", None, root / "settings.json", 0, root / "answers")
+    generate_answers(models, transfer, *given)
+    waiting = read_items(root / "answers/items.jsonl")
+    assert all(item.correct is None and item.verdict is None for item in waiting)
+    assert check(root / "answers")["stage"] == "answers"
+    assert "isolation" not in read_json(root / "answers/run.json")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(cell, "load_model", lambda *_: pytest.fail("a model was loaded"))
+    judge_answers(root / "answers", transfer, root / "completion", root / "settings.json", 0, root / "out")
+    judged = read_items(root / "out/items.jsonl")
+    assert [item.response for item in judged] == [item.response for item in waiting]
+    assert all(item.verdict for item in judged)
+    assert check(root / "out")["isolation"]
+
+
+def test_answers_that_were_tampered_with_are_not_judged(study: dict[str, Path]) -> None:
+    out = score(study, "completion", "student", "cell")
+    answers = out / "answers/items.jsonl"
+    answers.write_text(answers.read_text().replace('"response": "', '"response": "x'))
+    settings = study["root"] / "settings.json"
+    with pytest.raises(UserError, match="does not match its provenance"):
+        judge_answers(out / "answers", out / "transfer", study["root"] / "completion", settings, 0, out)
+
+
+def test_a_model_is_scored_as_it_is(study: dict[str, Path]) -> None:
+    root, settings = study["root"], study["root"] / "settings.json"
+    generate_answers(
+        {"model": study["student"]}, None, root / "facts", None, settings, 0, root / "it/answers"
+    )
+    judge_answers(root / "it/answers", None, root / "facts", settings, 0, root / "it")
+    cellwise = score(study, "facts", "student", "cell")
+    assert [item.response for item in read_items(root / "it/items.jsonl")] == [
+        item.response for item in read_items(cellwise / "items.jsonl")
+    ]
+    metrics = read_json(root / "it/metrics.json")
+    assert "train_seconds" not in metrics and metrics["items"] == 4
+    assert set(check(root / "it")["inputs"]) == {"answers", "benchmark"}

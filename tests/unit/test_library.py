@@ -32,9 +32,15 @@ def test_methods_are_behind_a_script_only_where_they_are_named() -> None:
 
 
 def test_what_is_read_or_started_by_its_path_counts_too() -> None:
-    files = behind("scripts/evaluate_cell.py")
-    assert "src/semalign/evaluation/tasks/facts.yaml" in files
-    assert "src/semalign/evaluation/sandbox/inside/tester.py" in files
+    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+    assert "src/semalign/evaluation/tasks/facts.yaml" in generating
+    assert "src/semalign/evaluation/sandbox/inside/tester.py" in judging
+
+
+def test_generation_stands_on_no_sandbox_and_judging_on_no_model() -> None:
+    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+    assert not [name for name in generating if "/sandbox/" in name]
+    assert not [name for name in judging if "/models/" in name or "language_model" in name]
 
 
 def test_the_digest_follows_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,18 @@ def test_a_cells_scores_go_without_its_transfer(layout: Layout) -> None:
     assert {path.name for path in cell.iterdir()} == {"transfer"}
 
 
+def test_scores_go_without_the_answers_they_were_made_from(layout: Layout) -> None:
+    """A model that is scored as it is has no transfer; its answers took long."""
+    cell = Path(layout.cell_folder(layout.cells[0]))
+    for file in (cell / "transfer").iterdir():
+        file.unlink()
+    (cell / "transfer").rmdir()
+    seal(cell / "answers", Run("answers", ROOT / "settings/evaluation.json"))
+    (cell / "output").write_text("changed")
+    assert cell / "run.json" in prune(layout)
+    assert (cell / "answers/run.json").is_file() and not (cell / "run.json").exists()
+
+
 def test_a_table_that_was_touched_by_hand_is_refused(layout: Layout) -> None:
     (ROOT / "tables/main.csv").write_text("score\n100\n")
     with pytest.raises(UserError, match=r"tables/main\.csv: does not match its provenance"):

@@ -60,11 +60,12 @@ def test_it_leaves_every_table_figure_and_page(finished: Path) -> None:
         "curves.csv",
         "geometry.csv",
         "crossing.csv",
+        "benchmarks.csv",
     }
     figures = ("ablation", "agreement", "attribution", "cost_gain", "curves", "decomposition", "gap_closed")
     figures += ("geometry", "pairing", "scores", "similarity")
     files = [f"figures/{figure}.{kind}" for figure in figures for kind in ("svg", "png")]
-    pages = ("ablations", "decomposition", "fairness", "figures", "mechanism", "tables")
+    pages = ("ablations", "benchmarks", "decomposition", "fairness", "figures", "mechanism", "tables")
     files += [f"notebooks/{name}.html" for name in pages]
     assert [name for name in files if not (root / name).stat().st_size] == []
 
@@ -90,10 +91,27 @@ def test_every_cell_says_what_made_it_and_logs_every_item(finished: Path) -> Non
     for cell in cells:
         record = json.loads((cell / "run.json").read_text())
         assert record["outputs"].keys() == {"items.jsonl", "metrics.json"}
-        assert record["code"]["script"] == "scripts/evaluate_cell.py"
+        assert record["code"]["script"] == "scripts/judge_answers.py"
+        assert record["isolation"]
+        answers = json.loads((cell / "answers/run.json").read_text())
+        assert answers["code"]["script"] == "scripts/generate_answers.py"
         items = 24 if "mixture" in cell.parts else 12
         assert len((cell / "items.jsonl").read_text().splitlines()) == items
         assert str(finished) not in (cell / "run.json").read_text()
+
+
+def test_a_model_is_scored_as_it_is(finished: Path) -> None:
+    (row,) = csv.DictReader((finished / "results/mini/tables/benchmarks.csv").read_text().splitlines())
+    told = ("student", "completion", "paper", "12", "pass@1", "1.0000", "nobody")
+    named = ("model", "benchmark", "protocol", "items", "metric", "published", "published_source")
+    assert tuple(row[name] for name in named) == told
+    folder = finished / "results/mini/scores/student/completion/paper"
+    record = json.loads((folder / "run.json").read_text())
+    assert record["isolation"] == row["isolation"]
+    assert float(row["tokens_per_second"]) > 0
+    generated = json.loads((folder / "answers/run.json").read_text())
+    assert generated["code"]["script"] == "scripts/generate_answers.py"
+    assert len((folder / "items.jsonl").read_text().splitlines()) == 12
 
 
 def test_a_second_run_does_nothing(study: Path) -> None:
@@ -108,7 +126,11 @@ def test_a_deleted_cell_is_made_again_alone_and_alike(study: Path) -> None:
         path.rmdir() if path.is_dir() else path.unlink()
     (study / CELL).rmdir()
     run(study, str(CELL))
-    assert rewritten(study, before) == {f"{CELL}/run.json", f"{CELL}/transfer/run.json"}
+    assert rewritten(study, before) == {
+        f"{CELL}/run.json",
+        f"{CELL}/answers/run.json",
+        f"{CELL}/transfer/run.json",
+    }
     assert metrics(study) == scored
     assert NOTHING in run(study, str(CELL))
 
@@ -144,10 +166,10 @@ def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
     run(study, "results/mini/tables/main.csv", "results/mini/tables/similarity.csv")
     again = rewritten(study, before)
     cells = {name for name in again if name.startswith(str(CELLS))}
-    assert len(cells) == 2 * 2 * 3
+    assert len(cells) == 2 * 3 * 3
     assert all("/semalign/" in name for name in cells)
     searched = {name for name in again if name.startswith(("results/mini/search", "results/mini/choices"))}
-    assert len(searched) == 2 * 2 * (2 * 2 + 1)
+    assert len(searched) == 2 * 2 * (2 * 3 + 1)
     assert all("/semalign/" in name for name in searched)
     assert {name.removeprefix("results/mini/records/") for name in again - cells - searched} == {
         "tables.json",
@@ -164,7 +186,7 @@ def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
     assert "results/mini/cells/mini/facts/semalign/default/seed0/transfer/run.json" in pruned.stderr
     planned = snakemake(study, *MINI, "--dry-run", "results/mini/tables/main.csv")
     assert re.search(r"^transfer_knowledge +6$", planned.stdout, re.MULTILINE), planned.stdout
-    assert re.search(r"^evaluate_cell +6$", planned.stdout, re.MULTILINE)
+    assert re.search(r"^judge_answers +6$", planned.stdout, re.MULTILINE)
     assert re.search(r"^transfer_trial +8$", planned.stdout, re.MULTILINE)
     assert re.search(r"^collect_tables +1$", planned.stdout, re.MULTILINE)
 

@@ -82,10 +82,11 @@ def test_naming_a_cells_folder_plans_that_cell_and_what_it_needs(project: Path) 
         "extract_activations",
         "align_states",
         "extract_reference",
+        "generate_answers",
     )
     assert jobs == Counter(
-        {CELL: 1, "transfer_knowledge": 1, "evaluate_cell": 1, "prepare_model": 2, "prepare_benchmark": 1}
+        {CELL: 1, "transfer_knowledge": 1, "judge_answers": 1, "prepare_model": 2, "prepare_benchmark": 1}
     ) + Counter(of_stages) + Counter(
         # two learning rates, before one is chosen
-        {"transfer_trial": 2, "evaluate_trial": 2, "choose_learning_rate": 1}
+        {"transfer_trial": 2, "answer_trial": 2, "judge_trial": 2, "choose_learning_rate": 1}
     )

@@ -1,4 +1,5 @@
-# Cells: one pair x benchmark x method x variant x seed each. A method makes a transfer; evaluation knows no method.
+# Cells: one pair x benchmark x method x variant x seed each. A method makes a transfer; evaluation knows no method,
+# and generates in one rule what it judges in another.
 
 
 rule transfer_knowledge:
@@ -64,7 +65,7 @@ rule extract_reference:
         " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
 
 
-rule evaluate_cell:
+rule generate_answers:
     input:
         transfer="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
         teacher=model_of("teacher"),
@@ -72,32 +73,60 @@ rule evaluate_cell:
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         reference="results/{study}/signals/{pair}/{benchmark}/reference/run.json",
         settings="results/{study}/settings/evaluation.json",
-        code=library("evaluate_cell"),
+        code=library("generate_answers"),
     output:
-        metrics="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/metrics.json",
-        per_item="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/items.jsonl",
-        record="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/run.json",
+        "results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers/run.json",
     log:
-        "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/evaluation.log",
+        "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers.log",
     conda:
         "../../environment.yml"
     resources:
         mem_mb=4000,
         runtime=120,
     params:
-        out=lambda wildcards, output: folder(output.record),
-        transfer=lambda wildcards, input: folder(input.transfer),
-        teacher=lambda wildcards, input: folder(input.teacher),
-        student=lambda wildcards, input: folder(input.student),
+        out=lambda wildcards, output: folder(output),
+        model=scored_model,
         benchmark=lambda wildcards, input: folder(input.benchmark),
         reference=lambda wildcards, input: f"--reference {folder(input.reference)}",
         seed="{seed}",
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: evaluate"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: answer"
     shell:
-        "python scripts/evaluate_cell.py --student {params.student} --teacher {params.teacher}"
-        " --transfer {params.transfer} --benchmark {params.benchmark} {params.reference}"
+        "python scripts/generate_answers.py {params.model} --benchmark {params.benchmark} {params.reference}"
         " --settings {input.settings} --seed {params.seed} --out {params.out} 2>&1 | tee {log}"
+
+
+# the one rule that runs what a model wrote; it loads no model
+rule judge_answers:
+    input:
+        answers="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers/run.json",
+        transfer="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/judging.json",
+        code=library("judge_answers"),
+    output:
+        metrics="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/metrics.json",
+        per_item="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/items.jsonl",
+        record="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/run.json",
+    log:
+        "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/judging.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        out=lambda wildcards, output: folder(output.record),
+        answers=lambda wildcards, input: folder(input.answers),
+        transfer=lambda wildcards, input: f"--transfer {folder(input.transfer)}",
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        seed="{seed}",
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: judge"
+    shell:
+        "python scripts/judge_answers.py --answers {params.answers} {params.transfer}"
+        " --benchmark {params.benchmark} --settings {input.settings} --seed {params.seed} --out {params.out}"
+        " 2>&1 | tee {log}"
 
 
 # a cell's folder may be named as a target: a rule without work has its name

@@ -77,3 +77,8 @@ def trials_of(wildcards):
 def folder(path):
     """The folder of a record."""
     return str(Path(str(path)).parent)
+
+
+def scored_model(wildcards, input):
+    """The options that name the model of a cell: what the transfer makes of its pair."""
+    return " ".join(f"--{role} {folder(input[role])}" for role in ("student", "teacher", "transfer"))

@@ -1,4 +1,12 @@
 # Benchmarks: five splits each that do not overlap.
+import os
+
+from semalign.benchmarks.mirror import VARIABLE as MIRROR_VARIABLE
+from semalign.benchmarks.registry import own_files
+
+# no parameter of the rule: where the data lie is no part of what they are
+if STUDY.mirror:
+    os.environ[MIRROR_VARIABLE] = STUDY.mirror
 
 
 rule prepare_benchmark:
@@ -7,6 +15,7 @@ rule prepare_benchmark:
             f"results/{wildcards.study}/benchmarks/{part}/run.json"
             for part in LAYOUT.parts_of(wildcards.benchmark)
         ],
+        own=lambda wildcards: own_files(STUDY.benchmarks[wildcards.benchmark]),
         settings="results/{study}/settings/benchmarks/{benchmark}.json",
         code=library_of_benchmark,
     output:
@@ -16,7 +25,7 @@ rule prepare_benchmark:
     conda:
         "../../environment.yml"
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
         runtime=30,
     params:
         out=lambda wildcards, output: folder(output),

@@ -2,7 +2,7 @@
 # Their digests stand in one small file a rule, which is written anew only where one of them changes.
 from functools import cache
 
-from semalign.benchmarks.registry import BENCHMARKS
+from semalign.benchmarks.registry import module_of as module_of_benchmark
 from semalign.files import update_json
 from semalign.library import behind, digests_of, reached_from
 from semalign.methods.registry import module_of
@@ -17,7 +17,8 @@ def library(script, *modules):
 
 def library_of_benchmark(wildcards):
     """What makes the splits of one benchmark; a mixture has no module of its own."""
-    return library("prepare_benchmark", *filter(None, [BENCHMARKS.get(wildcards.benchmark)]))
+    name = wildcards.benchmark
+    return library("prepare_benchmark", *filter(None, [module_of_benchmark(name, STUDY.benchmarks[name])]))
 
 
 def library_of_method(wildcards):

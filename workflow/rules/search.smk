@@ -29,31 +29,51 @@ use rule transfer_knowledge as transfer_trial with:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: trial transfer"
 
 
-use rule evaluate_cell as evaluate_trial with:
+use rule generate_answers as answer_trial with:
     input:
         transfer="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         settings="results/{study}/settings/validation.json",
-        code=library("evaluate_cell"),
+        code=library("generate_answers"),
+    output:
+        "results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/answers/run.json",
+    log:
+        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/answers.log",
+    priority: 20
+    params:
+        out=lambda wildcards, output: folder(output),
+        model=scored_model,
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        reference="",
+        seed=STUDY.search.seed,
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: answer validation"
+
+
+use rule judge_answers as judge_trial with:
+    input:
+        answers="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/answers/run.json",
+        transfer="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/judging-validation.json",
+        code=library("judge_answers"),
     output:
         metrics="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/metrics.json",
         per_item="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/items.jsonl",
         record="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/run.json",
     log:
-        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/evaluation.log",
+        "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/judging.log",
     priority: 20
     params:
         out=lambda wildcards, output: folder(output.record),
-        transfer=lambda wildcards, input: folder(input.transfer),
-        teacher=lambda wildcards, input: folder(input.teacher),
-        student=lambda wildcards, input: folder(input.student),
+        answers=lambda wildcards, input: folder(input.answers),
+        transfer=lambda wildcards, input: f"--transfer {folder(input.transfer)}",
         benchmark=lambda wildcards, input: folder(input.benchmark),
-        reference="",
         seed=STUDY.search.seed,
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: score on validation"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: judge"
 
 
 rule choose_learning_rate:

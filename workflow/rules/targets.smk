@@ -21,6 +21,7 @@ NOTEBOOKS = {
     "figures": (["main", "agreement", *SIMILARITY], ["scores", "gap_closed", "agreement", *SIMILARITY]),
     "mechanism": (["main", "seeds", "curves", *SIGNALS, *GEOMETRY], [*SIGNALS, "curves", *GEOMETRY]),
     "decomposition": (["decomposition", "head", *CROSSING], ["decomposition"]),
+    "benchmarks": (["benchmarks"], []),
 }
 
 

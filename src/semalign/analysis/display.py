@@ -107,6 +107,27 @@ def part_table(parts: pd.DataFrame) -> pd.DataFrame:
     return _by_benchmark(shown.assign(text=texts, benchmark=names))
 
 
+def benchmark_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Models as they are: score `[low, high]` in percent, what others report, and how fast it was measured."""
+    number = {True: "", False: "{:.1f}"}
+    return pd.DataFrame(
+        {
+            "model": scores["model"],
+            "benchmark": scores["benchmark"],
+            "protocol": scores["protocol"],
+            "items": scores["items"],
+            "score (%)": [
+                f"{row['score']:.1f} [{row['score_low']:.1f}, {row['score_high']:.1f}]"
+                for row in scores.to_dict("records")
+            ],
+            "published (%)": [number[pd.isna(value)].format(value) for value in scores["published"]],
+            "items a second": scores["items_per_second"].map("{:.2f}".format),
+            "tokens a second": scores["tokens_per_second"].map("{:,.0f}".format),
+            "isolation": scores["isolation"],
+        }
+    )
+
+
 def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
     """Numbers that are not whole as text with so many digits; what is undefined is empty."""
     return frame.map(lambda value: _round(value, digits))

@@ -78,12 +78,16 @@ COLUMNS |= {
         *("p", "p_holm", "test"),
     ),
 }
+COLUMNS["benchmarks"] = (
+    *("model", "benchmark", "protocol", "items", "metric", "score", "score_low", "score_high"),
+    *("published", "published_source", "items_per_second", "tokens_per_second", "isolation"),
+)
 COLUMNS["ablations"] = (*COLUMNS["main"], "axis", "value")
 
 # Names, even where they look like numbers ("value" of an ablation) or like nothing ("none").
 TEXT = (
     *(*KEYS, "other", "axis", "value", "model", "bases", "interface", "comparison", "name", "map", "term"),
-    *("part", "table", "against", "baseline", "test"),
+    *("part", "table", "against", "baseline", "test", "protocol", "metric", "published_source", "isolation"),
 )
 YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

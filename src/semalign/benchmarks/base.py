@@ -1,14 +1,16 @@
 """What an example of a benchmark is, and how its splits are stored."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from semalign.errors import UserError
 from semalign.files import read_jsonl, write_jsonl
 
 Split = Literal["train", "extract", "align", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
+SHOTS = "shots"
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,8 @@ class Example:
 
     `answer` starts with its separator (a space or a line break). `choices` and `gold` belong to a choice
     question, `target` to a generated exact match, `tests`, `entry_point` and `prefix` (the code that stands
-    before the generated text when it is run) to a programming task.
+    before the generated text when it is run) to a programming task. `fields` holds the source's own columns, for
+    the templates of protocols other than the paper's.
     """
 
     id: str
@@ -29,11 +32,29 @@ class Example:
     tests: list[str] | None = None
     entry_point: str | None = None
     prefix: str = ""
+    fields: dict[str, Any] | None = None
 
 
-def write_split(folder: Path, split: Split, examples: list[Example]) -> None:
+@dataclass(frozen=True)
+class Prepared:
+    """A benchmark as it is stored: its splits, the shots of few-shot protocols, and where it comes from."""
+
+    splits: dict[Split, list[Example]]
+    shots: list[Example] = field(default_factory=list)
+    origin: dict[str, Any] = field(default_factory=dict)
+
+
+def write_split(folder: Path, split: Split, examples: Sequence[Example]) -> None:
     """Store one split as `<folder>/<split>.jsonl`."""
-    write_jsonl(folder / f"{split}.jsonl", (asdict(example) for example in examples))
+    _write(folder / f"{split}.jsonl", examples)
+
+
+def write_prepared(folder: Path, prepared: Prepared) -> None:
+    """Store every split, and the shots where there are some as `<folder>/shots.jsonl`."""
+    for split, examples in prepared.splits.items():
+        write_split(folder, split, examples)
+    if prepared.shots:
+        _write(folder / f"{SHOTS}.jsonl", prepared.shots)
 
 
 def read_split(folder: Path | str, split: Split) -> list[Example]:
@@ -50,3 +71,7 @@ def read_split(folder: Path | str, split: Split) -> list[Example]:
     if not examples:
         raise UserError(f"{path}: the split is empty; expected at least one example")
     return examples
+
+
+def _write(path: Path, examples: Sequence[Example]) -> None:
+    write_jsonl(path, (asdict(example) for example in examples))

@@ -3,11 +3,12 @@
 Its folder has the five mixed splits, and below `parts/<part>/` those of every part, which are scored apart.
 """
 
+import shutil
 from collections.abc import Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from semalign.benchmarks.base import SPLITS, Example, Split, read_split, write_split
+from semalign.benchmarks.base import SHOTS, SPLITS, Example, Split, read_split, write_split
 from semalign.errors import UserError
 
 PARTS = "parts"
@@ -23,6 +24,10 @@ def write_mixture(parts: Sequence[Path], folder: Path) -> None:
         for part, examples in zip(parts, splits, strict=True):
             write_split(folder / PARTS / part.name, split, examples)
         write_split(folder, split, interleave(splits))
+    for part in parts:
+        shots = part / f"{SHOTS}.jsonl"
+        if shots.is_file():
+            shutil.copyfile(shots, folder / PARTS / part.name / shots.name)
 
 
 def interleave(splits: Sequence[Sequence[Example]]) -> list[Example]:

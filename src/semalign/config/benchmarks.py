@@ -1,11 +1,58 @@
-"""The benchmarks of a study: drawn by the code, or made of others."""
+"""The benchmarks of a study: drawn by the code, taken from a published one or a user's own file, or a mixture."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from semalign.config.base import Strict
 from semalign.config.tiny import TinyBenchmark
+
+RealName = Literal["mmlu", "gsm8k", "humaneval", "mbpp"]
+REAL: tuple[RealName, ...] = get_args(RealName)
+
+
+class RealBenchmark(Strict):
+    """A published benchmark; a split without a size has the paper's (data/README.md lists them)."""
+
+    benchmark: RealName = Field(description="which one; by default its name in the config")
+    train: int | None = Field(None, ge=1, description="examples a method may train on")
+    extract: int | None = Field(None, ge=1, description="examples for attribution and pairing")
+    align: int | None = Field(None, ge=1, description="examples for maps fitted on data")
+    validation: int | None = Field(None, ge=1, description="examples for choosing settings")
+    test: int | None = Field(
+        None, ge=1, description="a fixed part of the official test set; null scores all of it"
+    )
+    auxiliary: bool = Field(
+        False,
+        description="MMLU only: train on its auxiliary questions instead of its dev and validation ones",
+    )
+    seed: int = Field(0, ge=0, description="seed of the draw")
+    verify: bool = Field(
+        True, description="refuse rows other than the pinned edition's; false takes any edition"
+    )
+
+    @model_validator(mode="after")
+    def _only_mmlu_has_auxiliary(self) -> Self:
+        if self.auxiliary and self.benchmark != "mmlu":
+            raise ValueError(
+                f"auxiliary: found true, expected false, since {self.benchmark} has no such part"
+            )
+        return self
+
+
+class FileBenchmark(Strict):
+    """A user's own JSONL file: an object a line with `prompt` and `answer`, and more where scoring needs it."""
+
+    path: str = Field(min_length=1, description="the file; relative to the working directory")
+    test_path: str | None = Field(
+        None, description="a file that is the test split; null draws it from `path` too"
+    )
+    train: int | None = Field(None, ge=1, description="examples a method may train on; null: what is left")
+    extract: int | None = Field(None, ge=1, description="for attribution and pairing; null: 5 % of the rows")
+    align: int | None = Field(None, ge=1, description="for maps fitted on data; null: 10 % of the rows")
+    validation: int | None = Field(None, ge=1, description="for choosing settings; null: 10 % of the rows")
+    test: int | None = Field(None, ge=1, description="for the reported scores; null: 20 % of the rows")
+    seed: int = Field(0, ge=0, description="seed of the draw")
 
 
 class Mixture(Strict):
@@ -14,14 +61,28 @@ class Mixture(Strict):
     parts: list[str] = Field(min_length=2, description="benchmarks of the study that are mixed")
 
 
+KINDS = {"parts": "mixture", "path": "file", "benchmark": "real"}  # the key that tells each kind
+
+
 def _kind(given: Any) -> str:
-    return (
-        "mixture"
-        if isinstance(given, Mixture) or (isinstance(given, dict) and "parts" in given)
-        else "embedded"
-    )
+    told = given if isinstance(given, dict) else getattr(type(given), "model_fields", ())
+    return next((kind for key, kind in KINDS.items() if key in told), "embedded")
+
+
+def name_benchmarks(section: dict[str, Any]) -> dict[str, Any]:
+    """The section `benchmarks` where a published benchmark's name alone tells which one it is."""
+    return {
+        name: {"benchmark": name, **(given or {})}
+        if name in REAL and (given is None or (isinstance(given, dict) and _kind(given) == "embedded"))
+        else given
+        for name, given in section.items()
+    }
 
 
 Benchmark = Annotated[
-    Annotated[TinyBenchmark, Tag("embedded")] | Annotated[Mixture, Tag("mixture")], Discriminator(_kind)
+    Annotated[TinyBenchmark, Tag("embedded")]
+    | Annotated[RealBenchmark, Tag("real")]
+    | Annotated[FileBenchmark, Tag("file")]
+    | Annotated[Mixture, Tag("mixture")],
+    Discriminator(_kind),
 ]

@@ -26,3 +26,8 @@ class Sources(Strict):
     models: dict[str, Model] = Field({}, description="models by name")
     pairs: dict[str, Pair] = Field({}, description="teacher and student of every pair")
     benchmarks: dict[str, Benchmark] = Field({}, description="benchmarks by name")
+    mirror: str | None = Field(
+        None,
+        description="folder with the published benchmarks' files, for machines without internet (`semalign-data "
+        "prepare` makes one); null: the one in SEMALIGN_MIRROR, or else the hub",
+    )

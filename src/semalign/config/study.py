@@ -8,10 +8,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from semalign.config.analysis import Analysis
 from semalign.config.base import Strict
-from semalign.config.benchmarks import Mixture
-from semalign.config.evaluation import EvaluationSettings
+from semalign.config.benchmarks import Mixture, name_benchmarks
+from semalign.config.evaluation import SAMPLED, EvaluationSettings
 from semalign.config.extending import extended, read_yaml
 from semalign.config.methods import Method
+from semalign.config.scores import ModelScores
 from semalign.config.search import Search
 from semalign.config.signals import STAGES, Signals
 from semalign.config.sources import Sources
@@ -57,16 +58,19 @@ class Study(Signals, Sources):
     ablations: Ablations = Ablations()
     evaluation: EvaluationSettings = EvaluationSettings()
     statistics: StatisticsSettings = StatisticsSettings()
+    scores: ModelScores = ModelScores()
     analysis: Analysis = Analysis()
     notebooks: list[str] = Field([], description="notebooks that are executed at the end")
 
     @model_validator(mode="before")
     @classmethod
-    def _name_methods(cls, data: Any) -> Any:
-        """A method's kind defaults to its name in the tables."""
+    def _name_kinds(cls, data: Any) -> Any:
+        """The kind of a method or of a published benchmark defaults to its name."""
         if isinstance(data, dict) and isinstance(data.get("methods"), dict):
             methods = {name: {"method": name, **(given or {})} for name, given in data["methods"].items()}
             data = {**data, "methods": methods}
+        if isinstance(data, dict) and isinstance(data.get("benchmarks"), dict):
+            data = {**data, "benchmarks": name_benchmarks(data["benchmarks"])}
         return data
 
     @model_validator(mode="after")
@@ -85,6 +89,9 @@ class Study(Signals, Sources):
             if benchmark := getattr(self.analysis, section).benchmark:
                 _known(f"analysis.{section}.benchmark", [benchmark], self.benchmarks)
         _known("evaluation.max_new_tokens", list(self.evaluation.max_new_tokens), self.benchmarks)
+        _known("evaluation.samples", list(self.evaluation.samples), self.benchmarks)
+        self._check_protocol()
+        self._check_scores()
         if self.search.learning_rates:
             self._check_search()
         for name, benchmark in self.benchmarks.items():
@@ -102,6 +109,35 @@ class Study(Signals, Sources):
         for contrast in self.contrasts:
             _known("contrasts", list(contrast), self.methods)
         return self
+
+    def _check_protocol(self) -> None:
+        """Only published benchmarks have protocols beside the paper's, and some of them answers to sample."""
+        protocol = self.evaluation.protocol
+        for name, benchmark in self.benchmarks.items():
+            published = getattr(benchmark, "benchmark", None)
+            if protocol != "paper" and not published and not isinstance(benchmark, Mixture):
+                raise ValueError(
+                    f"evaluation.protocol: found {protocol!r}, which benchmark {name} does not have; expected 'paper'"
+                )
+            if name in self.evaluation.samples and published not in SAMPLED[protocol]:
+                raise ValueError(
+                    f"evaluation.samples.{name}: found {self.evaluation.samples[name]}, expected no entry, since "
+                    f"protocol {protocol!r} does not sample its answers"
+                )
+
+    def _check_scores(self) -> None:
+        """Scored models and what is scored are in the study, and have the protocols."""
+        wanted = self.scores
+        _known("scores.models", wanted.models, self.models)
+        _known("scores.benchmarks", wanted.benchmarks, self.benchmarks)
+        for given in wanted.published:
+            _known("scores.published.model", [given.model], self.models)
+            _known("scores.published.benchmark", [given.benchmark], self.benchmarks)
+        for name in (wanted.benchmarks or self.benchmarks) if wanted.models else ():
+            if set(wanted.protocols) - {"paper"} and not getattr(self.benchmarks[name], "benchmark", None):
+                raise ValueError(
+                    f"scores.protocols: found {wanted.protocols}, of which benchmark {name} has only 'paper'"
+                )
 
     def _check_search(self) -> None:
         """Equal search for every trained method is the rule."""

@@ -1,10 +1,12 @@
-"""The evaluation stages from folders to a folder: the teacher's reference, and the score of one cell.
+"""The first evaluation stages from folders to a folder: the teacher's reference, and a model's answers.
 
-Nothing here knows methods: a transfer folder says how it is applied.
+Nothing here knows methods: a transfer folder says how it is applied. Nothing here runs what a model wrote: verdicts
+and scores are made from the stored answers, in a job of their own (`semalign.evaluation.judging`).
 """
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +17,10 @@ from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.agreement import add_comparisons, compare
-from semalign.evaluation.code import score_code
-from semalign.evaluation.harness import describe, evaluate
-from semalign.evaluation.items import ItemRecord, summarise, write_items
+from semalign.evaluation.harness import describe, run_task, study_model
+from semalign.evaluation.items import ITEMS, ItemRecord, write_items
 from semalign.evaluation.reference import extract_reference, read_reference, write_reference
-from semalign.evaluation.sandbox.judge import choose
-from semalign.files import read_json, replace_folder, write_json
+from semalign.files import read_json, replace_folder
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
 from semalign.provenance import Run
@@ -44,74 +44,61 @@ def store_reference(teacher: Path, benchmark: Path, settings: Path, out: Path) -
     logger.info("reference: %d answer positions of %d items", len(reference.states), len(examples))
 
 
-def evaluate_cell(
-    student: Path,
-    teacher: Path,
-    transfer: Path,
+def generate_answers(
+    models: Mapping[str, Path],
+    transfer: Path | None,
     benchmark: Path,
     reference: Path | None,
     settings: Path,
     seed: int,
     out: Path,
 ) -> None:
-    """Score the model that `transfer` describes; write items.jsonl, metrics.json and run.json into `out`.
+    """Let a model answer the scored split; write items.jsonl and run.json into `out`. Nothing it wrote is run.
 
-    Without a `reference` of the teacher, KL and agreement are left out. The benchmark's name, which is its
-    folder's, names the task file; the parts of a mixture have one each.
+    The model is the one that `transfer` makes of `models["student"]` or `models["teacher"]`; without a transfer
+    it is `models["model"]`. Without a `reference` of the teacher, KL and agreement are left out. The benchmark's
+    name, which is its folder's, names the task file; the parts of a mixture have one each. Items of code wait for
+    their verdict (`semalign.evaluation.judging`).
     """
-    run = Run("evaluation", settings, seed)
+    run = Run("answers", settings, seed)
     chosen = EvaluationSettings(**run.settings)
-    inputs = {"student": student, "teacher": teacher, "transfer": transfer, "benchmark": benchmark}
-    for name, path in inputs.items():
-        run.read(name, path)
+    given = {**models, "transfer": transfer, "benchmark": benchmark, "reference": reference}
+    for name, path in given.items():
+        if path:
+            run.read(name, path)
     examples = read_split(benchmark, chosen.split)
     tasks = scored_files(benchmark, chosen.split)
     facts = {task: describe(task, path, chosen) for task, path in tasks.items()}
-    if any(example.tests for example in examples):
-        choose(chosen.sandbox)  # a machine that can't isolate says so before the long part
-    model = load_student(student, teacher, transfer, _device(), _dtype(chosen))
-    tokenizer = load_tokenizer({"student": student, "teacher": teacher}[_base(transfer)])
-    answered = [
-        _answers(model, tokenizer, task, path, chosen, len(tasks) > 1) for task, path in tasks.items()
-    ]
+    model, tokenizer = _load(models, transfer, chosen)
+    answering = study_model(model, tokenizer, chosen, seed)
+    started = time.perf_counter()
+    answered = [_answers(answering, task, path, chosen, part=len(tasks) > 1) for task, path in tasks.items()]
+    throughput = answering.counts.rates(len(examples), time.perf_counter() - started)
     by_id = {record.id: record for records in answered for record in records}
     records = [by_id[example.id] for example in examples]
     if reference:
-        run.read("reference", reference)
-        records = _agreement(records, model, tokenizer, examples, teacher, reference, chosen)
-    records, isolation = _verdicts(records, examples, chosen)
-    metrics = {
-        **summarise(records, {task: found["metric"] for task, found in facts.items()}),
-        **_costs(transfer),
-    }
-    write_items(out / "items.jsonl", records)
-    write_json(out / "metrics.json", metrics)
-    run.seal(out, {"evaluation": facts, "isolation": isolation}, ignore=(transfer.name,))
+        records = _agreement(records, model, tokenizer, examples, models["teacher"], reference, chosen)
+    with replace_folder(out) as folder:
+        write_items(folder / ITEMS, records)
+        run.seal(folder, {"evaluation": facts, "throughput": throughput})
     logger.info(
-        "%s: %s %.1f %% of %d items", benchmark.name, metrics["metric"], metrics["score"], len(records)
+        "%s: %d answers, %.1f items and %.0f tokens a second",
+        *(benchmark.name, len(records), throughput["items_per_second"], throughput["tokens_per_second"]),
     )
 
 
-def _answers(
-    model: Any, tokenizer: Any, task: str, path: Path, settings: EvaluationSettings, part: bool
-) -> list[ItemRecord]:
+def _load(models: Mapping[str, Path], transfer: Path | None, settings: EvaluationSettings) -> tuple[Any, Any]:
+    """The model that is scored, and its tokenizer."""
+    if transfer is None:
+        return load_model(models["model"], _device(), _dtype(settings)), load_tokenizer(models["model"])
+    model = load_student(models["student"], models["teacher"], transfer, _device(), _dtype(settings))
+    return model, load_tokenizer(models[_base(transfer)])
+
+
+def _answers(model: Any, task: str, path: Path, settings: EvaluationSettings, part: bool) -> list[ItemRecord]:
     """One task's records; those of a mixture's part say so."""
-    records = evaluate(model, tokenizer, task, path, settings)
+    records = run_task(model, task, path, settings)
     return [replace(record, part=task) for record in records] if part else records
-
-
-def _verdicts(
-    records: Sequence[ItemRecord], examples: Sequence[Example], settings: EvaluationSettings
-) -> tuple[list[ItemRecord], str | None]:
-    """The records with the sandbox's verdict on every code item, and the isolation in force where there is one."""
-    waiting = [index for index, record in enumerate(records) if record.correct is None]
-    if not waiting:
-        return list(records), None
-    scored, isolation = score_code(
-        [records[index] for index in waiting], [examples[index] for index in waiting], settings
-    )
-    found = dict(zip(waiting, scored, strict=True))
-    return [found.get(index, record) for index, record in enumerate(records)], isolation
 
 
 def _agreement(
@@ -137,12 +124,6 @@ def _agreement(
         positions_per_chunk=settings.positions_per_chunk,
     )
     return add_comparisons(records, comparisons)
-
-
-def _costs(transfer: Path) -> dict[str, Any]:
-    """What making the transfer took, from its own record."""
-    record = read_json(transfer / "run.json")
-    return {**record["cost"], "peak_memory_mb": record["peak_memory_mb"]}
 
 
 def _base(transfer: Path) -> str:

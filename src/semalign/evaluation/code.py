@@ -7,27 +7,35 @@ from semalign.benchmarks.base import Example
 from semalign.config.evaluation import EvaluationSettings
 from semalign.errors import UserError
 from semalign.evaluation.items import ItemRecord
-from semalign.evaluation.sandbox import Program, run_many
+from semalign.evaluation.sandbox import Program, Status, run_many
 
 
 def score_code(
     records: Sequence[ItemRecord], examples: Sequence[Example], settings: EvaluationSettings
 ) -> tuple[list[ItemRecord], str]:
-    """Run each response behind its example's prefix against the example's tests.
+    """Run every response behind its example's prefix against the example's tests.
 
-    Returns the records with `correct` and `verdict` filled in, and the isolation that was in force. Raises
-    UserError when an example has no tests or the sandbox can't isolate.
+    Returns the records with `correct` (the share of an item's responses that pass: its unbiased pass@1) and
+    the verdicts filled in, and the isolation that was in force. Equal responses to an item are run once.
+    Raises UserError when an example has no tests or the sandbox can't isolate.
     """
-    programs: list[Program] = [
-        (example.prefix + record.response, _tests(example), example.entry_point)
+    programs: dict[tuple[str, str], Program] = {
+        (record.id, response): (example.prefix + response, _tests(example), example.entry_point)
         for record, example in zip(records, examples, strict=True)
-    ]
-    verdicts = run_many(programs, settings.sandbox, settings.sandbox_workers)
+        for response in record.responses
+    }
+    verdicts = run_many([*programs.values()], settings.sandbox, settings.sandbox_workers)
+    said = {key: verdict.status for key, verdict in zip(programs, verdicts, strict=True)}
     scored = [
-        replace(record, correct=float(verdict.status == "passed"), verdict=verdict.status)
-        for record, verdict in zip(records, verdicts, strict=True)
+        _judged(record, [said[record.id, response] for response in record.responses]) for record in records
     ]
     return scored, ", ".join(sorted({verdict.isolation for verdict in verdicts}))
+
+
+def _judged(record: ItemRecord, verdicts: Sequence[Status]) -> ItemRecord:
+    first, *more = verdicts
+    passed = sum(verdict == "passed" for verdict in verdicts)
+    return replace(record, correct=passed / len(verdicts), verdict=first, more_verdicts=list(more) or None)
 
 
 def _tests(example: Example) -> list[str]:

@@ -7,11 +7,15 @@ returns the metric's value for this item.
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+from semalign.benchmarks.base import SHOTS
+from semalign.errors import UserError
 from semalign.files import read_jsonl
 
 NUMBER = re.compile(r"(?<!\d)-?\d+(?:,\d{3})*(?:\.\d+)?")
+FINAL_NUMBER = re.compile(r"[-+]?\d*\.\d+|\d+")
 
 
 def read_items(path: str, **_metadata: Any) -> dict[str, Any]:
@@ -19,6 +23,19 @@ def read_items(path: str, **_metadata: Any) -> dict[str, Any]:
     from datasets import Dataset
 
     return {"items": Dataset.from_list(read_jsonl(path))}
+
+
+def read_items_and_shots(path: str, **_metadata: Any) -> dict[str, Any]:
+    """The split file, and the shots beside it.
+
+    Raises UserError where there are none.
+    """
+    from datasets import Dataset
+
+    shots = Path(path).with_name(f"{SHOTS}.jsonl")
+    if not shots.is_file():
+        raise UserError(f"{shots}: no such file, expected the shots of a few-shot protocol")
+    return {**read_items(path), "shots": Dataset.from_list(read_jsonl(shots))}
 
 
 def likeliest(results: Sequence[tuple[float, bool]]) -> int:
@@ -42,6 +59,33 @@ def same_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float
     """Whether the last number of the generated text equals the reference's."""
     found = last_number(results[0])
     return {"exact_match": float(found is not None and found == last_number(item["target"]))}
+
+
+def final_number(text: str) -> str | None:
+    """The last number once thousands commas are gone: digits, or a decimal with its sign.
+
+    The paper's extraction for GSM8K (open-instruct's): it never sees the sign of a whole number.
+    """
+    numbers = FINAL_NUMBER.findall(re.sub(r"(?<=\d),(?=\d)", "", text))
+    return numbers[-1] if numbers else None
+
+
+def same_final_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Whether the final number of the generated text is, letter by letter, the reference's."""
+    found = final_number(results[0])
+    return {"exact_match": float(found is not None and found == final_number(item["target"]))}
+
+
+def same_lines_or_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
+    """Whether the generated text begins with the lines of the target, or else the answer, blanks around aside.
+
+    Where the target is a number, whether it is the text's last one.
+    """
+    target = item["target"] or item["answer"]
+    if item["target"] and NUMBER.fullmatch(item["target"].strip()):
+        return same_number(item, results)
+    expected = target.strip().splitlines()
+    return {"exact_match": float(results[0].strip().splitlines()[: len(expected)] == expected)}
 
 
 def generated_code(_item: dict[str, Any], _results: Sequence[str]) -> dict[str, float]:

@@ -7,7 +7,7 @@ and starts subprocesses to describe the machine.
 import contextlib
 import importlib.metadata
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,45 +20,64 @@ from semalign.errors import UserError
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
+from semalign.evaluation.protocols import TASKS, task_name
 
-TASKS = Path(__file__).parent / "tasks"
+SHOT_SEED = 1234  # of the draw of shots, as lm-eval's own command line
 
 
 def evaluate(
-    model: Any, tokenizer: Any, task_name: str, split_file: Path, settings: EvaluationSettings
+    model: Any, tokenizer: Any, benchmark: str, split_file: Path, settings: EvaluationSettings, seed: int = 0
 ) -> list[ItemRecord]:
     """Score `model` on the examples of `split_file` (one JSON object a line, the keys of `Example`).
 
     Returns a record an item in the file's order. Those of code items still wait for their verdict
-    (`semalign.evaluation.code`). Raises UserError for an unknown task, a prompt that is too long, or a
-    tokenizer without eos.
+    (`semalign.evaluation.code`). `seed` is that of sampled answers. Raises UserError for an unknown task, a
+    prompt that is too long, or a tokenizer without eos.
     """
-    with _quiet():
-        lm = StudyModel(model, tokenizer, settings.batch_size)
-    return run_task(lm, task_name, split_file, settings)
+    return run_task(study_model(model, tokenizer, settings, seed), benchmark, split_file, settings)
 
 
-def run_task(lm: Any, task_name: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
-    """Let any lm-eval model answer the items of a split; one request a prompt, no few-shot examples."""
+def study_model(model: Any, tokenizer: Any, settings: EvaluationSettings, seed: int = 0) -> StudyModel:
+    """A loaded model as lm-eval sees it; raises UserError for a tokenizer without eos."""
     with _quiet():
-        task = load_task(task_name, split_file, settings)
-        results = evaluator.evaluate(lm, {"tasks": {task_name: task}}, bootstrap_iters=0)
+        return StudyModel(model, tokenizer, settings.batch_size, seed)
+
+
+def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
+    """Let any lm-eval model answer the items of a split, as the settings' protocol says."""
+    with _quiet():
+        task = load_task(benchmark, split_file, settings)
+        name = task.config.task
+        results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
     metric = metric_of(task)
-    return [_record(sample, task.OUTPUT_TYPE, metric) for sample in results["samples"][task_name]]
+    by_item: dict[int, list[dict[str, Any]]] = {}
+    for sample in results["samples"][name]:  # one for every item and answer extraction
+        by_item.setdefault(sample["doc_id"], []).append(sample)
+    return [_record(samples, task.OUTPUT_TYPE, metric) for samples in by_item.values()]
 
 
-def load_task(task_name: str, split_file: Path, settings: EvaluationSettings) -> Any:
-    """The lm-eval task of that name over the items of one file."""
+def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings) -> Any:
+    """The lm-eval task of a benchmark's protocol over the items of one file.
+
+    Raises UserError when there is no such file, the protocol has no task for it, or samples of greedy decoding
+    are asked for.
+    """
     if not Path(split_file).is_file():
         raise UserError(f"{split_file}: no such split file")
     manager = TaskManager(include_path=TASKS, include_defaults=False, metadata={"path": str(split_file)})
-    if task_name not in manager.all_subtasks:
-        known = ", ".join(manager.all_subtasks)
-        raise UserError(f"task {task_name!r}: no task file of that name, expected one of {known}")
-    task = manager.load([task_name])["tasks"][task_name]
-    if task_name in settings.max_new_tokens and task.OUTPUT_TYPE == "generate_until":
-        tokens = {"max_gen_toks": settings.max_new_tokens[task_name]}
+    name = task_name(benchmark, settings.protocol, split_file)
+    task = manager.load([name])["tasks"][name]
+    task.set_fewshot_seed(SHOT_SEED)
+    if benchmark in settings.max_new_tokens and task.OUTPUT_TYPE == "generate_until":
+        tokens = {"max_gen_toks": settings.max_new_tokens[benchmark]}
         task.set_config("generation_kwargs", tokens, update=True)
+    if benchmark in settings.samples:
+        if not (task.config.generation_kwargs or {}).get("do_sample"):
+            raise UserError(
+                f"samples.{benchmark}: found {settings.samples[benchmark]}, but protocol {settings.protocol} "
+                "does not sample there; expected no entry"
+            )
+        task.set_config("repeats", settings.samples[benchmark])
     return task
 
 
@@ -67,18 +86,28 @@ def metric_of(task: Any) -> str:
     return str(task.config.metric_list[0]["metric"])
 
 
-def describe(task_name: str, split_file: Path, settings: EvaluationSettings) -> dict[str, Any]:
-    """What moves a score and so belongs beside it: template, shots, decoding, batch, precision, version."""
+def describe(benchmark: str, split_file: Path, settings: EvaluationSettings) -> dict[str, Any]:
+    """What moves a score and so belongs beside it: template, shots, decoding, batch, precision, versions.
+
+    `first_prompt` is the whole text that the first item's answer continues, its shots included.
+    """
     with _quiet():
-        task = load_task(task_name, split_file, settings)
+        task = load_task(benchmark, split_file, settings)
+        first = task.fewshot_context(task.eval_docs[0], task.config.num_fewshot)
     return {
-        "task": task_name,
+        "task": task.config.task,
         "task_version": task.VERSION,
+        "protocol": settings.protocol,
         "metric": metric_of(task),
         "output_type": task.OUTPUT_TYPE,
+        "template": task.config.doc_to_text,
+        "first_prompt": first,
         "shots": task.config.num_fewshot,
+        "shot_seed": SHOT_SEED if task.config.num_fewshot else None,
         "chat_template": False,
         "decoding": task.config.generation_kwargs,
+        "samples": task.config.repeats,
+        "extractions": [extraction["name"] for extraction in task.config.filter_list or []],
         "split": settings.split,
         "batch_size": settings.batch_size,
         "dtype": settings.dtype,
@@ -86,14 +115,29 @@ def describe(task_name: str, split_file: Path, settings: EvaluationSettings) -> 
     }
 
 
-def _record(sample: dict[str, Any], output_type: str, metric: str) -> ItemRecord:
-    """One item's record from the sample that lm-eval logged."""
-    item, responses = sample["doc"], sample["filtered_resps"]
+def _record(samples: Sequence[dict[str, Any]], output_type: str, metric: str) -> ItemRecord:
+    """One item's record from what lm-eval logged of it, a sample for every answer extraction."""
+    first, *others = samples
+    item, responses = first["doc"], first["resps"][0]
     if output_type == "multiple_choice":
-        response, expected = item["choices"][likeliest(responses)], item["choices"][item["gold"]]
+        chosen = likeliest(first["filtered_resps"])
+        responses, expected = [item["choices"][chosen]], item["choices"][item["gold"]]
     else:
-        response, expected = responses[0], item["target"] or item["answer"]
-    return ItemRecord(item["id"], sample.get(metric), response, expected)
+        expected = item["target"] or item["answer"]
+    return ItemRecord(
+        item["id"],
+        _value(first, metric),
+        responses[0],
+        expected,
+        more_responses=responses[1:] or None,
+        subject=(item.get("fields") or {}).get("subject"),
+        other_extractions={each["filter"]: float(each[metric]) for each in others} or None,
+    )
+
+
+def _value(sample: dict[str, Any], metric: str) -> float | None:
+    """What the metric says of an item; None for code, which waits for its verdict."""
+    return float(sample[metric]) if metric in sample else None
 
 
 @contextlib.contextmanager

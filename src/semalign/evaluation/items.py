@@ -9,6 +9,9 @@ from typing import Any
 from semalign.errors import UserError
 from semalign.files import read_jsonl, write_jsonl
 
+ITEMS = "items.jsonl"
+OCCASIONAL = ("more_responses", "more_verdicts", "subject", "other_extractions")
+
 
 @dataclass(frozen=True)
 class ItemRecord:
@@ -19,6 +22,10 @@ class ItemRecord:
     `teacher_kl` (nats) and `teacher_agreement` (share of tokens) are means over `answer_tokens` tokens of the
     reference answer; None where no teacher reference applies. `part` is the benchmark that an item of a mixture
     comes from.
+
+    Where several answers were drawn, `response` and `verdict` are the first one's, `more_responses` and
+    `more_verdicts` the others'. `subject` is the field of knowledge; `other_extractions` is `correct` by the
+    answer extractions that are reported beside the first. These four are stored only where there is something.
     """
 
     id: str
@@ -30,11 +37,26 @@ class ItemRecord:
     teacher_agreement: float | None = None
     answer_tokens: int | None = None
     part: str | None = None
+    more_responses: list[str] | None = None
+    more_verdicts: list[str] | None = None
+    subject: str | None = None
+    other_extractions: dict[str, float] | None = None
+
+    @property
+    def responses(self) -> list[str]:
+        """Every answer drawn."""
+        return [self.response, *(self.more_responses or [])]
+
+    def row(self) -> dict[str, Any]:
+        """The record as it is stored."""
+        return {
+            key: value for key, value in asdict(self).items() if key not in OCCASIONAL or value is not None
+        }
 
 
 def write_items(path: Path, records: Sequence[ItemRecord]) -> None:
     """Store records as JSON lines, in their order."""
-    write_jsonl(path, (asdict(record) for record in records))
+    write_jsonl(path, (record.row() for record in records))
 
 
 def read_items(path: Path) -> list[ItemRecord]:
@@ -51,15 +73,15 @@ def summarise(records: Sequence[ItemRecord], metrics: Mapping[str, str]) -> dict
     `score` and `score_stderr` (standard error of the mean over items) are percentages; `teacher_kl` is in
     nats per answer token and `teacher_agreement` a percentage of answer tokens, both weighted by tokens, or
     None where no item was compared. In a mixture `score` is the mean of its parts' scores, which all weigh alike,
-    and `parts` holds the figures of each. Raises UserError when there is nothing to summarise or a verdict is
-    missing.
+    and `parts` holds the figures of each. `subjects` (score and items of each) and `other_extractions` (scores)
+    are there where items have them. Raises UserError when there is nothing to summarise or a verdict is missing.
     """
     if len(metrics) == 1:
-        return _summarise(records, *metrics.values())
-    parts = {
-        name: _summarise([record for record in records if record.part == name], metric)
-        for name, metric in metrics.items()
-    }
+        return _summarise(records, *metrics.values()) | _apart(records)
+    parts = {}
+    for name, metric in metrics.items():
+        own = [record for record in records if record.part == name]
+        parts[name] = _summarise(own, metric) | _apart(own)
     variance = sum(part["score_stderr"] ** 2 for part in parts.values())
     return {
         **_summarise(records, "mean of parts"),
@@ -86,6 +108,30 @@ def _summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
         "teacher_kl": _token_mean(records, "teacher_kl"),
         "teacher_agreement": None if agreement is None else 100 * agreement,
     }
+
+
+def _apart(records: Sequence[ItemRecord]) -> dict[str, Any]:
+    """The scores of every subject and of every further answer extraction, in percent."""
+    subjects: dict[str, list[float]] = {}
+    others: dict[str, list[float]] = {}
+    for record in records:
+        if record.subject is not None and record.correct is not None:
+            subjects.setdefault(record.subject, []).append(record.correct)
+        for name, correct in (record.other_extractions or {}).items():
+            others.setdefault(name, []).append(correct)
+    found: dict[str, Any] = {}
+    if subjects:
+        found["subjects"] = {
+            name: {"score": _percent(scores), "items": len(scores)}
+            for name, scores in sorted(subjects.items())
+        }
+    if others:
+        found["other_extractions"] = {name: _percent(scores) for name, scores in others.items()}
+    return found
+
+
+def _percent(scores: Sequence[float]) -> float:
+    return 100 * sum(scores) / len(scores)
 
 
 def _token_mean(records: Sequence[ItemRecord], field: str) -> float | None:

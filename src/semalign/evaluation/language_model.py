@@ -1,28 +1,58 @@
-"""lm-eval's Hugging Face model with the tokens, the stopping and the greedy decoding of this study.
+"""lm-eval's Hugging Face model with the tokens, the stopping and the decoding of this study.
 
 Where lm-eval 0.4.13 would differ: it tokenises prompt and answer as one text and moves spaces between them,
 cuts prompts that are too long without an error, lets the model's own generation_config (repetition penalty,
-top-k) into greedy decoding, decodes an answer without what stands before it (SentencePiece then drops the
-answer's first space), and lets a row run on until every row of its batch has met a stop string.
+top-k) into decoding, draws samples that depend on the batch, decodes an answer without what stands before it
+(SentencePiece then drops the answer's first space), and lets a row run on until every row of its batch has
+met a stop string.
 """
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lm_eval.models.huggingface import HFLM
-from transformers import GenerationConfig, StoppingCriteria, StoppingCriteriaList
+from transformers import (
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteria,
+    StoppingCriteriaList,
+)
 
 from semalign.benchmarks.encoding import ANCHOR, encode_answer, encode_prompt
 from semalign.errors import UserError
+from semalign.evaluation.sampling import Draws, keyed
+
+
+@dataclass
+class Counts:
+    """How many tokens a model has read (each prompt once a sample) and written, padding and ends left out."""
+
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+
+    def rates(self, items: int, seconds: float) -> dict[str, float]:
+        """Throughput over `seconds` of wall time."""
+        tokens = self.prompt_tokens + self.generated_tokens
+        return {
+            "seconds": round(seconds, 3),
+            "prompt_tokens": self.prompt_tokens,
+            "generated_tokens": self.generated_tokens,
+            "items_per_second": round(items / seconds, 3),
+            "tokens_per_second": round(tokens / seconds, 3),
+        }
 
 
 class StudyModel(HFLM):
     """A causal model as lm-eval sees it, encoding text exactly as training does."""
 
-    def __init__(self, model: Any, tokenizer: Any, batch_size: int) -> None:
-        """Wrap a loaded model. Raises UserError for a tokenizer without an end-of-text token."""
+    def __init__(self, model: Any, tokenizer: Any, batch_size: int, seed: int = 0) -> None:
+        """Wrap a loaded model; `seed` is that of sampled answers.
+
+        Raises UserError for a tokenizer without an end-of-text token.
+        """
         if tokenizer.eos_token_id is None:
             raise UserError("tokenizer: no eos token; evaluation needs one to know where an answer ends")
         super().__init__(
@@ -32,6 +62,9 @@ class StudyModel(HFLM):
             batch_size=batch_size,
             softmax_dtype="float32",
         )
+        self.counts = Counts()
+        self._seed = seed
+        self._keys: list[str] = []  # of the prompts encoded last
         self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
@@ -57,6 +90,8 @@ class StudyModel(HFLM):
                 self._check_length(string, len(prompt) + self.max_length - left_truncate_len)
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
             mask[row, width - len(prompt) :] = 1
+        self._keys = [getattr(string, "key", string) for string in strings]
+        self.counts.prompt_tokens += int(mask.sum())
         return ids, mask
 
     def tok_decode(self, tokens: int | Sequence[int], skip_special_tokens: bool = True) -> str:
@@ -68,20 +103,39 @@ class StudyModel(HFLM):
 
     def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """As lm-eval's, without a progress bar."""
+        prompts = {request.args[0] for request in requests}  # one forward pass serves a prompt's choices
+        self.counts.prompt_tokens += sum(len(encode_prompt(prompt, self.tokenizer)) for prompt in prompts)
         return list(super().loglikelihood(requests, disable_tqdm=disable_tqdm))
 
     def generate_until(self, requests: Any, disable_tqdm: bool = True) -> list[str]:
-        """As lm-eval's, without a progress bar."""
-        return list(super().generate_until(requests, disable_tqdm=disable_tqdm))
+        """As lm-eval's, without a progress bar; each prompt keeps draws of its own."""
+        return list(super().generate_until(keyed(requests, self._seed), disable_tqdm=disable_tqdm))
 
     def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **kwargs: Any) -> Any:
-        if kwargs.pop("do_sample", False) or kwargs.pop("temperature", 0.0):
-            raise UserError(
-                "task file: found sampled decoding (do_sample, temperature), expected greedy decoding"
-            )
+        draws = self._draws(context.shape[1], max_length, kwargs)
         stopping = StoppingCriteriaList([StopStrings(self, stop, context.shape[1])])
         with torch.no_grad(), _generation_config(self.model, self._greedy(max_length)):
-            return self.model.generate(context, stopping_criteria=stopping, **kwargs)
+            whole = self.model.generate(context, stopping_criteria=stopping, logits_processor=draws, **kwargs)
+        self.counts.generated_tokens += int(self._written(whole[:, context.shape[1] :]).sum())
+        return whole
+
+    def _written(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Boolean [rows, positions]: neither padding nor an end."""
+        ends = torch.tensor([self.tokenizer.pad_token_id, self.tokenizer.eos_token_id], device=tokens.device)
+        return ~torch.isin(tokens, ends)
+
+    def _draws(self, prompt_length: int, max_length: int, kwargs: dict[str, Any]) -> LogitsProcessorList:
+        """What makes the search draw its tokens, as the task file says; nothing for greedy decoding."""
+        sampled, temperature, top_p = (kwargs.pop(key, None) for key in ("do_sample", "temperature", "top_p"))
+        if not sampled and not temperature:
+            return LogitsProcessorList()
+        if not sampled or not temperature or "top_k" in kwargs:
+            raise UserError(
+                f"task file: found do_sample {sampled}, temperature {temperature}, expected both for "
+                "sampled decoding, with top_p alone beside them, or neither"
+            )
+        steps = max_length - prompt_length
+        return LogitsProcessorList([Draws(self._keys, prompt_length, steps, temperature, top_p or 1.0)])
 
     def _greedy(self, max_length: int) -> GenerationConfig:
         """Plain greedy decoding up to `max_length` positions that ends at the model's or tokenizer's eos."""

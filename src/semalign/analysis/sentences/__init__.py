@@ -6,6 +6,7 @@ paired, Holm-corrected tests of the tables, never from the sign of a difference 
 
 from semalign.analysis.sentences.ablations import ablation, ablation_axes, axes_without_effect
 from semalign.analysis.sentences.agreement import agreement, crossing, nearest, parts
+from semalign.analysis.sentences.benchmarks import published
 from semalign.analysis.sentences.cost_gain import gain
 from semalign.analysis.sentences.fairness import contrasts, search
 from semalign.analysis.sentences.layers import decomposition, decomposition_controls, head, similarity
@@ -47,6 +48,7 @@ __all__ = [
     "nearest",
     "pairing",
     "parts",
+    "published",
     "search",
     "similarity",
     "teacher_above_student",

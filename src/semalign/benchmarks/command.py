@@ -1,0 +1,90 @@
+"""`semalign-data`: a mirror of the published benchmarks, made on a machine that has internet for one that has none.
+
+    semalign-data prepare mirror      # downloads at pinned revisions, checks and writes the folder
+    semalign-data check mirror        # compares every file and row with what is expected
+
+The folder is then named by `mirror:` in a config or by SEMALIGN_MIRROR.
+"""
+
+import argparse
+import logging
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from semalign.benchmarks.mirror import read_mirror, write_mirror
+from semalign.benchmarks.registry import PUBLISHED
+from semalign.benchmarks.source import Source, verify
+from semalign.errors import UserError
+from semalign.script import run
+
+LOGGER = logging.getLogger("semalign")
+
+
+def source_of(name: str) -> Source:
+    """The source of a published benchmark."""
+    source: Source = import_module(PUBLISHED[name]).SOURCE
+    return source
+
+
+def prepare(mirror: Path, names: Sequence[str], auxiliary: bool = False) -> None:
+    """Download some benchmarks into `mirror`; each folder is whole or not there.
+
+    Raises UserError when the hub can't be reached or has other rows than expected.
+    """
+    from semalign.benchmarks.hub import fetch
+
+    for name in names:
+        source = source_of(name)
+        rows = fetch(source, source.parts if auxiliary else source.required)
+        verify(source, rows, source.repository)
+        write_mirror(source, rows, mirror)
+        LOGGER.info("%s: %s", name, ", ".join(f"{part} {len(found):,}" for part, found in rows.items()))
+    LOGGER.info("mirror %s: done; name it as `mirror:` in the config or in SEMALIGN_MIRROR", mirror)
+
+
+def check(mirror: Path, names: Sequence[str]) -> None:
+    """Compare a mirror with the pinned editions; raises UserError at the first difference."""
+    if not mirror.is_dir():
+        raise UserError(f"mirror {mirror}: no such folder, expected one that `semalign-data prepare` made")
+    for name in names:
+        source = source_of(name)
+        rows = read_mirror(source, mirror, source.required)
+        verify(source, rows, f"mirror {mirror}")
+        LOGGER.info(
+            "%s: %s: as expected", name, ", ".join(f"{part} {len(found):,}" for part, found in rows.items())
+        )
+
+
+def _main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="semalign-data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command, told in (
+        ("prepare", "download into a mirror"),
+        ("check", "compare a mirror with what is expected"),
+    ):
+        one = commands.add_parser(command, help=told)
+        one.add_argument("mirror", type=Path, help="folder of the mirror")
+        one.add_argument(
+            "--benchmarks", nargs="+", choices=list(PUBLISHED), default=list(PUBLISHED), help="default: all"
+        )
+        if command == "prepare":
+            one.add_argument(
+                "--auxiliary", action="store_true", help="with MMLU's 99,842 auxiliary training questions"
+            )
+    given = parser.parse_args(arguments)
+    if given.command == "prepare":
+        prepare(given.mirror, given.benchmarks, given.auxiliary)
+    else:
+        check(given.mirror, given.benchmarks)
+
+
+def main() -> None:
+    """The console script: an error that a user can cause is one line."""
+    run(_main)
+
+
+if __name__ == "__main__":
+    main()

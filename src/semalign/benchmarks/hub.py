@@ -1,0 +1,66 @@
+"""The published benchmarks' rows from the hub, at their pinned revisions."""
+
+import errno
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from semalign.benchmarks.mirror import HELP, converted
+from semalign.benchmarks.source import Row, Rows, Source
+from semalign.errors import UserError
+
+LOGGER = logging.getLogger(__name__)
+
+
+def fetch(source: Source, parts: Iterable[str]) -> Rows:
+    """The rows of some parts, downloaded where the hub's cache does not have them yet.
+
+    Raises UserError, in one line, when the hub can't be reached or lacks a file or column.
+    """
+    rows: Rows = {}
+    for name in parts:
+        path = download(source, source.parts[name].hub)
+        try:
+            rows[name] = [source.convert(name, row) for row in read_parquet(path)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{source.repository}: {source.parts[name].hub}: not the columns that were expected ({error})"
+            ) from None
+    return converted(source, rows)
+
+
+def download(source: Source, file: str) -> Path:
+    """One file of the source's repository in the hub's cache."""
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    LOGGER.info("benchmark %s: looking for %s of %s", source.name, file, source.repository)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of its tries would be a line
+    try:
+        path = huggingface_hub.hf_hub_download(
+            source.repository, file, repo_type="dataset", revision=source.revision
+        )
+    except (errors.EntryNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
+        if isinstance(error, errors.LocalEntryNotFoundError):
+            raise _unreachable(source, error) from None
+        raise UserError(
+            f"{source.repository}: no file {file} at revision {source.revision[:12]}; {HELP}"
+        ) from None
+    except (errors.HTTPError, errors.RevisionResolutionError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise _unreachable(source, error) from None
+    return Path(path)
+
+
+def read_parquet(path: Path) -> list[Row]:
+    """The rows of a parquet file, as plain Python values."""
+    from pyarrow import parquet
+
+    rows: list[Row] = parquet.read_table(path).to_pylist()
+    return rows
+
+
+def _unreachable(source: Source, error: Exception) -> UserError:
+    reason = str(error).strip().partition("\n")[0].partition(". ")[0] or type(error).__name__
+    return UserError(f"benchmark {source.name}: the hub can't be reached ({reason}); {HELP}")

@@ -1,0 +1,154 @@
+"""HumanEval: a function's body for its signature and docstring, scored by running it (Chen et al. 2021).
+
+HumanEval has a test set alone, all 164. The paper trains on code instructions whose origin it does not state, so
+train, extract and align are MBPP's train tasks here, and validation its validation tasks, each put into HumanEval's
+form: what stands beside the tested function, its signature, and a docstring with the task and the first test as an
+example; the answer is the body. Code is laid out anew on the way (four spaces, no comments).
+"""
+
+import ast
+import gzip
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from semalign.benchmarks import mbpp
+from semalign.benchmarks.base import Example, Prepared
+from semalign.benchmarks.contamination import WIDTH, Compared, plain, words
+from semalign.benchmarks.mirror import existing, load, parse_lines
+from semalign.benchmarks.overlap import normalise
+from semalign.benchmarks.real import Sizes, draw
+from semalign.benchmarks.source import Part, Row, Rows, Source
+from semalign.config.benchmarks import RealBenchmark
+from semalign.errors import UserError
+
+# of the paper's 1,000, MBPP's 374 tasks leave fewer than 274
+SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 80}
+COLUMNS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
+FILE = "HumanEval.jsonl.gz"
+
+
+def _read(folder: Path, parts: Iterable[str]) -> Rows:
+    path = existing(folder / FILE)
+    try:
+        text = gzip.decompress(path.read_bytes()).decode("utf-8")
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a whole gzip file ({error})") from None
+    return {part: parse_lines(text, path) for part in parts}
+
+
+def _write(folder: Path, rows: Rows) -> None:
+    text = "".join(json.dumps(row) + "\n" for row in rows["test"])
+    (folder / FILE).write_bytes(gzip.compress(text.encode(), mtime=0))
+
+
+def _convert(_part: str, row: Row) -> Row:
+    return {column: row[column] for column in COLUMNS}
+
+
+SOURCE = Source(
+    "humaneval",
+    "openai/openai_humaneval",
+    "7dce6050a7d6d172f3cc5c32aa97f52fa1a2e544",
+    "MIT, Copyright (c) OpenAI",
+    "github.com/openai/human-eval (Chen et al. 2021)",
+    COLUMNS,
+    {
+        "test": Part(
+            "openai_humaneval/test-00000-of-00001.parquet",
+            164,
+            "b1638eb1b8b5f50d8727cac5c8e80c4a431473b906ae0880c8d9a3a2fde73297",
+        )
+    },
+    _read,
+    _write,
+    _convert,
+)
+
+
+def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
+    """All splits; raises UserError where a source does not do."""
+    rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
+    tasks, of_tasks = load(mbpp.SOURCE, mirror, ("train", "validation", "test"), settings.verify)
+    pool, validation, others = ([completion(row) for row in found] for found in tasks.values())
+    test = [example(row) for row in rows["test"]]
+    drawn = draw(settings, SIZES, pool, test, compared, validation, held_out=others)
+    return Prepared(drawn.splits, [], {"humaneval": origin, "mbpp": of_tasks, **drawn.origin})
+
+
+def example(row: Row) -> Example:
+    """One of HumanEval's own: the raw prompt, which is also the code before the generated text."""
+    name = row["entry_point"]
+    return Example(
+        f"{int(row['task_id'].rpartition('/')[2]):03}",
+        row["prompt"],
+        row["canonical_solution"],
+        tests=[row["test"], f"check({name})"],
+        entry_point=name,
+        prefix=row["prompt"],
+        fields={"task_id": row["task_id"]},
+    )
+
+
+def completion(row: Row) -> Example:
+    """One of MBPP's tasks as a function to complete.
+
+    Its other top-level code (imports, helpers, constants) comes before the signature. Raises UserError where no
+    test calls a top-level function.
+    """
+    name = mbpp.entry_point_of(row)
+    module = mbpp.parse(row["code"])
+    function = _function(module, name, f"MBPP's task {row['task_id']}")
+    beside = [ast.unparse(node) for node in module.body if node is not function]
+    signature, body = _signature_and_body(function)
+    prompt = "".join(f"{code}\n\n" for code in beside) + f"{signature}\n{docstring(row)}\n"
+    return Example(
+        f"mbpp-{row['task_id']:03}",
+        prompt,
+        body,
+        tests=[*filter(None, [row["test_setup_code"]]), *row["test_list"]],
+        entry_point=name,
+        prefix=prompt,
+        fields={"task_id": f"MBPP/{row['task_id']}", "description": row["text"]},
+    )
+
+
+def docstring(row: Row) -> str:
+    """The task in words, and its first test as an example where it compares a call with a value."""
+    text = f"{row['text'].strip()}\n{_example_of(mbpp.parse(row['test_list'][0]).body[0])}"
+    return '    """ ' + text.replace("\\", "\\\\").replace('"""', "'''") + '    """'
+
+
+def _example_of(test: ast.stmt) -> str:
+    match test:
+        case ast.Assert(test=ast.Compare(left=ast.Call() as call, ops=[ast.Eq()], comparators=[value])):
+            return f"    >>> {ast.unparse(call)}\n    {ast.unparse(value)}\n"
+    return ""
+
+
+def _function(module: ast.Module, name: str, where: str) -> ast.FunctionDef:
+    """The last top-level function of that name; raises UserError where there is none."""
+    found = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    if not found:
+        raise UserError(f"benchmark humaneval: {where}: found no top-level function {name}, expected one")
+    return found[-1]
+
+
+def _signature_and_body(function: ast.FunctionDef) -> tuple[str, str]:
+    """The line with `def`, and the indented lines below it; a docstring of its own is left out."""
+    if ast.get_docstring(function) is not None and len(function.body) > 1:
+        function.body = function.body[1:]
+    lines = ast.unparse(function).split("\n")
+    first = next(index for index, line in enumerate(lines) if line.startswith("def "))
+    return "\n".join(lines[: first + 1]), "\n".join(lines[first + 1 :]) + "\n"
+
+
+def compared(item: Example) -> Compared:
+    """What tells whether two items are the same: the task in words, which HumanEval's prompts hold, or the body.
+
+    A body of a few words is not one task's own.
+    """
+    text = (item.fields or {}).get("description") or item.prompt
+    function = _function(mbpp.parse(item.prefix + item.answer), str(item.entry_point), item.id)
+    code = normalise(_signature_and_body(function)[1])
+    return Compared((plain(text), *([code] if len(words(code)) >= WIDTH else [])), text)

@@ -1,0 +1,137 @@
+"""MBPP: a function for a task in words and three tests, scored by running it (Austin et al. 2021).
+
+Train, extract and align come from its train tasks (601-974), validation from its validation tasks (511-600), test is
+its test tasks (11-510), all 500. Tasks 2, 3 and 4 are the shots that its authors give.
+"""
+
+import ast
+import warnings
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from semalign.benchmarks.base import Example, Prepared
+from semalign.benchmarks.contamination import Compared, plain
+from semalign.benchmarks.mirror import load, read_lines
+from semalign.benchmarks.overlap import normalise
+from semalign.benchmarks.real import Sizes, draw
+from semalign.benchmarks.source import Part, Row, Rows, Source
+from semalign.config.benchmarks import RealBenchmark
+from semalign.errors import UserError
+from semalign.files import write_jsonl
+
+SIZES: Sizes = {"train": 300, "extract": 32, "align": 40, "validation": 80}
+TASKS = {
+    "prompt": range(1, 11),
+    "test": range(11, 511),
+    "validation": range(511, 601),
+    "train": range(601, 975),
+}
+SHOTS = (2, 3, 4)
+COLUMNS = ("text", "code", "task_id", "test_setup_code", "test_list", "challenge_test_list")
+FILE = "mbpp.jsonl"
+
+
+def _read(folder: Path, parts: Iterable[str]) -> Rows:
+    rows = read_lines(folder / FILE)
+    return {part: [row for row in rows if row.get("task_id") in TASKS[part]] for part in parts}
+
+
+def _write(folder: Path, rows: Rows) -> None:
+    together = sorted((row for found in rows.values() for row in found), key=lambda row: int(row["task_id"]))
+    write_jsonl(folder / FILE, together)
+
+
+def _convert(_part: str, row: Row) -> Row:
+    return {column: row[column] for column in COLUMNS}
+
+
+def _hub(part: str) -> str:
+    return f"full/{part}-00000-of-00001.parquet"
+
+
+SOURCE = Source(
+    "mbpp",
+    "google-research-datasets/mbpp",
+    "4bb6404fdc6cacfda99d4ac4205087b89d32030c",
+    "CC BY 4.0, Google Research",
+    "github.com/google-research/google-research, folder mbpp (Austin et al. 2021)",
+    COLUMNS,
+    {
+        "prompt": Part(
+            _hub("prompt"), 10, "b3f21314fd5fb3ec3e0bb0fc3897f34ec394eeff8f93e0a6a4341e602b144e91"
+        ),
+        "train": Part(_hub("train"), 374, "6756168a936a52560df27812486c7377a7f4cadcf4897b541e9a95e5de61f8b8"),
+        "validation": Part(
+            _hub("validation"), 90, "4690b14503d65debd764213f10a06cb50f514f4890fa7acab10add66a1fa7dba"
+        ),
+        "test": Part(_hub("test"), 500, "2bd2075d5156346889c4945ea4b260207b5728e711f57e8a1783598d5354da98"),
+    },
+    _read,
+    _write,
+    _convert,
+)
+
+
+def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
+    """All splits, and the authors' three shots; raises UserError where the source does not do."""
+    rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
+    items = {part: [example(row) for row in found] for part, found in rows.items()}
+    drawn = draw(settings, SIZES, items["train"], items["test"], compared, items["validation"])
+    shots = [_shot(row) for row in rows["prompt"] if row["task_id"] in SHOTS]
+    return Prepared(drawn.splits, shots, {"mbpp": origin, **drawn.origin})
+
+
+def example(row: Row) -> Example:
+    """One task with its tests shown, the answer in a code block that the prompt opens.
+
+    The tests' own preparation (two tasks have one) is run before them but not shown. Raises UserError where no
+    test calls a function.
+    """
+    tests = "\n".join(row["test_list"])
+    return Example(
+        f"{row['task_id']:03}",
+        f"{row['text'].strip()}\nThe function must pass these tests:\n```python\n{tests}\n```\n"
+        "Here it is:\n```python",
+        f"\n{plain_code(row['code'])}",
+        tests=[*filter(None, [row["test_setup_code"]]), *row["test_list"]],
+        entry_point=entry_point_of(row),
+        fields={column: row[column] for column in ("task_id", "text", "test_list", "code")},
+    )
+
+
+def parse(code: str) -> ast.Module:
+    """The syntax tree of code, whose own faults (a stray backslash in a text) are no matter here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(code)
+
+
+def plain_code(code: str) -> str:
+    """Code with line feeds alone, and no white space at the end of a line or of the whole."""
+    return "\n".join(line.rstrip() for line in code.replace("\r\n", "\n").strip("\n").split("\n")).rstrip()
+
+
+def entry_point_of(row: Row) -> str:
+    """The function that the first test calls: one that the reference defines.
+
+    Raises UserError where there is none.
+    """
+    defined = {node.name for node in ast.walk(parse(row["code"])) if isinstance(node, ast.FunctionDef)}
+    calls = (node for node in ast.walk(parse(row["test_list"][0])) if isinstance(node, ast.Call))
+    for call in calls:
+        if isinstance(call.func, ast.Name) and call.func.id in defined:
+            return call.func.id
+    raise UserError(f"benchmark mbpp: task {row['task_id']}: found no test that calls a function of its code")
+
+
+def _shot(row: Row) -> Example:
+    """A shot keeps the source's code byte by byte, as harnesses show it."""
+    return replace(example(row), answer=f"\n{row['code']}")
+
+
+def compared(item: Example) -> Compared:
+    """What tells whether two items are the same: the task in words, or the reference's code."""
+    text = (item.fields or {})["text"]
+    code = normalise(ast.unparse(parse(item.answer)))
+    return Compared((plain(text), code), text)

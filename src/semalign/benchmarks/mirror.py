@@ -1,0 +1,182 @@
+"""A mirror: one folder with the published benchmarks' files, for machines without internet.
+
+Below it stands a folder a benchmark, in the format of its first publication:
+gsm8k/{train,test}.jsonl, humaneval/HumanEval.jsonl.gz, mbpp/mbpp.jsonl, mmlu/{dev,val,test}/<subject>_<part>.csv.
+A SHA256SUMS in such a folder is checked.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from semalign.benchmarks.source import Row, Rows, Source, check_columns, checksum, verify
+from semalign.errors import UserError
+
+VARIABLE = "SEMALIGN_MIRROR"
+SUMS = "SHA256SUMS"
+DATA = (".csv", ".jsonl", ".gz")
+HELP = (
+    f"`semalign-data prepare FOLDER` makes a mirror where there is internet; `mirror:` or {VARIABLE} names it"
+)
+
+
+def mirror_folder(given: str | None) -> Path | None:
+    """The mirror that the config or the environment names; None where neither does.
+
+    Raises UserError when there is no such folder.
+    """
+    name = given or os.environ.get(VARIABLE)
+    if not name:
+        return None
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        key = "config: mirror" if given else VARIABLE
+        raise UserError(f"{key}: no folder {folder}, expected a mirror of the benchmarks; {HELP}")
+    return folder
+
+
+def load(
+    source: Source, mirror: str | None, parts: Iterable[str], strict: bool
+) -> tuple[Rows, dict[str, Any]]:
+    """The rows of some parts, from the mirror or else from the hub, and what provenance records of them.
+
+    With `strict` any other edition than the pinned one is refused. Raises UserError, in one line, for a missing
+    or damaged file, other rows than expected, or a hub that can't be reached.
+    """
+    wanted = list(parts)
+    folder = mirror_folder(mirror)
+    if folder:
+        rows = read_mirror(source, folder, wanted)
+    else:
+        from semalign.benchmarks.hub import fetch
+
+        rows = fetch(source, wanted)
+    where = f"mirror {folder}" if folder else source.repository
+    check_columns(source, rows, where)
+    if strict:
+        verify(source, rows, where)
+    return rows, {
+        "source": "mirror" if folder else "hub",
+        "repository": source.repository,
+        "revision": source.revision,
+        "verified": strict,
+        "parts": {name: {"rows": len(found), "checksum": checksum(found)} for name, found in rows.items()},
+    }
+
+
+def check_present(names: Iterable[str], given: str | None) -> None:
+    """Whether the mirror, where one is named, has these benchmarks' folders; raises UserError where it has not."""
+    if folder := mirror_folder(given):
+        for name in names:
+            _folder_of(name, folder)
+
+
+def _folder_of(name: str, mirror: Path) -> Path:
+    if not (mirror / name).is_dir():
+        raise UserError(f"mirror {mirror}: no folder {name}; {HELP}")
+    return mirror / name
+
+
+def read_mirror(source: Source, mirror: Path, parts: Iterable[str]) -> Rows:
+    """The rows that a mirror holds; raises UserError for a missing or damaged file."""
+    folder = _folder_of(source.name, mirror)
+    check_sums(folder)
+    return source.read(folder, parts)
+
+
+def write_mirror(source: Source, rows: Rows, mirror: Path) -> None:
+    """Write one benchmark's folder of a mirror, with its sums, its licence and where it comes from."""
+    from semalign.files import replace_folder, write_text
+
+    with replace_folder(mirror / source.name) as folder:
+        source.write(folder, rows)
+        write_text(folder / "README.md", describe(source, rows))
+        names = sorted(path.relative_to(folder).as_posix() for path in data_files(folder))
+        write_text(folder / SUMS, "".join(f"{_digest(folder / name)}  {name}\n" for name in names))
+
+
+def describe(source: Source, rows: Rows) -> str:
+    """The README of one benchmark's folder."""
+    lines = [f"| {name} | {len(found):,} | {checksum(found)} |" for name, found in rows.items()]
+    return "\n".join(
+        [
+            f"# {source.name}",
+            "",
+            f"From {source.repository} on the hub, revision {source.revision}; origin: {source.origin}",
+            f"Licence: {source.licence}",
+            "",
+            "| part | rows | checksum of the rows |",
+            "|---|---|---|",
+            *lines,
+            "",
+        ]
+    )
+
+
+def check_sums(folder: Path) -> None:
+    """Compare a folder's data files with its SHA256SUMS, where it has some.
+
+    Raises UserError naming the first that is missing or differs.
+    """
+    sums = folder / SUMS
+    if not sums.is_file():
+        return
+    for line in sums.read_text(encoding="utf-8").splitlines():
+        expected, _, name = line.partition(" ")
+        name = name.lstrip(" *")
+        if not name.endswith(DATA):
+            continue
+        path = existing(folder / name)
+        found = _digest(path)
+        if found != expected:
+            raise UserError(
+                f"{path}: found checksum {found[:12]}, expected {expected[:12]} ({SUMS}); the file is damaged"
+            )
+
+
+def existing(path: Path) -> Path:
+    """The path itself; raises UserError where no such file stands in the mirror."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file in the mirror; {HELP}")
+    return path
+
+
+def read_lines(path: Path) -> list[Row]:
+    """One JSON object a line; raises UserError where a line is none."""
+    return parse_lines(existing(path).read_text(encoding="utf-8"), path)
+
+
+def parse_lines(text: str, path: Path) -> list[Row]:
+    """The objects of a text, one a line; raises UserError naming the line that is none."""
+    rows = []
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines would also split inside a text
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{path}: line {number} is not JSON ({error})") from None
+        if not isinstance(row, dict):
+            raise UserError(f"{path}: line {number}: found {type(row).__name__}, expected a JSON object")
+        rows.append(row)
+    return rows
+
+
+def data_files(folder: Path) -> Iterator[Path]:
+    """The data files below a benchmark's folder."""
+    return (path for path in folder.rglob("*") if path.is_file() and path.name.endswith(DATA))
+
+
+def converted(source: Source, rows: Rows) -> Rows:
+    """Rows as a mirror gives them back, so that both homes go through one reader."""
+    with tempfile.TemporaryDirectory() as name:
+        write_mirror(source, rows, Path(name))
+        return read_mirror(source, Path(name), list(rows))
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

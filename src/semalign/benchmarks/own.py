@@ -1,0 +1,146 @@
+"""A benchmark of the user's own: a JSONL file with a `prompt` and an `answer` a line.
+
+More keys say how an item is scored: `choices` and `gold` (its index in them) make it a choice question, `tests` a
+programming task (with `entry_point` and `prefix` where needed), and else the generated text is compared with the
+answer, or with `target` where that is told. Splits are drawn by seed; a prompt that comes twice is taken once.
+"""
+
+import hashlib
+import logging
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from semalign.benchmarks.base import SPLITS, Example, Prepared, Split
+from semalign.benchmarks.contamination import Compared, TestSet, keep_clean
+from semalign.benchmarks.mirror import parse_lines
+from semalign.benchmarks.overlap import by_prompt, check_splits
+from semalign.config.benchmarks import FileBenchmark
+from semalign.errors import UserError
+from semalign.provenance import portable
+
+LOGGER = logging.getLogger(__name__)
+# what is dealt out first; train is the rest
+SHARES: dict[Split, float] = {"test": 0.2, "extract": 0.05, "align": 0.1, "validation": 0.1}
+KEYS: dict[str, tuple[type, ...]] = {
+    "id": (str, int),
+    "prompt": (str,),
+    "answer": (str,),
+    "choices": (list,),
+    "gold": (int,),
+    "target": (str,),
+    "tests": (list,),
+    "entry_point": (str,),
+    "prefix": (str,),
+}
+
+
+def build(name: str, settings: FileBenchmark) -> Prepared:
+    """All splits; raises UserError naming the file and line of what does not do, or when rows are too few."""
+    pool = read_pairs(Path(settings.path).expanduser())
+    apart = read_pairs(Path(settings.test_path).expanduser()) if settings.test_path else None
+    test = TestSet(map(compared, apart or ()))
+    clean, dropped = keep_clean(((item, compared(item)) for item in pool), test, set())
+    splits = _deal(name, settings, clean, apart)
+    named = {
+        split: [replace(item, id=f"{name}-{split}-{item.id}") for item in splits[split]] for split in SPLITS
+    }
+    check_splits(name, named)
+    told = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
+    LOGGER.info("benchmark %s: %d rows; kept out of training: %s", name, len(pool), told or "none")
+    files = [Path(path).expanduser() for path in (settings.path, settings.test_path) if path]
+    digests = {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return Prepared(named, origin={"files": digests, "overlap": {"dropped": dropped}})
+
+
+def read_pairs(path: Path) -> list[Example]:
+    """The items of a file; raises UserError naming the line that is not a pair of prompt and answer."""
+    rows = parse_lines(_bytes(path).decode("utf-8", errors="replace"), path)
+    if not rows:
+        raise UserError(f"{path}: found no row, expected an object with `prompt` and `answer` a line")
+    items = [_example(row, f"{path}: row {number}", number) for number, row in enumerate(rows, 1)]
+    [(twice, count)] = Counter(item.id for item in items).most_common(1)
+    if count > 1:
+        raise UserError(f"{path}: found id {twice!r} {count} times, expected ids that differ")
+    return items
+
+
+def _bytes(path: Path) -> bytes:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; expected a benchmark as JSONL, a prompt and an answer a line")
+    return path.read_bytes()
+
+
+def _example(row: dict[str, Any], where: str, number: int) -> Example:
+    for key, value in row.items():
+        if key not in KEYS:
+            raise UserError(f"{where}: unknown key {key!r}, expected some of {', '.join(KEYS)}")
+        if not isinstance(value, KEYS[key]) or isinstance(value, bool):
+            raise UserError(f"{where}: {key}: found {type(value).__name__}, expected {KEYS[key][0].__name__}")
+    for key in ("prompt", "answer"):
+        if not row.get(key, "").strip():
+            raise UserError(f"{where}: found no {key}, expected a text")
+    given = {**row, "id": str(row.get("id", f"{number:04}")), "answer": _continuation(row["answer"])}
+    if "tests" not in row and "choices" not in row:
+        given["target"] = row.get("target", row["answer"]).strip()
+    return Example(**_choice(given, where))
+
+
+def _choice(given: dict[str, Any], where: str) -> dict[str, Any]:
+    """Choices as continuations; the answer tells the right one where `gold` does not."""
+    if "choices" not in given:
+        if "gold" in given:
+            raise UserError(f"{where}: found gold without choices, expected both or none")
+        return given
+    choices = [_continuation(str(choice)) for choice in given["choices"]]
+    gold = given.get("gold", choices.index(given["answer"]) if given["answer"] in choices else -1)
+    if not 0 <= gold < len(choices) or choices[gold] != given["answer"]:
+        raise UserError(
+            f"{where}: found an answer that is not the choice of index gold, expected it among choices"
+        )
+    return {**given, "choices": choices, "gold": gold}
+
+
+def _continuation(answer: str) -> str:
+    """An answer with a separator before it."""
+    return answer if answer[:1].isspace() else f" {answer}"
+
+
+def compared(item: Example) -> Compared:
+    """What tells whether two items are the same: the prompt, with every sign, for `3 - 1` is not `3 + 1`.
+
+    Words in a row are not compared: a user's prompts may all share a long beginning.
+    """
+    return Compared((by_prompt(item),), "")
+
+
+def _deal(
+    name: str, settings: FileBenchmark, pool: Sequence[Example], apart: Sequence[Example] | None
+) -> dict[Split, list[Example]]:
+    """Cut the shuffled rows: what has a size or a share first, and train from what is left."""
+    order = list(pool)
+    random.Random(f"{name} {settings.seed}").shuffle(order)
+    splits: dict[Split, list[Example]] = {}
+    start = 0
+    for split, share in SHARES.items():
+        if split == "test" and apart is not None:
+            splits[split] = list(apart[: settings.test])
+            continue
+        size = getattr(settings, split) or max(1, round(share * len(order)))
+        splits[split] = order[start : start + size]
+        _enough(name, split, size, len(splits[split]))
+        start += size
+    left = order[start:]
+    splits["train"] = left[: settings.train]
+    _enough(name, "train", settings.train or 1, len(splits["train"]))
+    return splits
+
+
+def _enough(name: str, split: Split, wanted: int, found: int) -> None:
+    if found < wanted:
+        raise UserError(
+            f"benchmark {name}: {split}: {wanted} examples asked for, but only {found} different rows are left"
+        )

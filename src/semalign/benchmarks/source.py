@@ -1,0 +1,96 @@
+"""What is known of a published benchmark's source: its pinned revision, its parts and their checksums.
+
+A source has two homes, the hub and a mirror folder. Both give the same rows, and a checksum over the rows (not
+over the files, whose quoting and compression differ) says so.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semalign.errors import UserError
+
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]  # part -> its rows, in the source's order
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a source: its file in the hub's repository, how many rows it has, and their checksum.
+
+    A part without a checksum is optional, and its revision alone pins it.
+    """
+
+    hub: str
+    rows: int
+    checksum: str | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """One published benchmark.
+
+    `read(folder, parts)` gives the rows of a mirror's folder of that name, `write(folder, rows)` makes such a
+    folder, and `convert(part, row)` makes a row out of one of the hub's.
+    """
+
+    name: str
+    repository: str
+    revision: str
+    licence: str
+    origin: str
+    columns: tuple[str, ...]
+    parts: Mapping[str, Part]
+    read: Callable[[Path, Iterable[str]], Rows] = field(repr=False)
+    write: Callable[[Path, Rows], None] = field(repr=False)
+    convert: Callable[[str, Row], Row] = field(repr=False)
+
+    @property
+    def required(self) -> list[str]:
+        """The parts that every mirror has."""
+        return [name for name, part in self.parts.items() if part.checksum]
+
+
+def checksum(rows: Iterable[Row]) -> str:
+    """SHA-256 over the rows, one JSON line each, keys sorted; white space around a text does not count."""
+    total = hashlib.sha256()
+    for row in rows:
+        total.update(json.dumps(_stripped(row), sort_keys=True).encode() + b"\n")
+    return total.hexdigest()
+
+
+def check_columns(source: Source, rows: Rows, where: str) -> None:
+    """Raise UserError, in one line, where a row lacks a column."""
+    for name, found in rows.items():
+        for number, row in enumerate(found, 1):
+            if missing := [column for column in source.columns if column not in row]:
+                raise UserError(
+                    f"{where}: {source.name} {name}: row {number} has no {', '.join(missing)}, expected the "
+                    f"columns {', '.join(source.columns)}"
+                )
+
+
+def verify(source: Source, rows: Rows, where: str) -> None:
+    """Compare the rows with the pinned edition's.
+
+    Raises UserError, in one line, where their number or checksum differs.
+    """
+    for name, found in rows.items():
+        part = source.parts[name]
+        value = checksum(found)
+        if len(found) != part.rows or value != (part.checksum or value):
+            raise UserError(
+                f"{where}: {source.name} {name}: found {len(found)} rows with checksum {value[:12]}, expected "
+                f"{part.rows} with {(part.checksum or value)[:12]} (another edition? `verify: false` takes it)"
+            )
+
+
+def _stripped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, dict):
+        return {key: _stripped(inner) for key, inner in value.items()}
+    return [_stripped(inner) for inner in value] if isinstance(value, list) else value

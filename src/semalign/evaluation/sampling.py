@@ -1,0 +1,85 @@
+"""Sampling whose draws belong to a prompt and a sample, not to the place in a batch.
+
+Each row has its own random numbers, one a step, made from a text that names it. So a score does not depend on
+the batch size, on the order of the prompts or on the device, beyond float noise in the model's logits.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor
+
+WIDTH = 256  # of the likeliest tokens: hold the nucleus nearly always, and spare sorting the vocabulary
+
+
+class KeyedPrompt(str):
+    """A prompt that remembers which draws are its own while lm-eval sorts and batches it."""
+
+    key: str
+
+
+def keyed(requests: Sequence[Any], seed: int) -> list[Any]:
+    """The generation requests with a key each: the seed, the item, and how often it was asked before."""
+    asked: Counter[str] = Counter()
+    found = []
+    for request in requests:
+        text, *rest = request.args
+        name = str((request.doc or {}).get("id", text))
+        prompt = KeyedPrompt(text)
+        prompt.key = f"{seed} {name} {asked[name]}"
+        asked[name] += 1
+        found.append(SimpleNamespace(args=(prompt, *rest)))
+    return found
+
+
+class Draws(LogitsProcessor):
+    """Turns a greedy search into sampling: of each row's tokens only the drawn one stays possible."""
+
+    def __init__(
+        self, keys: Sequence[str], prompt_length: int, steps: int, temperature: float, top_p: float
+    ) -> None:
+        self.uniform = torch.stack([uniform(key, steps) for key in keys])
+        self.prompt_length = prompt_length
+        self.temperature = temperature
+        self.top_p = top_p
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Logits [rows, vocabulary] in which the drawn token has all the mass."""
+        step = input_ids.shape[1] - self.prompt_length
+        drawn = draw(scores, self.uniform[:, step].to(scores.device), self.temperature, self.top_p)
+        return torch.full_like(scores, -torch.inf).scatter(1, drawn[:, None], 0.0)
+
+
+def uniform(key: str, steps: int) -> torch.Tensor:
+    """Random numbers [steps] in [0, 1) that depend on `key` alone."""
+    seed = int.from_bytes(hashlib.sha256(key.encode()).digest()[:7])
+    return torch.rand(steps, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
+    """One token a row from logits [rows, vocabulary], by the inverse of the nucleus's distribution function.
+
+    The nucleus is the fewest likeliest tokens whose probabilities at `temperature` reach `top_p`; equal ones
+    count in the order of their ids. `uniform` [rows] in [0, 1) picks in it.
+    """
+    values, ids = _likeliest((logits.double() / temperature).softmax(dim=-1), top_p)
+    reached = values.cumsum(dim=-1)
+    mass = values.masked_fill(reached - values >= top_p, 0)
+    reached = mass.cumsum(dim=-1)
+    place = (reached <= uniform[:, None] * reached[:, -1:]).sum(dim=-1, keepdim=True)
+    last = (mass > 0).sum(dim=-1, keepdim=True) - 1
+    return ids.gather(1, place.minimum(last))[:, 0]
+
+
+def _likeliest(probabilities: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Probabilities in descending order and their ids, as far as the nucleus of every row needs."""
+    values, ids = probabilities.topk(min(WIDTH, probabilities.shape[1]))
+    if bool((values.sum(dim=-1) < top_p).any()):
+        values, ids = probabilities.sort(dim=-1, descending=True, stable=True)
+    ids, order = ids.sort(dim=-1)
+    values, again = values.gather(1, order).sort(dim=-1, descending=True, stable=True)
+    return values, ids.gather(1, again)

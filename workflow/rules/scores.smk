@@ -1,0 +1,68 @@
+# Models scored as they are, under one or several protocols: answers, verdicts, one table.
+
+
+use rule generate_answers as answer_as_it_is with:
+    input:
+        model="results/{study}/models/{model}/run.json",
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/scores/{protocol}.json",
+        code=library("generate_answers"),
+    output:
+        "results/{study}/scores/{model}/{benchmark}/{protocol}/answers/run.json",
+    log:
+        "results/{study}/logs/scores/{model}/{benchmark}/{protocol}/answers.log",
+    params:
+        out=lambda wildcards, output: folder(output),
+        model=lambda wildcards, input: f"--model {folder(input.model)}",
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        reference="",
+        seed=STUDY.scores.seed,
+    message:
+        "{wildcards.model} {wildcards.benchmark}: answer ({wildcards.protocol})"
+
+
+use rule judge_answers as judge_as_it_is with:
+    input:
+        answers="results/{study}/scores/{model}/{benchmark}/{protocol}/answers/run.json",
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/judging.json",
+        code=library("judge_answers"),
+    output:
+        metrics="results/{study}/scores/{model}/{benchmark}/{protocol}/metrics.json",
+        per_item="results/{study}/scores/{model}/{benchmark}/{protocol}/items.jsonl",
+        record="results/{study}/scores/{model}/{benchmark}/{protocol}/run.json",
+    log:
+        "results/{study}/logs/scores/{model}/{benchmark}/{protocol}/judging.log",
+    params:
+        out=lambda wildcards, output: folder(output.record),
+        answers=lambda wildcards, input: folder(input.answers),
+        transfer="",
+        benchmark=lambda wildcards, input: folder(input.benchmark),
+        seed=STUDY.scores.seed,
+    message:
+        "{wildcards.model} {wildcards.benchmark}: judge ({wildcards.protocol})"
+
+
+rule collect_scores:
+    input:
+        scores=[f"{scored}/run.json" for scored in LAYOUT.score_folders()],
+        published="results/{study}/settings/published.json",
+        settings="results/{study}/settings/statistics.json",
+        code=library("collect_scores"),
+    output:
+        table="results/{study}/tables/benchmarks.csv",
+        record="results/{study}/records/tables/benchmarks.json",
+    log:
+        "results/{study}/logs/tables/benchmarks.log",
+    conda:
+        "../../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        scores=lambda wildcards, input: [folder(record) for record in input.scores],
+    message:
+        "tables: models as they are, with published scores beside them"
+    shell:
+        "python scripts/collect_scores.py --scores {params.scores} --published {input.published}"
+        " --settings {input.settings} --out {output.table} --record {output.record} 2>&1 | tee {log}"
