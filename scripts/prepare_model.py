@@ -12,12 +12,18 @@ def main() -> None:
         "--settings", type=Path, required=True, help="the model's section of the config, as JSON"
     )
     parser.add_argument("--checkpoint", type=Path, required=True, help="where a long training saves itself")
+    parser.add_argument("--teacher", type=Path, help="folder of the model that a pruned one is cut out of")
+    parser.add_argument(
+        "--benchmarks", type=Path, nargs="*", default=[], help="folders of the benchmarks that its text is in"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
     arguments = parser.parse_args()
 
     from semalign.preparation import prepare_model
 
-    prepare_model(arguments.settings, arguments.checkpoint, arguments.out)
+    prepare_model(
+        arguments.settings, arguments.checkpoint, arguments.out, arguments.teacher, arguments.benchmarks
+    )
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ from pathlib import Path
 
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
 from semalign.config.models import FolderModel
+from semalign.config.pruning import PrunedModel
 from semalign.config.study import Study
 from semalign.config.tiny import TinyBenchmark, TinyModel
 from semalign.config.variants import resolve, variants_of
 from semalign.errors import UserError
 from semalign.files import read_json
+from semalign.models.registry import texts_of
 from semalign.semantics.registry import MAPS, check_top
 from semalign.semantics.vocabulary import check_overlap, read_vocabulary
 
@@ -42,6 +44,9 @@ def check_models(study: Study) -> None:
     whose vocabularies share too few tokens.
     """
     for name, model in study.models.items():
+        for path in texts_of(model)[1]:
+            if not Path(path).expanduser().is_file():
+                raise UserError(f"models.{name}.text: no file {path}, expected documents as .txt or .jsonl")
         if isinstance(model, FolderModel):
             _check_folder(name, Path(model.path).expanduser())
     for name, pair in study.pairs.items():
@@ -95,6 +100,10 @@ def _shape(study: Study, model: str) -> tuple[int, int] | None:
     settings = study.models[model]
     if isinstance(settings, TinyModel):
         return settings.layers, settings.width
+    if isinstance(settings, PrunedModel):
+        whole = _shape(study, settings.teacher) or (settings.layers, settings.width)
+        layers, width = settings.layers or whole[0], settings.width or whole[1]
+        return (layers, width) if layers and width else None
     if isinstance(settings, FolderModel):
         config = read_json(Path(settings.path).expanduser() / "config.json")
         shape = config.get("num_hidden_layers"), config.get("hidden_size")

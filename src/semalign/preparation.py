@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -10,16 +11,31 @@ from semalign.benchmarks.base import write_prepared
 from semalign.benchmarks.mixture import write_mixture
 from semalign.benchmarks.registry import module_of, own_files, prepare
 from semalign.config.benchmarks import Benchmark
-from semalign.config.models import Model
+from semalign.config.models import CutModel, Model
 from semalign.files import replace_folder
+from semalign.models.registry import PRUNING
 from semalign.models.sources import materialise
 from semalign.provenance import Run, portable
 
 
-def prepare_model(settings: Path, checkpoint: Path, out: Path) -> None:
-    """Make `out` the model folder that the settings describe."""
+def prepare_model(
+    settings: Path,
+    checkpoint: Path,
+    out: Path,
+    teacher: Path | None = None,
+    benchmarks: Sequence[Path] = (),
+) -> None:
+    """Make `out` the model folder that the settings describe.
+
+    A model that is made of others of the study reads its `teacher` and the `benchmarks` that its text is in.
+    """
     run = Run("model", settings)
-    origin = materialise(TypeAdapter(Model).validate_python(run.settings), out, checkpoint)
+    given = TypeAdapter(Model).validate_python(run.settings)
+    if isinstance(given, CutModel):
+        run.modules.append(PRUNING)
+        origin = import_module(PRUNING).make(run, given, teacher, benchmarks, out, checkpoint)
+    else:
+        origin = materialise(given, out, checkpoint)
     run.seal(out, {"origin": origin})
     shutil.rmtree(checkpoint, ignore_errors=True)
 

@@ -6,6 +6,7 @@ from semalign.benchmarks.registry import module_of as module_of_benchmark
 from semalign.files import update_json
 from semalign.library import behind, digests_of, reached_from
 from semalign.methods.registry import module_of
+from semalign.models.registry import module_of as module_of_model
 from semalign.semantics.registry import module_of as module_of_map
 
 
@@ -13,6 +14,12 @@ from semalign.semantics.registry import module_of as module_of_map
 def library(script, *modules):
     """The digests of a script and of the modules of the library that it imports, directly or not."""
     return note_code("-".join([script, *modules]), behind(f"scripts/{script}.py", modules))
+
+
+def library_of_model(wildcards):
+    """What makes one model; the pieces of the recipe that prunes don't matter to the others."""
+    maker = module_of_model(STUDY.models[wildcards.model].source)
+    return library("prepare_model", *filter(None, [maker]))
 
 
 def library_of_benchmark(wildcards):

@@ -1,10 +1,24 @@
-# Models: each becomes a plain Hugging Face folder, whatever its source.
+# Models: each becomes a plain Hugging Face folder, whatever its source. A pruned one comes after its teacher.
+from semalign.models.registry import texts_of
+
+
+def made_from(wildcards):
+    """The records of what a model is made from: a pruned one's teacher, and the benchmarks that its text is in."""
+    settings = STUDY.models[wildcards.model]
+    root = f"results/{wildcards.study}"
+    teacher = getattr(settings, "teacher", None)
+    return {
+        "teacher": [f"{root}/models/{teacher}/run.json"] if teacher else [],
+        "benchmarks": [f"{root}/benchmarks/{name}/run.json" for name in texts_of(settings)[0]],
+        "own": texts_of(settings)[1],
+    }
 
 
 rule prepare_model:
     input:
+        unpack(made_from),
         settings="results/{study}/settings/models/{model}.json",
-        code=library("prepare_model"),
+        code=library_of_model,
     output:
         "results/{study}/models/{model}/run.json",
     log:
@@ -18,8 +32,11 @@ rule prepare_model:
         runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
+        teacher=lambda wildcards, input: [f"--teacher {folder(record)}" for record in input.teacher],
+        benchmarks=lambda wildcards, input: [folder(record) for record in input.benchmarks],
     message:
         "model {wildcards.model}: prepare"
     shell:
         "python scripts/prepare_model.py --settings {input.settings} --out {params.out}"
+        " {params.teacher} --benchmarks {params.benchmarks}"
         " --checkpoint results/{wildcards.study}/checkpoints/models/{wildcards.model} 2>&1 | tee {log}"

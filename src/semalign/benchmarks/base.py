@@ -11,6 +11,7 @@ from semalign.files import read_jsonl, write_jsonl
 Split = Literal["train", "extract", "align", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 SHOTS = "shots"
+HEAL = "heal"  # what no split drew, for healing a pruned model
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,12 @@ class Example:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A benchmark as it is stored: its splits, the shots of few-shot protocols, and where it comes from."""
+    """A benchmark as it is stored: its splits, the shots of few-shot protocols, where it comes from, what is left."""
 
     splits: dict[Split, list[Example]]
     shots: list[Example] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
+    heal: list[Example] = field(default_factory=list)
 
 
 def write_split(folder: Path, split: Split, examples: Sequence[Example]) -> None:
@@ -50,11 +52,12 @@ def write_split(folder: Path, split: Split, examples: Sequence[Example]) -> None
 
 
 def write_prepared(folder: Path, prepared: Prepared) -> None:
-    """Store every split, and the shots where there are some as `<folder>/shots.jsonl`."""
+    """Store every split; shots and left-over items, where there are some, as shots.jsonl and heal.jsonl."""
     for split, examples in prepared.splits.items():
         write_split(folder, split, examples)
-    if prepared.shots:
-        _write(folder / f"{SHOTS}.jsonl", prepared.shots)
+    for name, items in ((SHOTS, prepared.shots), (HEAL, prepared.heal)):
+        if items:
+            _write(folder / f"{name}.jsonl", items)
 
 
 def read_split(folder: Path | str, split: Split) -> list[Example]:

@@ -65,7 +65,7 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
     pool, test = ([example(row, f"{part}-{at:04}") for at, row in enumerate(rows[part])] for part in rows)
     drawn = draw(settings, SIZES, pool, test, compared)
-    return Prepared(drawn.splits, pool, {"gsm8k": origin, **drawn.origin})
+    return Prepared(drawn.splits, pool, {"gsm8k": origin, **drawn.origin}, drawn.heal)
 
 
 def example(row: Row, key: str) -> Example:

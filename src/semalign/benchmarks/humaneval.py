@@ -73,7 +73,8 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     pool, validation, others = ([completion(row) for row in found] for found in tasks.values())
     test = [example(row) for row in rows["test"]]
     drawn = draw(settings, SIZES, pool, test, compared, validation, held_out=others)
-    return Prepared(drawn.splits, [], {"humaneval": origin, "mbpp": of_tasks, **drawn.origin})
+    origin = {"humaneval": origin, "mbpp": of_tasks, **drawn.origin}
+    return Prepared(drawn.splits, [], origin, drawn.heal)
 
 
 def example(row: Row) -> Example:

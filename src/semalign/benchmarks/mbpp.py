@@ -79,7 +79,7 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     items = {part: [example(row) for row in found] for part, found in rows.items()}
     drawn = draw(settings, SIZES, items["train"], items["test"], compared, items["validation"])
     shots = [_shot(row) for row in rows["prompt"] if row["task_id"] in SHOTS]
-    return Prepared(drawn.splits, shots, {"mbpp": origin, **drawn.origin})
+    return Prepared(drawn.splits, shots, {"mbpp": origin, **drawn.origin}, drawn.heal)
 
 
 def example(row: Row) -> Example:

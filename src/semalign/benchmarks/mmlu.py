@@ -132,7 +132,7 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     if settings.auxiliary:
         pool, validation = items[AUXILIARY], items["val"]
     drawn = draw(settings, SIZES, pool, items["test"], compared, validation)
-    return Prepared(drawn.splits, items["dev"], {"mmlu": origin, **drawn.origin})
+    return Prepared(drawn.splits, items["dev"], {"mmlu": origin, **drawn.origin}, drawn.heal)
 
 
 def _numbered(rows: Iterable[Row], part: str) -> Iterator[Example]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from semalign.benchmarks.base import Example, Prepared, Split
 from semalign.benchmarks.contamination import WIDTH, Compared, Reason, TestSet, keep_clean
+from semalign.benchmarks.left_over import left_over
 from semalign.benchmarks.overlap import check_splits
 from semalign.config.benchmarks import RealBenchmark
 from semalign.errors import UserError
@@ -46,11 +47,12 @@ def draw(
             ((item, compared(item)) for item in validation), found, seen
         )
     splits = _deal(settings, paper, clean, own)
+    heal = left_over(name, splits, clean, own or ())
     splits["test"] = take_test(test, settings.test, f"{name} test {settings.seed}")
     numbered = {split: [_named(item, name, split) for item in items] for split, items in splits.items()}
     check_splits(name, numbered)
     LOGGER.info("benchmark %s: %s; %s", name, _sizes(numbered), _told(counts))
-    return Prepared(numbered, origin={"overlap": {"words": WIDTH, "dropped": counts}})
+    return Prepared(numbered, origin={"overlap": {"words": WIDTH, "dropped": counts}}, heal=heal)
 
 
 def take_test(test: Sequence[Example], size: int | None, seed: str) -> list[Example]:

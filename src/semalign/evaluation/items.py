@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.errors import UserError
+from semalign.evaluation.likelihood import further_figures
 from semalign.files import read_jsonl, write_jsonl
 
 ITEMS = "items.jsonl"
@@ -107,6 +108,7 @@ def _summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
         "metric": metric,
         "teacher_kl": _token_mean(records, "teacher_kl"),
         "teacher_agreement": None if agreement is None else 100 * agreement,
+        **further_figures(metric, scores),
     }
 
 

@@ -8,7 +8,7 @@ import errno
 import logging
 from pathlib import Path
 
-from semalign.config.models import FolderModel, GgufPackage, HubModel, Model
+from semalign.config.models import BuiltModel, FolderModel, GgufPackage, HubModel
 from semalign.config.tiny import TinyModel
 from semalign.errors import UserError
 from semalign.files import replace_folder
@@ -31,7 +31,9 @@ WANTED = (
 UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth")
 
 
-def materialise(settings: Model, folder: Path, checkpoint: Path | None = None) -> dict[str, str]:
+def materialise(
+    settings: BuiltModel | GgufPackage | FolderModel | HubModel, folder: Path, checkpoint: Path | None = None
+) -> dict[str, str]:
     """Make `folder` the model that `settings` describes; returns what provenance records of its origin.
 
     `checkpoint` is where an interrupted pretraining resumes (built models only). Raises UserError, in one
