@@ -1,7 +1,7 @@
 """What an example of a benchmark is, and how its splits are stored."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -44,6 +44,14 @@ class Prepared:
     shots: list[Example] = field(default_factory=list)
     origin: dict[str, Any] = field(default_factory=dict)
     heal: list[Example] = field(default_factory=list)
+
+    def renamed(self, kind: str, name: str) -> "Prepared":
+        """The same where the splits' ids begin with the study's `name` for it: a mixture may hold a source twice."""
+        splits = {
+            split: [replace(item, id=name + item.id.removeprefix(kind)) for item in items]
+            for split, items in self.splits.items()
+        }
+        return replace(self, splits=splits)
 
 
 def write_split(folder: Path, split: Split, examples: Sequence[Example]) -> None:

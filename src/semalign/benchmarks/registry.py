@@ -53,7 +53,7 @@ def prepare(name: str, settings: Any, mirror: str | None = None) -> "Prepared":
 
     if isinstance(settings, RealBenchmark):
         prepared: Prepared = import_module(PUBLISHED[settings.benchmark]).build(settings, mirror)
-        return prepared
+        return prepared.renamed(settings.benchmark, name)
     if isinstance(settings, FileBenchmark):
         own: Prepared = import_module(OWN).build(name, settings)
         return own
