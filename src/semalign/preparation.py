@@ -12,6 +12,7 @@ from semalign.benchmarks.registry import BENCHMARKS, build_benchmark
 from semalign.config.models import Model
 from semalign.config.tiny import TinyBenchmark
 from semalign.files import replace_folder
+from semalign.models.devices import write_loading
 from semalign.models.sources import materialise
 from semalign.provenance import Run
 
@@ -19,7 +20,9 @@ from semalign.provenance import Run
 def prepare_model(settings: Path, checkpoint: Path, out: Path) -> None:
     """Make `out` the model folder that the settings describe."""
     run = Run("model", settings)
-    origin = materialise(TypeAdapter(Model).validate_python(run.settings), out, checkpoint)
+    model = TypeAdapter(Model).validate_python(run.settings)
+    origin = materialise(model, out, checkpoint)
+    write_loading(out, model)
     run.seal(out, {"origin": origin})
     shutil.rmtree(checkpoint, ignore_errors=True)
 

@@ -21,6 +21,7 @@ from semalign.evaluation.items import ItemRecord, summarise, write_items
 from semalign.evaluation.reference import extract_reference, read_reference, write_reference
 from semalign.evaluation.sandbox.judge import choose
 from semalign.files import read_json, replace_folder, write_json
+from semalign.models.devices import device
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
 from semalign.provenance import Run
@@ -150,7 +151,7 @@ def _base(transfer: Path) -> str:
 
 
 def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return device()
 
 
 def _dtype(settings: EvaluationSettings) -> torch.dtype:
