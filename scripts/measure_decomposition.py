@@ -13,7 +13,7 @@ def main() -> None:
     parser.add_argument("--benchmark", default="humaneval", help="`humaneval` or the folder of a benchmark")
     parser.add_argument("--settings", type=Path, help="the study's analysis.decomposition, as JSON")
     parser.add_argument("--device", help="cpu or cuda; the GPU where there is one")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the model")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="of the model; by default its own")
     parser.add_argument("--out", type=Path, required=True, help="table of all layers (CSV)")
     parser.add_argument("--head-out", type=Path, required=True, help="table of the final state (CSV)")
     parser.add_argument("--record", type=Path, help="where to note what the tables are made from")

@@ -22,7 +22,9 @@ def main() -> None:
     parser.add_argument("--activations", type=Path, help="the activations section of the config, as JSON")
     parser.add_argument("--alignment", type=Path, help="the alignment section of the config, as JSON")
     parser.add_argument("--device", help="cpu or cuda; the GPU where there is one")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the models")
+    parser.add_argument(
+        "--dtype", choices=["float32", "bfloat16"], help="of the models; by default their own"
+    )
     parser.add_argument("--out", type=Path, required=True, help="table of all cells (CSV)")
     parser.add_argument("--record", type=Path, help="where to note what the table is made from")
     arguments = parser.parse_args()

@@ -15,7 +15,9 @@ def main() -> None:
     parser.add_argument("--settings", type=Path, help="the study's analysis.similarity, as JSON")
     parser.add_argument("--label", nargs="*", default=[], help="further columns, as name=value")
     parser.add_argument("--device", help="cpu or cuda; the GPU where there is one")
-    parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="of the models")
+    parser.add_argument(
+        "--dtype", choices=["float32", "bfloat16"], help="of the models; by default their own"
+    )
     parser.add_argument("--out", type=Path, required=True, help="table of all pairs of layers (CSV)")
     parser.add_argument("--record", type=Path, help="where to note what the table is made from")
     arguments = parser.parse_args()

@@ -32,7 +32,8 @@ def read_states(
         with torch.no_grad(), capture(model, layers, [interface]) as states, _stop_after(model, max(layers)):
             model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         for layer in layers:
-            kept[layer].append(states[interface, layer][batch.supervised].float().cpu())
+            found = states[interface, layer]
+            kept[layer].append(found[batch.supervised.to(found.device)].float().cpu())
     return {layer: torch.cat(parts) for layer, parts in kept.items()}
 
 

@@ -12,7 +12,7 @@ from semalign.benchmarks.encoding import Batch, Encoded, collate
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.models.anatomy import adapted_modules
-from semalign.training import epoch_batches, total_steps, train
+from semalign.training import Portions, epoch_batches, total_steps, train
 
 Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]
 
@@ -87,9 +87,26 @@ def train_adapter(
             label=label,
             identity=identity,
             save_last=updates is not None,
+            portions=portions_of(encoded, settings.micro_batch) if settings.micro_batch else None,
         )
     history = [{**row, "step": span.start + row["step"]} for row in history]
     return Trained(history, sum(p.numel() for p in parameters.values()))
+
+
+def portions_of(encoded: Sequence[Encoded], size: int) -> Portions[list[int]]:
+    """The function that cuts a batch's indices into portions of `size` examples, each with its share of the positions.
+
+    Losses are means over supervised positions, so a portion weighs as many as it has. Examples of like length go
+    together, which saves padding.
+    """
+
+    def cut(indices: list[int]) -> list[tuple[float, list[int]]]:
+        ordered = sorted(indices, key=lambda i: len(encoded[i].input_ids))
+        parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
+        counts = [sum(len(encoded[i].input_ids) - encoded[i].answer_start for i in part) for part in parts]
+        return [(count / sum(counts), part) for count, part in zip(counts, parts, strict=True)]
+
+    return cut
 
 
 def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
@@ -101,7 +118,7 @@ def final_states(model: Any, batch: Batch) -> torch.Tensor:
     """What enters the LM head, behind the final norm, [supervised positions, width]."""
     body = model.base_model
     hidden = body(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
-    states: torch.Tensor = hidden[batch.supervised]
+    states: torch.Tensor = hidden[batch.supervised.to(hidden.device)]
     return states
 
 

@@ -76,9 +76,11 @@ def _score_example(model: Any, batch: Batch, settings: Attribution) -> list[floa
     start = embedding.register_forward_hook(lambda _m, _a, output: output.requires_grad_())
     try:
         with torch.enable_grad(), _watch(model, layers, settings.granularity) as states:
+            batch = batch.to(model.device)
             logits = model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
         keys = [(part, layer) for layer in layers for part in PARTS[settings.granularity]]
-        gradients = torch.autograd.grad(supervised_loss(logits, batch.labels), [states[key] for key in keys])
+        labels = batch.labels.to(logits.device)
+        gradients = torch.autograd.grad(supervised_loss(logits, labels), [states[key] for key in keys])
     finally:
         start.remove()
     scores = dict.fromkeys(layers, 0.0)

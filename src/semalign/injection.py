@@ -83,7 +83,8 @@ def check_injection(student: Path, teacher: Path, folder: Path, deltas: Sequence
     the share of the slices' entries that changed. Raises UserError when none did.
     """
     dtype = TensorFolder(student).read(f"{deltas[0].module}.weight").dtype
-    before, after = load_model(student, dtype=dtype), load_student(student, teacher, folder, dtype=dtype)
+    before = load_model(student, "cpu", dtype)  # two copies: on the processor, whatever the training ran on
+    after = load_student(student, teacher, folder, "cpu", dtype)
     by_weight = {f"{delta.module}.weight": delta for delta in deltas}
     others = dict(after.named_parameters())
     changed, entries, delta_square, weight_square = 0, 0, 0.0, 0.0

@@ -13,6 +13,7 @@ from semalign.config.variants import (
     DEFAULT,
     RATE,
     Cell,
+    at_benchmark,
     cells_of,
     changed,
     resolve,
@@ -36,7 +37,9 @@ class Layout:
         self.settings: dict[str, Any] = {}
         self._stages: dict[tuple[str, str, str], str] = {}
         self._upstream: dict[tuple[str, str], dict[str, str]] = {}
+        self._needs: dict[tuple[str, str], tuple[str, ...]] = {}
         self._plan()
+        self._plan_benchmarks()
 
     def stage_name(self, method: str, variant: str, stage: str) -> str:
         """The folder name of a signal stage as one variant of a method needs it."""
@@ -48,7 +51,7 @@ class Layout:
 
     def needs(self, method: str, variant: str) -> tuple[str, ...]:
         """The signal stages that one variant of a method reads."""
-        return resolve(self.study, method, variant)[0].needs
+        return self._needs[method, variant]
 
     def signal_folders(self, stage: str) -> list[str]:
         """The folders of a signal stage that the cells need, directly or not, in the order of the cells."""
@@ -73,6 +76,13 @@ class Layout:
             for benchmark in wanted.benchmarks or self.study.benchmarks
             for protocol in wanted.protocols
         ]
+
+    def method_settings(self, method: str, variant: str, benchmark: str, trial: str | None = None) -> str:
+        """The name of the settings that a variant, or a trial of it, has on one benchmark."""
+        kind, last = ("trials", f"/{trial}") if trial else ("methods", "")
+        name = f"{kind}/{method}/{variant}{last}"
+        own = f"{name}@{benchmark}"
+        return own if own in self.settings else name
 
     def parts_of(self, benchmark: str) -> list[str]:
         """The benchmarks that a mixture is made of; none for any other."""
@@ -174,6 +184,7 @@ class Layout:
 
     def _plan_variant(self, method: str, variant: str) -> None:
         settings, signals = resolve(self.study, method, variant)
+        self._needs[method, variant] = settings.needs
         self.settings[f"methods/{method}/{variant}"] = _slice(settings)
         names: dict[str, str] = {}
         needed = {stage for need in settings.needs for stage in (*behind(need), need)}
@@ -184,6 +195,19 @@ class Layout:
             names[stage] = name
             if stage in needed:
                 self.settings[f"{stage}/{name}"] = getattr(signals, stage).model_dump(mode="json")
+
+    def _plan_benchmarks(self) -> None:
+        """What a method's settings are on benchmarks that have changes of their own, its trials' too."""
+        study = self.study
+        for method, given in study.methods.items():
+            for variant, changes in variants_of(study, method).items() if given.by_benchmark else ():
+                plans = {f"methods/{method}/{variant}": changes}
+                trials = trials_of(study, method, variant)
+                plans |= {f"trials/{method}/{variant}/{trial}": own for trial, own in trials.items()}
+                for benchmark in given.by_benchmark:
+                    for name, own in plans.items():
+                        found = at_benchmark(study, method, own, benchmark)
+                        self.settings[f"{name}@{benchmark}"] = _slice(found)
 
     def _order(self) -> dict[str, Any]:
         """What the tables list, in which order, and the values of every ablated axis, the default's first."""
@@ -216,7 +240,7 @@ class Layout:
 
 def _slice(settings: Any) -> dict[str, Any]:
     """What a method itself reads; the rest is for the signal stages and the search."""
-    return dict(settings.model_dump(mode="json", exclude={"signals", "learning_rates"}))
+    return dict(settings.model_dump(mode="json", exclude={"signals", "learning_rates", "by_benchmark"}))
 
 
 def _lookup(key: str, *sections: Any) -> Any:

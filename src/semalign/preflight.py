@@ -8,6 +8,7 @@ from pathlib import Path
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
 from semalign.config.models import FolderModel
 from semalign.config.pruning import PrunedModel
+from semalign.config.revisions import not_pinned, unpinned
 from semalign.config.study import Study
 from semalign.config.tiny import TinyBenchmark, TinyModel
 from semalign.config.variants import resolve, variants_of
@@ -34,6 +35,12 @@ def check_study(study: Study) -> None:
             _check_names("alignment.map", [signals.alignment.map], MAPS)
             check_top(signals.alignment.map, signals.alignment.top)
     check_models(study)
+
+
+def check_pinned(study: Study) -> None:
+    """Raise UserError, before any work, where a hub model has no commit yet."""
+    for repository in unpinned(study):
+        raise UserError(not_pinned(repository))
 
 
 def check_models(study: Study) -> None:

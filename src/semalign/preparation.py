@@ -13,6 +13,7 @@ from semalign.benchmarks.registry import module_of, own_files, prepare
 from semalign.config.benchmarks import Benchmark
 from semalign.config.models import CutModel, Model
 from semalign.files import replace_folder
+from semalign.models.devices import write_loading
 from semalign.models.registry import PRUNING
 from semalign.models.sources import materialise
 from semalign.provenance import Run, portable
@@ -36,6 +37,7 @@ def prepare_model(
         origin = import_module(PRUNING).make(run, given, teacher, benchmarks, out, checkpoint)
     else:
         origin = materialise(given, out, checkpoint)
+    write_loading(out, given)
     run.seal(out, {"origin": origin})
     shutil.rmtree(checkpoint, ignore_errors=True)
 

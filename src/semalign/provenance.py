@@ -7,6 +7,7 @@ nothing of the host reaches an artifact.
 """
 
 import hashlib
+import importlib
 import importlib.metadata
 import json
 import os
@@ -40,6 +41,7 @@ class Run:
         self.settings = read_json(settings) if settings else {}
         self.modules: list[str] = []
         self.inputs: dict[str, dict[str, str]] = {}
+        self.paths: dict[str, Path] = {}
         self.started = time.time()
 
     def read(self, name: str, path: Path | str) -> Path:
@@ -47,7 +49,7 @@ class Run:
 
         Raises UserError when the artifact is missing or does not match its provenance.
         """
-        path = Path(path)
+        path = self.paths[name] = Path(path)
         self.inputs[name] = {"path": portable(path), "digest": digest(path)}
         return path
 
@@ -83,7 +85,15 @@ class Run:
             "hardware": hardware(),
             "wall_seconds": round(time.time() - self.started, 3),
             "peak_memory_mb": peak_memory_mb(),
+            **self._device_memory(),
         }
+
+    def _device_memory(self) -> dict[str, Any]:
+        """Predicted and measured peak of the GPUs, where a stage ran on some."""
+        # by name, so that an edited formula reruns nothing: no result depends on it
+        planning = importlib.import_module("semalign.planning.expected")
+        found = planning.device_memory(self.stage, self.paths, self.settings)
+        return {"device_memory": found} if found else {}
 
 
 def check(folder: Path | str) -> dict[str, Any]:

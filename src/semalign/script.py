@@ -6,35 +6,53 @@ import os
 import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from semalign.errors import UserError
+from semalign.secrets import log_masked, masked
 from semalign.warm import delegate
 
 RUNNER_VARIABLE = "SEMALIGN_RUNNER"
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a script's `main`; what a user can cause becomes one line on standard error and exit status 1."""
+def run(main: Callable[[], None], online: bool = False) -> None:
+    """Run a script's `main`; what a user can cause becomes one line on standard error and exit status 1.
+
+    Only a script that fetches is `online`: the others never ask the hub, so that they run where there is none.
+    """
+    if not online:
+        go_offline()
     status = delegate()
     if status is not None:
         sys.exit(status)
     quiet_libraries()
-    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    log_masked(logging.WARNING)
     logging.getLogger("semalign").setLevel(logging.INFO)
     _die_with_runner()
     try:
         main()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(masked(f"error: {error}"))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
         if line := explain_full_disk(error):
-            sys.exit(line)
-        raise
+            sys.exit(masked(line))
+        told = traceback.format_exc()
+        if masked(told) == told:
+            raise
+        sys.exit(masked(told))
+
+
+def go_offline() -> None:
+    """Let nothing in this process, or started by it, ask the hub; also where its library is loaded already."""
+    os.environ.update(OFFLINE)
+    if constants := sys.modules.get("huggingface_hub.constants"):
+        constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
 
 
 def explain_full_disk(error: BaseException) -> str | None:
@@ -54,7 +72,7 @@ def quiet_libraries() -> None:
     warnings.simplefilter("ignore", FutureWarning)
 
 
-def prepare_environment(watched: bool) -> None:
+def prepare_environment(watched: bool, device: str = "auto") -> None:
     """What the jobs of a run find in their environment: this interpreter first, one thread each.
 
     Two jobs of two threads each would slow each other down many times over. With `watched`, jobs end when this
@@ -62,6 +80,9 @@ def prepare_environment(watched: bool) -> None:
     """
     quiet_libraries()
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the same bytes twice on a GPU
+    if device != "auto":
+        os.environ["SEMALIGN_DEVICE"] = device
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if watched:
         os.environ[RUNNER_VARIABLE] = f"{_machine()}:{os.getpid()}:{_start_time(os.getpid())}"

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -27,6 +27,7 @@ logger = logging.getLogger("semalign")
 Record = dict[str, float]
 BatchT = TypeVar("BatchT")
 Schedule = Callable[[int], tuple[float, float]]
+Portions = Callable[[BatchT], Sequence[tuple[float, BatchT]]]
 
 POOL = 64  # batches that are sorted by length together
 REPORT_SECONDS = 10.0
@@ -98,6 +99,7 @@ def train(
     identity: str = "",
     schedule: Schedule | None = None,
     save_last: bool = False,
+    portions: Portions[BatchT] | None = None,
 ) -> list[Record]:
     """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
 
@@ -112,6 +114,9 @@ def train(
     `schedule` gives learning rate and beta1 of an update (0-based) where the settings can't say them. `save_last`
     saves the state after the last step too, for a caller that has more to train.
 
+    `portions` cuts a batch into parts with weights that add up to 1: each leaves its share of the gradient before the
+    next is in memory. With terms that are means over what the weights count, the sum is the whole batch's.
+
     Raises UserError when a term or the gradient's norm is not finite.
     """
     run = _Run(parameters, settings, steps, label, schedule)
@@ -120,7 +125,9 @@ def train(
     progress = _Progress(label, run.step, steps)
     with _Terminated() as terminated:
         while run.step < steps:
-            total = run.update(loss(batches(run.step)))
+            batch = batches(run.step)
+            parts = [(1.0, batch)] if portions is None else portions(batch)
+            total = run.update((weight, loss(part)) for weight, part in parts)
             progress.report(run.step, total)
             due = save_last if run.step == steps else run.step % checkpoint_every == 0
             if checkpoint is not None and (due or terminated.seen):
@@ -154,14 +161,18 @@ class _Run:
             fused=True,
         )
 
-    def update(self, terms: dict[str, torch.Tensor]) -> float:
-        """One optimizer step; returns the loss before it."""
+    def update(self, parts: Iterable[tuple[float, dict[str, torch.Tensor]]]) -> float:
+        """One optimizer step on weighted parts, whose graphs are made one after the other; the loss before it."""
         rate, beta1 = self.schedule(self.step)
-        values = {name: term.item() for name, term in terms.items()}
-        for name, value in values.items():
-            self._check_finite(name, value)
+        values: Record = {}
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()
+        for weight, terms in parts:
+            for name, term in terms.items():
+                values[name] = values.get(name, 0.0) + weight * term.item()
+                self._check_finite(name, values[name])
+            total = torch.stack(list(terms.values())).sum()
+            (total if weight == 1 else weight * total).backward()
+            del terms, total
         norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
         self._check_finite("gradient norm", norm.item())
         self.optimizer.param_groups[0].update(lr=rate, betas=(beta1, self.settings.beta2))

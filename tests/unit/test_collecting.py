@@ -81,10 +81,10 @@ def test_tables_of_signals(pico_pair: tuple[Path, Path], tmp_path: Path) -> None
     collect_signals(scored, folders, {"p": pico_pair}, None, *out)
     lines = out[1].read_text(encoding="utf-8").splitlines()
     assert lines == [
-        "pair,benchmark,name,student_layer,teacher_layer,critical,below,above,weight,teacher_layers,student_layers",
-        "p,facts,default,1,1,2,1,2,0.333333,4,3",
-        "p,facts,default,3,4,4,3,4,1,4,3",
-        "p,facts,rule~last,3,4,4,4,4,0,4,3",
+        "pair,benchmark,name,student_layer,teacher_layer,critical,below,above,weight,teacher_layers,student_layers,shared_tokens,student_tokens",
+        "p,facts,default,1,1,2,1,2,0.333333,4,3,259,259",
+        "p,facts,default,3,4,4,3,4,1,4,3,259,259",
+        "p,facts,rule~last,3,4,4,4,4,0,4,3,259,259",
     ]
     table = pd.read_csv(out[0])
     assert table.share.tolist() == [0.1, 0.2, 0.3, 0.4] and table.critical.tolist() == [0, 0, 0, 1]

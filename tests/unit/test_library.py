@@ -1,9 +1,11 @@
 """Which files stand behind a script: what decides whether a result is stale."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
+from semalign import library
 from semalign.library import behind, digest_of, imports
 
 ROOT = Path(__file__).parents[2]
@@ -68,3 +70,24 @@ def test_every_way_to_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyP
         "src/own/two.py",
         "src/own/inner/three.py",
     }
+
+
+def test_imports_are_read_off_their_statements_alone() -> None:
+    text = (
+        '"""from nowhere import words that\nare none"""\nimport a, b.c as d\nfrom e.f import (\n    g,  # why (so)\n'
+        "    h,\n)\ndef i():\n    from j import k; import l\n"
+    )
+    names = set(library._imported_names(text))
+    assert {"a", "b.c", "e.f", "e.f.g", "j", "j.k"} <= names
+
+
+def test_the_librarys_imports_are_those_of_the_whole_syntax_tree() -> None:
+    for path in Path("src").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        expected: set[str] = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                expected |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Import):
+                expected |= {alias.name for alias in node.names}
+        assert expected <= set(library._imported_names(text)), path

@@ -82,5 +82,8 @@ def test_every_rule_has_its_script() -> None:
             r"python scripts/(\w+)\.py", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk"))
         )
     )
-    by_hand = {"verify_results", "document_config", "lock_versions", "write_findings"}
+    by_hand = {
+        *("verify_results", "document_config", "lock_versions", "write_findings"),
+        *("pin_revisions", "plan_costs"),
+    }
     assert named | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}

@@ -9,7 +9,7 @@ rule transfer_knowledge:
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         signals=signals_of,
         choice=choice_of,
-        settings="results/{study}/settings/methods/{method}/{variant}.json",
+        settings=settings_of_method,
         code=library_of_method,
     output:
         "results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",

@@ -5,7 +5,8 @@ from pathlib import Path
 from semalign.config.study import parse_study
 from semalign.errors import UserError
 from semalign.layout import Layout
-from semalign.preflight import check_study
+from semalign.models.registry import texts_of
+from semalign.preflight import check_pinned, check_study
 from semalign.script import explain_full_disk, prepare_environment
 from semalign.singleton import hold_study
 from semalign.warm import start_server
@@ -16,6 +17,8 @@ try:
     LAYOUT = Layout(STUDY)
     # a dry run beside a run at work must not change the settings under it
     WRITES = workflow.is_main_process and hold_study(STUDY.study, only_look=workflow.output_settings.dryrun)
+    if workflow.is_main_process and not workflow.output_settings.dryrun:
+        check_pinned(STUDY)
     if WRITES:
         LAYOUT.write_settings()
 except UserError as error:
@@ -25,7 +28,7 @@ except OSError as error:
         sys.exit(line)
     raise
 
-prepare_environment(watched=workflow.is_main_process)
+prepare_environment(watched=workflow.is_main_process, device=STUDY.device)
 
 
 def start_local_run():
@@ -34,6 +37,18 @@ def start_local_run():
     # With the limiter, each job that has ended wakes the scheduler once a second ever after (Snakemake 9.27): after
     # a few hundred it keeps a core busy. Here --cores limits the jobs.
     workflow.scheduler.job_rate_limiter = None
+
+
+def made_from(wildcards):
+    """The records of what a model is made from: a pruned one's teacher, and the benchmarks that its text is in."""
+    settings = STUDY.models[wildcards.model]
+    root = f"results/{wildcards.study}"
+    teacher = getattr(settings, "teacher", None)
+    return {
+        "teacher": [f"{root}/models/{teacher}/run.json"] if teacher else [],
+        "benchmarks": [f"{root}/benchmarks/{name}/run.json" for name in texts_of(settings)[0]],
+        "own": texts_of(settings)[1],
+    }
 
 
 def model_of(role):
@@ -59,6 +74,13 @@ def signals_of(wildcards):
     needed = LAYOUT.needs(wildcards.method, wildcards.variant)
     names = {need: LAYOUT.stage_name(wildcards.method, wildcards.variant, need) for need in needed}
     return [f"{root}/{stage}/{name}/run.json" for stage, name in names.items()]
+
+
+def settings_of_method(wildcards):
+    """The settings of a cell's method, or of a trial of it; some benchmarks have their own."""
+    trial = getattr(wildcards, "trial", None)
+    name = LAYOUT.method_settings(wildcards.method, wildcards.variant, wildcards.benchmark, trial)
+    return f"results/{wildcards.study}/settings/{name}.json"
 
 
 def choice_of(wildcards):

@@ -1,17 +1,4 @@
 # Models: each becomes a plain Hugging Face folder, whatever its source. A pruned one comes after its teacher.
-from semalign.models.registry import texts_of
-
-
-def made_from(wildcards):
-    """The records of what a model is made from: a pruned one's teacher, and the benchmarks that its text is in."""
-    settings = STUDY.models[wildcards.model]
-    root = f"results/{wildcards.study}"
-    teacher = getattr(settings, "teacher", None)
-    return {
-        "teacher": [f"{root}/models/{teacher}/run.json"] if teacher else [],
-        "benchmarks": [f"{root}/benchmarks/{name}/run.json" for name in texts_of(settings)[0]],
-        "own": texts_of(settings)[1],
-    }
 
 
 rule prepare_model:

@@ -9,7 +9,7 @@ use rule transfer_knowledge as transfer_trial with:
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         signals=signals_of,
         choice=[],
-        settings="results/{study}/settings/trials/{method}/{variant}/{trial}.json",
+        settings=settings_of_method,
         code=library_of_method,
     output:
         "results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",

@@ -1,5 +1,9 @@
 # What a study ends with, and what its tables, analyses and notebooks are made from.
+from semalign.config.benchmarks import Mixture
+from semalign.config.tiny import TinyBenchmark
+
 MEASURES = STUDY.analysis
+MADE_IN_PLACE = (TinyBenchmark, Mixture)
 
 
 def if_measured(condition, *names):
@@ -87,6 +91,15 @@ def analysis_parts(study, table):
     return expand(
         f"results/{study}/analysis/{table}/{{model}}.csv", model=STUDY.analysis.decomposition.models
     )
+
+
+def fetched():
+    """The models and benchmarks that are not made in place: what a machine without internet can't get itself."""
+    models = [name for name, given in STUDY.models.items() if given.source != "tiny"]
+    benchmarks = [name for name, given in STUDY.benchmarks.items() if not isinstance(given, MADE_IN_PLACE)]
+    return [f"{LAYOUT.root}/models/{name}/run.json" for name in models] + [
+        f"{LAYOUT.root}/benchmarks/{name}/run.json" for name in benchmarks
+    ]
 
 
 def final_targets():

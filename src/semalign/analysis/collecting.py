@@ -10,6 +10,7 @@ from semalign.analysis.signals import attribution_table, pairing_table
 from semalign.config.statistics import StatisticsSettings
 from semalign.files import read_json, write_text
 from semalign.models.loading import read_shape
+from semalign.semantics.vocabulary import count_shared
 
 
 def collect_signals(
@@ -30,7 +31,11 @@ def collect_signals(
         for name, (teacher, student) in models.items()
     }
     _write(attribution_table(attributions, chosen), attribution_out)
-    _write(pairing_table(pairings, depths), pairing_out)
+    shared = {name: count_shared(*folders) for name, folders in models.items()}
+    pairs = pairing_table(pairings, depths)
+    for place, column in enumerate(("shared_tokens", "student_tokens")):
+        pairs[column] = [shared[name][place] for name in pairs["pair"]]
+    _write(pairs, pairing_out)
 
 
 def collect_curves(cells: Sequence[Path], out: Path) -> None:

@@ -24,7 +24,7 @@ def compare_pair(
     texts: Sequence[str],
     *,
     device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = None,
     positions: int = POSITIONS,
     seed: int = 0,
 ) -> pd.DataFrame:

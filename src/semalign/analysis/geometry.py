@@ -49,7 +49,7 @@ class Place:
     count: int
     reading: Activations
     device: str = "cpu"
-    dtype: torch.dtype = torch.float32
+    dtype: torch.dtype | None = None
 
 
 class Goal:

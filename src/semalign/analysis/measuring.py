@@ -17,6 +17,7 @@ from semalign.config.base import Strict
 from semalign.config.signals import Activations, Alignment
 from semalign.config.variants import Cell
 from semalign.files import read_json, write_text
+from semalign.models.devices import device as default_device
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.semantics.vocabulary import common_tokens
 
@@ -32,7 +33,7 @@ def measure_decomposition(
     head_out: Path,
     *,
     device: str | None = None,
-    dtype: str = "float32",
+    dtype: str | None = None,
 ) -> None:
     """Write the tables of `fidelity.measure_fidelity` for the model in a folder.
 
@@ -41,7 +42,7 @@ def measure_decomposition(
     chosen = _read(Decomposition, settings)
     tokenizer = load_tokenizer(model)
     layers, head = measure_fidelity(
-        load_model(model, device or _device(), getattr(torch, dtype)),
+        load_model(model, device or default_device(), _dtype(dtype)),
         read_head(model),
         [tokenizer(text)["input_ids"] for text in prompts(source, chosen.count)],
         name=name,
@@ -63,7 +64,7 @@ def measure_crossing(
     *,
     labels: Mapping[str, str] | None = None,
     device: str | None = None,
-    dtype: str = "float32",
+    dtype: str | None = None,
 ) -> None:
     """Write the table of `crossing.crossing_table`, with a leading column for every label.
 
@@ -73,7 +74,7 @@ def measure_crossing(
     chosen = _read(Decomposition, settings)
     tokenizer = load_tokenizer(teacher)
     table = crossing_table(
-        load_model(teacher, device or _device(), getattr(torch, dtype)),
+        load_model(teacher, device or default_device(), _dtype(dtype)),
         (read_head(teacher), read_head(student)),
         common_tokens(teacher, student, _read(Alignment, alignment).minimum_shared),
         [tokenizer(text)["input_ids"] for text in prompts(source, chosen.count)],
@@ -94,14 +95,14 @@ def measure_geometry(
     out: Path,
     *,
     device: str | None = None,
-    dtype: str = "float32",
+    dtype: str | None = None,
 ) -> None:
     """Write the table of `geometry.geometry_table` for cells of one pair and benchmark, by their folders.
 
     `settings`, `activations` and `alignment` are JSON files of analysis.geometry and of the two sections.
     """
     count, reading = _read(Geometry, settings).count, _read(Activations, activations)
-    place = Place(teacher, student, benchmark, count, reading, device or _device(), getattr(torch, dtype))
+    place = Place(teacher, student, benchmark, count, reading, device or default_device(), _dtype(dtype))
     goal = Goal(place, pairing, _read(Alignment, alignment))
     _write(geometry_table(goal, cells), out)
 
@@ -116,7 +117,7 @@ def measure_similarity(
     *,
     labels: Mapping[str, str] | None = None,
     device: str | None = None,
-    dtype: str = "float32",
+    dtype: str | None = None,
 ) -> None:
     """Write the table of `comparison.compare_pair`, with a leading column for every label."""
     chosen = _read(Similarity, settings)
@@ -125,8 +126,8 @@ def measure_similarity(
         student,
         transfer,
         prompts(source, chosen.count),
-        device=device or _device(),
-        dtype=getattr(torch, dtype),
+        device=device or default_device(),
+        dtype=_dtype(dtype),
     )
     _write(_labelled(table, labels), out)
 
@@ -140,8 +141,9 @@ def _read(section: type[Section], path: Path | None) -> Section:
     return section.model_validate(read_json(path) if path else {})
 
 
-def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def _dtype(name: str | None) -> torch.dtype | None:
+    """The precision of that name; None for the model's own."""
+    return getattr(torch, name) if name else None
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -31,19 +31,37 @@ class CutModel(PrunedModel):
     source: Literal["pruned"]
 
 
-class FolderModel(Strict):
+class Weights(Strict):
+    """How a model's weights are held in memory, in every stage but scoring (`evaluation.dtype`)."""
+
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32",
+        description="precision of the weights and activations; bases, maps, adapters and losses keep float32 or more",
+    )
+    device_map: Literal["one", "auto", "balanced", "sequential"] = Field(
+        "one",
+        description="one: on one device; otherwise spread over all GPUs of the job, for a model that is too large for "
+        "one (accelerate's device_map)",
+    )
+
+
+class FolderModel(Weights):
     """A Hugging Face folder that the user already has; it is linked, not copied."""
 
     source: Literal["folder"]
     path: str = Field(min_length=1, description="folder with config.json, *.safetensors and tokenizer files")
 
 
-class HubModel(Strict):
+class HubModel(Weights):
     """A repository of the Hugging Face hub at one revision."""
 
     source: Literal["hub"]
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the hub")
-    revision: str = Field(min_length=1, description="commit hash or tag; a branch moves and is refused")
+    revision: str = Field(
+        min_length=1,
+        description="commit hash or tag (a branch moves and is refused); `locked`: the commit that "
+        "config/revisions.lock has for it, which scripts/pin_revisions.py writes",
+    )
 
     @field_validator("revision")
     @classmethod

@@ -16,6 +16,12 @@ class Optimisation(Strict):
     epochs: float | None = Field(5, gt=0, description="passes over the data; unused where steps is given")
     steps: int | None = Field(None, ge=1, description="updates; wins over epochs")
     batch_size: int = Field(64, ge=1, description="examples an update")
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        description="examples of an update that are in memory at once; null: all. The gradient is the same but for "
+        "rounding and dropout",
+    )
     examples: int | None = Field(
         None, ge=1, description="only so many of the train split's examples, its first; null: all"
     )

@@ -1,5 +1,7 @@
 """What a study is about: its name, its seeds, its models, pairs and benchmarks."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from semalign.config.base import Strict
@@ -21,6 +23,10 @@ class Sources(Strict):
     study: str = Field(description="name of the study; its results stand in results/<study>")
     extends: str | None = Field(
         None, description="config file that holds what this one does not say; null as a value takes a key out"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto",
+        description="where models run; auto: on a GPU where the job has one, unless SEMALIGN_DEVICE says more",
     )
     seeds: list[int] = Field([0, 1, 2], min_length=1, description="seeds of every trained method")
     models: dict[str, Model] = Field({}, description="models by name")

@@ -13,6 +13,7 @@ from semalign.config.evaluation import SAMPLED, EvaluationSettings
 from semalign.config.extending import extended, read_yaml
 from semalign.config.methods import Method
 from semalign.config.pruning import check_source
+from semalign.config.revisions import with_revisions
 from semalign.config.scores import ModelScores
 from semalign.config.search import Search
 from semalign.config.signals import STAGES, Signals
@@ -111,6 +112,7 @@ class Study(Signals, Sources):
             raise ValueError("methods: expected `student` and `teacher`, which every table is compared with")
         for contrast in self.contrasts:
             _known("contrasts", list(contrast), self.methods)
+        self._check_by_benchmark()
         return self
 
     def _check_protocol(self) -> None:
@@ -141,6 +143,18 @@ class Study(Signals, Sources):
                 raise ValueError(
                     f"scores.protocols: found {wanted.protocols}, of which benchmark {name} has only 'paper'"
                 )
+
+    def _check_by_benchmark(self) -> None:
+        """Changes for a benchmark are for one of the study, and leave a searched rate to the search."""
+        for name, settings in self.methods.items():
+            _known(f"methods.{name}.by_benchmark", list(settings.by_benchmark), self.benchmarks)
+            for benchmark, changes in settings.by_benchmark.items():
+                key = f"methods.{name}.by_benchmark.{benchmark}"
+                rate = "optimisation.learning_rate"
+                if self.search.learning_rates and rate in changes:
+                    raise ValueError(
+                        f"{key}: found {rate}, expected none, since search.learning_rates chooses it"
+                    )
 
     def _check_search(self) -> None:
         """Equal search for every trained method is the rule."""
@@ -179,7 +193,7 @@ def parse_study(data: dict[str, Any]) -> Study:
     Raises UserError naming each bad key, what was found and what was expected.
     """
     try:
-        return Study.model_validate(extended(data))
+        return Study.model_validate(with_revisions(extended(data)))
     except ValidationError as error:
         raise UserError("config: " + "; ".join(explain(item) for item in error.errors())) from None
 

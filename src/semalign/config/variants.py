@@ -97,6 +97,21 @@ def resolve(study: Study, method: str, variant: str) -> tuple[Method, Signals]:
     return changed(study, method, variants_of(study, method)[variant], where)
 
 
+def at_benchmark(study: Study, method: str, changes: dict[str, Any], benchmark: str) -> Method:
+    """The method's settings after `changes`, which win over its own ones for that benchmark.
+
+    Raises UserError where they change what the method reads: the signals are shared between benchmarks' settings.
+    """
+    own = study.methods[method].by_benchmark[benchmark]
+    where = f"methods.{method}.by_benchmark.{benchmark}"
+    found, plain = (changed(study, method, given, where) for given in ({**own, **changes}, changes))
+    if found[1] != plain[1] or found[0].needs != plain[0].needs:
+        raise UserError(
+            f"config: {where}: found {', '.join(own)}, expected none that changes the method's signals"
+        )
+    return found[0]
+
+
 def changed(study: Study, method: str, changes: dict[str, Any], where: str) -> tuple[Method, Signals]:
     """`resolve` for any change of dotted keys; `where` is what an error calls it."""
     of_signals = {key: value for key, value in changes.items() if key.split(".")[0] in STAGES}

@@ -59,8 +59,8 @@ def _score_batch(model: Any, batch: Batch) -> torch.Tensor:
     """Sum over the batch's examples of the mean |gradient| over each one's positions, [width]."""
     with torch.no_grad():
         states = final_states(model, batch)
-    labels = batch.labels[batch.supervised]
-    lengths = batch.supervised.sum(1)
+    labels = batch.labels[batch.supervised].to(states.device)
+    lengths = batch.supervised.sum(1).to(states.device)
     weights = (1 / lengths.double()).repeat_interleave(lengths)
     pieces = zip(*(rows.split(POSITIONS) for rows in (states, labels, weights)), strict=True)
     return torch.stack([_score_positions(model, *piece) for piece in pieces]).sum(0).cpu()

@@ -21,6 +21,7 @@ from semalign.evaluation.harness import describe, run_task, study_model
 from semalign.evaluation.items import ITEMS, ItemRecord, write_items
 from semalign.evaluation.reference import extract_reference, read_reference, write_reference
 from semalign.files import read_json, replace_folder
+from semalign.models.devices import device
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
 from semalign.provenance import Run
@@ -131,7 +132,7 @@ def _base(transfer: Path) -> str:
 
 
 def _device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    return device()
 
 
 def _dtype(settings: EvaluationSettings) -> torch.dtype:

@@ -18,7 +18,7 @@ def answer_states(model: Any, batch: Batch) -> torch.Tensor:
     kept: list[torch.Tensor] = []
 
     def keep(_head: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
-        states = arguments[0][batch.supervised]
+        states = arguments[0][batch.supervised.to(arguments[0].device)]
         kept.append(states)
         return (states[:0],)
 

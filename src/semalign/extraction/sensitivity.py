@@ -65,7 +65,8 @@ def add_up(model: Any, batches: Sequence[Batch], tally: Tally) -> None:
     with _hooks(model, tally), torch.enable_grad():
         for index, batch in enumerate(batches):
             here = batch.to(model.device)
-            loss = cross_entropy(answer_logits(model, here), here.labels[here.supervised])
+            logits = answer_logits(model, here)
+            loss = cross_entropy(logits, here.labels[here.supervised].to(logits.device))
             loss.backward()
             if not all(map(math.isfinite, (loss.item(), *tally.scores.values()))):
                 raise UserError(

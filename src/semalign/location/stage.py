@@ -128,7 +128,7 @@ def _locate_all(
 ) -> tuple[list[Located], Counts]:
     """Locate every example in one model; without `counts`, they follow from this model's size."""
     tokenizer = load_tokenizer(folder)
-    model = load_model(folder, "cuda" if torch.cuda.is_available() else "cpu")
+    model = load_model(folder)
     sizes = sizes_of(model)
     if counts is None:
         counts = counts_at(settings.rate, sizes)

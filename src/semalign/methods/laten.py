@@ -56,8 +56,8 @@ class Aligner:
 
     def __init__(self, task: TransferTask, locations: Locations) -> None:
         self.task, self.settings, self.locations = task, _settings(task), locations
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model = load_model(task.student, self.device)
+        self.model = load_model(task.student)
+        self.device = self.model.device
         self.teacher = TeacherNeurons(task.teacher, locations.parts["teacher"])
         self.extract, self.align = (self._encode(split) for split in ("extract", "align"))
         self.order = np.random.default_rng(task.seed).permutation(len(self.extract)).tolist()

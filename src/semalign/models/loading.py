@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 
 from semalign.errors import UserError
+from semalign.models import devices
 from semalign.models.architectures import Architecture, architecture_of
 
 
@@ -60,21 +61,30 @@ def architecture_in(folder: Path | str) -> Architecture:
     return architecture_of(read_config(folder)["architectures"][0])
 
 
-def load_model(folder: Path | str, device: str = "cpu", dtype: torch.dtype = torch.float32) -> Any:
+def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype | None = None) -> Any:
     """The model in `folder`, in evaluation mode, every parameter frozen.
+
+    Without `device` it runs where `semalign.models.devices` says, without `dtype` in its own precision. On GPUs it may
+    be spread over several; inputs then go to `model.device`, and a layer's output is on its own device.
 
     Raises UserError when the folder is not a model of a known architecture, or its weights can't be read.
     """
     from transformers import AutoModelForCausalLM
 
     architecture_in(folder)
+    loading = devices.read_loading(folder)
+    place, own = device or devices.device(), getattr(torch, loading.dtype)
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=dtype, local_files_only=True, use_safetensors=True
+            folder,
+            dtype=dtype or own,
+            local_files_only=True,
+            use_safetensors=True,
+            device_map=devices.layout(loading, place),
         )
     except (OSError, ValueError) as error:
         raise UserError(f"{folder}: the weights can't be read ({str(error).splitlines()[0]})") from error
-    return model.to(device).eval().requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
 def load_tokenizer(folder: Path | str) -> Any:

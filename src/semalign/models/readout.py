@@ -44,7 +44,9 @@ def readout_of(model: Any) -> Readout:
     """The readout of a loaded model, sharing its weights."""
     norm = model.get_submodule(facts_of(model).final_norm)
     softcap = getattr(model.config, "final_logit_softcapping", None)
-    return Readout(norm, model.get_output_embeddings().weight, softcap)
+    weight = model.get_output_embeddings().weight
+    exact = weight.dtype in (torch.float32, torch.float64)  # halves are widened: logits here are float32
+    return Readout(norm, weight if exact else weight.detach().float(), softcap)
 
 
 def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:

@@ -4,14 +4,19 @@ Models of a user's own disk or of the hub's cache are linked file by file, never
 taken: a pickle runs code when it is read.
 """
 
+import contextlib
 import errno
 import logging
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from semalign.config.models import BuiltModel, FolderModel, GgufPackage, HubModel
+from semalign.config.revisions import LOCKED, not_pinned
 from semalign.config.tiny import TinyModel
 from semalign.errors import UserError
 from semalign.files import replace_folder
+from semalign.secrets import masked
 
 LOGGER = logging.getLogger(__name__)
 
@@ -91,24 +96,33 @@ def _wanted(name: str) -> bool:
 def _download(settings: HubModel) -> Path:
     """The snapshot of one revision in the hub's cache, fetched where it is not there yet."""
     import huggingface_hub
-    from huggingface_hub import errors
 
     name = settings.repository
-    other = "or set `source: folder` with a local copy"
+    if settings.revision == LOCKED:
+        raise UserError(not_pinned(name))
     LOGGER.info("looking for %s at revision %s", name, settings.revision)
-    try:
+    with explained(name, settings.revision):
         path = huggingface_hub.snapshot_download(
             name, revision=settings.revision, allow_patterns=list(WANTED), ignore_patterns=list(UNWANTED)
         )
+    return Path(path)
+
+
+@contextlib.contextmanager
+def explained(name: str, revision: str = "main") -> Iterator[None]:
+    """What the hub refuses, as one line that says what to do; it never holds the token."""
+    from huggingface_hub import errors
+
+    other = "or set `source: folder` with a local copy"
+    try:
+        yield
     except errors.GatedRepoError:
         raise UserError(
-            f"model {name}: gated; accept its licence at https://huggingface.co/{name} "
-            f"and set HF_TOKEN to a token of that account, {other}"
+            f"model {name}: gated; accept its licence at https://huggingface.co/{name} with your account and pass "
+            f"that account's token in the environment (HF_TOKEN=hf_... snakemake retrieve ...), {other}"
         ) from None
     except errors.RevisionNotFoundError:
-        raise UserError(
-            f"model {name}: no revision {settings.revision!r}, expected a commit or tag"
-        ) from None
+        raise UserError(f"model {name}: no revision {revision!r}, expected a commit or tag") from None
     except errors.RepositoryNotFoundError:
         raise UserError(
             f"model {name}: not public or not there; set HF_TOKEN if it is private, {other}"
@@ -116,6 +130,7 @@ def _download(settings: HubModel) -> Path:
     except (errors.HTTPError, errors.RevisionResolutionError, OSError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = masked(str(error).strip().partition("\n")[0]) or type(error).__name__
+        if os.environ.get("HF_HUB_OFFLINE") == "1":
+            other = f"run `snakemake retrieve` with this config where there is a connection, {other}"
         raise UserError(f"model {name}: the hub can't be reached ({reason}); {other}") from None
-    return Path(path)

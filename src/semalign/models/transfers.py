@@ -28,8 +28,8 @@ def load_student(
     student: Path | str,
     teacher: Path | str,
     transfer: Path | str,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
 ) -> Any:
     """The model that a transfer folder describes, ready to evaluate, adapters and deltas merged into the weights.
 

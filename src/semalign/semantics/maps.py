@@ -115,8 +115,10 @@ def _cross(student_rows: Iterable[Tensor], teacher_rows: Iterable[Tensor]) -> Te
     """Sum over tokens of (student row) (teacher row)^T, chunk by chunk: [D_S, D_T]."""
     total: Tensor | None = None
     for student_chunk, teacher_chunk in zip(student_rows, teacher_rows, strict=True):
-        product = student_chunk.T @ teacher_chunk
-        total = product if total is None else total.add_(product)
+        if total is None:
+            total = student_chunk.T @ teacher_chunk
+        else:
+            total.addmm_(student_chunk.T, teacher_chunk)  # without a product beside it
     if total is None:
         raise ValueError("no rows to add up")
     return total

@@ -71,6 +71,18 @@ def read_vocabulary(folder: Path | str) -> dict[str, int]:
     return {**pieces, **{token["content"]: token["id"] for token in content.get("added_tokens", [])}}
 
 
+def count_shared(teacher: Path, student: Path) -> tuple[int, int]:
+    """(tokens that both models have a row for, by token string; rows of the student's head), read from the files.
+
+    Rows without a token (padding) and tokens without a row are counted on neither side of the first number.
+    """
+    from semalign.files import read_json
+
+    rows = [int(read_json(folder / "config.json")["vocab_size"]) for folder in (teacher, student)]
+    pairs = match_tokens(read_vocabulary(teacher), read_vocabulary(student))
+    return sum(own < rows[0] and other < rows[1] for own, other in pairs), rows[1]
+
+
 def overlap(teacher: Mapping[str, int], student: Mapping[str, int]) -> float:
     """Share of the student's tokens that the teacher has too, 0 to 1."""
     return len(match_tokens(teacher, student)) / max(len(student), 1)

@@ -44,10 +44,10 @@ def attribution(table: pd.DataFrame) -> str:
 
 
 def pairing(table: pd.DataFrame) -> str:
-    """Which student layer answers to the critical one by default, and which settings pair other layers."""
+    """Which student layer answers to the critical one by default, which settings pair others, and the vocabularies."""
     default = table[table["name"] == DEFAULT]
     if default.empty:
-        return "No layers are paired by the default settings."
+        return "No layers are paired by the default settings." + _vocabularies(table)
     pairs: dict[Any, Pairs] = {where: _pairs(rows) for where, rows in default.groupby(WHERE, sort=False)}
     places: dict[str, list[str]] = {}
     for where, found in pairs.items():
@@ -59,11 +59,21 @@ def pairing(table: pd.DataFrame) -> str:
         here = [pairs.get(where) == _pairs(cells) for where, cells in rows.groupby(WHERE, sort=False)]
         (same if all(here) else changed).append(str(name).replace("~", " = "))
     text += f" Other layers, or other weights, are paired with {listing(changed)}." if changed else ""
-    return text + (
-        f" The same are paired with {listing(same)}, so that these variants differ by nothing."
-        if same
-        else ""
-    )
+    if same:
+        text += f" The same are paired with {listing(same)}, so that these variants differ by nothing."
+    return text + _vocabularies(table)
+
+
+def _vocabularies(table: pd.DataFrame) -> str:
+    """How many tokens each pair of models shares; nothing for a table that does not say."""
+    if table.empty or "shared_tokens" not in table:
+        return ""
+    found = table.drop_duplicates("pair")
+    told = [
+        f"{int(row['shared_tokens']):,} of the student's {int(row['student_tokens']):,} rows ({row['pair']})"
+        for _, row in found.iterrows()
+    ]
+    return f" Teacher and student share tokens, matched by token string: {listing(told)}."
 
 
 def _pairs(rows: pd.DataFrame) -> Pairs:

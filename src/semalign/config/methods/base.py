@@ -38,6 +38,10 @@ class MethodSettings(Strict):
         min_length=1,
         description="rates to choose from, as many as search.learning_rates has; null takes those",
     )
+    by_benchmark: dict[str, dict[str, Any]] = Field(
+        {},
+        description="benchmark -> changes to the method's own settings there, as dotted keys (optimisation.epochs: 3)",
+    )
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -48,6 +52,14 @@ class MethodSettings(Strict):
     def demands(self) -> dict[str, Any]:
         """Settings of signal stages that follow from the method's own, as dotted keys."""
         return {}
+
+
+def refuse_portions(optimisation: Optimisation, why: str) -> None:
+    """Raises ValueError where a batch is to be cut into parts whose losses don't add up to its own."""
+    if optimisation.micro_batch is not None:
+        raise ValueError(
+            f"optimisation.micro_batch: found {optimisation.micro_batch}, expected null, since {why}"
+        )
 
 
 class Adapted(MethodSettings):

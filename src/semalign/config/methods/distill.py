@@ -1,10 +1,10 @@
 """The distillation family."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from semalign.config.methods.base import Adapted
+from semalign.config.methods.base import Adapted, refuse_portions
 
 
 class DistillLogits(Adapted):
@@ -58,6 +58,12 @@ class FlexKd(Adapted):
     logit_loss_weight: float = Field(
         0.0, ge=0, description="weight of the KL divergence to the teacher's logits; 0 needs none"
     )
+
+    @model_validator(mode="after")
+    def _has_whole_batches(self) -> Self:
+        if self.layer_loss_weight:
+            refuse_portions(self.optimisation, "its loss correlates over all positions of a batch")
+        return self
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from semalign.config.methods.base import Adapted
+from semalign.config.methods.base import Adapted, refuse_portions
 
 
 class ResidualGeometry(Adapted):
@@ -31,6 +31,12 @@ class ResidualGeometry(Adapted):
     def demands(self) -> dict[str, str]:
         """What the layer adds to the residual stream is compared."""
         return {"activations.interface": "contribution"}
+
+    @model_validator(mode="after")
+    def _has_whole_batches(self) -> Self:
+        if self.layer_loss_weight:
+            refuse_portions(self.optimisation, "its loss relates all positions of a batch")
+        return self
 
     @model_validator(mode="after")
     def _trains_something(self) -> Self:

@@ -1,0 +1,26 @@
+"""Print what a study costs before it runs: jobs, GPU hours, disk and peak memory a rule."""
+
+import argparse
+from pathlib import Path
+
+from semalign.script import run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--configfile", type=Path, required=True, help="config file of a study")
+    parser.add_argument(
+        "--device", choices=["a100", "h100", "cpu"], default="a100", help="assumed for the hours"
+    )
+    arguments = parser.parse_args()
+
+    from semalign.config.study import load_study
+    from semalign.planning.study import Plan
+    from semalign.planning.table import cost_table
+    from semalign.planning.work import DEVICES
+
+    print(cost_table(Plan(load_study(arguments.configfile), DEVICES[arguments.device]).rows()))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,75 @@
+"""The commits of hub models that a config leaves `locked`: one file for all configs, written by a command.
+
+A commit hash can only be asked from the hub. `scripts/pin_revisions.py` asks where there is a connection and writes
+it down; from then on it is part of the model's settings, and another one prepares the model anew.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from semalign.errors import UserError
+
+if TYPE_CHECKING:
+    from semalign.config.study import Study
+
+LOCKED = "locked"
+FILE = Path("config/revisions.lock")
+
+
+def read_revisions(path: Path = FILE) -> dict[str, str]:
+    """Repository -> commit; nothing where the file is missing. Raises UserError where it is not such a mapping."""
+    if not path.is_file():
+        return {}
+    found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(found, dict) or not all(
+        isinstance(item, str) for pair in found.items() for item in pair
+    ):
+        raise UserError(f"{path}: found something else, expected lines of the form `owner/name: commit`")
+    return found
+
+
+def with_revisions(data: dict[str, Any]) -> dict[str, Any]:
+    """A config as read, with the commit of every `locked` model where the file has one."""
+    models = data.get("models")
+    if not isinstance(models, dict) or not any(map(_is_locked, models.values())):
+        return data
+    known = read_revisions()
+    found = {
+        name: given | {"revision": known.get(given.get("repository", ""), LOCKED)}
+        if _is_locked(given)
+        else given
+        for name, given in models.items()
+    }
+    return {**data, "models": found}
+
+
+def unpinned(study: "Study") -> list[str]:
+    """Repositories of the study that no commit is known of, in the order of its models."""
+    models = study.models.values()
+    found = (model.repository for model in models if getattr(model, "revision", None) == LOCKED)  # type: ignore[union-attr]
+    return list(dict.fromkeys(found))
+
+
+def not_pinned(repository: str) -> str:
+    """The line for a model whose commit is not known."""
+    return (
+        f"model {repository}: no commit in {FILE}, expected one; run `python scripts/pin_revisions.py` with this "
+        "config where the hub can be reached, or give `revision:`"
+    )
+
+
+def write_revisions(found: dict[str, str], path: Path = FILE) -> None:
+    """Add commits to the file, in the order of their names; what stands above the first entry is kept."""
+    from semalign.files import write_text
+
+    before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    head = [line for line in before if line.startswith("#")]
+    known = read_revisions(path) | found
+    lines = [f"{repository}: {known[repository]}" for repository in sorted(known, key=str.lower)]
+    write_text(path, "\n".join([*head, *lines]) + "\n")
+
+
+def _is_locked(given: Any) -> bool:
+    return isinstance(given, dict) and given.get("source") == "hub" and given.get("revision") == LOCKED

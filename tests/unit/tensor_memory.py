@@ -1,0 +1,21 @@
+"""The peak of tensors' bytes on the processor, as torch's own profiler counts allocations."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+
+def peak_bytes(work: Callable[[], Any]) -> int:
+    """The most bytes that `work` has allocated at one time beyond what was there before."""
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as found:
+        work()
+    events = found.profiler.kineto_results.events()
+    changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
+    now = peak = 0
+    for _, change in changes:
+        now += change
+        peak = max(peak, now)
+    return peak

@@ -1,0 +1,76 @@
+"""What is fetched on a login node, and how long a large study takes to plan."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from projects import call, environment, snakemake
+from test_workflow import planned, refused
+
+from semalign.benchmarks import registry
+
+COMMIT = "0" * 40
+HUB = f"models={{far: {{source: hub, repository: org/name, revision: '{COMMIT}'}}, near: {{source: tiny}}}}"
+BASE = ("--config", "study=s", HUB)
+LARGEST = "config/tiny-full.yaml"
+LOOP = "x = 0\nfor i in range(10_000_000): x += i"
+UNDISTURBED = 0.6  # seconds of that loop on a core of its own
+
+
+def test_retrieve_names_what_is_not_made_in_place(project: Path) -> None:
+    ended = snakemake(project, "retrieve", "--dry-run", *BASE)
+    assert planned(ended) == {"retrieve": 1, "prepare_model": 1}
+    assert "model far: prepare" in ended.stdout and "model near" not in ended.stdout
+
+
+def test_an_unpinned_model_can_be_planned_but_not_run(project: Path) -> None:
+    given = ("--config", "study=s", "models={far: {source: hub, repository: org/name, revision: locked}}")
+    assert planned(snakemake(project, "retrieve", "--dry-run", *given))["prepare_model"] == 1
+    told = refused(snakemake(project, "retrieve", *given))
+    assert "model org/name: no commit in config/revisions.lock" in told and "pin_revisions.py" in told
+
+
+def test_without_a_connection_the_job_says_what_to_do(project: Path) -> None:
+    ended = snakemake(project, "retrieve", *BASE)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1 and "run `snakemake retrieve` with this config" in said
+    assert "Traceback" not in said
+
+
+def test_the_device_of_the_config_reaches_the_jobs(project: Path) -> None:
+    code = (
+        "import os\nos.environ.pop('SEMALIGN_DEVICE', None)\nfrom semalign.script import prepare_environment\n"
+        "prepare_environment(False)\nassert 'SEMALIGN_DEVICE' not in os.environ\n"
+        "prepare_environment(False, 'cpu')\nprint(os.environ['SEMALIGN_DEVICE'])"
+    )
+    assert call(project, sys.executable, "-c", code).stdout.strip() == "cpu"
+
+
+@pytest.mark.skipif(
+    not hasattr(registry, "PUBLISHED"), reason="the published benchmarks are not in this tree"
+)
+@pytest.mark.parametrize("name", ["llama2", "qwen3", "smollm2"])
+def test_a_config_of_large_models_can_be_planned(project: Path, name: str) -> None:
+    jobs = planned(snakemake(project, "--dry-run", "--configfile", f"config/{name}.yaml"))
+    assert jobs["transfer_knowledge"] > 100
+    fetched = planned(snakemake(project, "retrieve", "--dry-run", "--configfile", f"config/{name}.yaml"))
+    assert set(fetched) == {"retrieve", "prepare_model", "prepare_benchmark"}
+
+
+def seconds(command: list[str], folder: Path) -> float:
+    """Processor seconds of a command."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, cwd=folder, env=environment(folder), capture_output=True, check=True, timeout=300)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_the_largest_study_is_planned_in_ten_seconds(project: Path) -> None:
+    """Processor seconds, on a core that this machine's other work may slow: the loop says by how much."""
+    loops = [seconds([sys.executable, "-c", LOOP], project)]
+    found = seconds([sys.executable, "-m", "snakemake", "--dry-run", "--configfile", LARGEST], project)
+    loops.append(seconds([sys.executable, "-c", LOOP], project))
+    slowness = max(1.0, sum(loops) / 2 / UNDISTURBED)
+    assert found < 10 * slowness, f"{found:.1f} s where {slowness:.1f} times the usual is needed"
