@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import copy_project, snakemake
 from fabricated_mirror import problem, write_fabricated
+from projects import copy_project, snakemake
 
 CONFIG = """
 study: sources
