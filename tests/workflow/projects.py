@@ -29,7 +29,7 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def call(folder: Path, *command: str, seconds: float = 300) -> Finished:
+def call(folder: Path, *command: str, seconds: float = 1200) -> Finished:
     """Run a command of this environment in a copy of the project, whatever its exit status."""
     return subprocess.run(
         command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=seconds

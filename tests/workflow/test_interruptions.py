@@ -35,7 +35,7 @@ class Running:
 
     def wait_for_jobs(self, count: int) -> None:
         """Wait until so many jobs of this run have finished."""
-        end = time.monotonic() + 300
+        end = time.monotonic() + 900
         while self.log.read_text().count("Finished jobid") < count:
             assert time.monotonic() < end and self.process.poll() is None, self.log.read_text()[-3000:]
             time.sleep(0.05)
