@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study full real test lint restore setup format lock clean
+.PHONY: study full real test slurm-test lint restore setup format lock clean
 
 study: $(STAMP)
 	snakemake --cores all
@@ -28,6 +28,10 @@ restore: $(STAMP)
 
 test: $(STAMP) lint
 	pytest
+
+# the tests with a real Slurm, which Debian's packages are fetched for (nothing is installed): a quarter of an hour
+slurm-test: $(STAMP)
+	SEMALIGN_TEST_SLURM=1 pytest -m slurm
 
 lint: $(STAMP)
 	ruff check .

@@ -16,9 +16,6 @@ rule transfer_knowledge:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -50,9 +47,6 @@ rule extract_reference:
     priority: 50
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -81,9 +75,6 @@ rule evaluate_cell:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/evaluation.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
         out=lambda wildcards, output: folder(output.record),
         transfer=lambda wildcards, input: folder(input.transfer),

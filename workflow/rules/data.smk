@@ -15,9 +15,6 @@ rule prepare_benchmark:
         "results/{study}/logs/benchmarks/{benchmark}.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=30,
     params:
         out=lambda wildcards, output: folder(output),
         parts=lambda wildcards, input: [folder(part) for part in input.parts],

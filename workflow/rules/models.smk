@@ -13,9 +13,6 @@ rule prepare_model:
     priority: 100
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
     message:

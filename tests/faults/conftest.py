@@ -1,0 +1,22 @@
+"""An undisturbed run of a small study for all tests, and fresh copies of the project to disturb."""
+
+from pathlib import Path
+
+import pytest
+from faults import SMALL, copy_with_small
+from projects import snakemake
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project after an undisturbed run of the small study. Not to be changed."""
+    folder = copy_with_small(tmp_path_factory.mktemp("undisturbed") / "project")
+    ended = snakemake(folder, *SMALL)
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The project without results."""
+    return copy_with_small(tmp_path / "project")
