@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study full real real-benchmarks test lint restore setup format lock clean
+.PHONY: study full real real-benchmarks test slurm-test faults-test lint restore setup format lock clean
 
 study: $(STAMP)
 	snakemake --cores all
@@ -32,6 +32,14 @@ restore: $(STAMP)
 
 test: $(STAMP) lint
 	pytest
+
+# the tests with a real Slurm, which Debian's packages are fetched for (nothing is installed): a quarter of an hour
+slurm-test: $(STAMP)
+	SEMALIGN_TEST_SLURM=1 pytest -m slurm
+
+# every stage killed, a full disk, clones restored from remotes: ten minutes on two idle cores, or more
+faults-test: $(STAMP)
+	SEMALIGN_TEST_FAULTS=1 pytest tests/faults
 
 lint: $(STAMP)
 	ruff check .

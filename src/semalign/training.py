@@ -29,6 +29,7 @@ BatchT = TypeVar("BatchT")
 Schedule = Callable[[int], tuple[float, float]]
 Portions = Callable[[BatchT], Sequence[tuple[float, BatchT]]]
 
+STATE = "state.safetensors"  # of a checkpoint, whose state.json has its digest
 POOL = 64  # batches that are sorted by length together
 REPORT_SECONDS = 10.0
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
@@ -109,7 +110,7 @@ def train(
     the process with status 143 after the step in hand. A checkpoint found on entry is resumed, and the result
     has the bytes of an undisturbed run as long as `batches(step)` depends on the step alone. A checkpoint of
     another run (other label, settings, steps, initial parameters or `identity`, where the caller says what
-    else it depends on, such as its data) is ignored. The caller removes it.
+    else it depends on, such as its data) is ignored, and so is a damaged one. The caller removes it.
 
     `schedule` gives learning rate and beta1 of an update (0-based) where the settings can't say them. `save_last`
     saves the state after the last step too, for a caller that has more to train.
@@ -133,6 +134,8 @@ def train(
             if checkpoint is not None and (due or terminated.seen):
                 run.save(checkpoint)
             if terminated.seen:
+                saved = f", saved in {checkpoint}" if checkpoint else ""
+                logger.info("%s: told to end (SIGTERM) after step %d/%d%s", label, run.step, steps, saved)
                 sys.exit(128 + signal.SIGTERM)
     return run.history
 
@@ -197,23 +200,23 @@ class _Run:
             tensors.update({f"{key}.{name}": value for key, value in state.items()})
         tensors.update(_random_state())
         with replace_folder(folder) as temporary:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / "state.safetensors")
-            write_json(
-                temporary / "state.json",
-                {"identity": self.identity, "step": self.step, "history": self.history},
-            )
+            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / STATE)
+            written = hashlib.sha256((temporary / STATE).read_bytes()).hexdigest()
+            facts = {"identity": self.identity, "step": self.step, "history": self.history}
+            write_json(temporary / "state.json", facts | {"digest": written})
 
     def resume(self, folder: Path, identity: str) -> None:
         """Take up the state in `folder` if it is there and belongs to this run."""
         self.identity = self._digest(identity)
-        if not (folder / "state.json").is_file():
+        if not folder.is_dir():
             return
-        state = read_json(folder / "state.json")
-        if state["identity"] != self.identity:
-            logger.info("%s: %s belongs to another run, starting anew", self.label, folder)
+        state = _whole_state(folder)
+        if state is None or state["identity"] != self.identity:
+            reason = "is damaged" if state is None else "belongs to another run"
+            logger.info("%s: %s %s, starting anew", self.label, folder, reason)
             return
         self.step, self.history = state["step"], state["history"]
-        tensors = load_file(folder / "state.safetensors")
+        tensors = load_file(folder / STATE)
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"parameter.{name}"])
@@ -232,6 +235,16 @@ class _Run:
             digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
             digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
+
+
+def _whole_state(folder: Path) -> dict[str, Any] | None:
+    """What a checkpoint says of itself; None where a file is missing, truncated or changed."""
+    try:
+        state: dict[str, Any] = read_json(folder / "state.json")
+        written = hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
+        return state if state["digest"] == written else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _random_state() -> dict[str, torch.Tensor]:

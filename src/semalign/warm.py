@@ -95,6 +95,9 @@ class _Server:
         self.selector.register(listener, selectors.EVENT_READ, self._accept)
 
     def serve(self) -> None:
+        """Until the run that started this is gone. SIGTERM, as it reaches all of a machine's processes, is for jobs:
+        each has its own from there or from its client, and may yet save itself."""
+        signal.signal(signal.SIGTERM, lambda *_: None)
         while True:
             for key, _ in self.selector.select():
                 key.data()
@@ -109,6 +112,7 @@ class _Server:
         sys.stdout.flush()
         child = os.fork()
         if child == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             for key in list(self.selector.get_map().values()):  # the sockets of other jobs
                 os.close(key.fd)
             client.close()

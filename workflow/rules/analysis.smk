@@ -16,9 +16,6 @@ rule measure_decomposition:
         "results/{study}/logs/analysis/decomposition/{model}.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=6000,
-        runtime=60,
     params:
         model=lambda wildcards, input: folder(input.model),
         prompts=lambda wildcards, input: folder(input.prompts) if input.prompts else "humaneval",
@@ -45,9 +42,6 @@ rule measure_similarity:
         "results/{study}/logs/analysis/similarity/{pair}/{method}.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=6000,
-        runtime=60,
     params:
         transfer=lambda wildcards, input: folder(input.transfer),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -78,9 +72,6 @@ rule measure_crossing:
         "results/{study}/logs/analysis/crossing/{pair}.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=6000,
-        runtime=60,
     params:
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
@@ -112,9 +103,6 @@ rule measure_geometry:
         "results/{study}/logs/analysis/geometry/{pair}.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=6000,
-        runtime=120,
     params:
         teacher=lambda wildcards, input: folder(input.teacher),
         student=lambda wildcards, input: folder(input.student),
@@ -148,9 +136,6 @@ rule collect_signals:
         "results/{study}/logs/tables/signals.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         attribution=lambda wildcards, input: [folder(record) for record in input.attribution],
         pairing=lambda wildcards, input: [folder(record) for record in input.pairing],
@@ -178,9 +163,6 @@ rule collect_curves:
         "results/{study}/logs/tables/curves.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     message:
         "tables: collect training curves"
     shell:
@@ -199,11 +181,10 @@ rule join_tables:
         "results/{study}/logs/tables/{table}.log",
     wildcard_constraints:
         table="decomposition|head|similarity|search|geometry|crossing",
+    # of a second: not worth a place in a queue
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     message:
         "tables: {wildcards.table}"
     shell:

@@ -19,9 +19,6 @@ for STAGE in METHOD_STAGES:
         priority: 50
         conda:
             "../../environment.yml"
-        resources:
-            mem_mb=4000,
-            runtime=60,
         params:
             out=lambda wildcards, output: folder(output),
             teacher=lambda wildcards, input: folder(input.teacher),

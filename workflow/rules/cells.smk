@@ -17,9 +17,6 @@ rule transfer_knowledge:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -51,9 +48,6 @@ rule extract_reference:
     priority: 50
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -80,9 +74,6 @@ rule generate_answers:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
         out=lambda wildcards, output: folder(output),
         model=scored_model,
@@ -112,9 +103,6 @@ rule judge_answers:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/judging.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=2000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output.record),
         answers=lambda wildcards, input: folder(input.answers),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from semalign.config.study import parse_study
 from semalign.errors import UserError
+from semalign.files import remove_partial
 from semalign.layout import Layout
 from semalign.models.registry import texts_of
 from semalign.preflight import check_pinned, check_study
@@ -29,6 +30,9 @@ except OSError as error:
     raise
 
 prepare_environment(watched=workflow.is_main_process, device=STUDY.device)
+# A time limit or a preemption sends SIGTERM to all processes of a job. The shell waits for the script, which may be a
+# training that saves itself, and tee for the script's last words.
+shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\"); ")
 
 
 def start_local_run():

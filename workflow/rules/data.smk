@@ -24,9 +24,6 @@ rule prepare_benchmark:
         "results/{study}/logs/benchmarks/{benchmark}.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         out=lambda wildcards, output: folder(output),
         parts=lambda wildcards, input: [folder(part) for part in input.parts],

@@ -14,9 +14,6 @@ rule prepare_model:
     priority: 100
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: [f"--teacher {folder(record)}" for record in input.teacher],

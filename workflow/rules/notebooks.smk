@@ -32,9 +32,6 @@ for NOTEBOOK in STUDY.notebooks:
             text=f"results/{{study}}/logs/notebooks/{NOTEBOOK}.log",
         conda:
             "../../environment.yml"
-        resources:
-            mem_mb=2000,
-            runtime=30,
         message:
             f"notebook {NOTEBOOK}: execute"
         shell:

@@ -56,9 +56,6 @@ rule collect_scores:
         "results/{study}/logs/tables/benchmarks.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         scores=lambda wildcards, input: [folder(record) for record in input.scores],
     message:

@@ -87,11 +87,10 @@ rule choose_learning_rate:
     log:
         "results/{study}/logs/choices/{pair}/{benchmark}/{method}/{variant}.log",
     priority: 20
+    # of a second: not worth a place in a queue
+    localrule: True
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=1000,
-        runtime=10,
     params:
         out=lambda wildcards, output: folder(output.record),
         trials=lambda wildcards, input: [folder(record) for record in input.trials],

@@ -15,9 +15,6 @@ rule attribute_layers:
     priority: 50
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -44,10 +41,6 @@ rule pair_layers:
     priority: 50
     conda:
         "../../environment.yml"
-    resources:
-        # the rule cka runs both models
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -76,9 +69,6 @@ rule extract_activations:
     priority: 50
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),
@@ -107,9 +97,6 @@ rule align_states:
     priority: 50
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=60,
     params:
         out=lambda wildcards, output: folder(output),
         teacher=lambda wildcards, input: folder(input.teacher),

@@ -24,9 +24,6 @@ rule collect_tables:
         "results/{study}/logs/tables.log",
     conda:
         "../../environment.yml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
         out=lambda wildcards, output: folder(output.main),
     message:

@@ -1,0 +1,96 @@
+"""What the tests of faults share: the small study, its tables to compare, and a hunter of its jobs."""
+
+import csv
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+from projects import ROOT, TIMINGS, copy_project, metrics
+
+SMALL = ("--configfile", "tests/faults/small.yaml")
+SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
+# by hand only
+NOT_STAGES = {"document_config", "lock_versions", "verify_results", "write_findings"}
+
+
+def copy_with_small(folder: Path) -> Path:
+    """A copy of the project that knows the small study."""
+    copy_project(folder)
+    (folder / "tests/faults").mkdir()
+    shutil.copy2(ROOT / SMALL[1], folder / SMALL[1])
+    return folder.resolve()
+
+
+def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
+    """Table -> its rows, as text, without what depends on the machine's mood."""
+    found = {}
+    for path in sorted(folder.glob("results/mini/tables/*.csv")):
+        with path.open(newline="") as file:
+            rows = [
+                {k: v for k, v in row.items() if not k.startswith(TIMINGS)} for row in csv.DictReader(file)
+            ]
+        found[path.name] = rows
+    return found
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    """The tensors of every model, signal and transfer, byte for byte."""
+    paths = sorted(folder.glob("results/mini/**/*.safetensors"))
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def assert_alike(folder: Path, expected: Path, whole: bool = True) -> None:
+    """The same tables, scores and tensors as an undisturbed run's, and nothing left of what was killed.
+
+    A run that was not for the `whole` study may have fewer tables, but the main one.
+    """
+    found, wanted = tables(folder), tables(expected)
+    assert "main.csv" in found
+    assert found == (wanted if whole else {name: wanted[name] for name in found})
+    assert metrics(folder) == metrics(expected)
+    assert weights(folder) == weights(expected)
+    assert list((folder / "results").rglob(".*.partial")) == []
+    assert not list(folder.glob("results/mini/checkpoints/*/*"))
+
+
+def jobs_in(folder: Path) -> dict[int, str]:
+    """Process -> the script it runs, for the jobs at work in a folder."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_text().split("\0")
+            if len(words) > 1 and words[1].startswith("scripts/") and (process / "cwd").readlink() == folder:
+                found[int(process.name)] = Path(words[1]).stem
+        except OSError:
+            continue
+    return found
+
+
+class Hunter(threading.Thread):
+    """Kills the first job of every script, a moment after it is seen."""
+
+    def __init__(self, folder: Path, number: signal.Signals, delay: float = 0.3) -> None:
+        super().__init__(daemon=True)
+        self.folder, self.number, self.delay = folder, number, delay
+        self.killed: set[str] = set()
+        self.ended = threading.Event()
+
+    def __enter__(self) -> "Hunter":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self.ended.wait(0.05):
+            fresh = {pid: name for pid, name in jobs_in(self.folder).items() if name not in self.killed}
+            if not fresh or self.ended.wait(self.delay):
+                continue
+            for pid, name in fresh.items():
+                if name not in self.killed and jobs_in(self.folder).get(pid) == name:
+                    os.kill(pid, self.number)
+                    self.killed.add(name)

@@ -1,0 +1,72 @@
+"""What a cluster does to jobs: a time limit, a cancellation, a node that goes down.
+
+Tried again, a training goes on from its checkpoint, and its weights are those of an undisturbed run, byte for byte.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+from cluster import NODE, Cluster
+from faults import SMALL
+from projects import snakemake
+from runs import Job, Running, jobs
+
+pytestmark = [pytest.mark.slurm, pytest.mark.study]
+
+CELL = "cells/mini/facts/sft/default/seed0"
+TARGET = f"results/mini/{CELL}/transfer/run.json"
+# a training of a minute, to be met in its middle again and again
+LONG = ("--config", "methods={sft: {optimisation: {epochs: 900}}}", "search={learning_rates: []}")
+
+
+def meet_training(run: Running, folder: Path, after: set[str]) -> Job:
+    """Wait for a job of the training that is not one of those before, and for a checkpoint that it wrote."""
+    state = folder / f"results/mini/checkpoints/{CELL}/state.json"
+    began = time.time()
+    while True:
+        job = run.meet("transfer_knowledge")
+        assert time.time() < began + 300, run.said()[-3000:]
+        if job.number not in after and state.is_file() and state.stat().st_mtime > began:
+            return job
+        time.sleep(0.2)
+
+
+def test_a_training_survives_time_limit_cancellation_and_a_lost_node(
+    cluster: Cluster, project: Path, tmp_path: Path
+) -> None:
+    met: set[str] = set()
+    log = project / f"results/mini/logs/{CELL}/transfer.log"
+    with Running(cluster, project, TARGET, *LONG) as run:
+        # two minutes in front of its limit a job is told to end: at once, where the limit is two minutes
+        job = meet_training(run, project, met)
+        met.add(job.number)
+        cluster.call("scontrol", "update", f"jobid={job.number}", "timelimit=2")
+        cluster.wait(
+            lambda: "told to end (SIGTERM) after step" in log.read_text(), "no checkpoint at the limit"
+        )
+
+        job = meet_training(run, project, met)
+        assert "resumed at step" in log.read_text()
+        met.add(job.number)
+        cluster.call("scancel", job.number)
+
+        job = meet_training(run, project, met)
+        assert "resumed at step" in log.read_text()
+        cluster.call("scontrol", "update", f"nodename={NODE}", "state=down", "reason=test")
+        cluster.wait(
+            lambda: "RUNNING" not in [other.state for other in jobs(cluster)], "a job on a lost node"
+        )
+        cluster.call("scontrol", "update", f"nodename={NODE}", "state=resume")
+
+        assert run.end(900) == 0, run.said()[-4000:]
+    assert "resumed at step" in log.read_text()
+
+    local = project.parent / "local"
+    project.rename(local)
+    kept = {path.name: path.read_bytes() for path in (local / TARGET).parent.glob("*.safetensors")}
+    (local / TARGET).unlink()
+    ended = snakemake(local, TARGET, *SMALL, *LONG)
+    assert ended.returncode == 0 and "resumed" not in ended.stdout + ended.stderr
+    assert kept == {path.name: path.read_bytes() for path in (local / TARGET).parent.glob("*.safetensors")}
+    assert kept
