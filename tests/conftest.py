@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from fabricated_pairs import Pair
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests of a GPU are skipped where there is none."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
 def write_llama(folder: Path, *, layers: int, width: int, seed: int) -> Path:
     """A random Llama of pico size with an untied head, beside its tokenizer."""
     import torch

@@ -77,7 +77,7 @@ def versioned(locked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of an S3 server of this machine with a bucket."""
     if not all(importlib.util.find_spec(name) for name in ("moto", "dvc_s3")):
-        pytest.skip("needs the packages of the extra `test-s3`: moto[server] and dvc-s3")
+        pytest.skip("needs the packages in tests/faults/requirements-s3.txt")
     from moto.server import ThreadedMotoServer
 
     for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):

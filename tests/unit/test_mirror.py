@@ -96,7 +96,7 @@ def test_a_benchmark_is_stored_with_its_shots_and_origin(mirror: Path, tmp_path:
     write_json(tmp_path / "settings.json", settings)
     prepare_benchmark("mbpp", tmp_path / "settings.json", [], tmp_path / "out", str(mirror))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("align.jsonl", "extract.jsonl", "run.json", "shots.jsonl"),
+        *("align.jsonl", "extract.jsonl", "heal.jsonl", "run.json", "shots.jsonl"),
         *("test.jsonl", "train.jsonl", "validation.jsonl"),
     ]
     record = read_json(tmp_path / "out/run.json")
