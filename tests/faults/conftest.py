@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from faults import SMALL, copy_with_small
-from projects import snakemake
+from faults import copy_with_small, finished_small
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -18,10 +17,7 @@ def asked_for() -> None:
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project after an undisturbed run of the small study. Not to be changed."""
-    folder = copy_with_small(tmp_path_factory.mktemp("undisturbed") / "project")
-    ended = snakemake(folder, *SMALL)
-    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
-    return folder
+    return finished_small(tmp_path_factory.mktemp("undisturbed") / "project")
 
 
 @pytest.fixture

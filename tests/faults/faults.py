@@ -7,7 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
-from projects import ROOT, TIMINGS, copy_project, metrics
+from projects import ROOT, TIMINGS, copy_project, metrics, snakemake
 
 SMALL = ("--configfile", "tests/faults/small.yaml")
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
@@ -20,6 +20,14 @@ def copy_with_small(folder: Path) -> Path:
     copy_project(folder)
     (folder / "tests/faults").mkdir()
     shutil.copy2(ROOT / SMALL[1], folder / SMALL[1])
+    return folder.resolve()
+
+
+def finished_small(folder: Path) -> Path:
+    """A copy of the project after a run of the small study on this machine."""
+    copy_with_small(folder)
+    ended = snakemake(folder.resolve(), *SMALL)
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
     return folder.resolve()
 
 

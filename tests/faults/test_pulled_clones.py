@@ -10,26 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 from faults import SMALL, tables
-from projects import Finished, call, snakemake
+from projects import call, dvc, git, snakemake
 
 pytestmark = [
     pytest.mark.study,
     pytest.mark.skipif(shutil.which("git") is None, reason="needs git"),
 ]
 CONFIG = SMALL[1]
-
-
-def dvc(folder: Path, *arguments: str) -> Finished:
-    ended = call(folder, "python", "-m", "dvc", *arguments)
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    return ended
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    ended = call(folder, "git", *identity, *arguments)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
 
 
 def commit(folder: Path) -> None:

@@ -372,7 +372,8 @@ def test_configs_of_protocols() -> None:
     code = {"mbpp": {}, "mine": {"benchmark": "humaneval"}, "both": {"parts": ["mbpp", "mine"]}}
     paper = {"samples": {"mbpp": 5, "mine": 2}}
     for evaluation in (paper, {"protocol": "lm-eval"}):
-        parse_study({"study": "s", "benchmarks": code, "evaluation": evaluation})
+        study = parse_study({"study": "s", "benchmarks": code, "evaluation": evaluation})
+        assert study.evaluation.samples == evaluation.get("samples", {})
 
 
 @pytest.mark.parametrize(("benchmark", "protocol"), CASES)

@@ -61,3 +61,18 @@ def metrics(folder: Path) -> dict[str, dict[str, object]]:
         values = json.loads(path.read_text())
         found[str(path.relative_to(folder))] = {k: v for k, v in values.items() if k not in TIMINGS}
     return found
+
+
+def dvc(folder: Path, *arguments: str) -> Finished:
+    """DVC in a copy under git; it must end well."""
+    ended = call(folder, "python", "-m", "dvc", *arguments)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    return ended
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints in a copy; it must end well."""
+    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    ended = call(folder, "git", *identity, *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout

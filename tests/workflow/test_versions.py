@@ -5,25 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from projects import MINI, ROOT, Finished, call
+from projects import MINI, ROOT, call, dvc, git
 
 pytestmark = [
     pytest.mark.study,
     pytest.mark.skipif(shutil.which("git") is None, reason="needs git"),
 ]
-
-
-def dvc(folder: Path, *arguments: str) -> Finished:
-    ended = call(folder, "dvc", *arguments)
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    return ended
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    ended = call(folder, "git", *identity, *arguments)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
 
 
 @pytest.fixture

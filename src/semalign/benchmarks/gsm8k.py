@@ -11,7 +11,7 @@ from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, plain
 from semalign.benchmarks.mirror import load, read_lines
 from semalign.benchmarks.real import Sizes, draw
-from semalign.benchmarks.source import Part, Row, Rows, Source
+from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
 from semalign.errors import UserError
 from semalign.files import write_jsonl
@@ -29,10 +29,6 @@ def _read(folder: Path, parts: Iterable[str]) -> Rows:
 def _write(folder: Path, rows: Rows) -> None:
     for part, found in rows.items():
         write_jsonl(folder / f"{part}.jsonl", found)
-
-
-def _convert(_part: str, row: Row) -> Row:
-    return {column: row[column] for column in COLUMNS}
 
 
 SOURCE = Source(
@@ -56,7 +52,7 @@ SOURCE = Source(
     },
     _read,
     _write,
-    _convert,
+    keeping(COLUMNS),
 )
 
 

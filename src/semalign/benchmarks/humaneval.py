@@ -18,7 +18,7 @@ from semalign.benchmarks.contamination import WIDTH, Compared, plain, words
 from semalign.benchmarks.mirror import existing, load, parse_lines
 from semalign.benchmarks.overlap import normalise
 from semalign.benchmarks.real import Sizes, draw
-from semalign.benchmarks.source import Part, Row, Rows, Source
+from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
 from semalign.errors import UserError
 
@@ -42,10 +42,6 @@ def _write(folder: Path, rows: Rows) -> None:
     (folder / FILE).write_bytes(gzip.compress(text.encode(), mtime=0))
 
 
-def _convert(_part: str, row: Row) -> Row:
-    return {column: row[column] for column in COLUMNS}
-
-
 SOURCE = Source(
     "humaneval",
     "openai/openai_humaneval",
@@ -62,7 +58,7 @@ SOURCE = Source(
     },
     _read,
     _write,
-    _convert,
+    keeping(COLUMNS),
 )
 
 

@@ -15,7 +15,7 @@ from semalign.benchmarks.contamination import Compared, plain
 from semalign.benchmarks.mirror import load, read_lines
 from semalign.benchmarks.overlap import normalise
 from semalign.benchmarks.real import Sizes, draw
-from semalign.benchmarks.source import Part, Row, Rows, Source
+from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
 from semalign.errors import UserError
 from semalign.files import write_jsonl
@@ -42,10 +42,6 @@ def _write(folder: Path, rows: Rows) -> None:
     write_jsonl(folder / FILE, together)
 
 
-def _convert(_part: str, row: Row) -> Row:
-    return {column: row[column] for column in COLUMNS}
-
-
 def _hub(part: str) -> str:
     return f"full/{part}-00000-of-00001.parquet"
 
@@ -69,7 +65,7 @@ SOURCE = Source(
     },
     _read,
     _write,
-    _convert,
+    keeping(COLUMNS),
 )
 
 

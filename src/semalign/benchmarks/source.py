@@ -54,6 +54,12 @@ class Source:
         return [name for name, part in self.parts.items() if part.checksum]
 
 
+def keeping(columns: Iterable[str]) -> Callable[[str, Row], Row]:
+    """The `convert` of a source whose rows are the hub's, less some columns."""
+    kept = tuple(columns)
+    return lambda _part, row: {column: row[column] for column in kept}
+
+
 def checksum(rows: Iterable[Row]) -> str:
     """SHA-256 over the rows, one JSON line each, keys sorted; white space around a text does not count."""
     total = hashlib.sha256()
