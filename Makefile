@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study full real real-benchmarks test slurm-test faults-test lint restore setup format lock clean
+.PHONY: study full real real-benchmarks bench test slurm-test faults-test lint restore setup format lock clean
 
 study: $(STAMP)
 	snakemake --cores all
@@ -29,6 +29,11 @@ restore: $(STAMP)
 	dvc pull dvc.yaml
 	python scripts/verify_results.py --prune
 	snakemake --touch --forceall --cores 1 --quiet all
+
+# speed and memory beside what one would use instead, in one run on this machine; DEVICE=cuda on a GPU
+DEVICE ?= cpu
+bench: $(STAMP)
+	python scripts/run_benchmarks.py --device $(DEVICE) --readme README.md
 
 test: $(STAMP) lint
 	pytest

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from semalign.benchmarks.encoding import Encoded, collate
+from semalign.benchmarks.encoding import Encoded, collate, like_lengths
 from semalign.models.anatomy import capture, layers_of
 
 
@@ -24,17 +24,37 @@ def read_states(
 ) -> dict[int, torch.Tensor]:
     """Layer -> float32 states [positions, width] at every supervised position, in the order of the examples.
 
-    Only the layers up to the deepest wanted one run, and only supervised positions are kept.
+    Only the layers up to the deepest wanted one run, only supervised positions are kept, and batches hold examples of
+    like length, whatever their order: against other batches the states differ by rounding.
     """
-    kept: dict[int, list[torch.Tensor]] = {layer: [] for layer in layers}
-    for start in range(0, len(encoded), batch_size):
-        batch = collate(encoded[start : start + batch_size], pad_id).to(model.device)
-        with torch.no_grad(), capture(model, layers, [interface]) as states, _stop_after(model, max(layers)):
+    kept = {layer: Rows(encoded) for layer in layers}
+    for indices in like_lengths(encoded, batch_size):
+        batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
+        with torch.no_grad(), capture(model, layers, [interface]) as states, stop_after(model, max(layers)):
             model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         for layer in layers:
-            found = states[interface, layer]
-            kept[layer].append(found[batch.supervised.to(found.device)].float().cpu())
-    return {layer: torch.cat(parts) for layer, parts in kept.items()}
+            found = states.pop((interface, layer))
+            kept[layer].put(indices, found[batch.supervised.to(found.device)].float().cpu())
+    return {layer: rows.tensor for layer, rows in kept.items()}
+
+
+class Rows:
+    """One tensor [positions, ...] of all examples, filled in any order without a second copy."""
+
+    def __init__(self, encoded: Sequence[Encoded]) -> None:
+        self.offsets = offsets_of(encoded).tolist()
+        self.tensor = torch.empty(0)
+
+    def put(self, indices: Sequence[int], rows: torch.Tensor) -> None:
+        """Take the rows of the supervised positions of these examples, in their order."""
+        if not len(self.tensor):
+            self.tensor = rows.new_empty(self.offsets[-1], *rows.shape[1:])
+        start = 0
+        for index in indices:
+            place = slice(self.offsets[index], self.offsets[index + 1])
+            end = start + place.stop - place.start
+            self.tensor[place] = rows[start:end]
+            start = end
 
 
 def offsets_of(encoded: Sequence[Encoded]) -> torch.Tensor:
@@ -44,7 +64,7 @@ def offsets_of(encoded: Sequence[Encoded]) -> torch.Tensor:
 
 
 @contextlib.contextmanager
-def _stop_after(model: Any, layer: int) -> Iterator[None]:
+def stop_after(model: Any, layer: int) -> Iterator[None]:
     """End a forward pass behind `layer`; hooks that were registered before have fired by then."""
 
     def stop(*_: Any) -> None:

@@ -12,7 +12,9 @@ from semalign.benchmarks.encoding import Batch, Encoded, collate
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.models.anatomy import adapted_modules
-from semalign.training import Portions, epoch_batches, total_steps, train
+from semalign.prefix import ROOM, frozen_prefix
+from semalign.schedule import epoch_batches, total_steps
+from semalign.training import Portions, train
 
 Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]
 
@@ -57,13 +59,15 @@ def train_adapter(
     identity: str = "",
     extra: torch.nn.Module | None = None,
     updates: range | None = None,
+    room: int = ROOM,
 ) -> Trained:
     """Train the adapter's factors on the encoded examples.
 
     `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`. `identity` tells a
     checkpoint of other data from this run's. The parameters of `extra` are trained, counted, clipped and
     checkpointed with the factors. `updates` are those of a longer training that this one is a part of: they have
-    its batches and its numbers in the history, a schedule of their own, and a checkpoint at their end.
+    its batches and its numbers in the history, a schedule of their own, and a checkpoint at their end. What enters the
+    lowest adapted layer is computed once an example where that takes no more than `room` bytes (`semalign.prefix`).
     """
     model = adapted.base_model.model
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -73,9 +77,13 @@ def train_adapter(
     span = range(total_steps(len(encoded), settings)) if updates is None else updates
 
     def terms(indices: list[int]) -> dict[str, torch.Tensor]:
-        return loss(model, collate([encoded[i] for i in indices], pad_id).to(model.device), indices)
+        batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
+        with visit(batch, indices):
+            return loss(model, batch, indices)
 
-    with torch.random.fork_rng():
+    at_once, visits = settings.micro_batch or settings.batch_size, len(span) * settings.batch_size
+    prefix = frozen_prefix(model, encoded, at_once, pad_id, visits, room)
+    with prefix as visit, torch.random.fork_rng():
         torch.manual_seed(seed)
         history = train(
             parameters,

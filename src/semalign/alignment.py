@@ -84,7 +84,7 @@ def align_states(hidden: Tensor, mapping: Tensor) -> Tensor:
     if hidden.shape[-1] != mapping.shape[1]:
         raise ValueError(f"states of width {hidden.shape[-1]} and a map from width {mapping.shape[1]}")
     mapping = mapping.to(torch.float64)
-    targets = torch.empty(len(hidden), mapping.shape[0], dtype=torch.float32)
+    targets = torch.empty(len(hidden), mapping.shape[0], dtype=torch.float32, device=hidden.device)
     for start in range(0, len(hidden), POSITIONS):
         chunk = slice(start, start + POSITIONS)
         targets[chunk] = apply_map(mapping, hidden[chunk]).to(torch.float32)

@@ -24,7 +24,7 @@ from semalign.methods.phases import divide
 from semalign.methods.semalign import Targets, steering_loss
 from semalign.models.loading import load_model
 from semalign.provenance import check
-from semalign.training import learning_rate, total_steps
+from semalign.schedule import learning_rate, total_steps
 
 ADAPTER = "adapter_model.safetensors"
 ALL = {"pairing.pairs": "all"}

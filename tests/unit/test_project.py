@@ -84,6 +84,6 @@ def test_every_rule_has_its_script() -> None:
     )
     by_hand = {
         *("verify_results", "document_config", "lock_versions", "write_findings"),
-        *("pin_revisions", "plan_costs"),
+        *("pin_revisions", "plan_costs", "run_benchmarks"),
     }
     assert named | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}

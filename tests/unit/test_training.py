@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from semalign import training
 from semalign.config.optimisation import Optimisation
 from semalign.errors import UserError
-from semalign.training import epoch_batches, learning_rate, total_steps, train
+from semalign.schedule import epoch_batches, learning_rate, total_steps
+from semalign.training import train
 
 SETTINGS = Optimisation(learning_rate=0.05, epochs=None, steps=20, warmup=0.2, weight_decay=0.1)
 

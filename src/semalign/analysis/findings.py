@@ -4,9 +4,8 @@ import shutil
 from pathlib import Path
 
 from semalign.analysis import display, sentences
+from semalign.analysis.marks import check_marks, fill
 from semalign.analysis.reading import read_tables
-from semalign.errors import UserError
-from semalign.files import write_text
 
 BEGIN, END = "<!-- findings: written by scripts/write_findings.py -->", "<!-- end of findings -->"
 
@@ -16,10 +15,7 @@ def write_findings(study: Path, real: Path, readme: Path, pictures: Path) -> Non
 
     `study` and `real` are results folders of finished runs. Raises UserError where the marks are missing.
     """
-    before, begin, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not (begin and end):
-        raise UserError(f"{readme}: found no pair of marks, expected {BEGIN!r} and {END!r}")
+    check_marks(readme, BEGIN, END)
     text = "\n\n".join([_scores(study), _ablation(study), _mechanism(study), _decomposition(real)])
     pictures.mkdir(parents=True, exist_ok=True)
     for source, name in (
@@ -29,7 +25,7 @@ def write_findings(study: Path, real: Path, readme: Path, pictures: Path) -> Non
         (real, "decomposition"),
     ):
         shutil.copyfile(source / "figures" / f"{name}.png", pictures / f"{name}.png")
-    write_text(readme, f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    fill(readme, BEGIN, END, text)
 
 
 def _scores(study: Path) -> str:

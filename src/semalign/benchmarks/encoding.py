@@ -91,5 +91,14 @@ def collate(encoded: Sequence[Encoded], pad_id: int) -> Batch:
     return Batch(input_ids, attention_mask, labels)
 
 
+def like_lengths(encoded: Sequence[Encoded], size: int) -> list[list[int]]:
+    """All indices in groups of `size` examples of like length, the longest first: padding is then small.
+
+    What does not fit into memory is so known at the first group.
+    """
+    order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i].input_ids))
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+
 def _plain(text: str, tokenizer: Any) -> list[int]:
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])

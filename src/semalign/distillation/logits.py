@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from semalign.activations import Rows
 from semalign.adapters import final_states, head_logits
-from semalign.benchmarks.encoding import Encoded, collate
+from semalign.benchmarks.encoding import Encoded, collate, like_lengths
 from semalign.config.signals import Logits
 from semalign.files import read_json
 from semalign.losses import sparse_kl
@@ -34,14 +35,17 @@ def read_logits(
     int32 in the student's vocabulary, likeliest first, `log_probs` [positions, k] and `log_tail` [positions],
     float32, the log-mass of all other shared tokens; -inf where k holds all of them.
     """
-    parts: list[dict[str, torch.Tensor]] = []
-    for start in range(0, len(encoded), settings.batch_size):
-        batch = collate(encoded[start : start + settings.batch_size], pad_id).to(model.device)
+    kept = {name: Rows(encoded) for name in ("ids", "log_probs", "log_tail")}
+    for indices in like_lengths(encoded, settings.batch_size):
+        batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
+        parts = []
         with torch.no_grad():
             for states in final_states(model, batch).split(POSITIONS):
                 logits = head_logits(model, states).float().cpu()[:, shared[0]]
                 parts.append(keep_top(logits / settings.temperature, shared[1], settings.top_k))
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        for name, rows in kept.items():
+            rows.put(indices, torch.cat([part[name] for part in parts]))
+    return {name: rows.tensor for name, rows in kept.items()}
 
 
 def keep_top(logits: torch.Tensor, names: torch.Tensor, top_k: int) -> dict[str, torch.Tensor]:

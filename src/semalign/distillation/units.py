@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
+from semalign.activations import Rows
 from semalign.adapters import final_states, head_logits
-from semalign.benchmarks.encoding import Batch, Encoded, collate
+from semalign.benchmarks.encoding import Batch, Encoded, collate, like_lengths
 from semalign.errors import UserError
 
 POSITIONS = 512  # rows of logits that are held at once
@@ -25,8 +26,8 @@ def score_units(model: Any, encoded: Sequence[Encoded], batch_size: int, pad_id:
     Raises UserError when a score is not finite.
     """
     total: torch.Tensor | float = 0.0
-    for start in range(0, len(encoded), batch_size):
-        batch = collate(encoded[start : start + batch_size], pad_id).to(model.device)
+    for indices in like_lengths(encoded, batch_size):
+        batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
         total = total + _score_batch(model, batch)
     scores = torch.as_tensor(total) / len(encoded)
     if not scores.isfinite().all():
@@ -47,12 +48,12 @@ def read_units(
     model: Any, encoded: Sequence[Encoded], units: torch.Tensor, batch_size: int, pad_id: int
 ) -> torch.Tensor:
     """The teacher's final states at `units`, float32 [positions, units], at every supervised position."""
-    parts = []
-    for start in range(0, len(encoded), batch_size):
-        batch = collate(encoded[start : start + batch_size], pad_id).to(model.device)
+    kept = Rows(encoded)
+    for indices in like_lengths(encoded, batch_size):
+        batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
         with torch.no_grad():
-            parts.append(final_states(model, batch).float().cpu()[:, units])
-    return torch.cat(parts)
+            kept.put(indices, final_states(model, batch).float().cpu()[:, units])
+    return kept.tensor
 
 
 def _score_batch(model: Any, batch: Batch) -> torch.Tensor:

@@ -9,7 +9,7 @@ import torch
 
 from semalign.models.anatomy import facts_of
 
-LOGITS_AT_ONCE = 1 << 25  # floats that a chunk of logits may have
+LOGITS_AT_ONCE = 1 << 22  # floats that a chunk of logits may have: 16 MB
 
 
 class Lens:

@@ -20,7 +20,7 @@ from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.lora import Work
 from semalign.models.anatomy import facts_of
 from semalign.models.transfers import write_transfer
-from semalign.training import total_steps
+from semalign.schedule import total_steps
 
 
 def train_in_turn(

@@ -8,12 +8,14 @@ on all layers, with L_layer still on the paired ones; and the paired layers one 
 (`semalign.methods.phases`).
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from semalign.activations import stop_after
 from semalign.adapters import Loss, final_states, head_logits
 from semalign.benchmarks.encoding import Batch, Encoded
 from semalign.config.methods import SemAlign
@@ -76,19 +78,21 @@ def steering_loss(
 ) -> Loss:
     """The loss of one batch: `layer` (mean over `layers`) and `label`, each where it has a weight.
 
-    Without a label loss the LM head does not run, without a layer loss no state is kept.
+    Without a label loss nothing above the deepest steered layer runs, without a layer loss no state is kept.
     """
     label_term = label_term_of(settings, teacher)
     steered = list(layers) if settings.layer_loss_weight else []
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
-        with capture(model, steered, [interface]) as states:
+        above = contextlib.nullcontext() if label_term is not None else stop_after(model, max(steered))
+        with capture(model, steered, [interface]) as states, above:
             final = final_states(model, batch)
         terms = {}
         if steered:
             chosen = {layer: states[interface, layer][batch.supervised] for layer in steered}
             per_layer = [
-                layer_loss(chosen[layer], targets.of(layer, indices).to(final.device)) for layer in chosen
+                layer_loss(found, targets.of(layer, indices).to(found.device))
+                for layer, found in chosen.items()
             ]
             terms["layer"] = settings.layer_loss_weight * torch.stack(per_layer).mean()
         if label_term is not None:

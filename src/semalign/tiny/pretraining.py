@@ -11,10 +11,11 @@ import torch
 from semalign.config.optimisation import Optimisation
 from semalign.config.tiny import TinyModel
 from semalign.files import replace_folder
+from semalign.schedule import epoch_batches, total_steps
 from semalign.tiny.corpus import draw_corpus
 from semalign.tiny.document import Document
 from semalign.tiny.tokenizer import build_tokenizer
-from semalign.training import Record, epoch_batches, total_steps, train
+from semalign.training import Record, train
 
 POSITIONS = 256  # room for long generations; the corpus stays below 64
 

@@ -1,0 +1,65 @@
+"""Peak memory of one side, measured in a process of its own beyond what its inputs take.
+
+On the processor it is the peak of the resident memory while the side runs, less what was resident before (Linux);
+on a GPU what torch's allocator says.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from semalign.bench.registry import load_subject
+
+MEGA = 1e6
+
+
+def peak_of(subject: str, suite: str, case: str, side: str, device: str, threads: int) -> float:
+    """Peak MB of `ours` or `theirs` of one case, measured in another process."""
+    order = [sys.executable, "-m", "semalign.bench.memory", subject, suite, case, side, device, str(threads)]
+    environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
+    found = subprocess.run(order, capture_output=True, text=True, check=False, env=environment)
+    if found.returncode:
+        raise RuntimeError(f"{subject}, {case}, {side}: {found.stderr.strip().splitlines()[-1:]}")
+    peak: float = json.loads(found.stdout.splitlines()[-1])["peak_mb"]
+    return peak
+
+
+def main() -> None:
+    """In the other process: set the case up, run one side once, print the peak."""
+    import torch
+
+    name, suite, case_name, side, device, threads = sys.argv[1:]
+    torch.set_num_threads(int(threads))
+    subject = load_subject(name)
+    case = next(case for case in subject.cases[suite] if case.name == case_name)
+    work = getattr(subject.build(case.size, device), side)
+    if device == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        torch.cuda.synchronize()
+        peak = torch.cuda.max_memory_allocated() - before
+    else:
+        before = _forget_peak()
+        work()
+        peak = _status("VmHWM") - before
+    print(json.dumps({"peak_mb": round(peak / MEGA, 3)}))
+
+
+def _forget_peak() -> int:
+    """Begin the peak anew at what is resident now; its bytes."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _status("VmRSS")
+
+
+def _status(key: str) -> int:
+    """A size of this process in bytes."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{key}:"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One file a subject: its sizes, our side, the other side, and the check that both give the same."""
