@@ -15,16 +15,13 @@ def main() -> None:
     parser.add_argument("--benchmark", required=True, help="name of the benchmark")
     parser.add_argument("--method", required=True, help="name of the method")
     parser.add_argument("--variant", default="default", help="name of the variant")
-    parser.add_argument(
-        "--settings", type=Path, required=True, help="the config's section `statistics`, as JSON"
-    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the choice")
     arguments = parser.parse_args()
 
     from semalign.search import choose_learning_rate
 
     names = {name: getattr(arguments, name) for name in ("pair", "benchmark", "method", "variant")}
-    choose_learning_rate(arguments.trials, names, arguments.settings, arguments.out)
+    choose_learning_rate(arguments.trials, names, arguments.out)
 
 
 if __name__ == "__main__":

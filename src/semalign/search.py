@@ -12,20 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from semalign.config.statistics import StatisticsSettings
 from semalign.errors import UserError
-from semalign.files import read_json, read_jsonl, replace_folder, write_json, write_text
+from semalign.files import read_json, read_jsonl, replace_folder, write_json, write_jsonl
 from semalign.provenance import Run
-from semalign.statistics.intervals import mean_intervals
 from semalign.statistics.scores import SCALE, Scores, balanced
-from semalign.tables.text import csv_text, rate_text
 
 logger = logging.getLogger("semalign")
-
-COLUMNS = (
-    *("pair", "benchmark", "method", "variant", "learning_rate", "items"),
-    *("score", "score_low", "score_high", "chosen", "at_edge"),
-)
 
 
 @dataclass(frozen=True)
@@ -37,14 +29,14 @@ class Trial:
     seconds: float
 
 
-def choose_learning_rate(trials: Sequence[Path], names: dict[str, Any], settings: Path, out: Path) -> float:
-    """Compare the trials of one method; write choice.json and search.csv (one row a trial).
+def choose_learning_rate(trials: Sequence[Path], names: dict[str, str], out: Path) -> float:
+    """Compare the trials of one method; write choice.json, and trials.jsonl with the scores of each.
 
-    `names` are the pair, benchmark, method and variant that the rows are for. Raises UserError when two trials have the
-    same rate.
+    `names` are the pair, benchmark, method and variant that the trials are of. No setting of the statistics is read:
+    intervals stand in the table of all searches (`semalign.tables.search`), and to change them trains nothing again.
+    Raises UserError when two trials have the same rate.
     """
-    run = Run("choice", settings)
-    statistics = StatisticsSettings(**run.settings)
+    run = Run("choice")
     found = sorted(
         (_read(run.read(path.name, path)) for path in trials), key=lambda trial: trial.learning_rate
     )
@@ -54,28 +46,22 @@ def choose_learning_rate(trials: Sequence[Path], names: dict[str, Any], settings
             f"{trials[0].parent}: found trials with equal learning rates {rates}, expected each once"
         )
     chosen = max(found, key=lambda trial: (round(trial.scores.mean, 9), -trial.learning_rate)).learning_rate
-    intervals = mean_intervals([trial.scores for trial in found], statistics)
-    rows = [
-        names
-        | {
-            "learning_rate": rate_text(trial.learning_rate),
-            "items": trial.scores.items,
-            "score": interval.estimate,
-            "score_low": interval.low,
-            "score_high": interval.high,
-            "chosen": int(trial.learning_rate == chosen),
-            "at_edge": int(len(rates) > 1 and trial.learning_rate in (rates[0], rates[-1])),
-        }
-        for trial, interval in zip(found, intervals, strict=True)
-    ]
     with replace_folder(out) as folder:
         seconds = round(sum(trial.seconds for trial in found), 3)
         write_json(folder / "choice.json", {"learning_rate": chosen, "seconds": seconds})
-        write_text(folder / "search.csv", csv_text(COLUMNS, rows))
+        write_jsonl(folder / "trials.jsonl", (names | _facts(trial) for trial in found))
         run.seal(folder)
     scored = ", ".join(f"{trial.learning_rate:g}: {trial.scores.mean:.1f}" for trial in found)
     logger.info("%s: learning rate %g; validation scores %s", "/".join(names.values()), chosen, scored)
     return chosen
+
+
+def _facts(trial: Trial) -> dict[str, Any]:
+    return {
+        "learning_rate": trial.learning_rate,
+        "seeds": list(trial.scores.seeds),
+        "scores": trial.scores.values.tolist(),
+    }
 
 
 def _read(folder: Path) -> Trial:

@@ -14,6 +14,7 @@ from semalign.files import read_json, write_json, write_jsonl, write_text
 from semalign.layout import Layout
 from semalign.provenance import Run
 from semalign.search import choose_learning_rate
+from semalign.tables.search import collect_search
 
 STUDY = {
     "study": "s",
@@ -39,10 +40,10 @@ def write_trial(root: Path, rate: float, correct: list[int], seconds: float = 2.
 
 
 def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
-    write_json(root / "statistics.json", StatisticsSettings(resamples=200).model_dump())
     names = {"pair": "p", "benchmark": "facts", "method": "sft", "variant": "default"}
-    choose_learning_rate(trials, names, root / "statistics.json", root / "choice")
-    with (root / "choice/search.csv").open() as file:
+    choose_learning_rate(trials, names, root / "choice")
+    collect_search([root / "choice"], StatisticsSettings(resamples=200), root / "search.csv")
+    with (root / "search.csv").open() as file:
         return read_json(root / "choice/choice.json"), list(csv.DictReader(file))
 
 

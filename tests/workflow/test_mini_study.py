@@ -135,6 +135,17 @@ def test_a_deleted_cell_is_made_again_alone_and_alike(study: Path) -> None:
     assert NOTHING in run(study, str(CELL))
 
 
+def test_more_resamples_make_tables_anew_and_train_nothing(
+    study: Path, edit: Callable[[str, str], None]
+) -> None:
+    edit("resamples: 500", "resamples: 400")
+    before = records(study)
+    run(study)
+    again = {name.removeprefix("results/mini/") for name in rewritten(study, before)}
+    assert again >= {"records/tables.json", "records/tables/search.json"}
+    assert not [name for name in again if name.startswith(("search/", "choices/", "cells/", "signals/"))]
+
+
 def restore(study: Path) -> None:
     """Forget every earlier run and mix up the files' times, as `dvc pull` into a fresh clone does; then touch."""
     for number, path in enumerate(sorted(study.glob("results/mini/*/**/*"))):

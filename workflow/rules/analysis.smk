@@ -180,7 +180,7 @@ rule join_tables:
     log:
         "results/{study}/logs/tables/{table}.log",
     wildcard_constraints:
-        table="decomposition|head|similarity|search|geometry|crossing",
+        table="decomposition|head|similarity|geometry|crossing",
     # of a second: not worth a place in a queue
     localrule: True
     conda:

@@ -79,11 +79,9 @@ use rule judge_answers as judge_trial with:
 rule choose_learning_rate:
     input:
         trials=trials_of,
-        settings="results/{study}/settings/statistics.json",
         code=library("choose_learning_rate"),
     output:
-        record="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/run.json",
-        table="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/search.csv",
+        "results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/run.json",
     log:
         "results/{study}/logs/choices/{pair}/{benchmark}/{method}/{variant}.log",
     priority: 20
@@ -92,10 +90,11 @@ rule choose_learning_rate:
     conda:
         "../../environment.yml"
     params:
-        out=lambda wildcards, output: folder(output.record),
+        out=lambda wildcards, output: folder(output),
         trials=lambda wildcards, input: [folder(record) for record in input.trials],
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant}: choose the learning rate"
     shell:
         "python scripts/choose_learning_rate.py --trials {params.trials} --pair {wildcards.pair}"
-        " --benchmark {wildcards.benchmark} --method {wildcards.method} --variant {wildcards.variant} --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+        " --benchmark {wildcards.benchmark} --method {wildcards.method} --variant {wildcards.variant}"
+        " --out {params.out} 2>&1 | tee {log}"

@@ -31,3 +31,27 @@ rule collect_tables:
     shell:
         "python scripts/collect_tables.py --cells {input.listed} --order {input.order}"
         " --settings {input.settings} --out {params.out} --record {output.record} 2>&1 | tee {log}"
+
+
+# what was tried stands in the choices; its intervals only here, so that to change them trains nothing again
+rule collect_search:
+    input:
+        choices=[f"{LAYOUT.root}/choices/{'/'.join(search)}/run.json" for search in LAYOUT.searched()],
+        settings="results/{study}/settings/statistics.json",
+        code=library("collect_search"),
+    output:
+        table="results/{study}/tables/search.csv",
+        record="results/{study}/records/tables/search.json",
+    log:
+        "results/{study}/logs/tables/search.log",
+    # of a second: not worth a place in a queue
+    localrule: True
+    conda:
+        "../../environment.yml"
+    params:
+        choices=lambda wildcards, input: [folder(record) for record in input.choices],
+    message:
+        "tables: collect the searches for learning rates"
+    shell:
+        "python scripts/collect_search.py --choices {params.choices} --settings {input.settings}"
+        " --out {output.table} --record {output.record} 2>&1 | tee {log}"

@@ -78,8 +78,6 @@ def pairs_with(benchmark):
 
 def analysis_parts(study, table):
     """The tables of single models, pairs or methods that are joined into one."""
-    if table == "search":
-        return [f"results/{study}/choices/{'/'.join(search)}/search.csv" for search in LAYOUT.searched()]
     if table == "similarity":
         pairs, methods = STUDY.pairs, STUDY.analysis.similarity.methods
         return expand(
