@@ -3,16 +3,20 @@
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
+from semalign.config.study import load_study
 from semalign.methods.registry import METHOD_STAGES
+from semalign.planning.study import Job, Plan
+from semalign.planning.work import DEVICES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "slurm/config.yaml").read_text()
 PROFILE = yaml.safe_load(TEXT)
 RULES = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
-# those that load a model
-ON_GPU = re.compile(r"attribute_|pair_|extract_|align_|signal_|transfer_|generate_|answer_|measure_")
+# those that load a model onto it
+ON_GPU = re.compile(r"attribute_|pair_|extract_|signal_|transfer_|generate_|answer_|measure_")
 
 
 def rule_names() -> set[str]:
@@ -33,6 +37,24 @@ def test_every_rule_that_loads_a_model_asks_for_a_gpu_memory_and_time() -> None:
     assert on_gpu == {name for name, wants in asked.items() if "gres" in wants}
     assert all({"mem_mb", "runtime"} <= wants.keys() for wants in asked.values())
     assert {"mem_mb", "runtime", "cpus_per_task"} <= PROFILE["default-resources"].keys()
+
+
+def rule_of(job: Job) -> str:
+    """The rule's name behind that of a row of the cost table."""
+    told = {"score cells": "generate_answers", "score trials": "answer_trial"}
+    return told.get(job.rule) or re.split("[: ]", job.rule)[0]
+
+
+@pytest.mark.parametrize("study", ["llama2", "qwen3", "smollm2"])
+def test_the_largest_studies_get_twice_the_time_and_memory_that_is_predicted(study: str) -> None:
+    plan = Plan(load_study(ROOT / f"config/{study}.yaml"), DEVICES["a100"])
+    for job in plan.jobs():
+        asked = PROFILE["default-resources"] | PROFILE["set-resources"][rule_of(job)]
+        assert 60 * asked["runtime"] >= 2 * job.seconds, job
+        # weights pass through the memory of the host; what needs no GPU has all of its peak there
+        held = job.peak.weights if "gres" in asked else job.peak.total
+        assert 1e6 * asked["mem_mb"] >= 2 * held, job
+        assert job.peak.total < 80e9 / 1.5, job
 
 
 def test_every_key_is_explained() -> None:
