@@ -16,6 +16,11 @@ from semalign.secrets import log_masked, masked
 from semalign.warm import delegate
 
 RUNNER_VARIABLE = "SEMALIGN_RUNNER"
+_NO_ROOM = {
+    errno.ENOSPC: ("the disk is full", "free some space"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space"),
+    errno.EFBIG: ("a file would pass this session's limit of size", "raise it (ulimit -f)"),
+}
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
@@ -56,13 +61,14 @@ def go_offline() -> None:
 
 
 def explain_full_disk(error: BaseException) -> str | None:
-    """The line for a full disk or quota; None for any other error. Libraries in Rust only say so in words."""
-    full = (errno.ENOSPC, errno.EDQUOT)
+    """The line for a full disk, quota or file; None for any other error. Libraries in Rust only say so in words."""
     number = error.errno if isinstance(error, OSError) else None
-    if number not in full and not any(f"os error {number}" in str(error) for number in full):
+    known = (code for code in _NO_ROOM if number == code or f"os error {code}" in str(error))
+    if (found := next(known, None)) is None:
         return None
     file = getattr(error, "filename", None) or "an artifact"
-    return f"error: the disk is full while writing {file}; free some space and start again"
+    why, remedy = _NO_ROOM[found]
+    return f"error: {why} while writing {file}; {remedy} and start again"
 
 
 def quiet_libraries() -> None:

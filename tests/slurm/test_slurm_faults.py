@@ -1,14 +1,15 @@
-"""What a cluster does to jobs: a time limit, a cancellation, a node that goes down.
+"""What a cluster does to jobs: a time limit, a cancellation, a node that goes down, daemons that die.
 
 Tried again, a training goes on from its checkpoint, and its weights are those of an undisturbed run, byte for byte.
 """
 
+import signal
 import time
 from pathlib import Path
 
 import pytest
 from cluster import NODE, Cluster
-from faults import SMALL
+from faults import SMALL, Hunter, assert_alike
 from projects import snakemake
 from runs import Job, Running, jobs
 
@@ -16,6 +17,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.study]
 
 CELL = "cells/mini/facts/sft/default/seed0"
 TARGET = f"results/mini/{CELL}/transfer/run.json"
+MAIN = "results/mini/tables/main.csv"
 # a training of a minute, to be met in its middle again and again
 LONG = ("--config", "methods={sft: {optimisation: {epochs: 900}}}", "search={learning_rates: []}")
 
@@ -61,7 +63,50 @@ def test_a_training_survives_time_limit_cancellation_and_a_lost_node(
 
         assert run.end(900) == 0, run.said()[-4000:]
     assert "resumed at step" in log.read_text()
+    assert_undisturbed(project)
 
+
+def test_a_training_survives_a_kill_without_a_word_and_daemons_that_die(
+    cluster: Cluster, project: Path, tmp_path: Path
+) -> None:
+    met: set[str] = set()
+    log = project / f"results/mini/logs/{CELL}/transfer.log"
+    with Running(cluster, project, TARGET, *LONG) as run:
+        # what a time limit comes to where SIGTERM is not heard
+        job = meet_training(run, project, met)
+        met.add(job.number)
+        cluster.call("scancel", "--signal=KILL", "--full", job.number)
+
+        # jobs live on without their node's daemon, and without a controller
+        job = meet_training(run, project, met)
+        assert "resumed at step" in log.read_text()
+        cluster.kill("slurmctld")
+        time.sleep(5)
+        cluster.start_controller()
+        cluster.kill("slurmd")
+        cluster.start_node()
+        assert job.number in cluster.jobs()
+
+        # a node that is drained ends what it has, and takes what comes after it is back
+        cluster.call("scontrol", "update", f"nodename={NODE}", "state=drain", "reason=test")
+        assert run.meet("transfer_knowledge").number == job.number
+        cluster.call("scontrol", "update", f"nodename={NODE}", "state=resume")
+
+        assert run.end(900) == 0, run.said()[-4000:]
+    assert_undisturbed(project)
+
+
+def test_every_stage_killed_once_is_done_by_its_next_try(
+    cluster: Cluster, project: Path, local: Path
+) -> None:
+    with Hunter(project, signal.SIGKILL) as hunter, Running(cluster, project, MAIN) as run:
+        assert run.end(1800) == 0, run.said()[-4000:]
+    assert {"prepare_model", "transfer_knowledge", "generate_answers", "judge_answers"} <= hunter.killed
+    assert_alike(project, local, whole=False)
+
+
+def assert_undisturbed(project: Path) -> None:
+    """The transfer has the bytes of one that a run on this machine makes, without a break."""
     local = project.parent / "local"
     project.rename(local)
     kept = {path.name: path.read_bytes() for path in (local / TARGET).parent.glob("*.safetensors")}

@@ -31,17 +31,45 @@ def test_what_a_user_can_cause_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("error", "named"),
+    ("error", "told"),
     [
-        (OSError(errno.ENOSPC, "No space left on device", "results/x"), "results/x"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "an artifact"),
-        (RuntimeError("I/O error: No space left on device (os error 28)"), "an artifact"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "results/x"),
+            "the disk is full while writing results/x",
+        ),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), "the disk quota is used up while writing an artifact"),
+        (RuntimeError("No space left on device (os error 28)"), "the disk is full while writing an artifact"),
     ],
 )
-def test_a_full_disk_is_one_line(error: Exception, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line(error: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
-    told = f"error: the disk is full while writing {named}; free some space and start again"
-    assert ends_with(error) == told
+    assert ends_with(error) == f"error: {told}; free some space and start again"
+
+
+def test_a_limit_of_the_size_of_files_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    code = textwrap.dedent(
+        """
+        import resource, sys, torch
+        from pathlib import Path
+        from safetensors.torch import save_file
+        from semalign.files import replace_folder
+        from semalign.script import run
+
+        def main():
+            with replace_folder(Path(sys.argv[1])) as folder:
+                save_file({"x": torch.zeros(100_000)}, folder / "x.safetensors")
+
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+        run(main)
+        """
+    )
+    bare = {name: value for name, value in os.environ.items() if name != RUNNER_VARIABLE}
+    order = [sys.executable, "-c", code, str(tmp_path / "made")]
+    ended = subprocess.run(order, capture_output=True, text=True, env=bare)
+    assert ended.returncode == 1
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("error: a file would pass this session's limit of size while writing ")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
