@@ -13,6 +13,7 @@ rule collect_tables:
         ablations="results/{study}/tables/ablations.csv",
         parts="results/{study}/tables/parts.csv",
         agreement="results/{study}/tables/agreement.csv",
+        bits="results/{study}/tables/bits.csv",
         seeds="results/{study}/tables/seeds.csv",
         comparisons="results/{study}/tables/comparisons.csv",
         detectable="results/{study}/tables/detectable.csv",

@@ -19,7 +19,7 @@ CROSSING = if_measured(MEASURES.decomposition.models and STUDY.pairs, "crossing"
 
 # notebook: (the tables it reads, the figures it leaves)
 NOTEBOOKS = {
-    "tables": (["main", "comparisons", "contrasts", "detectable"], []),
+    "tables": (["main", "bits", "comparisons", "contrasts", "detectable"], []),
     "fairness": (["main", "costs", "comparisons", *if_measured(LAYOUT.searched(), "search")], ["cost_gain"]),
     "ablations": (["ablations", "parts"], ["ablation"]),
     "figures": (["main", "agreement", *SIMILARITY], ["scores", "gap_closed", "agreement", *SIMILARITY]),

@@ -1,10 +1,11 @@
 """Tables as readers of a notebook see them: names in rows, numbers with their intervals."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from semalign.analysis.sentences.words import interval, signed, told, verdict
+from semalign.analysis.sentences.words import interval, side, signed, told, verdict
 
 MARKS = {"higher": " ▲", "lower": " ▼"}
 EDGE = "*"
@@ -22,6 +23,23 @@ COSTS = {
 def score_table(main: pd.DataFrame) -> pd.DataFrame:
     """Methods x benchmarks: `score [low, high]` in percent, marked where it differs from the student's."""
     return _by_benchmark(main.assign(text=[_score(cell) for _, cell in main.iterrows()]))
+
+
+def bits_table(bits: pd.DataFrame) -> pd.DataFrame:
+    """Methods x benchmarks: bits a character `[low, high]`, marked where the difference's interval excludes zero."""
+    shown = bits[bits["variant"] == "default"]
+    return _by_benchmark(shown.assign(text=[_bits(row) for row in shown.to_dict("records")]))
+
+
+def _bits(row: Mapping[Any, Any]) -> str:
+    """Lower is better: the mark says where the student's lie."""
+    text = f"{row['bits']:.3f} [{row['bits_low']:.3f}, {row['bits_high']:.3f}]"
+    if pd.isna(row["vs_student"]):
+        return text
+    return (
+        text
+        + {1: MARKS["higher"], -1: MARKS["lower"], 0: ""}[side(row["vs_student_low"], row["vs_student_high"])]
+    )
 
 
 def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:

@@ -78,6 +78,10 @@ COLUMNS |= {
         *("p", "p_holm", "test"),
     ),
 }
+COLUMNS["bits"] = (
+    *(*KEYS, "seeds", "items", "bits", "bits_low", "bits_high"),
+    *("vs_student", "vs_student_low", "vs_student_high"),
+)
 COLUMNS["benchmarks"] = (
     *("model", "benchmark", "protocol", "items", "metric", "score", "score_low", "score_high"),
     *("published", "published_source", "items_per_second", "tokens_per_second", "isolation"),

@@ -64,17 +64,20 @@ def _block_rows(block: Sequence[Group], order: Order, settings: StatisticsSettin
     for figure, bounds in _BOUNDS.items():
         scores = {group.key: fidelity(group, figure) for group in block}
         intervals = ratio_intervals(list(scores.values()), settings, bounds)
-        differences = _from_student(scores, order, settings)
+        differences = differences_from_student(scores, order, settings)
         for key, interval in zip(scores, intervals, strict=True):
-            rows[key] |= _columns(f"teacher_{figure}", interval)
-            rows[key] |= _columns(f"{figure}_vs_student", differences.get(key))
+            rows[key] |= interval_columns(f"teacher_{figure}", interval)
+            rows[key] |= interval_columns(f"{figure}_vs_student", differences.get(key))
     return rows
 
 
-def _from_student(
+def differences_from_student(
     scores: dict[Key, Scores], order: Order, settings: StatisticsSettings
 ) -> dict[Key, Interval]:
-    """The paired differences of all others from the untouched student; none where it was not compared."""
+    """The paired differences of all others from the untouched student; none where it was not compared.
+
+    `scores` are one figure of one pair and benchmark.
+    """
     students = [k for k in scores if k.method == order.student and k.variant == order.default_variant]
     if not students:
         return {}
@@ -83,7 +86,8 @@ def _from_student(
     return {key: Interval(d.estimate, d.low, d.high) for key, d in zip(others, found, strict=True)}
 
 
-def _columns(name: str, found: Interval | None) -> Row:
+def interval_columns(name: str, found: Interval | None) -> Row:
+    """The three columns of a figure with its interval; empty where it is not known."""
     if found is None:
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -3,8 +3,8 @@
 import json
 import math
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +38,8 @@ class Cell:
 
     `kl` (nats) and `agreement` (percent) `[items]` are means over the item's `tokens` answer tokens, all 0
     for an item that was not compared with the teacher; None where no item was. `parts` names the part of a mixture
-    that each item belongs to; the scores are weighed so that their mean is the mean over the parts.
+    that each item belongs to; the scores are weighed so that their mean is the mean over the parts. `metric` names
+    what was scored, `part_metrics` that of each part.
     """
 
     key: Key
@@ -50,6 +51,8 @@ class Cell:
     agreement: np.ndarray | None = None
     tokens: np.ndarray | None = None
     parts: tuple[str | None, ...] = ()
+    metric: str = ""
+    part_metrics: Mapping[str, str] = field(default_factory=dict)
 
     def apart(self) -> list["Cell"]:
         """A cell a part of a mixture, of the part's items alone; none for any other benchmark."""
@@ -71,6 +74,7 @@ class Cell:
             kl,
             agreement,
             tokens,
+            metric=self.part_metrics.get(name, ""),
         )
 
 
@@ -97,7 +101,8 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
     folder = Path(folder)
     key, seed = _parse(folder)
     _check_record(folder, verify)
-    metrics = _read_metrics(folder / "metrics.json")
+    said = _read_metrics(folder / "metrics.json")
+    metrics = _numbers(folder / "metrics.json", said)
     items = _read_items(folder / "items.jsonl")
     ids = tuple(sorted(items))
     parts = tuple(items[name].part for name in ids)
@@ -112,7 +117,8 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
             "(the mean of items.jsonl)"
         )
     kl, agreement, tokens = _fidelity([items[name] for name in ids])
-    return Cell(key, seed, ids, scores, metrics, kl, agreement, tokens, parts)
+    metric, part_metrics = _names_of_metrics(said)
+    return Cell(key, seed, ids, scores, metrics, kl, agreement, tokens, parts, metric, part_metrics)
 
 
 def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[Key, Group]:
@@ -169,10 +175,20 @@ def _check_record(folder: Path, verify: bool) -> None:
     provenance.check(folder)
 
 
-def _read_metrics(path: Path) -> dict[str, float | None]:
+def _read_metrics(path: Path) -> dict[str, Any]:
     data = _json(path, _text(path))
     if not isinstance(data, dict):
         raise UserError(f"{path}: found {type(data).__name__}, expected an object with `score` and `items`")
+    return data
+
+
+def _names_of_metrics(said: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+    """The metric of a cell, and that of each part of a mixture."""
+    parts = {name: str(part.get("metric", "")) for name, part in said.get("parts", {}).items()}
+    return str(said.get("metric", "")), parts
+
+
+def _numbers(path: Path, data: Mapping[str, Any]) -> dict[str, float | None]:
     metrics: dict[str, float | None] = {}
     for name in ("score", "items"):
         metrics[name] = _number(path, name, data.get(name))

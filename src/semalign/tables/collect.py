@@ -6,7 +6,7 @@ from typing import Any
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.files import write_json, write_text
-from semalign.tables import agreement, contrasts, costs, extra, parts
+from semalign.tables import agreement, bits, contrasts, costs, extra, parts
 from semalign.tables import rows as build
 from semalign.tables.cells import read_groups
 from semalign.tables.compare import AGAINST, Results, compare
@@ -29,9 +29,9 @@ def collect_tables(
     """Read every cell and write the tables; returns the files.
 
     Files: main.csv, ablations.csv, parts.csv (what the cells of a mixture score on its parts), agreement.csv (KL and
-    agreement with the teacher), costs.csv, seeds.csv (one row a cell), comparisons.csv (every test with its interval
-    and both p-values), contrasts.csv, detectable.csv, main.md, main.tex, scores.csv|md|tex
-    (methods x benchmarks, the paper's figures beside ours) and metrics.json.
+    agreement with the teacher), bits.csv (bits a character, where likelihood is scored), costs.csv, seeds.csv (one row
+    a cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv, main.md,
+    main.tex, scores.csv|md|tex (methods x benchmarks, the paper's figures beside ours) and metrics.json.
 
     p-values are corrected over each table (main, ablations) as one family: all its tests, against the student,
     the best baseline and, of a variant, its default. See `compare` for how the best baseline is chosen.
@@ -59,6 +59,7 @@ def collect_tables(
         "ablations.csv": csv_text(build.ABLATIONS, varied),
         "parts.csv": csv_text(parts.COLUMNS, parts.part_rows(results, order)),
         "agreement.csv": csv_text(agreement.COLUMNS, agreement.agreement_rows(results, order, settings)),
+        "bits.csv": csv_text(bits.COLUMNS, bits.bit_rows(results, order, settings)),
         "seeds.csv": csv_text(extra.SEEDS, extra.seed_rows(results)),
         "comparisons.csv": csv_text(extra.COMPARISONS, comparisons),
         "costs.csv": csv_text(costs.COLUMNS, costs.cost_rows(results, families["main"])),
