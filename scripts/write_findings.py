@@ -1,4 +1,4 @@
-"""Write the README's findings from the tables of two finished studies, and copy the figures that it shows."""
+"""Write the README's findings from the tables of four finished studies, and copy the figures that it shows."""
 
 import argparse
 from pathlib import Path
@@ -14,6 +14,15 @@ def main() -> None:
     parser.add_argument(
         "--real", type=Path, default=Path("results/real"), help="results of the study on a real model"
     )
+    parser.add_argument(
+        "--recovered",
+        type=Path,
+        default=Path("results/pruned"),
+        help="results of the study on a pruned model",
+    )
+    parser.add_argument(
+        "--scored", type=Path, default=Path("results/real-benchmarks"), help="results on published benchmarks"
+    )
     parser.add_argument("--readme", type=Path, default=Path("README.md"), help="the page with the two marks")
     parser.add_argument(
         "--pictures", type=Path, default=Path("docs"), help="where the README's figures stand"
@@ -22,7 +31,7 @@ def main() -> None:
 
     from semalign.analysis.findings import write_findings
 
-    write_findings(arguments.study, arguments.real, arguments.readme, arguments.pictures)
+    write_findings(**vars(arguments))
 
 
 if __name__ == "__main__":

@@ -228,3 +228,21 @@ def contrast_table(differences: dict[str, tuple[float, float]] | None = None) ->
         row |= {"items": 150, "difference": difference, "difference_low": difference - 3}
         rows.append(row | {"difference_high": difference + 3, "p": p / 3, "p_holm": p, "test": "bootstrap"})
     return pd.DataFrame(rows)
+
+
+def bits_table() -> pd.DataFrame:
+    """`bits.csv`: a student, and a method with fewer bits."""
+    keys = {"pair": "tiny", "benchmark": "mixture/likely", "variant": "default", "seeds": 3, "items": 50}
+    student = keys | {"method": "student", "bits": 1.0, "bits_low": 0.9, "bits_high": 1.1, "vs_student": None}
+    moved = {"vs_student": -0.1, "vs_student_low": -0.2, "vs_student_high": -0.05}
+    method = keys | {"method": "semalign", "bits": 0.9, "bits_low": 0.8, "bits_high": 1.0}
+    return pd.DataFrame([student | {"vs_student_low": None, "vs_student_high": None}, method | moved])
+
+
+def benchmark_table() -> pd.DataFrame:
+    """`benchmarks.csv`: one model on one benchmark, with a published figure."""
+    row = {"model": "m", "benchmark": "gsm8k", "protocol": "paper", "items": 40, "metric": "exact_match"}
+    row |= {"score": 2.5, "score_low": 0.0, "score_high": 7.5, "published": 1.4, "published_source": "a card"}
+    return pd.DataFrame(
+        [row | {"items_per_second": 0.5, "tokens_per_second": 30.0, "isolation": "none needed"}]
+    )

@@ -12,7 +12,7 @@ from semalign.errors import UserError
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    """Two finished studies with fabricated tables."""
+    """Finished studies with fabricated tables."""
     geometry, seeds = analysed.geometry_tables()
     tables = {
         "full": {
@@ -29,6 +29,15 @@ def finished(tmp_path: Path) -> Path:
             "crossing": analysed.crossing_table(),
         },
         "real": {"decomposition": fabricated.decomposition_table()},
+        "pruned": {
+            "main": fabricated.main_table(),
+            "bits": fabricated.bits_table(),
+            "contrasts": fabricated.contrast_table(),
+            "comparisons": analysed.comparison_table(),
+            "detectable": fabricated.detectable_table(),
+            "search": fabricated.search_table(),
+        },
+        "scored": {"benchmarks": fabricated.benchmark_table()},
     }
     for study, named in tables.items():
         for part in ("tables", "figures"):
@@ -40,10 +49,15 @@ def finished(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def write(finished: Path, readme: Path) -> None:
+    studies = (finished / name for name in ("full", "real", "pruned", "scored"))
+    write_findings(*studies, readme, finished / "docs")
+
+
 def test_only_what_stands_between_the_marks_changes(finished: Path) -> None:
     readme = finished / "README.md"
     readme.write_text(f"before\n{BEGIN}\nstale text\n{END}\nafter\n")
-    write_findings(finished / "full", finished / "real", readme, finished / "docs")
+    write(finished, readme)
     text = readme.read_text()
     assert text.startswith("before\n") and text.endswith("after\n")
     assert "stale text" not in text
@@ -51,8 +65,9 @@ def test_only_what_stands_between_the_marks_changes(finished: Path) -> None:
     assert "Each of 2 methods was tried with 3 learning rates" in text
     assert "| semalign | " in text
     assert "trained variants, the rank correlation" in text and "docs/geometry.png" in text
+    assert "study pruned" in text and "0.900 [0.800, 1.000] ▼" in text and "(study scored)" in text
     assert (finished / "docs/scores.png").read_bytes() == b"full"
-    write_findings(finished / "full", finished / "real", readme, finished / "docs")
+    write(finished, readme)
     assert readme.read_text() == text
 
 
@@ -60,4 +75,4 @@ def test_a_page_without_marks_is_refused(finished: Path) -> None:
     readme = finished / "README.md"
     readme.write_text("nothing")
     with pytest.raises(UserError, match="found no pair of marks"):
-        write_findings(finished / "full", finished / "real", readme, finished / "docs")
+        write(finished, readme)

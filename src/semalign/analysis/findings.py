@@ -10,13 +10,18 @@ from semalign.analysis.reading import read_tables
 BEGIN, END = "<!-- findings: written by scripts/write_findings.py -->", "<!-- end of findings -->"
 
 
-def write_findings(study: Path, real: Path, readme: Path, pictures: Path) -> None:
+def write_findings(
+    study: Path, real: Path, recovered: Path, scored: Path, readme: Path, pictures: Path
+) -> None:
     """Replace what stands between the README's two marks, and copy the figures that it shows.
 
-    `study` and `real` are results folders of finished runs. Raises UserError where the marks are missing.
+    Results folders of finished runs: `study` the embedded one in full, `real` a real model layer by layer, `recovered`
+    a pruned model and its teacher, `scored` a real model on published benchmarks. Raises UserError where the marks
+    are missing.
     """
     check_marks(readme, BEGIN, END)
-    text = "\n\n".join([_scores(study), _ablation(study), _mechanism(study), _decomposition(real)])
+    parts = [_scores(study), _ablation(study), _mechanism(study), _decomposition(real)]
+    text = "\n\n".join([*parts, _recovered(recovered), _benchmarks(scored)])
     pictures.mkdir(parents=True, exist_ok=True)
     for source, name in (
         (study, "scores"),
@@ -80,3 +85,38 @@ def _decomposition(real: Path) -> str:
         "![Cosine between a state and its recomposition, per layer, with controls](docs/decomposition.png)"
     )
     return f"**The paper's Figure 2, on a real model (study {real.name}).** {said}\n\n{picture}"
+
+
+def _recovered(study: Path) -> str:
+    data = read_tables(
+        str(study / "tables"), ["main", "bits", "contrasts", "comparisons", "detectable", "search"]
+    )
+    main = data["main"]
+    method = sentences.method_under_study(main)
+    parts = [
+        f"**A second result, on a real model (study {study.name}).** The student is SmolLM2-135M-Instruct cut down in "
+        "depth, feed-forward channels and width and then healed by the whole model; what do the methods recover of the "
+        f"rest? {sentences.teacher_above_student(main)}",
+        sentences.compare(main, method),
+        sentences.compare(main, method, "best_baseline", data["comparisons"]),
+        f"Over {main['seeds'].max()} seeds; a score of likelihood is 100 x 2^-bits, averaged over items "
+        f"([main.md]({study}/tables/main.md)):",
+        display.markdown(display.score_table(main)),
+        "Bits a character of the reference answers, lower is better; ▼ and ▲ where the interval of the paired "
+        "difference from the student excludes zero, not corrected for several tests:",
+        display.markdown(display.bits_table(data["bits"])),
+        sentences.contrasts(data["contrasts"]),
+        sentences.search(data["search"]),
+        f"What it can't say: {sentences.detectable(data['detectable'])} It is one teacher, one cut and one healing by "
+        "the same teacher on text of the same kind; scores of likelihood and of single sums say nothing of right "
+        "answers, which models of this size do not reach.",
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _benchmarks(study: Path) -> str:
+    scores = read_tables(str(study / "tables"), ["benchmarks"])["benchmarks"]
+    return (
+        f"**Published benchmarks (study {study.name}).** Fixed items of each under two protocols, with intervals over "
+        f"items:\n\n{display.markdown(display.benchmark_table(scores))}\n\n{sentences.published(scores)}"
+    )
