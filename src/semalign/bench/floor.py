@@ -8,15 +8,17 @@ from semalign.planning.shapes import BYTES, ModelShape
 
 @dataclass(frozen=True)
 class Floor:
-    """Operations in float32 and in float64, and bytes that must be read or written."""
+    """Operations in float32 and in float64, bytes that must be read or written, and seconds of what is started."""
 
     single: float = 0.0
     double: float = 0.0
     moved: float = 0.0
+    started: float = 0.0
 
     def seconds(self, rates: Rates) -> float:
         """Arithmetic and memory overlap: the longer of the two."""
-        return max(self.single / rates.single + self.double / rates.double, self.moved / rates.bandwidth)
+        computed = self.single / rates.single + self.double / rates.double
+        return self.started + max(computed, self.moved / rates.bandwidth)
 
 
 def body(shape: ModelShape, layers: int) -> float:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from semalign.bench import machine
-from semalign.bench.stages import STAGES, Scale, Stage
+from semalign.bench.scale import Scale, Stage
+from semalign.bench.stages import STAGES
 from semalign.bench.timing import significant, spread, timed
 
 logger = logging.getLogger("semalign")
