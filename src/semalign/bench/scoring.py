@@ -20,7 +20,7 @@ from semalign.config.evaluation import EvaluationSettings
 from semalign.config.sandbox import SandboxLimits
 from semalign.config.tiny import TinyBenchmark
 from semalign.evaluation.harness import run_task, study_model
-from semalign.evaluation.sandbox.judge import run_many
+from semalign.evaluation.sandbox.judge import Program, run_many
 from semalign.planning.shapes import ModelShape
 
 NEW_TOKENS = 16
@@ -76,7 +76,7 @@ def likelihood(scale: Scale, device: str) -> tuple[Work, Floor]:
 
 def verdicts(scale: Scale, device: str) -> tuple[Work, Floor]:
     """One program after the other; each needs an interpreter."""
-    programs = [
+    programs: list[Program] = [
         (f"{item.prefix}{item.answer}", item.tests or []) for item in _items("synthesis", scale.examples)
     ]
     limits = SandboxLimits()
