@@ -1,4 +1,4 @@
-"""Collect every term of the training losses of a study's cells into one table."""
+"""Collect every term of the training losses of a study's default cells into one table."""
 
 import argparse
 from pathlib import Path
@@ -11,16 +11,16 @@ def main() -> None:
     parser.add_argument(
         "--cells", nargs="+", required=True, help="folders of cells, or one JSON file with their list"
     )
-    parser.add_argument("--out", type=Path, required=True, help="table of all logged steps (CSV)")
+    parser.add_argument("--out", type=Path, required=True, help="the table (CSV)")
     parser.add_argument("--record", type=Path, help="where to note what the table is made from")
     arguments = parser.parse_args()
 
     from semalign.analysis.collecting import collect_curves
-    from semalign.analysis.listing import listed
+    from semalign.analysis.listing import defaults_among, listed
     from semalign.provenance import Run, portable
 
     run = Run("curves")
-    cells = listed(arguments.cells)
+    cells = defaults_among(listed(arguments.cells))
     if arguments.record:
         for folder in cells:
             run.read(portable(folder), folder / "transfer")

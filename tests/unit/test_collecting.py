@@ -8,7 +8,7 @@ import pytest
 
 from semalign.analysis.collecting import collect_curves, collect_signals
 from semalign.analysis.curves import thin
-from semalign.analysis.listing import cell_of, cells_among, listed
+from semalign.analysis.listing import cell_of, cells_among, defaults_among, listed
 from semalign.analysis.signals import attribution_table, shares
 from semalign.config.statistics import StatisticsSettings
 from semalign.errors import UserError
@@ -119,8 +119,8 @@ def test_long_curves_are_means_over_runs_of_equal_length() -> None:
     assert len(points) == 100
     assert points[0] == (3, "loss", 3.0) and points[-1] == (498, "loss", 498.0)  # steps 1-5, steps 496-500
     assert np.mean([loss for _, _, loss in points]) == pytest.approx(250.5)
-    assert thin(history[:100]) == [(step, "loss", float(step)) for step in range(1, 101)]
-    assert len(thin(history[:130])) == 100 and thin([]) == []
+    assert thin(history[:60]) == [(step, "loss", float(step)) for step in range(1, 61)]
+    assert len(thin(history[:130])) == 60 and thin([]) == []
 
 
 def test_a_term_is_averaged_where_it_was_logged() -> None:
@@ -132,6 +132,8 @@ def test_folders_say_whose_they_are(tmp_path: Path) -> None:
     folders = [Path("r/cells/p/facts/sft/default/seed3"), Path("r/cells/q/facts/sft/default/seed3")]
     assert cell_of(folders[0]).path == "p/facts/sft/default/seed3"
     assert list(cells_among(folders, "q", "facts")) == [folders[1]]
+    variant = Path("r/cells/p/facts/sft/axis~1/seed3")
+    assert defaults_among([variant, *folders]) == folders
     write_json(tmp_path / "cells.json", [str(folder) for folder in folders])
     assert listed([str(tmp_path / "cells.json")]) == folders == listed([str(folder) for folder in folders])
     with pytest.raises(UserError, match="not the folder of a cell"):

@@ -153,7 +153,7 @@ rule collect_signals:
 
 rule collect_curves:
     input:
-        transfers=transfer_records,
+        transfers=default_transfers,
         listed="results/{study}/settings/cells.json",
         code=library("collect_curves"),
     output:

@@ -1,5 +1,6 @@
 # What a study ends with, and what its tables, analyses and notebooks are made from.
 from semalign.config.benchmarks import Mixture
+from semalign.config.variants import DEFAULT
 from semalign.config.tiny import TinyBenchmark
 
 MEASURES = STUDY.analysis
@@ -53,9 +54,10 @@ def compared_transfer(wildcards):
     return f"results/{wildcards.study}/cells/{cell}/transfer/run.json"
 
 
-def transfer_records(wildcards):
-    """The transfers of every cell."""
-    return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in LAYOUT.cells]
+def default_transfers(wildcards):
+    """The transfers of every cell with default settings; a variant's losses stand in its own folder."""
+    chosen = (cell for cell in LAYOUT.cells if cell.variant == DEFAULT)
+    return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in chosen]
 
 
 def placed_transfers(wildcards):

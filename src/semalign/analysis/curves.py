@@ -1,4 +1,4 @@
-"""Training curves: every term of every cell's loss over its steps."""
+"""Training curves: every term of a cell's loss over its steps."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from semalign.files import read_jsonl
 
 COLUMNS = ("pair", "benchmark", "method", "variant", "seed", "step", "term", "loss")
 BESIDE = ("step", "learning_rate")  # what a logged step holds beside its terms
-POINTS = 100
+POINTS = 60  # more than a figure shows
 
 
 def curves_table(cells: Iterable[Path], points: int = POINTS) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from semalign.config.variants import Cell
+from semalign.config.variants import DEFAULT, Cell
 from semalign.errors import UserError
 from semalign.files import read_json
 
@@ -54,6 +54,11 @@ def cells_among(folders: Iterable[Path], pair: str, benchmark: str) -> dict[Path
     return {
         folder: cell for folder, cell in cells.items() if (cell.pair, cell.benchmark) == (pair, benchmark)
     }
+
+
+def defaults_among(folders: Iterable[Path]) -> list[Path]:
+    """The folders of cells with a method's default settings, in their order."""
+    return [folder for folder in folders if cell_of(folder).variant == DEFAULT]
 
 
 def signal_of(folder: Path, stage: str) -> Signal:
