@@ -65,7 +65,12 @@ def test_only_what_stands_between_the_marks_changes(finished: Path) -> None:
     assert "Each of 2 methods was tried with 3 learning rates" in text
     assert "| semalign | " in text
     assert "trained variants, the rank correlation" in text and "docs/geometry.png" in text
-    assert "study pruned" in text and "0.900 [0.800, 1.000] ▼" in text and "(study scored)" in text
+    assert (
+        "study pruned" in text
+        and "0.900 [0.800, 1.000] ▼" in text
+        and "(study scored)" in text
+        and "Empty answers" in text
+    )
     assert (finished / "docs/scores.png").read_bytes() == b"full"
     write(finished, readme)
     assert readme.read_text() == text

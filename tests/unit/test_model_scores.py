@@ -81,7 +81,10 @@ def test_a_wrong_section_is_one_line(changes: dict[str, Any], message: str) -> N
 
 def write_score(root: Path, benchmark: str, correct: list[float]) -> Path:
     folder = root / f"scores/m/{benchmark}/lm-eval"
-    write_items(folder / "items.jsonl", [ItemRecord(f"i{i}", c, "x", "y") for i, c in enumerate(correct)])
+    write_items(
+        folder / "items.jsonl",
+        [ItemRecord(f"i{i}", c, "x" if c else " ", "y") for i, c in enumerate(correct)],
+    )
     metrics = {"score": 100 * sum(correct) / len(correct), "items": len(correct), "metric": "exact_match"}
     write_json(folder / "metrics.json", metrics)
     found = {"evaluation": {benchmark: FACTS}, "throughput": RATES, "isolation": "none needed"}
@@ -114,6 +117,9 @@ def test_the_table_has_published_scores_beside_ours(tmp_path: Path) -> None:
     assert list(shown["published (%)"]) == ["40.0", ""]
     said = sentences.published(table)
     assert "published 40.0 % lies in our interval" in said and "Source: the card." in said
+    assert list(shown["empty answers (%)"]) == ["50", "100"]
+    assert "humaneval (lm-eval) 100 %" in sentences.empty(table)
+    assert sentences.empty(table.iloc[:0]) == "No answer is empty."
     assert "no published score" in sentences.published(table.iloc[1:])
 
 

@@ -138,6 +138,7 @@ def benchmark_table(scores: pd.DataFrame) -> pd.DataFrame:
                 f"{row['score']:.1f} [{row['score_low']:.1f}, {row['score_high']:.1f}]"
                 for row in scores.to_dict("records")
             ],
+            "empty answers (%)": scores["empty"].map("{:.0f}".format),
             "published (%)": [number[pd.isna(value)].format(value) for value in scores["published"]],
             "items a second": scores["items_per_second"].map("{:.2f}".format),
             "tokens a second": scores["tokens_per_second"].map("{:,.0f}".format),

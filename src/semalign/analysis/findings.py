@@ -118,5 +118,6 @@ def _benchmarks(study: Path) -> str:
     scores = read_tables(str(study / "tables"), ["benchmarks"])["benchmarks"]
     return (
         f"**Published benchmarks (study {study.name}).** Fixed items of each under two protocols, with intervals over "
-        f"items:\n\n{display.markdown(display.benchmark_table(scores))}\n\n{sentences.published(scores)}"
+        f"items:\n\n{display.markdown(display.benchmark_table(scores))}\n\n{sentences.empty(scores)}\n\n"
+        f"{sentences.published(scores)}"
     )

@@ -83,7 +83,7 @@ COLUMNS["bits"] = (
     *("vs_student", "vs_student_low", "vs_student_high"),
 )
 COLUMNS["benchmarks"] = (
-    *("model", "benchmark", "protocol", "items", "metric", "score", "score_low", "score_high"),
+    *("model", "benchmark", "protocol", "items", "metric", "score", "score_low", "score_high", "empty"),
     *("published", "published_source", "items_per_second", "tokens_per_second", "isolation"),
 )
 COLUMNS["ablations"] = (*COLUMNS["main"], "axis", "value")

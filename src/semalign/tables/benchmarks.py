@@ -16,7 +16,7 @@ from semalign.statistics.scores import SCALE, Scores
 from semalign.tables.text import csv_text
 
 COLUMNS = (
-    *("model", "benchmark", "protocol", "items", "metric", "score", "score_low", "score_high"),
+    *("model", "benchmark", "protocol", "items", "metric", "score", "score_low", "score_high", "empty"),
     *("published", "published_source", "shots", "samples", "max_new_tokens", "batch_size", "dtype"),
     *("items_per_second", "tokens_per_second", "generate_seconds", "isolation", "task_version", "lm_eval"),
 )
@@ -29,7 +29,8 @@ def collect_scores(
     """Write the table, its rows in the order of `folders` (.../<model>/<benchmark>/<protocol>).
 
     `published` are the config's entries of what others report. Scores are percentages with bootstrap intervals
-    over the items. Raises UserError where a folder does not match its record.
+    over the items, `empty` the percentage of answers in which nothing stands. Raises UserError where a folder does
+    not match its record.
     """
     write_text(out, csv_text(COLUMNS, [_row(folder, published, settings) for folder in folders]))
 
@@ -37,7 +38,9 @@ def collect_scores(
 def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: StatisticsSettings) -> Row:
     model, benchmark, protocol = folder.absolute().parts[-3:]
     record, metrics = check(folder), read_json(folder / "metrics.json")
-    shares = [record.correct for record in read_items(folder / ITEMS)]
+    items = read_items(folder / ITEMS)
+    shares = [item.correct for item in items]
+    answers = [answer for item in items for answer in item.responses]
     if any(share is None for share in shares):
         raise UserError(f"{folder}/{ITEMS}: an item has no verdict, expected one each")
     interval = mean_interval(Scores(SCALE * np.array([shares], dtype=float), (0,)), settings)
@@ -47,6 +50,7 @@ def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: Statist
         **found,
         **{"metric": metrics["metric"], "isolation": record["isolation"]},
         **{"score": metrics["score"], "score_low": interval.low, "score_high": interval.high},
+        "empty": SCALE * sum(not answer.strip() for answer in answers) / len(answers),
         **{"published": others.get("score"), "published_source": others.get("source")},
         **_protocol(record["evaluation"]),
         **{name: record["throughput"][name] for name in ("items_per_second", "tokens_per_second")},

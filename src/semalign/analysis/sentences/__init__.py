@@ -6,7 +6,7 @@ paired, Holm-corrected tests of the tables, never from the sign of a difference 
 
 from semalign.analysis.sentences.ablations import ablation, ablation_axes, axes_without_effect
 from semalign.analysis.sentences.agreement import agreement, crossing, nearest, parts
-from semalign.analysis.sentences.benchmarks import published
+from semalign.analysis.sentences.benchmarks import empty, published
 from semalign.analysis.sentences.cost_gain import gain
 from semalign.analysis.sentences.fairness import contrasts, search
 from semalign.analysis.sentences.layers import decomposition, decomposition_controls, head, similarity
@@ -39,6 +39,7 @@ __all__ = [
     "decomposition",
     "decomposition_controls",
     "detectable",
+    "empty",
     "gain",
     "gap_closed",
     "head",

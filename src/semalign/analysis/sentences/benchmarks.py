@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.analysis.sentences.words import told
+from semalign.analysis.sentences.words import listing, told
 
 
 def published(scores: pd.DataFrame) -> str:
@@ -14,6 +14,21 @@ def published(scores: pd.DataFrame) -> str:
     if not known:
         return "The config names no published score of these models."
     return "\n\n".join(map(_beside, known))
+
+
+def empty(scores: pd.DataFrame) -> str:
+    """Where answers have nothing in them, which is a matter of the prompt's form before it is one of knowledge."""
+    found = scores[scores["empty"] > 0]
+    if found.empty:
+        return "No answer is empty."
+    where = [
+        f"{told(row['benchmark'])} ({row['protocol']}) {row['empty']:.0f} %"
+        for row in found.to_dict("records")
+    ]
+    return (
+        f"Empty answers: {listing(where)}. The protocols apply no chat template, and a model that was tuned on one may "
+        "end at once without it: a low score there says little of what the model knows."
+    )
 
 
 def _beside(row: Mapping[Any, Any]) -> str:
