@@ -148,8 +148,8 @@ def test_an_experiment_changes_one_value_and_reruns_what_it_must(versioned: Path
     said = dvc(versioned, "exp", "run", "-S", f"{CONFIG}:methods.sft.optimisation.epochs=3")
     assert "verified: " in said.stderr
     changed = {name for name, text in records(versioned).items() if before.get(name) != text}
-    # its trial, its choice and its cell, each with the transfer; nothing of the models, signals and other methods
-    assert len(changed) == 5, sorted(changed)
+    # transfer, answers and verdicts of its trial and its cell, and its choice; no model, signal or other method
+    assert len(changed) == 7, sorted(changed)
     assert all("/sft/" in name for name in changed)
     assert "epochs" in dvc(versioned, "params", "diff").stdout
     record = json.loads(
