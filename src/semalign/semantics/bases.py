@@ -26,6 +26,7 @@ from semalign.errors import UserError
 if TYPE_CHECKING:
     from semalign.models.loading import Head
 
+BLOCK = 256  # columns of a Gram matrix that are computed at once
 CHUNK = 1024  # rows: beyond the heads of 13B -> 7B, a map then takes less than 1 GB
 
 
@@ -95,16 +96,24 @@ def inverse_gram(weight: Tensor, gain: Tensor | None = None, tokens: Tensor | No
     `torch.linalg.pinv` in float32 silently cuts directions off beyond cond(H) of about 1 / (V * eps); this
     stays right to cond 1e6. Raises UserError where the head holds values that are not finite.
     """
-    width = weight.shape[1]
-    gram = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
-    for rows in stream(weight, gain, tokens):
-        gram.addmm_(rows.T, rows)
+    gram = _gram(weight, gain, tokens)
     if not torch.isfinite(gram).all():
         raise UserError("LM head: found values that are not finite, expected finite weights")
     factor, failed = torch.linalg.cholesky_ex(gram)
     if failed or _nearly_singular(factor):
         return _spectral_inverse(gram)
     return torch.cholesky_inverse(factor)
+
+
+def _gram(weight: Tensor, gain: Tensor | None, tokens: Tensor | None) -> Tensor:
+    """H^T H [D, D]: its lower half, mirrored."""
+    width = weight.shape[1]
+    gram = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
+    for rows in stream(weight, gain, tokens):
+        for start in range(0, width, BLOCK):
+            block = slice(start, start + BLOCK)
+            gram[start:, block].addmm_(rows[:, start:].T, rows[:, block])
+    return gram.tril() + gram.tril(-1).T
 
 
 def _nearly_singular(factor: Tensor) -> bool:
