@@ -65,6 +65,7 @@ class StudyModel(HFLM):
         self.counts = Counts()
         self._seed = seed
         self._keys: list[str] = []  # of the prompts encoded last
+        self._last: tuple[str | None, list[int]] = (None, [])  # the prompt whose choices come, and its tokens
         self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
@@ -73,7 +74,11 @@ class StudyModel(HFLM):
         return encode(string, self.tokenizer)
 
     def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
-        prompt, answer = encode_prompt(context, self.tokenizer), encode_answer(continuation, self.tokenizer)
+        # an item's choices follow one another: one encoding, and one forward pass, serves them all
+        if context != self._last[0]:
+            self._last = (context, encode_prompt(context, self.tokenizer))
+            self.counts.prompt_tokens += len(self._last[1])
+        prompt, answer = self._last[1], encode_answer(continuation, self.tokenizer)
         self._check_length(context, len(prompt) + len(answer) - 1)
         return prompt, answer
 
@@ -103,8 +108,6 @@ class StudyModel(HFLM):
 
     def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """As lm-eval's, without a progress bar."""
-        prompts = {request.args[0] for request in requests}  # one forward pass serves a prompt's choices
-        self.counts.prompt_tokens += sum(len(encode_prompt(prompt, self.tokenizer)) for prompt in prompts)
         return list(super().loglikelihood(requests, disable_tqdm=disable_tqdm))
 
     def generate_until(self, requests: Any, disable_tqdm: bool = True) -> list[str]:
