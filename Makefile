@@ -75,5 +75,6 @@ $(STAMP): requirements.lock pyproject.toml
 lock: $(STAMP)
 	python scripts/lock_versions.py
 
+# all but what git keeps
 clean:
-	rm -rf results .snakemake
+	git clean -fdxq results .snakemake 2>/dev/null || rm -rf results .snakemake
