@@ -194,7 +194,7 @@ def test_rows_stop_at_their_own_stop_strings(student: tuple[Any, Any]) -> None:
 def test_one_stop_string_ends_one_row(student: tuple[Any, Any]) -> None:
     """A row needs any of the strings, in what it wrote itself; the other rows go on."""
     model, tokenizer = student
-    prompt, texts = "ab\n", ["xx\ndef", "xxxxyyy", "xab\nxx"]
+    prompt, texts = "ab\n", ["xxx\nde", "xxxxyy", "xab\nxx"]
     ids = [tokenizer(prompt + text, add_special_tokens=False)["input_ids"] for text in texts]
     width = min(map(len, ids))
     stopping = StopStrings(StudyModel(model, tokenizer, 1), ["\nde", "yy", "b\nab"], len(prompt))

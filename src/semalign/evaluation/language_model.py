@@ -67,6 +67,7 @@ class StudyModel(HFLM):
         self._keys: list[str] = []  # of the prompts encoded last
         self._last: tuple[str | None, list[int]] = (None, [])  # the prompt whose choices come, and its tokens
         self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
+        self._anchor_length: dict[bool, int] = {}  # of its text, with and without special tokens
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
         """A prompt's tokens as in training; without special tokens, an answer's."""
@@ -104,7 +105,9 @@ class StudyModel(HFLM):
         behind = [tokens] if isinstance(tokens, int) else list(tokens)
         options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
         whole: str = self.tokenizer.decode(self._anchor + behind, **options)
-        return whole[len(self.tokenizer.decode(self._anchor, **options)) :]
+        if skip_special_tokens not in self._anchor_length:
+            self._anchor_length[skip_special_tokens] = len(self.tokenizer.decode(self._anchor, **options))
+        return whole[self._anchor_length[skip_special_tokens] :]
 
     def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """As lm-eval's, without a progress bar."""
@@ -171,15 +174,24 @@ class StopStrings(StoppingCriteria):
         self.prompt_length = prompt_length
         # one token more than bytes: a stop string has at most a token a byte, and ends in the newest token
         self.window = max((len(string.encode()) for string in self.strings), default=0) + 1
+        self.endings: dict[int, bool] = {}
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         """Boolean [rows]: the row has met a stop string with its newest token."""
-        done = [False] * input_ids.shape[0]
-        if self.strings:
-            window = input_ids[:, self.prompt_length :][:, -self.window :].tolist()
-            texts = [self.model.tok_decode(row) for row in window]
-            done = [any(string in text for string in self.strings) for text in texts]
+        window = input_ids[:, self.prompt_length :][:, -self.window :].tolist()
+        done = [self._may_end(row[-1]) and self._stands_in(row) for row in window]
         return torch.tensor(done, device=input_ids.device)
+
+    def _stands_in(self, row: list[int]) -> bool:
+        text = self.model.tok_decode(row)
+        return any(string in text for string in self.strings)
+
+    def _may_end(self, token: int) -> bool:
+        """Whether a stop string's last character may be in a token: few are, and only behind them text is decoded."""
+        if token not in self.endings:
+            text = self.model.tok_decode(token)
+            self.endings[token] = "\ufffd" in text or any(string[-1] in text for string in self.strings)
+        return self.endings[token]
 
 
 @contextlib.contextmanager
