@@ -16,12 +16,14 @@ def write_findings(
     """Replace what stands between the README's two marks, and copy the figures that it shows.
 
     Results folders of finished runs: `study` the embedded one in full, `real` a real model layer by layer, `recovered`
-    a pruned model and its teacher, `scored` a real model on published benchmarks. Raises UserError where the marks
-    are missing.
+    a pruned model and its teacher, `scored` a real model on published benchmarks; one of the last two that was not
+    run is left out. Raises UserError where the marks are missing.
     """
     check_marks(readme, BEGIN, END)
     parts = [_scores(study), _ablation(study), _mechanism(study), _decomposition(real)]
-    text = "\n\n".join([*parts, _recovered(recovered), _benchmarks(scored)])
+    further = {recovered: _recovered, scored: _benchmarks}
+    parts += [written(folder) for folder, written in further.items() if (folder / "tables").is_dir()]
+    text = "\n\n".join(parts)
     pictures.mkdir(parents=True, exist_ok=True)
     for source, name in (
         (study, "scores"),
