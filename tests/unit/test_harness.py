@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from lm_eval.api.instance import Instance
@@ -200,6 +201,23 @@ def test_one_stop_string_ends_one_row(student: tuple[Any, Any]) -> None:
     stopping = StopStrings(StudyModel(model, tokenizer, 1), ["\nde", "yy", "b\nab"], len(prompt))
     assert stopping(torch.tensor([row[:width] for row in ids]), None).tolist() == [True, True, False]
     assert stopping(torch.tensor([row[: len(prompt) + 2] for row in ids]), None).tolist() == [False] * 3
+
+
+def test_a_row_ends_at_the_token_that_ends_a_stop_string(student: tuple[Any, Any]) -> None:
+    """Looking behind few tokens only finds what decoding every prefix finds, broken characters included."""
+    model, tokenizer = student
+    strings = ["\nde", "yy", "é", "b\nab"]
+    random = np.random.default_rng(0)
+    letters = tokenizer("\ndeyéab", add_special_tokens=False)["input_ids"]
+    scorer, ended = StudyModel(model, tokenizer, 1), 0
+    for row in random.choice(letters, size=(60, 24)).tolist():
+        stopping = StopStrings(scorer, strings, 0)
+        slow = (any(s in scorer.tok_decode(row[: end + 1]) for s in strings) for end in range(len(row)))
+        fast = (bool(stopping(torch.tensor([row[: end + 1]]), None)[0]) for end in range(len(row)))
+        first = next((end for end, found in enumerate(slow) if found), None)
+        assert next((end for end, found in enumerate(fast) if found), None) == first
+        ended += first is not None
+    assert 10 < ended < 60
 
 
 def test_the_models_own_generation_config_has_no_say(

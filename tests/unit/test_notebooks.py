@@ -44,7 +44,7 @@ def write_notebook(path: Path, *sources: str) -> Path:
 def test_sources_are_stripped_and_short(path: Path) -> None:
     notebook = json.loads(path.read_text(encoding="utf-8"))
     code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert len(notebook["cells"]) < 17
+    assert len(notebook["cells"]) < 15
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code)
     assert [cell["metadata"] for cell in notebook["cells"] if cell["metadata"]] == [{"tags": ["parameters"]}]
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"

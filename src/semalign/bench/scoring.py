@@ -32,6 +32,7 @@ SHUT_IN = "A program is shut in before it starts: namespaces, limits and filters
 
 
 def generation(scale: Scale, device: str) -> tuple[Work, Floor]:
+    """Greedy answers of a fixed length to all prompts at once."""
     data = data_at(scale, device)
     prompt = torch.randint(3, scale.vocabulary, (scale.examples, LENGTH), device=device)
     mask = torch.ones_like(prompt)

@@ -96,6 +96,7 @@ def logits(scale: Scale, device: str) -> tuple[Work, Floor]:
 
 
 def steering(scale: Scale, device: str) -> tuple[Work, Floor]:
+    """One adapted layer behind the middle, for a few epochs, so that the frozen ones below run once an example."""
     data, layer = data_at(scale, device), LAYERS // 2 + 1
     settings = Optimisation(epochs=EPOCHS, batch_size=BATCH)
     holder = {"model": data.model}
@@ -132,6 +133,7 @@ def sensitivity(scale: Scale, device: str) -> tuple[Work, Floor]:
 
 
 def location(scale: Scale, device: str) -> tuple[Work, Floor]:
+    """One layer's neurons, feed-forward and attention, read through the head."""
     data = data_at(scale, device)
     scorer = Scorer(data.model, data.encoded[0].input_ids)
 

@@ -4,7 +4,7 @@ Both are means over the answer tokens of the test items; items are what chance d
 resampled, with the draws that the scores' intervals use.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from semalign.statistics.intervals import Interval
 from semalign.statistics.paired import paired_differences
 from semalign.statistics.ratios import linearised, ratio_intervals
 from semalign.statistics.scores import SCALE, Scores
-from semalign.tables.cells import Group, Key
+from semalign.tables.cells import Cell, Group, Key
 from semalign.tables.compare import Results
 from semalign.tables.order import Order
 from semalign.tables.rows import Row
@@ -37,13 +37,24 @@ def agreement_rows(results: Results, order: Order, settings: StatisticsSettings)
     and seeds, and its paired difference from the untouched student (negative KL: closer to the teacher).
     `items` counts those compared: an item that the two tokenizers cut differently is not.
     """
+
+    def compared(cell: Cell) -> bool:
+        return cell.tokens is not None and bool(cell.tokens.any())
+
+    return rows_by_block(results, compared, lambda block: _block_rows(block, order, settings))
+
+
+def rows_by_block(
+    results: Results, wanted: Callable[[Cell], bool], rows: Callable[[Sequence[Group]], dict[Key, Row]]
+) -> list[Row]:
+    """The `rows` of each pair and benchmark, made of the groups whose cells are all `wanted`, in the tables' order."""
     blocks: dict[tuple[str, str], list[Group]] = {}
     for key, group in results.groups.items():
-        if all(cell.tokens is not None and cell.tokens.any() for cell in group.cells):
+        if all(map(wanted, group.cells)):
             blocks.setdefault((key.pair, key.benchmark), []).append(group)
     found: dict[Key, Row] = {}
     for block in blocks.values():
-        found |= _block_rows(block, order, settings)
+        found |= rows(block)
     return [found[key] for key in results.groups if key in found]
 
 

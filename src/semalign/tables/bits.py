@@ -12,7 +12,7 @@ from semalign.config.statistics import StatisticsSettings
 from semalign.evaluation.likelihood import METRIC, bits
 from semalign.statistics.ratios import ratio_intervals
 from semalign.statistics.scores import SCALE, Scores
-from semalign.tables.agreement import differences_from_student, interval_columns
+from semalign.tables.agreement import differences_from_student, interval_columns, rows_by_block
 from semalign.tables.cells import Group, Key
 from semalign.tables.compare import Results
 from semalign.tables.order import Order
@@ -30,14 +30,9 @@ def bit_rows(results: Results, order: Order, settings: StatisticsSettings) -> li
     Bits a character, mean over items and seeds with its interval, and the paired difference from the untouched
     student (negative: better).
     """
-    blocks: dict[tuple[str, str], list[Group]] = {}
-    for key, group in results.groups.items():
-        if all(cell.metric == METRIC for cell in group.cells):
-            blocks.setdefault((key.pair, key.benchmark), []).append(group)
-    found: dict[Key, Row] = {}
-    for block in blocks.values():
-        found |= _block_rows(block, order, settings)
-    return [found[key] for key in results.groups if key in found]
+    return rows_by_block(
+        results, lambda cell: cell.metric == METRIC, lambda block: _block_rows(block, order, settings)
+    )
 
 
 def _block_rows(block: Sequence[Group], order: Order, settings: StatisticsSettings) -> dict[Key, Row]:

@@ -17,6 +17,15 @@ def build(size: Size, device: str) -> Sides:
     """A random model of the embedded teacher's shape and one embedded benchmark's test items."""
     from lm_eval.models.huggingface import HFLM
 
+    class Quiet(HFLM):
+        """lm-eval's default without its progress bars."""
+
+        def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> Any:
+            return super().loglikelihood(requests, disable_tqdm=True)
+
+        def generate_until(self, requests: Any, disable_tqdm: bool = True) -> Any:
+            return super().generate_until(requests, disable_tqdm=True)
+
     from semalign.benchmarks.registry import build_benchmark
     from semalign.tiny.tokenizer import VOCABULARY, build_tokenizer
 
@@ -34,7 +43,7 @@ def build(size: Size, device: str) -> Sides:
 
     def theirs() -> Any:
         assert folder  # the split's file lives as long as the sides
-        lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=size["batch"])
+        lm = Quiet(pretrained=model, tokenizer=tokenizer, batch_size=size["batch"])
         return run_task(lm, size["benchmark"], split, settings)
 
     def check(mine: Any, others: Any) -> Check:
