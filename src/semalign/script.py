@@ -1,6 +1,7 @@
 """What every script shares: logging, one-line errors, exit codes, and dying with the run that started it."""
 
 import errno
+import gc
 import logging
 import os
 import sys
@@ -21,6 +22,9 @@ _NO_ROOM = {
     errno.EDQUOT: ("the disk quota is used up", "free some space"),
     errno.EFBIG: ("a file would pass this session's limit of size", "raise it (ulimit -f)"),
 }
+ALLOCATIONS = (
+    100_000  # between two searches for garbage: at Python's 700, imports spend a tenth of their time so
+)
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
@@ -29,6 +33,7 @@ def run(main: Callable[[], None], online: bool = False) -> None:
 
     Only a script that fetches is `online`: the others never ask the hub, so that they run where there is none.
     """
+    gc.set_threshold(ALLOCATIONS)
     if not online:
         go_offline()
     status = delegate()

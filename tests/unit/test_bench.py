@@ -1,6 +1,7 @@
 """The suite of benchmarks at pico sizes: it runs, compares in turn, and says nothing where a check fails."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 import torch
 from slow_references import brute_force
 
-from semalign.bench import growth, machine
+from semalign.bench import growth, machine, timing
 from semalign.bench.registry import APART, SUBJECTS, load_subject
 from semalign.bench.run import run_case, run_subject, run_suite
 from semalign.bench.subject import Case, Check, Goal, Sides, Subject
@@ -32,7 +33,8 @@ def made(check: Callable[[Any, Any], Check], calls: list[str], **more: Any) -> S
     return Subject("nothing", "nothing else", {}, lambda _size, _device: sides, unit="steps")
 
 
-def test_sides_run_in_turn_and_a_first_run_only_feeds_the_check() -> None:
+def test_sides_run_in_turn_and_a_first_run_only_feeds_the_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "LONG_ENOUGH", 0.0)
     calls: list[str] = []
     subject = made(lambda a, b: Check("names", float((a, b) != ("ours", "theirs")), 0), calls, work=10)
     row = run_case(subject, Case("case", {}, repeats=3, goal=Goal(faster=1)), "cpu")
@@ -42,6 +44,17 @@ def test_sides_run_in_turn_and_a_first_run_only_feeds_the_check() -> None:
     calls.clear()
     run_case(subject, Case("case", {}, repeats=3, warm=False), "cpu")
     assert calls == ["ours", "theirs"] * 3
+
+
+def test_work_too_short_to_time_is_done_several_times_and_a_run_of_it_is_reported(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timing, "LONG_ENOUGH", 0.03)
+    runs: list[int] = []
+    sides = Sides(lambda: (runs.append(1), time.sleep(0.005)), None, lambda *_: Check("none", 0.0, 0))
+    _, pairs = timing.measure(Case("case", {}, repeats=2), sides, lambda: None)
+    assert 1 + 2 * 2 <= len(runs) <= 1 + 2 * 6
+    assert all(0.005 <= ours < 0.015 for ours, _ in pairs)
 
 
 @pytest.mark.parametrize("value", [2e-6, float("nan"), float("inf")])

@@ -1,7 +1,8 @@
 """Peak memory of one side, measured in a process of its own beyond what its inputs take.
 
 On the processor it is the peak of the resident memory while the side runs, less what was resident before (Linux);
-on a GPU what torch's allocator says.
+on a GPU what torch's allocator says. A pico case runs first, so that pages of libraries that are read at their first
+use count for neither side.
 """
 
 import json
@@ -34,6 +35,7 @@ def main() -> None:
     torch.set_num_threads(int(threads))
     subject = load_subject(name)
     case = next(case for case in subject.cases[suite] if case.name == case_name)
+    getattr(subject.build(subject.cases["quick"][0].size, device), side)()
     work = getattr(subject.build(case.size, device), side)
     if device == "cuda":
         torch.cuda.synchronize()

@@ -78,7 +78,7 @@ class Subject:
     """A file of the suite: what is measured, against what, in which cases, and how a case is set up.
 
     `cases` stand by suite: `cpu`, `cuda`, and `quick` for tests. `build` gets a case's size and the device.
-    `explanation` says why something costs more than its goal or floor, where it does.
+    `explanation` says why a goal is missed, and is told where one is.
     """
 
     what: str

@@ -54,7 +54,9 @@ def in_markdown(found: list[dict[str, Any]]) -> str:
     grown = [result for result in found if result["name"] == GROWTH]
     parts = [_table(list(COLUMNS.values()), (_cells(row) for result in compared for row in _rows(result)))]
     parts += [
-        f"**{result['what']}.** {result['explanation']}" for result in compared if result["explanation"]
+        f"**{result['what']}.** {result['explanation']}"
+        for result in compared
+        if result["explanation"] and any(row["met"] is False for row in result["rows"])
     ]
     parts += [part for result in grown for part in _growth(result)]
     parts.append("\n".join(f"- {line}" for line in dict.fromkeys(_machine(result) for result in found)))

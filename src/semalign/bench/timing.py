@@ -1,5 +1,6 @@
 """Timing two sides in turn, A B A B, so that what else the machine does falls on both alike."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 from semalign.bench.subject import Case, Check, Sides
 
 Pair = tuple[float, float | None]
+LONG_ENOUGH = 0.05  # seconds that a timed stretch takes at least: shorter work is done several times in it
 
 
 def measure(case: Case, sides: Sides, finish: Callable[[], None]) -> tuple[Check, list[Pair]]:
@@ -24,9 +26,20 @@ def measure(case: Case, sides: Sides, finish: Callable[[], None]) -> tuple[Check
         return check, []
     pairs: list[Pair] = [] if case.warm else [(first, second)]
     while len(pairs) < case.repeats:
-        mine = timed(sides.ours, finish)[0]
-        pairs.append((mine, timed(sides.theirs, finish)[0] if sides.theirs else None))
+        mine = _stretch(sides.ours, first, finish)
+        pairs.append((mine, _stretch(sides.theirs, second, finish) if sides.theirs else None))
     return check, pairs
+
+
+def _stretch(work: Callable[[], Any], seconds: float | None, finish: Callable[[], None]) -> float:
+    """Wall seconds of `work`, the mean of as many runs as `seconds` each make a stretch that is long enough."""
+    runs = max(1, math.ceil(LONG_ENOUGH / seconds)) if seconds else 1
+
+    def several() -> None:
+        for _ in range(runs):
+            work()
+
+    return timed(several, finish)[0] / runs
 
 
 def timed(work: Callable[[], Any], finish: Callable[[], None]) -> tuple[float, Any]:

@@ -1,15 +1,14 @@
 """The best contiguous window of a matrix (Seeking's choice of width), without a loop over the candidates.
 
-A window's sum is read off a summed-area table P with a zero border:
-P(i+a, j+b) - P(i, j+b) - P(i+a, j) + P(i, j). Here the differences are taken along one side after the other, which
-is the same sum and needs no whole table in float64.
+Windows slide along one side after the other. The first of a line is added up; each next one is the one before,
+plus what enters, less what leaves.
 """
 
 from typing import NamedTuple
 
 import torch
 
-STRIP = 1024  # columns that are added up in float64 at once
+STRIP = 1024  # rows that are added up in float64 at once
 
 
 class Window(NamedTuple):
@@ -25,8 +24,8 @@ def window_sums(scores: torch.Tensor, shape: tuple[int, int]) -> torch.Tensor:
     Returns [rows - a + 1, columns - b + 1]. They are linear in the scores: sums over examples may be taken before
     or after.
     """
-    strips = [_sliding_sums(strip, 0, shape[0]) for strip in scores.split(STRIP, dim=1)]
-    return _sliding_sums(torch.cat(strips, 1), 1, shape[1])
+    strips = [_sliding_sums(strip, 1, shape[1]) for strip in scores.split(STRIP)]
+    return _sliding_sums(torch.cat(strips), 0, shape[0])
 
 
 def first_maximum(sums: torch.Tensor) -> Window:
@@ -38,8 +37,7 @@ def first_maximum(sums: torch.Tensor) -> Window:
 
 def _sliding_sums(values: torch.Tensor, dim: int, size: int) -> torch.Tensor:
     """Sums of every `size` neighbours along `dim`."""
-    table = values.cumsum(dim, dtype=torch.float64)
-    ends = table.narrow(dim, size - 1, table.shape[dim] - size + 1).clone()
-    rest = ends.narrow(dim, 1, ends.shape[dim] - 1)
-    rest -= table.narrow(dim, 0, rest.shape[dim])
-    return ends
+    others = values.shape[dim] - size
+    first = values.narrow(dim, 0, size).sum(dim, keepdim=True, dtype=torch.float64)
+    entering = values.narrow(dim, size, others).to(torch.float64)
+    return torch.cat([first, entering - values.narrow(dim, 0, others)], dim).cumsum_(dim)

@@ -9,7 +9,8 @@ import torch
 
 from semalign.models.anatomy import facts_of
 
-LOGITS_AT_ONCE = 1 << 22  # floats that a chunk of logits may have: 16 MB
+VECTORS_AT_ONCE = 1024
+LOGITS_AT_ONCE = 1 << 20  # of those vectors and a part of the vocabulary: 4 MB, near the processor's cache
 
 
 class Lens:
@@ -35,10 +36,9 @@ class Lens:
     def log_probability(self, vectors: torch.Tensor, token: int) -> torch.Tensor:
         """Log-probabilities [n] of one token under the lens, of vectors [n, width].
 
-        Only the token's logit and the log of the sum are kept, a chunk of vectors at a time.
+        Only the token's logit and the log of the sum are kept, a part of vectors and vocabulary at a time.
         """
-        size = max(1, LOGITS_AT_ONCE // len(self.head))
-        return torch.cat([self._chunk(part, token) for part in working(vectors).split(size)])
+        return torch.cat([self._chunk(part, token) for part in working(vectors).split(VECTORS_AT_ONCE)])
 
     def _chunk(self, vectors: torch.Tensor, token: int) -> torch.Tensor:
         if self.centred:
@@ -46,10 +46,17 @@ class Lens:
         vectors = vectors * self.scale * self.gain
         if self.bias is not None:
             vectors = vectors + self.bias
-        logits = torch.nn.functional.linear(vectors, self.head, self.head_bias)
+        size = max(1, LOGITS_AT_ONCE // len(vectors))
+        starts = range(0, len(self.head), size)
+        sums = [self._logits(vectors, slice(start, start + size)).logsumexp(-1) for start in starts]
+        return self._logits(vectors, slice(token, token + 1))[:, 0] - torch.stack(sums).logsumexp(0)
+
+    def _logits(self, vectors: torch.Tensor, tokens: slice) -> torch.Tensor:
+        bias = None if self.head_bias is None else self.head_bias[tokens]
+        logits = torch.nn.functional.linear(vectors, self.head[tokens], bias)
         if self.softcap is not None:
             logits = self.softcap * torch.tanh(logits / self.softcap)
-        return logits[:, token] - logits.logsumexp(-1)
+        return logits
 
 
 def norm_scale(norm: Any, state: torch.Tensor) -> torch.Tensor:

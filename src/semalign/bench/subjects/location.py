@@ -77,4 +77,5 @@ SUBJECT = Subject(
     },
     build,
     unit="neurons",
+    explanation="Both sides make the same logits: their products of matrices and exponentials remain.",
 )
