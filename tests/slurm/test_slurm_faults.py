@@ -25,11 +25,12 @@ LONG = ("--config", "methods={sft: {optimisation: {epochs: 900}}}", "search={lea
 def meet_training(run: Running, folder: Path, after: set[str]) -> Job:
     """Wait for a job of the training that is not one of those before, and for a checkpoint that it wrote."""
     state = folder / f"results/mini/checkpoints/{CELL}/state.json"
-    began = time.time()
+    began, met = time.time(), {}
     while True:
         job = run.meet("transfer_knowledge")
         assert time.time() < began + 300, run.said()[-3000:]
-        if job.number not in after and state.is_file() and state.stat().st_mtime > began:
+        since = met.setdefault(job.number, time.time())
+        if job.number not in after and state.is_file() and state.stat().st_mtime > since:
             return job
         time.sleep(0.2)
 
@@ -57,9 +58,14 @@ def test_a_training_survives_time_limit_cancellation_and_a_lost_node(
         assert "resumed at step" in log.read_text()
         cluster.call("scontrol", "update", f"nodename={NODE}", "state=down", "reason=test")
         cluster.wait(
-            lambda: "RUNNING" not in [other.state for other in jobs(cluster)], "a job on a lost node"
+            lambda: (
+                f"{job.number} RUNNING" not in [f"{other.number} {other.state}" for other in jobs(cluster)]
+            ),
+            "a job on a lost node",
         )
-        cluster.call("scontrol", "update", f"nodename={NODE}", "state=resume")
+        # a node that answers may be back already
+        cluster.call("scontrol", "update", f"nodename={NODE}", "state=resume", check=False)
+        cluster.wait(lambda: "down" not in cluster.state(), "the node does not come back")
 
         assert run.end(900) == 0, run.said()[-4000:]
     assert "resumed at step" in log.read_text()

@@ -1,91 +1,27 @@
 """The tables, end to end on fabricated cells."""
 
-import csv
 import logging
 import runpy
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from fabricated_cells import CHANCES, ITEMS, ORDER, SETTINGS, read_csv, write_cell, write_study
 
 from semalign.config.statistics import StatisticsSettings
 from semalign.config.study import load_study
 from semalign.config.variants import variants_of
 from semalign.errors import UserError
-from semalign.files import read_json, write_json, write_jsonl
+from semalign.files import read_json, write_json
 from semalign.layout import Layout
-from semalign.provenance import Run
 from semalign.tables import rows
-from semalign.tables.cells import read_cell, read_groups
+from semalign.tables.cells import read_groups
 from semalign.tables.collect import collect_tables
-from semalign.tables.order import Axis, Order
-from semalign.tables.paper import published
-from semalign.tables.render import escape, latex, markdown
-from semalign.tables.text import csv_text, fixed
+from semalign.tables.order import Order
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "collect_tables.py"
-SETTINGS = StatisticsSettings(resamples=500)
-ITEMS = 80
-CHANCES = {"student": 0.2, "teacher": 0.8, "semalign": 0.35, "sft": 0.5, "kd": 0.45}
-ORDER = Order(
-    pairs=["tiny"],
-    benchmarks=["facts", "arithmetic"],
-    methods=list(CHANCES),
-    axes={"semalign": {"map": Axis(default="pinv", values=["random", "identity"])}},
-    contrasts=[("semalign", "sft"), ("sft", "kd")],
-)
-
-
-def write_cell(
-    root: Path, name: str, correct: Sequence[float], ids: list[str] | None = None, **metrics: Any
-) -> Path:
-    """One finished cell with its sealed record; `name` is the cell's path."""
-    folder = root / name
-    ids = ids or [f"item-{index:03d}" for index in range(len(correct))]
-    write_jsonl(folder / "items.jsonl", ({"id": i, "correct": c} for i, c in zip(ids, correct, strict=True)))
-    found = {"score": 100 * float(np.mean(correct)), "items": len(correct), "metric": "accuracy", **metrics}
-    write_json(folder / "metrics.json", found)
-    seal(folder)
-    return folder
-
-
-def seal(folder: Path) -> None:
-    Run("evaluate").seal(folder)
-
-
-def write_study(root: Path) -> list[Path]:
-    """One pair, two benchmarks, five methods, two seeds, and an ablation of one axis with one seed."""
-    cells = []
-    for benchmark in ORDER.benchmarks:
-        rng = np.random.default_rng(len(benchmark))
-        level = rng.normal(0, 0.1, ITEMS)
-        for method, chance in CHANCES.items():
-            for seed in (0,) if method in ORDER.references else (0, 1):
-                correct = [int(value) for value in rng.random(ITEMS) < level + chance]
-                costs: dict[str, Any] = {
-                    "train_seconds": 10.0 + seed,
-                    "peak_memory_mb": 100.0 + seed,
-                    "trainable_parameters": 1234,
-                    "learning_rate": 0.0003,
-                    "search_seconds": 30.0,
-                    "teacher_passes": 216,
-                }
-                costs = costs if method not in ORDER.references else {}
-                path = f"tiny/{benchmark}/{method}/default/seed{seed}"
-                cells.append(write_cell(root, path, correct, teacher_kl=0.25 + seed, **costs))
-        for variant in ("map~identity", "map~random"):
-            correct = [int(value) for value in rng.random(ITEMS) < level + 0.3]
-            cells.append(write_cell(root, f"tiny/{benchmark}/semalign/{variant}/seed0", correct))
-    return cells
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -279,125 +215,6 @@ def test_baselines_can_be_named_and_ties_follow_the_config(tmp_path: Path) -> No
     found = read_csv(tmp_path / "tables" / "comparisons.csv")
     named = {row["method"]: row["baseline"] for row in found if row["against"] == "best_baseline"}
     assert named == {"semalign": "kd", "kd": "sft", "sft": "kd", "label-only": "kd"}
-
-
-def cell(root: Path) -> Path:
-    return write_cell(root, "p/b/m/default/seed0", [1, 0, 1, 0])
-
-
-def spoil(folder: Path, name: str, text: str) -> None:
-    """Change a file and seal the folder again, so that only the file's content is at fault."""
-    (folder / name).write_text(text)
-    seal(folder)
-
-
-ITEM = '{"id": "a", "correct": 1}\n'
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [
-        ("metrics.json", "{", "metrics.json: not valid JSON"),
-        ("metrics.json", "[]", "found list, expected an object"),
-        ("metrics.json", '{"items": 4}', "score is None, expected a finite number"),
-        ("metrics.json", '{"score": NaN, "items": 4}', "score is nan, expected a finite number"),
-        ("metrics.json", '{"score": 50.0, "items": 5}', "items is 5, expected the 4 of items.jsonl"),
-        ("metrics.json", '{"score": 75.0, "items": 4}', "score is 75, expected 50"),
-        ("metrics.json", '{"score": 50, "items": 4, "teacher_kl": "low"}', "teacher_kl is 'low'"),
-        ("items.jsonl", "", "no items, expected one line an item"),
-        ("items.jsonl", ITEM + ITEM, "items.jsonl:2: id 'a' found twice"),
-        ("items.jsonl", '{"id": "a"}\n', "correct is None, expected a finite number"),
-        ("items.jsonl", '{"id": "a", "correct": 2}\n', "correct is 2, expected 0 to 1"),
-        ("items.jsonl", '{"correct": 1}\n', "found no item"),
-        ("items.jsonl", "[1]\n", "found no item"),
-    ],
-)
-def test_a_malformed_cell_is_one_line(tmp_path: Path, name: str, text: str, message: str) -> None:
-    folder = cell(tmp_path)
-    assert read_cell(folder).scores.tolist() == [100, 0, 100, 0]
-    spoil(folder, name, text)
-    with pytest.raises(UserError, match=message.replace("[", r"\[")) as error:
-        read_cell(folder)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("name", ["run.json", "metrics.json", "items.jsonl"])
-def test_a_missing_file_is_one_line(tmp_path: Path, name: str) -> None:
-    folder = cell(tmp_path)
-    (folder / name).unlink()
-    for verify in (True, False):
-        with pytest.raises(UserError, match=name):
-            read_cell(folder, verify=verify)
-
-
-def test_a_cell_that_is_not_what_its_record_says_is_refused(tmp_path: Path) -> None:
-    folder = cell(tmp_path)
-    write_json(folder / "metrics.json", {"score": 50.0, "items": 4, "teacher_kl": 0.0})
-    with pytest.raises(UserError, match="does not match its provenance"):
-        read_cell(folder)
-    assert read_cell(folder, verify=False).metrics["teacher_kl"] == 0
-    (folder / "run.json").write_text("{}")
-    with pytest.raises(UserError, match="no `outputs`"):
-        read_cell(folder)
-    (folder / "run.json").write_text("[]")
-    with pytest.raises(UserError, match="found list"):
-        read_cell(folder)
-
-
-def test_cells_that_do_not_belong_together(tmp_path: Path) -> None:
-    first = write_cell(tmp_path, "p/b/m/default/seed0", [1, 0], ids=["a", "b"])
-    order = write_cell(tmp_path, "p/b/m/default/seed1", [1, 0], ids=["b", "a"])
-    other = write_cell(tmp_path, "p/b/n/default/seed0", [1, 0], ids=["a", "c"])
-    groups = read_groups([order, first])
-    assert next(iter(groups.values())).scores.seeds == (0, 1)
-    assert next(iter(groups.values())).scores.values.tolist() == [[100, 0], [0, 100]]
-    with pytest.raises(UserError, match=r"items differ .* \(first 'b', 2 and 2 items\)"):
-        read_groups([first, other])
-    with pytest.raises(UserError, match="given twice"):
-        read_groups([first, first])
-    with pytest.raises(UserError, match="found none"):
-        read_groups([])
-    with pytest.raises(UserError, match="not the folder of a cell"):
-        read_groups([tmp_path / "p"])
-    with pytest.raises(UserError, match="method 'm' is unknown, expected one of semalign"):
-        collect_tables(
-            [first], Order(pairs=["p"], benchmarks=["b"], methods=["semalign"]), SETTINGS, tmp_path
-        )
-
-
-def test_numbers_as_text() -> None:
-    assert [fixed(value) for value in (None, 3, "a", 1.0, -0.0, -1e-12)] == [
-        "",
-        "3",
-        "a",
-        "1.0000",
-        "0.0000",
-        "0.0000",
-    ]
-    assert fixed(0.1 + 0.2, 2) == "0.30"
-    assert fixed(0.78125 + 1e-14) == fixed(0.78125 - 1e-14)
-    assert csv_text(("a", "p"), [{"a": 0.5, "p": 0.00012345, "c": 1}]) == "a,p\n0.5000,0.000123\n"
-    small = csv_text(
-        ("p", "p_holm", "vs_default_p"), [{"p": 2.3111e-11, "p_holm": 0.0, "vs_default_p": None}]
-    )
-    assert small == "p,p_holm,vs_default_p\n2.31e-11,0.000000,\n"
-    assert csv_text(["p"], [{"p": value} for value in (1e-5, 9.99e-6)]) == "p\n0.000010\n9.99e-06\n"
-
-
-def test_names_are_escaped() -> None:
-    row = dict.fromkeys(rows.MAIN) | {"pair": "a_b", "benchmark": "50%", "method": "x|y~z", "score": 1.0}
-    row |= {"seeds": 1, "score_low": 0.0, "score_high": 2.0}
-    assert r"50\% & x|y\textasciitilde{}z & 1 & 1.0 [0.0, 2.0]" in latex([row], ["a_b"])
-    assert latex([row], ["a_b"]).startswith(r"% a\_b")
-    assert r"x\|y~z" in markdown([row], [])
-    assert escape("p <0.001") == "p $<$0.001"
-
-
-def test_published_figures() -> None:
-    assert published("codellama-13b-python-to-llama2-7b-chat", "mbpp", "semalign") == 22.35
-    assert published("wizardcoder-13b-python-to-llama2-7b-chat", "mmlu", "teacher") is None
-    assert published("tiny", "facts", "semalign") is None
-    assert published("llama2-13b-chat-to-llama2-7b-chat", "mmlu", "sft") is None
 
 
 def test_too_few_resamples_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
