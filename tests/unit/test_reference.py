@@ -1,6 +1,7 @@
 """The teacher's stored states, and KL and agreement made from them, against direct float64 computation."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,11 @@ import torch
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.encoding import encode
 from semalign.errors import UserError
+from semalign.evaluation import agreement
 from semalign.evaluation.agreement import Comparison, add_comparisons, compare
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.reference import extract_reference, read_reference, write_reference
+from semalign.evaluation.states import answer_states
 from semalign.models.loading import Head, load_model, load_tokenizer, read_head
 
 EXAMPLES = [
@@ -205,3 +208,31 @@ def test_comparison_is_nats() -> None:
     kl, same = divergence(torch.tensor([[50.0, 0.0]]), torch.tensor([[0.0, 0.0]]))
     assert kl.item() == pytest.approx(math.log(2))
     assert bool(same.item())
+
+
+def test_examples_with_one_text_are_read_once(
+    pair: Any, pico_pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher, student, tokenizer = pair
+    examples = [*EXAMPLES, *(replace(example, id=f"{example.id}-again") for example in EXAMPLES[1:3])]
+    rows: list[int] = []
+    monkeypatch.setattr(
+        agreement,
+        "answer_states",
+        lambda model, batch: rows.append(len(batch.input_ids)) or answer_states(model, batch),
+    )
+    everything = torch.arange(VOCABULARY)
+    found = compare(
+        student,
+        tokenizer,
+        examples,
+        extract_reference(teacher, tokenizer, examples, 2),
+        read_head(pico_pair[0]),
+        (everything, everything),
+        batch_size=2,
+        positions_per_chunk=7,
+    )
+    assert sum(rows) == len(EXAMPLES)
+    assert found[5:] == found[1:3]
+    for mine, alone in zip(found, run_compare(pair, pico_pair[0]), strict=False):
+        assert mine and alone and mine.kl == pytest.approx(alone.kl, rel=1e-5)

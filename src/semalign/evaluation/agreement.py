@@ -13,11 +13,11 @@ import torch
 from torch.nn.functional import log_softmax
 
 from semalign.benchmarks.base import Example
-from semalign.benchmarks.encoding import Batch
+from semalign.benchmarks.encoding import Batch, collate, encode, like_lengths
 from semalign.errors import UserError
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.reference import Reference
-from semalign.evaluation.states import answer_states, batches
+from semalign.evaluation.states import answer_states, capped, logits_of
 from semalign.models.loading import Head
 
 logger = logging.getLogger("semalign")
@@ -48,15 +48,23 @@ def compare(
 
     `head` is the teacher's, `shared` the ids [shared tokens] of the same tokens at the teacher and at the
     model. An example whose answer the two tokenizers cut differently has no common positions: None. Logits
-    [positions_per_chunk, vocabulary] are held at once, in float32. Raises UserError when the reference was
-    made on other examples or by a teacher of another width.
+    [positions_per_chunk, vocabulary] are held at once, in float32. Examples with the same text, as parts of a
+    mixture may have, are read once. Raises UserError when the reference was made on other examples or by a
+    teacher of another width.
     """
     _check(reference, examples, head)
     teacher = _TeacherHead(head, shared, model.device)
-    results: list[Comparison | None] = []
-    for batch in batches(examples, tokenizer, batch_size, model.device):
-        part = reference.part(len(results), len(results) + len(batch.input_ids))
-        results += _compare_batch(model, batch, part, teacher, positions_per_chunk)
+    firsts: dict[tuple[str, str], int] = {}
+    for index, example in enumerate(examples):
+        firsts.setdefault((example.prompt, example.answer), index)
+    found: dict[int, Comparison | None] = {}
+    encoded = {index: encode(examples[index], tokenizer) for index in firsts.values()}
+    for group in like_lengths([*encoded.values()], batch_size):
+        indices = [[*encoded][place] for place in group]
+        batch = collate([encoded[index] for index in indices], tokenizer.pad_token_id or 0).to(model.device)
+        part = _compare_batch(model, batch, reference.pick(indices), teacher, positions_per_chunk)
+        found |= dict(zip(indices, part, strict=True))
+    results = [found[firsts[example.prompt, example.answer]] for example in examples]
     if missing := results.count(None):
         logger.warning(
             "agreement: %d of %d answers are cut into other tokens, left out", missing, len(results)
@@ -94,7 +102,7 @@ class _TeacherHead:
 
     def logits(self, states: torch.Tensor) -> torch.Tensor:
         """Teacher logits [positions, shared tokens] of stored states [positions, teacher width]."""
-        return _capped(states.to(self.weight.device) @ self.weight.T, self.softcap)
+        return capped(states.to(self.weight.device) @ self.weight.T, self.softcap)
 
 
 def _compare_batch(
@@ -118,7 +126,7 @@ def _compare_batch(
         strict=True,
     )
     pairs = [
-        divergence(teacher.logits(left), _logits(model, right)[:, teacher.model_ids])
+        divergence(teacher.logits(left), logits_of(model, right)[:, teacher.model_ids])
         for left, right in chunks
     ]
     sizes = [lengths[i] for i in alike]
@@ -129,18 +137,6 @@ def _compare_batch(
 
 def _comparison(kl: torch.Tensor, same: torch.Tensor) -> Comparison:
     return Comparison(kl.mean().item(), same.mean().item(), len(kl))
-
-
-def _logits(model: Any, states: torch.Tensor) -> torch.Tensor:
-    """The model's logits [positions, vocabulary] of its own final states."""
-    with torch.no_grad():
-        logits = model.get_output_embeddings()(states)
-    return _capped(logits, getattr(model.config, "final_logit_softcapping", None))
-
-
-def _capped(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
-    """Gemma's soft cap on the final logits."""
-    return softcap * torch.tanh(logits.float() / softcap) if softcap else logits
 
 
 def _check(reference: Reference, examples: Sequence[Example], head: Head) -> None:

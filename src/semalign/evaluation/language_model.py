@@ -4,7 +4,7 @@ Where lm-eval 0.4.13 would differ: it tokenises prompt and answer as one text an
 cuts prompts that are too long without an error, lets the model's own generation_config (repetition penalty,
 top-k) into decoding, draws samples that depend on the batch, decodes an answer without what stands before it
 (SentencePiece then drops the answer's first space), and lets a row run on until every row of its batch has
-met a stop string.
+met a stop string. It also makes logits of every position and reads an item's steps one by one (`continuations`).
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from transformers import (
 
 from semalign.benchmarks.encoding import ANCHOR, encode_answer, encode_prompt
 from semalign.errors import UserError
+from semalign.evaluation.continuations import Pair, log_likelihoods
 from semalign.evaluation.sampling import Draws, keyed
 
 
@@ -112,6 +113,21 @@ class StudyModel(HFLM):
     def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """As lm-eval's, without a progress bar."""
         return list(super().loglikelihood(requests, disable_tqdm=disable_tqdm))
+
+    def _loglikelihood_tokens(
+        self,
+        requests: list[tuple[tuple[str, str], list[int], list[int]]],
+        disable_tqdm: bool = False,
+        override_bs: int | None = None,
+    ) -> list[tuple[float, bool]]:
+        """As lm-eval's, with logits where a continuation stands, and what texts share read once."""
+        pairs = [Pair(prompt, continuation) for _, prompt, continuation in requests]
+        size = override_bs or self.batch_size
+        found = log_likelihoods(self.model, pairs, size, self.tokenizer.pad_token_id)
+        for (texts, *_), figures in zip(requests, found, strict=True):
+            if texts is not None:  # lm-eval's own store of results, where one is kept
+                self.cache_hook.add_partial("loglikelihood", texts, figures)
+        return found
 
     def generate_until(self, requests: Any, disable_tqdm: bool = True) -> list[str]:
         """As lm-eval's, without a progress bar; each prompt keeps draws of its own."""

@@ -16,8 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.encoding import collate, encode
 from semalign.errors import UserError
-from semalign.evaluation.states import answer_states, batches
+from semalign.evaluation.states import answer_states
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ class Reference:
     tokens: torch.Tensor
     offsets: torch.Tensor
 
-    def part(self, start: int, stop: int) -> "Reference":
-        """The reference of the examples from `start` up to `stop`."""
-        bounds = self.offsets[start : stop + 1]
-        rows = slice(int(bounds[0]), int(bounds[-1]))
-        return Reference(self.ids[start:stop], self.states[rows], self.tokens[rows], bounds - bounds[0])
+    def pick(self, indices: Sequence[int]) -> "Reference":
+        """The reference of some of the examples, in the order of `indices`."""
+        places = [torch.arange(*self.offsets[[i, i + 1]].tolist()) for i in indices]
+        offsets = torch.tensor([0, *map(len, places)]).cumsum(0)
+        rows = torch.cat(places)
+        return Reference([self.ids[i] for i in indices], self.states[rows], self.tokens[rows], offsets)
 
     def by_example(self, name: Literal["states", "tokens"]) -> tuple[torch.Tensor, ...]:
         """One tensor an example."""
@@ -49,7 +51,9 @@ class Reference:
 def extract_reference(model: Any, tokenizer: Any, examples: Sequence[Example], batch_size: int) -> Reference:
     """Run the teacher once over prompts with their reference answers."""
     states, tokens, lengths = [], [], []
-    for batch in batches(examples, tokenizer, batch_size, model.device):
+    for start in range(0, len(examples), batch_size):
+        encoded = [encode(example, tokenizer) for example in examples[start : start + batch_size]]
+        batch = collate(encoded, tokenizer.pad_token_id or 0).to(model.device)
         states.append(answer_states(model, batch).float().cpu())
         tokens.append(batch.labels[batch.supervised].cpu())
         lengths.append(batch.supervised.sum(dim=1).cpu())

@@ -1,39 +1,47 @@
-"""The state that enters the LM head at answer positions, without paying for the head itself."""
+"""The state that enters the LM head where it is asked for, without paying for the head elsewhere."""
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 
-from semalign.benchmarks.base import Example
-from semalign.benchmarks.encoding import Batch, collate, encode
+from semalign.benchmarks.encoding import Batch
 
 
 def answer_states(model: Any, batch: Batch) -> torch.Tensor:
-    """Final normed hidden states [supervised positions, width] in the model's precision.
+    """Final normed hidden states [supervised positions, width] in the model's precision."""
+    return states_at(model, batch.input_ids, batch.attention_mask, batch.supervised)
 
-    A hook before the LM head keeps the rows whose next token is supervised and hands the head none, so no
-    logits are computed.
+
+def states_at(
+    model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, wanted: torch.Tensor
+) -> torch.Tensor:
+    """Final normed hidden states [wanted positions, width], row by row; all three are [texts, positions].
+
+    A hook before the LM head keeps the wanted rows and hands the head none, so no logits are computed.
     """
     kept: list[torch.Tensor] = []
 
     def keep(_head: torch.nn.Module, arguments: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor]:
-        states = arguments[0][batch.supervised.to(arguments[0].device)]
+        states = arguments[0][wanted.to(arguments[0].device)]
         kept.append(states)
         return (states[:0],)
 
     handle = model.get_output_embeddings().register_forward_pre_hook(keep)
     try:
         with torch.no_grad():
-            model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
+            model(input_ids=input_ids, attention_mask=attention_mask, use_cache=False)
     finally:
         handle.remove()
     return kept[0]
 
 
-def batches(examples: Sequence[Example], tokenizer: Any, batch_size: int, device: Any) -> Iterator[Batch]:
-    """The examples with their reference answers, in order, as padded batches on `device`."""
-    pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
-    for start in range(0, len(examples), batch_size):
-        encoded = [encode(example, tokenizer) for example in examples[start : start + batch_size]]
-        yield collate(encoded, pad_id).to(device)
+def logits_of(model: Any, states: torch.Tensor) -> torch.Tensor:
+    """The model's logits [positions, vocabulary] of its own final states."""
+    with torch.no_grad():
+        logits = model.get_output_embeddings()(states)
+    return capped(logits, getattr(model.config, "final_logit_softcapping", None))
+
+
+def capped(logits: torch.Tensor, softcap: float | None) -> torch.Tensor:
+    """Gemma's soft cap on the final logits."""
+    return softcap * torch.tanh(logits.float() / softcap) if softcap else logits
