@@ -27,7 +27,6 @@ NEW_TOKENS = 16
 
 # why a stage may stand above three times its floor; shown only where it does
 TOKENWISE = "A token a row and pass, through transformers' own generation loop."
-REPEATED = "lm-eval reads the prompt once a choice, where once an item were enough."
 SHUT_IN = "A program is shut in before it starts: namespaces, limits and filters of calls."
 
 
@@ -98,6 +97,6 @@ def _interpreter() -> float:
 
 SCORING = {
     "generation": Stage(generation, explanation=f"{TOKENWISE} {SMALL}"),
-    "likelihood of choices": Stage(likelihood, ("model", "examples"), f"{REPEATED} {SMALL}"),
+    "likelihood of choices": Stage(likelihood, ("model", "examples"), SMALL),
     "verdicts on code": Stage(verdicts, ("examples",), SHUT_IN),
 }

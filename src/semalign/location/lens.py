@@ -47,16 +47,30 @@ class Lens:
         if self.bias is not None:
             vectors = vectors + self.bias
         size = max(1, LOGITS_AT_ONCE // len(vectors))
-        starts = range(0, len(self.head), size)
-        sums = [self._logits(vectors, slice(start, start + size)).logsumexp(-1) for start in starts]
-        return self._logits(vectors, slice(token, token + 1))[:, 0] - torch.stack(sums).logsumexp(0)
+        room = vectors.new_empty(
+            size * len(vectors)
+        )  # fresh memory for every part would cost more than the rest
+        parts = [slice(start, start + size) for start in range(0, len(self.head), size)]
+        sums = [_log_sum(self._logits(vectors, part, room)) for part in parts]
+        own = self._logits(vectors, slice(token, token + 1), room)[:, 0]
+        return own - torch.stack(sums).logsumexp(0)
 
-    def _logits(self, vectors: torch.Tensor, tokens: slice) -> torch.Tensor:
-        bias = None if self.head_bias is None else self.head_bias[tokens]
-        logits = torch.nn.functional.linear(vectors, self.head[tokens], bias)
+    def _logits(self, vectors: torch.Tensor, tokens: slice, room: torch.Tensor) -> torch.Tensor:
+        """Logits [n, tokens], written into `room`."""
+        head = self.head[tokens]
+        logits = room[: len(vectors) * len(head)].view(len(vectors), len(head))
+        torch.mm(vectors, head.T, out=logits)
+        if self.head_bias is not None:
+            logits += self.head_bias[tokens]
         if self.softcap is not None:
-            logits = self.softcap * torch.tanh(logits / self.softcap)
+            logits.div_(self.softcap).tanh_().mul_(self.softcap)
         return logits
+
+
+def _log_sum(logits: torch.Tensor) -> torch.Tensor:
+    """As logsumexp over the last dimension, in place of the logits."""
+    top = logits.amax(-1, keepdim=True)
+    return logits.sub_(top).exp_().sum(-1).log_() + top[:, 0]
 
 
 def norm_scale(norm: Any, state: torch.Tensor) -> torch.Tensor:

@@ -50,6 +50,11 @@ def build(size: Size, device: str) -> Sides:
         found = subprocess.run(order, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
         return found.returncode, found.stderr + found.stdout
 
+    def notes() -> dict[str, float]:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import torch"], check=True, cwd=ROOT, env=environment)
+        return {"seconds_of_importing_torch_alone": time.perf_counter() - start}
+
     def theirs() -> tuple[int, str]:
         text = f"import sys, runpy; sys.argv = sys.argv[1:]; {EAGER}"
         text += f"runpy.run_path({script!r}, run_name='__main__')"
@@ -69,7 +74,7 @@ def build(size: Size, device: str) -> Sides:
         same = others is None or (mine[0] == others[0] and mine[1][-200:] == others[1][-200:])
         return Check("ends that differ", float(not same or "Traceback" in mine[1]), 0)
 
-    return Sides(ours, None if size["warm"] else theirs, check)
+    return Sides(ours, None, check) if size["warm"] else Sides(ours, theirs, check, notes=notes)
 
 
 def _case(script: str, warm: bool = False, repeats: int = 5) -> Case:
@@ -85,4 +90,5 @@ SUBJECT = Subject(
         "quick": (_case("collect_tables", repeats=1),),
     },
     build,
+    explanation="Importing torch takes most of it, and the process's own end is counted too.",
 )
