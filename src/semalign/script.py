@@ -22,9 +22,8 @@ _NO_ROOM = {
     errno.EDQUOT: ("the disk quota is used up", "free some space"),
     errno.EFBIG: ("a file would pass this session's limit of size", "raise it (ulimit -f)"),
 }
-ALLOCATIONS = (
-    100_000  # between two searches for garbage: at Python's 700, imports spend a tenth of their time so
-)
+# between two searches for garbage; at Python's 700, imports spend a tenth of their time searching
+ALLOCATIONS = 100_000
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 

@@ -54,17 +54,17 @@ def compare(
     """
     _check(reference, examples, head)
     teacher = _TeacherHead(head, shared, model.device)
-    firsts: dict[tuple[str, str], int] = {}
-    for index, example in enumerate(examples):
-        firsts.setdefault((example.prompt, example.answer), index)
-    found: dict[int, Comparison | None] = {}
-    encoded = {index: encode(examples[index], tokenizer) for index in firsts.values()}
-    for group in like_lengths([*encoded.values()], batch_size):
-        indices = [[*encoded][place] for place in group]
-        batch = collate([encoded[index] for index in indices], tokenizer.pad_token_id or 0).to(model.device)
-        part = _compare_batch(model, batch, reference.pick(indices), teacher, positions_per_chunk)
-        found |= dict(zip(indices, part, strict=True))
-    results = [found[firsts[example.prompt, example.answer]] for example in examples]
+    texts = [(example.prompt, example.answer) for example in examples]
+    firsts = {text: place for place, text in reversed([*enumerate(texts)])}
+    places = sorted(firsts.values())
+    encoded = [encode(examples[place], tokenizer) for place in places]
+    found: dict[tuple[str, str], Comparison | None] = {}
+    for group in like_lengths(encoded, batch_size):
+        batch = collate([encoded[i] for i in group], tokenizer.pad_token_id or 0).to(model.device)
+        chosen = [places[i] for i in group]
+        part = _compare_batch(model, batch, reference.pick(chosen), teacher, positions_per_chunk)
+        found |= zip((texts[place] for place in chosen), part, strict=True)
+    results = [found[text] for text in texts]
     if missing := results.count(None):
         logger.warning(
             "agreement: %d of %d answers are cut into other tokens, left out", missing, len(results)

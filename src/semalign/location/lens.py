@@ -10,7 +10,7 @@ import torch
 from semalign.models.anatomy import facts_of
 
 VECTORS_AT_ONCE = 1024
-LOGITS_AT_ONCE = 1 << 20  # of those vectors and a part of the vocabulary: 4 MB, near the processor's cache
+LOGITS_AT_ONCE = 1 << 20  # of these vectors and a part of the vocabulary: 4 MB, near the processor's cache
 
 
 class Lens:
@@ -47,9 +47,8 @@ class Lens:
         if self.bias is not None:
             vectors = vectors + self.bias
         size = max(1, LOGITS_AT_ONCE // len(vectors))
-        room = vectors.new_empty(
-            size * len(vectors)
-        )  # fresh memory for every part would cost more than the rest
+        # one place for all parts: fresh memory for each would cost more than its logits
+        room = vectors.new_empty(size * len(vectors))
         parts = [slice(start, start + size) for start in range(0, len(self.head), size)]
         sums = [_log_sum(self._logits(vectors, part, room)) for part in parts]
         own = self._logits(vectors, slice(token, token + 1), room)[:, 0]

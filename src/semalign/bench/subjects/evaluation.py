@@ -17,6 +17,9 @@ def build(size: Size, device: str) -> Sides:
     """A random model of the embedded teacher's shape and one embedded benchmark's test items."""
     from lm_eval.models.huggingface import HFLM
 
+    from semalign.benchmarks.registry import build_benchmark
+    from semalign.tiny.tokenizer import VOCABULARY, build_tokenizer
+
     class Quiet(HFLM):
         """lm-eval's default without its progress bars."""
 
@@ -25,9 +28,6 @@ def build(size: Size, device: str) -> Sides:
 
         def generate_until(self, requests: Any, disable_tqdm: bool = True) -> Any:
             return super().generate_until(requests, disable_tqdm=True)
-
-    from semalign.benchmarks.registry import build_benchmark
-    from semalign.tiny.tokenizer import VOCABULARY, build_tokenizer
 
     tokenizer = build_tokenizer()
     model = llama(ModelShape(4, 128, 336, 4, 4, 32, VOCABULARY), device)
