@@ -9,9 +9,11 @@ from typing import Any
 import fabricated_analyses as analyses
 import fabricated_tables as fabricated
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
 from figure_panels import panels, points, rows_of
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from semalign.errors import UserError
 from semalign.figures import gap_closed, registry, similarity, style
@@ -88,6 +90,31 @@ def test_same_table_same_bytes_whatever_the_user_set(name: str, tmp_path: Path) 
         assert first == second
     assert b"<dc:date>" not in (tmp_path / "a" / f"{name}.svg").read_bytes()
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [f"{name}.png", f"{name}.svg"]
+
+
+def test_same_bytes_when_the_layout_differs_in_its_last_bits(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The solver of the layout adds up in the order of addresses in memory."""
+    execute, noise = ConstrainedLayoutEngine.execute, np.random.default_rng(0)
+
+    def shaken(engine: Any, figure: Any) -> Any:
+        done = execute(engine, figure)
+        for axes in figure.axes:
+            bounds = np.array(axes.get_position(original=True).bounds)
+            axes.set_position(bounds + noise.uniform(-1e-14, 1e-14, 4))
+            axes.set_in_layout(True)
+        for part in figure.subfigs:
+            points = part.bbox_relative.get_points()
+            part.bbox_relative.set_points(points + noise.uniform(-1e-14, 1e-14, (2, 2)))
+        return done
+
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", shaken)
+    for run in "ab":
+        style.save(registry.draw("similarity", ONE), tmp_path / run, "similarity")
+    for suffix in ("svg", "png"):
+        first, second = ((tmp_path / run / f"similarity.{suffix}").read_bytes() for run in "ab")
+        assert first == second
 
 
 def test_other_numbers_other_bytes(tmp_path: Path) -> None:

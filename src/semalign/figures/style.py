@@ -55,6 +55,7 @@ SETTINGS: dict[str, Any] = {
     "svg.fonttype": "path",
 }
 DPI = 160
+PLACES = 6  # decimals of a place in a figure, as a share of its size
 
 # How names of the tables are spelt for readers; a word not listed stands as it is.
 SPELLING = {
@@ -183,12 +184,36 @@ def save(figure: Any, folder: Path | str, name: str) -> Path:
     png = Path(folder) / f"{name}.png"
     unsaid = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
     with styled():
+        _settle(figure)
         for suffix, metadata in unsaid.items():
             buffer = io.BytesIO()
             figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=metadata)
-            figure.set_layout_engine("none")  # the second file has the places of the first, found once
             _write_bytes(png.with_suffix(suffix), buffer.getvalue())
     return png
+
+
+def _settle(figure: Any) -> None:
+    """Find the places of all parts once and round them.
+
+    The solver of the layout orders its sums by addresses in memory, so that their last bits differ from run to
+    run; the identifiers in an SVG are digests of all bits.
+    """
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for part in _parts(figure):
+        if part is not figure:
+            part.bbox_relative.set_points(part.bbox_relative.get_points().round(PLACES))
+        for text in part.texts:
+            text.set_position([round(place, PLACES) for place in text.get_position()])
+    for axes in figure.axes:
+        axes.set_position([round(place, PLACES) for place in axes.get_position(original=True).bounds])
+
+
+def _parts(figure: Any) -> Iterator[Any]:
+    """A figure and all figures in it, the outer ones first."""
+    yield figure
+    for part in figure.subfigs:
+        yield from _parts(part)
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
