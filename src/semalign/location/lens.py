@@ -10,6 +10,7 @@ import torch
 from semalign.models.anatomy import facts_of
 
 VECTORS_AT_ONCE = 1024
+PROBED = 64  # tokens whose largest logit stands for the largest of all
 LOGITS_AT_ONCE = 1 << 20  # of these vectors and a part of the vocabulary: 4 MB, near the processor's cache
 
 
@@ -50,9 +51,22 @@ class Lens:
         # one place for all parts: fresh memory for each would cost more than its logits
         room = vectors.new_empty(size * len(vectors))
         parts = [slice(start, start + size) for start in range(0, len(self.head), size)]
-        sums = [_log_sum(self._logits(vectors, part, room)) for part in parts]
-        own = self._logits(vectors, slice(token, token + 1), room)[:, 0]
-        return own - torch.stack(sums).logsumexp(0)
+        log_sum = self._log_sum(vectors, parts, room)
+        return self._logits(vectors, slice(token, token + 1), room)[:, 0] - log_sum
+
+    def _log_sum(self, vectors: torch.Tensor, parts: list[slice], room: torch.Tensor) -> torch.Tensor:
+        """Logarithm of the sum of the exponentials [n] of all logits.
+
+        They are taken relative to the largest logit of some tokens, which spares a pass over all of them for the
+        largest; that one only where a logit lies so far above that its exponential overflows.
+        """
+        for few in ([slice(0, min(PROBED, parts[0].stop))], parts):
+            top = torch.stack([self._logits(vectors, part, room).amax(-1) for part in few]).amax(0)
+            logits = (self._logits(vectors, part, room) for part in parts)
+            total = torch.stack([each.sub_(top[:, None]).exp_().sum(-1) for each in logits]).sum(0)
+            if total.isfinite().all():
+                break
+        return total.log() + top
 
     def _logits(self, vectors: torch.Tensor, tokens: slice, room: torch.Tensor) -> torch.Tensor:
         """Logits [n, tokens], written into `room`."""
@@ -64,12 +78,6 @@ class Lens:
         if self.softcap is not None:
             logits.div_(self.softcap).tanh_().mul_(self.softcap)
         return logits
-
-
-def _log_sum(logits: torch.Tensor) -> torch.Tensor:
-    """As logsumexp over the last dimension, in place of the logits."""
-    top = logits.amax(-1, keepdim=True)
-    return logits.sub_(top).exp_().sum(-1).log_() + top[:, 0]
 
 
 def norm_scale(norm: Any, state: torch.Tensor) -> torch.Tensor:

@@ -102,18 +102,19 @@ def inverse_gram(weight: Tensor, gain: Tensor | None = None, tokens: Tensor | No
     factor, failed = torch.linalg.cholesky_ex(gram)
     if failed or _nearly_singular(factor):
         return _spectral_inverse(gram)
+    del gram
     return torch.cholesky_inverse(factor)
 
 
 def _gram(weight: Tensor, gain: Tensor | None, tokens: Tensor | None) -> Tensor:
-    """H^T H [D, D]: its lower half, mirrored."""
+    """The lower half of H^T H [D, D], which is all that its decompositions read; blocks reach above it."""
     width = weight.shape[1]
     gram = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
     for rows in stream(weight, gain, tokens):
         for start in range(0, width, BLOCK):
             block = slice(start, start + BLOCK)
             gram[start:, block].addmm_(rows[:, start:].T, rows[:, block])
-    return gram.tril() + gram.tril(-1).T
+    return gram
 
 
 def _nearly_singular(factor: Tensor) -> bool:
