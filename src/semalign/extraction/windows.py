@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-STRIP = 1024  # rows that are added up in float64 at once
+STRIP = 256  # rows that are held in float64 at once, near the processor's cache
 
 
 class Window(NamedTuple):
@@ -37,7 +37,7 @@ def first_maximum(sums: torch.Tensor) -> Window:
 
 def _sliding_sums(values: torch.Tensor, dim: int, size: int) -> torch.Tensor:
     """Sums of every `size` neighbours along `dim`."""
-    others = values.shape[dim] - size
-    first = values.narrow(dim, 0, size).sum(dim, keepdim=True, dtype=torch.float64)
-    entering = values.narrow(dim, size, others).to(torch.float64)
-    return torch.cat([first, entering - values.narrow(dim, 0, others)], dim).cumsum_(dim)
+    values, others = values.to(torch.float64), values.shape[dim] - size
+    first = values.narrow(dim, 0, size).sum(dim, keepdim=True)
+    entering, leaving = values.narrow(dim, size, others), values.narrow(dim, 0, others)
+    return torch.cat([first, entering - leaving], dim).cumsum_(dim)
