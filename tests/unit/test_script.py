@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import alive, wait_until
 
 from semalign.errors import UserError
 from semalign.script import RUNNER_VARIABLE, run
@@ -139,19 +140,3 @@ def test_a_script_started_by_hand_outlives_a_runner_of_another_machine(
     seen = []
     run(lambda: (time.sleep(0.5), seen.append(True))[1])
     assert seen == [True]
-
-
-def wait_until(condition, seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False

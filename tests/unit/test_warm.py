@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import alive, wait_until
 
 from semalign import warm
 
@@ -62,22 +62,6 @@ def start(script: Path, *arguments: str, **environment: str) -> subprocess.Popen
         cwd=script.parent,
         env={**os.environ, **environment},
     )
-
-
-def wait_until(condition, seconds: float = 10) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_job_runs_in_a_fork_with_the_libraries_loaded(server, script: Path) -> None:
