@@ -14,13 +14,15 @@ from semalign.figures import rows
 from semalign.figures.style import blank, distinct, legend, look_of, message, spell, styled, wrap
 
 COLUMNS = 3
+WIDE = 4  # the largest cost over the smallest from which on an axis is logarithmic
 
 
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `costs` with `comparisons`: a panel a pair and benchmark, a dot a method.
 
     Across: seconds of one training, of the search before it and of the teacher's signals, on a logarithmic
-    axis. Up: difference from the student in points with its interval (not corrected for several tests).
+    axis where they differ widely. Up: difference from the student in points with its interval (not corrected
+    for several tests).
     """
     table = costs_and_gains(tables["costs"], tables["comparisons"])
     if table.empty:
@@ -28,6 +30,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     panels = distinct(table[["pair", "benchmark"]].itertuples(index=False, name=None))
     methods = distinct(table["method"])
     columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
+    logarithmic = table["seconds"].max() >= WIDE * table["seconds"].min()
     with styled():
         lines = ceil(len(panels) / columns)
         figure = blank(max(3.1 * columns, 5.0), 2.6 * lines + 0.2 * ceil(len(methods) / 4) + 0.4)
@@ -37,6 +40,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 axes.set_axis_off()
                 continue
             pair, benchmark = panels[number]
+            if logarithmic:
+                _spread(axes)
             _draw_panel(axes, table[(table["pair"] == pair) & (table["benchmark"] == benchmark)], methods)
             name = [spell(pair)] if table["pair"].nunique() > 1 else []
             axes.set_title("\n".join([*name, wrap(benchmark, 30)]), fontweight="bold")
@@ -51,10 +56,13 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     return figure
 
 
-def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str]) -> None:
+def _spread(axes: Any) -> None:
     axes.set_xscale("log")
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         which(FuncFormatter(_seconds))
+
+
+def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str]) -> None:
     axes.axhline(0, linewidth=1.3, zorder=2, **rows.LINES[STUDENT])
     for _, cell in panel.iterrows():
         look = look_of(methods.index(cell["method"]))
