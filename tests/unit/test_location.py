@@ -158,17 +158,17 @@ def test_the_lens_at_the_last_state_is_the_model(model: Any) -> None:
         torch.testing.assert_close(found[0], expected[token], atol=1e-5, rtol=1e-5)
 
 
-def test_a_logit_far_above_those_of_the_first_tokens(model: Any) -> None:
-    """Its exponential overflows relative to theirs, so that the largest of all has to be found."""
+@pytest.mark.parametrize(("factor", "shift"), [(1e6, 0.0), (1.0, -2000.0)])
+def test_logits_whose_exponentials_overflow_or_vanish(model: Any, factor: float, shift: float) -> None:
     state = read_example(model, TOKENS).final
     lens = Lens(model, state)
     towards = (lens.log_probability(state[None], 5) - lens.log_probability(state[None], 7)).sign()
     lens.head = lens.head.clone()
-    lens.head[200] = 1e6 * towards * (lens.head[5] - lens.head[7])
-    lens.head_bias = lens.softcap = None
+    lens.head[200] = factor * towards * (lens.head[5] - lens.head[7])
+    lens.head_bias, lens.softcap = torch.full((len(lens.head),), shift).to(lens.head), None
     vector = (state - state.mean() if lens.centred else state) * lens.scale * lens.gain
-    logits = lens.head @ (vector if lens.bias is None else vector + lens.bias)
-    assert logits[200] - logits[: lens_module.PROBED].max() > 710
+    logits = lens.head @ (vector if lens.bias is None else vector + lens.bias) + shift
+    assert abs(logits.max()) > 710
     for token in (5, 200):
         found = lens.log_probability(state[None], token)
         torch.testing.assert_close(found[0], logits.log_softmax(-1)[token])

@@ -10,7 +10,7 @@ import torch
 from semalign.models.anatomy import facts_of
 
 VECTORS_AT_ONCE = 1024
-PROBED = 64  # tokens whose largest logit stands for the largest of all
+SAFE = 1e30  # sums of exponentials up to this, and down to its inverse, lose nothing in float32
 LOGITS_AT_ONCE = 1 << 20  # of these vectors and a part of the vocabulary: 4 MB, near the processor's cache
 
 
@@ -57,16 +57,15 @@ class Lens:
     def _log_sum(self, vectors: torch.Tensor, parts: list[slice], room: torch.Tensor) -> torch.Tensor:
         """Logarithm of the sum of the exponentials [n] of all logits.
 
-        They are taken relative to the largest logit of some tokens, which spares a pass over all of them for the
-        largest; that one only where a logit lies so far above that its exponential overflows.
+        They are added up as they are, which spares two passes over them; relative to the largest only where that
+        overflows or vanishes.
         """
-        for few in ([slice(0, min(PROBED, parts[0].stop))], parts):
-            top = torch.stack([self._logits(vectors, part, room).amax(-1) for part in few]).amax(0)
-            logits = (self._logits(vectors, part, room) for part in parts)
-            total = torch.stack([each.sub_(top[:, None]).exp_().sum(-1) for each in logits]).sum(0)
-            if total.isfinite().all():
-                break
-        return total.log() + top
+        total = torch.stack([self._logits(vectors, part, room).exp_().sum(-1) for part in parts]).sum(0)
+        if ((total > 1 / SAFE) & (total < SAFE)).all():
+            return total.log()
+        top = torch.stack([self._logits(vectors, part, room).amax(-1) for part in parts]).amax(0)
+        logits = (self._logits(vectors, part, room).sub_(top[:, None]) for part in parts)
+        return torch.stack([each.exp_().sum(-1) for each in logits]).sum(0).log() + top
 
     def _logits(self, vectors: torch.Tensor, tokens: slice, room: torch.Tensor) -> torch.Tensor:
         """Logits [n, tokens], written into `room`."""
