@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,14 @@ def test_growth_has_exponents_and_floors(monkeypatch: pytest.MonkeyPatch) -> Non
     for row in found["rows"]:
         assert row["floor_seconds"] > 0 and row["over_floor"] > 1  # nothing is faster than its floor
         assert np.isfinite(row["exponent"]) and bool(row["explanation"]) == (row["over_floor"] > growth.OVER)
+
+
+def test_a_size_that_axes_share_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage, built = growth.STAGES["teacher signals"], []
+    counted = replace(stage, build=lambda scale, device: built.append(scale) or stage.build(scale, device))
+    monkeypatch.setattr(growth, "STAGES", {"teacher signals": counted})
+    growth.measure_growth("cpu", quick=True)
+    assert len(built) == len(set(built)) == 4  # half a model, the base, twice the examples, twice the tokens
 
 
 def test_an_exponent_is_the_slope_in_logarithms() -> None:

@@ -1,5 +1,6 @@
 """How cost grows with model, examples and vocabulary, and how far each stage is from its floor."""
 
+import functools
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,9 +26,13 @@ NOTHING = "(no line yet: above three times its floor)"
 class Point:
     """One stage at one size."""
 
-    size: int
+    scale: Scale
     seconds: dict[str, float]
     floor: float
+
+    def size(self, axis: str) -> int:
+        """What grows along an axis: the model's parameters, or a count."""
+        return self.scale.shape.parameters if axis == "model" else int(getattr(self.scale, axis))
 
 
 def measure_growth(device: str, quick: bool) -> dict[str, Any]:
@@ -38,8 +43,9 @@ def measure_growth(device: str, quick: bool) -> dict[str, Any]:
     rates = machine.rates(device)
     rows = []
     for name, stage in STAGES.items():
+        measure = functools.cache(functools.partial(_measure, stage, device))  # axes share the base's size
         for axis in stage.axes:
-            points = [_point(stage, _scaled(base, axis, factor), axis, device) for factor in factors]
+            points = [Point(scale, *measure(scale)) for scale in (_scaled(base, axis, f) for f in factors)]
             rows.append(_row(name, stage, axis, points))
             logger.info("growth: %s over %s: exponent %.2f", name, axis, rows[-1]["exponent"])
     return {
@@ -64,17 +70,16 @@ def _scaled(base: Scale, axis: str, factor: int) -> Scale:
     return replace(base, **{axis: factor * getattr(base, axis)})
 
 
-def _point(stage: Stage, scale: Scale, axis: str, device: str) -> Point:
-    """Median of a few runs after a first one that does not count."""
+def _measure(stage: Stage, device: str, scale: Scale) -> tuple[dict[str, float], float]:
+    """Median of a few runs after a first one that does not count, and the floor's seconds."""
     work, floor = stage.build(scale, device)
     work()
     seconds = [timed(work, lambda: machine.finish(device))[0] for _ in range(REPEATS)]
-    size = scale.shape.parameters if axis == "model" else getattr(scale, axis)
-    return Point(size, spread(seconds), floor.seconds(machine.rates(device)))
+    return spread(seconds), floor.seconds(machine.rates(device))
 
 
 def _row(name: str, stage: Stage, axis: str, points: Sequence[Point]) -> dict[str, Any]:
-    sizes, medians = [point.size for point in points], [point.seconds["median"] for point in points]
+    sizes, medians = [point.size(axis) for point in points], [point.seconds["median"] for point in points]
     over = points[-1].seconds["median"] / points[-1].floor
     return {
         "stage": name,
