@@ -58,7 +58,7 @@ def test_a_greedy_program_is_cut_short(run: Run, name: str) -> None:
     start = time.monotonic()
     verdict = run(code, "assert list(f(2)) == 4" if "iterator" in name else "assert f(2) == 4")
     assert verdict.status in statuses, verdict
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 4
 
 
 def host_processes(name: str) -> list[str]:
@@ -383,7 +383,7 @@ run_program({code!r}, ["assert f(2) == 4"], Limits(isolation={limits.isolation!r
     assert host_processes(name), "the program never started"
     judge.send_signal(signal.SIGKILL)
     judge.wait()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 5
     while host_processes(name) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert host_processes(name) == []

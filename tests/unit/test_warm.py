@@ -88,7 +88,7 @@ def test_a_job_ends_with_its_client(server, script: Path, tmp_path: Path, number
     process.send_signal(number)
     process.communicate(timeout=10)
     assert process.returncode != 0
-    assert wait_until(lambda: not alive(job))
+    assert wait_until(lambda: not alive(job), 10)
 
 
 def test_without_a_server_the_script_runs_by_itself(script: Path) -> None:

@@ -10,8 +10,8 @@ import torch
 from semalign.models.anatomy import facts_of
 
 VECTORS_AT_ONCE = 1024
-SAFE = 1e30  # sums of exponentials up to this, and down to its inverse, lose nothing in float32
 LOGITS_AT_ONCE = 1 << 20  # of these vectors and a part of the vocabulary: 4 MB, near the processor's cache
+SAFE = 1e25  # sums of exponentials up to this, and down to its inverse, lose nothing in float32
 
 
 class Lens:
