@@ -170,7 +170,7 @@ print(json.dumps(peak() - before))
 
 
 def test_memory_stays_far_below_a_second_copy_of_the_head() -> None:
-    """V x D in float64 would be 195 MB a side; streaming needs a few chunks of 4 MB."""
+    """V x D in float64 would be 195 MB a side; streaming needs a few chunks of 2 MB."""
     done = subprocess.run(
         [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=240
     )

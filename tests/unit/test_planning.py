@@ -28,6 +28,7 @@ from semalign.planning.study import Plan
 from semalign.planning.table import cost_table
 from semalign.planning.texts import Split, texts_of
 from semalign.planning.work import DEVICES
+from semalign.semantics import bases
 
 FACTOR = 1.6  # a predicted peak lies within this of the measured one, above or below
 GIGA = 1e9
@@ -143,6 +144,10 @@ def test_the_papers_pair_fits_its_cards() -> None:
         assert memory.attribution(teacher, extract.longest).total < 40 * GIGA
         assert memory.sensitivity(teacher, extract.longest).total < 40 * GIGA
     assert memory.bases(teacher, student).other < 1 * GIGA
+
+
+def test_the_size_of_a_chunk_is_the_one_in_use() -> None:
+    assert memory.CHUNK == bases.CHUNK
 
 
 def test_a_plan_has_a_row_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:

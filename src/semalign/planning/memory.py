@@ -13,7 +13,7 @@ from semalign.planning.shapes import BYTES, ModelShape
 GIGA = 1e9
 LOGITS_AT_ONCE = 512  # positions whose logits are held, where a stage takes them in chunks
 PORTION = 1024  # padded positions that LaTen has in memory at once
-CHUNK = 1024  # rows of a head that are streamed at once, see semantics.bases
+CHUNK = 512  # rows of a head that are streamed at once, see semantics.bases
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from semalign.models.loading import Head
 
 BLOCK = 256  # columns of a Gram matrix that are computed at once
-CHUNK = 1024  # rows: beyond the heads of 13B -> 7B, a map then takes less than 1 GB
+CHUNK = 512  # rows: larger ones gain no speed, and take more memory than the Gram matrices
 
 
 class Bases(Protocol):
