@@ -1,4 +1,4 @@
-"""A few fabricated items in the formats of the published benchmarks, with the shots of few-shot protocols."""
+"""Fabricated items in the formats of the published benchmarks, with shots, and models that answer them."""
 
 from pathlib import Path
 from typing import Any
@@ -7,6 +7,10 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 
 from semalign.benchmarks.base import Example, write_split
+from semalign.config.evaluation import EvaluationSettings
+from semalign.evaluation import harness
+from semalign.evaluation.code import score_code
+from semalign.evaluation.items import ItemRecord
 
 LETTERS = [" A", " B", " C", " D"]
 SUBJECTS = ["abstract_algebra", "us_foreign_policy"]
@@ -103,3 +107,26 @@ class Oracle(LM):
 
     def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
         raise NotImplementedError
+
+
+def settings(protocol: str = "paper", **options: Any) -> EvaluationSettings:
+    return EvaluationSettings(**{"protocol": protocol, "sandbox": {"allow_weak_isolation": True}, **options})
+
+
+def scored(
+    lm: Any, benchmark: str, path: Path, chosen: EvaluationSettings, items: list[Example]
+) -> list[ItemRecord]:
+    """Records with verdicts."""
+    records = harness.run_task(lm, benchmark, path, chosen)
+    return score_code(records, items, chosen)[0] if items[0].tests else records
+
+
+class Says(Oracle):
+    """Says the same to everything."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def generate_until(self, requests: list[Any]) -> list[str]:
+        return [self.text] * len(requests)

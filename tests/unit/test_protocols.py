@@ -1,4 +1,4 @@
-"""The paper's protocol and lm-eval's own for the published benchmarks: prompts, shots, decoding, extraction."""
+"""The paper's protocol and lm-eval's own for the published benchmarks: prompts, shots, decoding, names."""
 
 from pathlib import Path
 from typing import Any
@@ -7,15 +7,13 @@ import lm_eval.tasks
 import pytest
 import yaml
 from lm_eval.utils import apply_template
-from protocol_items import ITEMS, PROTOCOLS, REAL, SHOTS, SUBJECTS, Oracle, write_real
+from protocol_items import ITEMS, PROTOCOLS, REAL, SHOTS, SUBJECTS, Oracle, scored, settings, write_real
 
 from semalign.benchmarks.base import Example, write_split
-from semalign.config.evaluation import SAMPLED, EvaluationSettings, Protocol
+from semalign.config.evaluation import SAMPLED, Protocol
 from semalign.config.study import parse_study
 from semalign.errors import UserError
 from semalign.evaluation import harness
-from semalign.evaluation.code import score_code
-from semalign.evaluation.functions import final_number
 from semalign.evaluation.items import ItemRecord, summarise
 from semalign.evaluation.protocols import TASKS, task_names
 
@@ -33,10 +31,6 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_real(tmp_path_factory.mktemp("benchmarks"))
 
 
-def settings(protocol: str = "paper", **options: Any) -> EvaluationSettings:
-    return EvaluationSettings(**{"protocol": protocol, "sandbox": {"allow_weak_isolation": True}, **options})
-
-
 def built_in(benchmark: str, path: str | None = None) -> dict[str, Any]:
     """The installed lm-eval's own task file; functions in it are only named."""
 
@@ -48,14 +42,6 @@ def built_in(benchmark: str, path: str | None = None) -> dict[str, Any]:
         (Path(lm_eval.tasks.__file__).parent / (path or BUILT_IN[benchmark])).read_text(), Loader
     )
     return found
-
-
-def scored(
-    lm: Any, benchmark: str, path: Path, chosen: EvaluationSettings, items: list[Example]
-) -> list[ItemRecord]:
-    """Records with verdicts."""
-    records = harness.run_task(lm, benchmark, path, chosen)
-    return score_code(records, items, chosen)[0] if items[0].tests else records
 
 
 @pytest.mark.parametrize(("benchmark", "protocol"), CASES)
@@ -196,90 +182,6 @@ def test_every_result_says_what_moves_it(benchmarks: dict[str, Path], benchmark:
     assert found["first_prompt"] == lm.asked[0].args[0]
 
 
-class Sometimes(Oracle):
-    """Answers the reference in the first of every four samples, and else one of two wrong bodies."""
-
-    def generate_until(self, requests: list[Any]) -> list[str]:
-        wrong = ["    return None\n", "    return -1\n"]
-        return [r.doc["answer"] if i % 4 == 0 else wrong[i % 2] for i, r in enumerate(requests)]
-
-
-def test_pass_at_1_is_the_share_of_samples_that_pass(
-    benchmarks: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from semalign.evaluation import code
-
-    ran: list[Any] = []
-    run_many = code.run_many
-
-    def counted(programs: list[Any], *rest: Any) -> Any:
-        ran.extend(programs)
-        return run_many(programs, *rest)
-
-    monkeypatch.setattr(code, "run_many", counted)
-    chosen = settings(samples={"humaneval": 8})
-    found = scored(Sometimes(), "humaneval", benchmarks["humaneval"], chosen, ITEMS["humaneval"])
-    for example, record in zip(ITEMS["humaneval"], found, strict=True):
-        assert record.correct == 2 / 8
-        assert record.response == example.answer
-        assert len(record.responses) == 8
-        assert [record.verdict, *(record.more_verdicts or [])] == ["passed", *["failed"] * 3] * 2
-        assert record.responses[4] == example.answer
-    assert len(ran) == 3 * len(ITEMS["humaneval"])  # equal programs are run once
-    assert summarise(found, {"humaneval": "pass@1"})["score"] == 25.0
-
-
-def test_samples_of_greedy_decoding_are_refused(benchmarks: dict[str, Path]) -> None:
-    for protocol, name in (("paper", "gsm8k"), ("paper", "mmlu"), ("lm-eval", "humaneval")):
-        with pytest.raises(UserError, match=rf"samples.{name}: found 4"):
-            harness.load_task(name, benchmarks[name], settings(protocol, samples={name: 4}))
-
-
-class Says(Oracle):
-    """Says the same to everything."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-    def generate_until(self, requests: list[Any]) -> list[str]:
-        return [self.text] * len(requests)
-
-
-@pytest.mark.parametrize(
-    ("text", "paper", "strict", "flexible"),
-    [
-        (" 1,003", 1, 0, 1),
-        (" So the answer is 1003.", 1, 0, 1),
-        (" #### 1,003", 1, 1, 1),
-        (" #### 1003 and 4", 0, 1, 0),
-        (" It costs $1003", 1, 0, 1),
-        (" -1003", 1, 0, 0),
-        (" 1003.0", 0, 0, 0),
-        (" none", 0, 0, 0),
-    ],
-)
-def test_extraction_of_gsm8k(
-    benchmarks: dict[str, Path], text: str, paper: int, strict: int, flexible: int
-) -> None:
-    found = harness.run_task(Says(text), "gsm8k", benchmarks["gsm8k"], settings())[3]
-    assert (found.correct, found.other_extractions) == (paper, None)
-    found = harness.run_task(Says(text), "gsm8k", benchmarks["gsm8k"], settings("lm-eval"))[3]
-    assert (found.correct, found.other_extractions) == (strict, {"flexible-extract": flexible})
-    assert found.response == text
-    assert summarise([found], {"gsm8k": "exact_match"})["other_extractions"] == {
-        "flexible-extract": 100 * flexible
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [("12,345,678", "12345678"), ("-3", "3"), ("-3.5 kg", "-3.5"), ("a 7.", "7"), ("1, 2", "2"), ("x", None)],
-)
-def test_final_number(text: str, number: str | None) -> None:
-    assert final_number(text) == number
-
-
 def test_accuracy_of_every_subject(benchmarks: dict[str, Path]) -> None:
     records = harness.run_task(Oracle(), "mmlu", benchmarks["mmlu"], settings())
     records = [*records[:5], ItemRecord("x", 0.0, " A", " B", subject=SUBJECTS[1])]
@@ -310,34 +212,6 @@ def test_a_published_benchmark_is_known_under_any_name(
 ) -> None:
     task = harness.load_task("mine", benchmarks[benchmark], settings(protocol))
     assert task.config.task == (benchmark if protocol == "paper" else f"{benchmark}-{protocol}")
-
-
-@pytest.mark.parametrize(
-    ("example", "task"),
-    [
-        (Example("a", "Capital of France?", " Paris"), "own-text"),
-        (Example("a", "Two lines:", "\none\ntwo"), "own-text"),
-        (Example("a", "1+1=", " One more is 2.", target="2"), "own-text"),
-        (Example("a", "Q", " x", choices=[" x", " y"], gold=0), "own-choices"),
-        (Example("a", "Add 1", "\ndef f(x): return x + 1", tests=["assert f(1) == 2"]), "own-code"),
-    ],
-)
-def test_a_users_own_items_are_scored(tmp_path: Path, example: Example, task: str) -> None:
-    write_split(tmp_path, "test", [example])
-    path = tmp_path / "test.jsonl"
-    assert harness.describe("mine", path, settings())["task"] == task
-    for knows in (True, False):
-        found = scored(Oracle(knows), "mine", path, settings(), [example])
-        assert [record.correct for record in found] == [float(knows)]
-
-
-def test_own_text_may_go_on_behind_the_reference(tmp_path: Path) -> None:
-    write_split(tmp_path, "test", [Example("a", "Capital?", " Paris")])
-    right = [
-        harness.run_task(Says(text), "mine", tmp_path / "test.jsonl", settings())[0].correct
-        for text in ("Paris\nIt is big.", "\n Paris ", "Paris, France", "London\nParis")
-    ]
-    assert right == [1, 1, 0, 0]
 
 
 def test_task_files_have_their_names_and_a_version() -> None:
