@@ -24,8 +24,13 @@ real: $(STAMP)
 real-benchmarks: $(STAMP)
 	snakemake --cores all --configfile config/real-benchmarks.yaml
 
-# results that someone pushed: take them, drop what does not match this config and code, and keep the rest
+# Results that someone pushed: take them, drop what does not match this config and code, and keep the rest.
+# Who pushes: dvc remote add --default NAME URL, commit .dvc/config and dvc.lock, dvc push.
 restore: $(STAMP)
+	@test -f dvc.lock || { echo "error: restore: found no dvc.lock, expected the one committed by whoever ran" \
+		"dvc repro and dvc push" >&2; exit 1; }
+	@dvc remote default >/dev/null 2>&1 || { echo "error: restore: found no default remote of DVC, expected one" \
+		"(dvc remote add --default NAME URL)" >&2; exit 1; }
 	dvc pull dvc.yaml
 	python scripts/verify_results.py --prune
 	snakemake --touch --forceall --cores 1 --quiet all

@@ -1,4 +1,4 @@
-"""Print what a study costs before it runs: jobs, GPU hours, disk and peak memory a rule."""
+"""Print what a study costs before it runs: jobs, hours, disk and peak memory a rule."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--configfile", type=Path, required=True, help="config file of a study")
     parser.add_argument(
-        "--device", choices=["a100", "h100", "cpu"], default="a100", help="assumed for the hours"
+        "--device",
+        choices=["a100", "h100", "cpu"],
+        default="a100",
+        help="assumed for the hours; cpu: one core",
     )
     arguments = parser.parse_args()
 
@@ -19,7 +22,8 @@ def main() -> None:
     from semalign.planning.table import cost_table
     from semalign.planning.work import DEVICES
 
-    print(cost_table(Plan(load_study(arguments.configfile), DEVICES[arguments.device]).rows()))
+    rows = Plan(load_study(arguments.configfile), DEVICES[arguments.device]).rows()
+    print(cost_table(rows, on_gpu=arguments.device != "cpu"))
 
 
 if __name__ == "__main__":

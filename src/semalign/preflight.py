@@ -27,7 +27,8 @@ def check_study(study: Study) -> None:
     Raises UserError for what no later stage could use.
     """
     drawn = (name for name, given in study.benchmarks.items() if isinstance(given, TinyBenchmark))
-    _check_names("benchmarks", drawn, BENCHMARKS | PUBLISHED)
+    other = ", or a name with `benchmark:`, as `gsm8k-steps: {benchmark: gsm8k}`"
+    _check_names("benchmarks", drawn, BENCHMARKS | PUBLISHED, other)
     check_sources(study.benchmarks, study.mirror)
     for method in study.methods:
         for variant in variants_of(study, method):
@@ -63,10 +64,10 @@ def check_models(study: Study) -> None:
         _check_vocabularies(study, name)
 
 
-def _check_names(key: str, names: Iterable[str], registry: Mapping[str, str]) -> None:
+def _check_names(key: str, names: Iterable[str], registry: Mapping[str, str], other: str = "") -> None:
     for name in names:
         if name not in registry:
-            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(registry)}")
+            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(registry)}{other}")
 
 
 def _check_folder(name: str, folder: Path) -> None:

@@ -21,6 +21,7 @@ from semalign.benchmarks.encoding import collate, encode
 from semalign.config.methods import Method
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
 from semalign.costs import search_costs, signal_costs
+from semalign.errors import UserError
 from semalign.files import read_json, replace_folder, write_json, write_jsonl
 from semalign.likeness import measure_likeness
 from semalign.methods.base import TransferTask
@@ -41,7 +42,13 @@ def attribute(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None
     run = Run("attribution", settings)
     chosen = Attribution(**run.settings)
     run.read("teacher", teacher), run.read("benchmark", benchmark)
-    examples = read_split(benchmark, "extract")[: chosen.examples]
+    split = read_split(benchmark, "extract")
+    if chosen.examples is not None and chosen.examples > len(split):
+        raise UserError(
+            f"attribution.examples: found {chosen.examples}, expected at most the {len(split)} examples of the "
+            f"extract split of {benchmark.name}"
+        )
+    examples = split[: chosen.examples]
     passes = 0
     if chosen.score == "random":
         scores = random_scores(len(examples), read_shape(teacher).layers, chosen.seed)

@@ -108,13 +108,17 @@ def test_same_cell_same_bytes(study: dict[str, Path]) -> None:
         assert costless == [line for line in right.splitlines() if "peak_memory" not in line]
 
 
-def test_an_adapter_changes_the_score(study: dict[str, Path]) -> None:
-    """An adapter is applied before the model is scored."""
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("benchmark", ["facts", "completion"])
+def test_an_adapter_changes_the_score(study: dict[str, Path], benchmark: str, dtype: str) -> None:
+    """An adapter is applied before the model is scored, merged or beside weights in half precision."""
     from peft import LoraConfig, get_peft_model
 
     from semalign.models.loading import load_model
 
-    plain = score(study, "facts", "student", "plain")
+    settings = study["root"] / "settings.json"
+    write_json(settings, read_json(settings) | {"dtype": dtype})
+    plain = score(study, benchmark, "student", "plain")
     out = study["root"] / "adapted"
     torch.manual_seed(0)
     config = LoraConfig(r=2, target_modules=["up_proj"], init_lora_weights=False)
@@ -122,8 +126,8 @@ def test_an_adapter_changes_the_score(study: dict[str, Path]) -> None:
     write_transfer(out / "transfer", "adapter")
     Run("transfer").seal(out / "transfer", {"cost": COST})
     root = study["root"]
-    reference = root / "references" / "facts"
-    inputs = (study["student"], study["teacher"], out / "transfer", root / "facts", reference)
+    reference = root / "references" / benchmark
+    inputs = (study["student"], study["teacher"], out / "transfer", root / benchmark, reference)
     evaluate_cell(*inputs, root / "settings.json", 0, out)
     kl = [json.loads((folder / "metrics.json").read_text())["teacher_kl"] for folder in (plain, out)]
     assert kl[0] != pytest.approx(kl[1], rel=1e-3)

@@ -1,5 +1,6 @@
 """What a study may say: mistakes are found before any work, each named in one line."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import yaml
 from semalign.config.study import Study, load_study, parse_study
 from semalign.config.variants import cells_of, resolve, signal_name, variant_name
 from semalign.errors import UserError
+from semalign.models.loading import read_shape
 from semalign.preflight import check_models, check_study
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +73,19 @@ def test_a_missing_model_folder_is_found_before_work(tmp_path: Path) -> None:
         check_models(parse_study(config(models=models)))
 
 
+@pytest.mark.parametrize("lost", ["architectures", "vocab_size", "hidden_size", "num_hidden_layers"])
+def test_a_model_config_that_lacks_something_is_one_line(lost: str, tmp_path: Path) -> None:
+    facts = {
+        **{"architectures": ["LlamaForCausalLM"], "vocab_size": 8},
+        **{"hidden_size": 4, "num_hidden_layers": 2},
+    }
+    del facts[lost]
+    (tmp_path / "config.json").write_text(json.dumps(facts))
+    with pytest.raises(UserError, match=rf"config\.json: no {lost}; expected") as refused:
+        read_shape(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
 def test_untrained_methods_have_one_seed_and_ablations_their_own(study: Study) -> None:
     cells = cells_of(study)
     seeds = {(c.method, c.variant): [] for c in cells}
@@ -90,6 +105,15 @@ def test_a_variant_changes_one_setting_and_names_its_stages(study: Study) -> Non
     assert random.model_copy(update={"alignment": default.alignment}) == default
     assert signal_name(study, random, "activations") == "default"
     assert signal_name(study, random, "alignment") == "map~random"
+
+
+def test_two_axes_of_one_name_are_refused() -> None:
+    axes = {"optimisation.examples": [50], "attribution.examples": [8]}
+    study = parse_study(config(ablations={"method": "semalign", "axes": axes}))
+    with pytest.raises(
+        UserError, match=r"optimisation\.examples and attribution\.examples .* axis 'examples'"
+    ):
+        cells_of(study)
 
 
 def test_a_method_may_change_its_own_signals() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from fabricated_models import build_model, write_model, write_tokenizer
+from fabricated_models import write_model
 
 from semalign.activations import read_states
 from semalign.adapters import adapt, train_adapter
@@ -19,7 +19,7 @@ from semalign.config.signals import Attribution
 from semalign.distillation.units import score_units
 from semalign.errors import UserError
 from semalign.methods.lora import answer_loss
-from semalign.models import devices, loading
+from semalign.models import devices
 from semalign.models.loading import load_model, load_tokenizer
 
 
@@ -135,14 +135,22 @@ def test_a_loss_over_a_whole_batch_takes_no_portions(method: Any) -> None:
 
 
 @pytest.mark.gpu
-def test_a_gpu_holds_and_reports(tmp_path: Path) -> None:
+def test_a_gpu_holds_and_reports(
+    tmp_path: Path, pico_benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from semalign.planning.expected import device_memory
 
-    model = build_model("llama", layers=2, width=32, seed=0)
-    model.save_pretrained(tmp_path)
-    write_tokenizer(tmp_path)
-    loaded = load_model(tmp_path, "cuda")
-    assert loaded.device.type == "cuda"
-    found = device_memory("attribution", {}, {})
-    assert found is None or found["peak_mb"] > 0
-    assert loading.devices is devices
+    monkeypatch.delenv(devices.VARIABLE, raising=False)
+    folder = write_model(tmp_path / "model", "llama", layers=2, width=32, seed=0)
+    loaded = load_model(folder)
+    assert {parameter.device.type for parameter in loaded.parameters()} == {"cuda"}
+    ids = torch.tensor([[1, 7, 12, 2]])
+    with torch.no_grad():
+        found, expected = loaded(ids.to(loaded.device)).logits, load_model(folder, "cpu")(ids).logits
+    assert found.device.type == "cuda" and expected.device.type == "cpu"
+    assert torch.allclose(found.cpu(), expected, atol=1e-3)
+    memory = device_memory("attribution", {"teacher": folder, "benchmark": pico_benchmark}, {})
+    assert memory is not None and memory["peak_mb"] > 0 and memory["predicted_mb"] > 0
+    assert memory["gpus"] == torch.cuda.device_count()
+    monkeypatch.setenv(devices.VARIABLE, "cpu")
+    assert devices.devices_of(load_model(folder)) == ["cpu"]

@@ -4,6 +4,7 @@ import csv
 import io
 from typing import Any
 
+from semalign.config.statistics import StatisticsSettings
 from semalign.tables.grid import grid_files
 
 REFERENCES = ("student", "teacher")
@@ -26,7 +27,7 @@ ROWS = [
 
 
 def test_methods_stand_in_rows_with_the_papers_figures_beside_ours() -> None:
-    text = grid_files(ROWS, REFERENCES, 0.05)["scores.md"]
+    text = grid_files(ROWS, REFERENCES, StatisticsSettings(alpha=0.05))["scores.md"]
     lines = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"
     ]
@@ -40,7 +41,7 @@ def test_methods_stand_in_rows_with_the_papers_figures_beside_ours() -> None:
 
 
 def test_latex_has_as_many_columns_as_it_says() -> None:
-    tex = grid_files(ROWS, REFERENCES, 0.05)["scores.tex"]
+    tex = grid_files(ROWS, REFERENCES, StatisticsSettings(alpha=0.05))["scores.tex"]
     body = tex[tex.index(r"\midrule") :]
     columns = tex.split(r"\begin{tabular}{")[1].split("}")[0]
     assert columns == "lrrr"
@@ -53,7 +54,7 @@ def test_latex_has_as_many_columns_as_it_says() -> None:
 
 def test_several_pairs_have_a_table_each_and_one_csv() -> None:
     rows = [*ROWS, *(given | {"pair": "other"} for given in ROWS)]
-    files = grid_files(rows, REFERENCES, 0.05)
+    files = grid_files(rows, REFERENCES, StatisticsSettings(alpha=0.05))
     assert files["scores.md"].count("### ") == 2 and files["scores.tex"].count(r"\toprule") == 2
     found = list(csv.DictReader(io.StringIO(files["scores.csv"])))
     assert [(line["pair"], line["method"]) for line in found][3:5] == [("tiny", "sft"), ("other", "student")]

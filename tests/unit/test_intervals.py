@@ -56,6 +56,21 @@ def test_no_spread_gives_the_exact_binomial_interval(value: float, expected: tup
     assert (found.estimate, found.low, found.high) == pytest.approx(expected, abs=1e-3)
 
 
+def test_few_right_items_of_one_run_give_the_exact_binomial_interval() -> None:
+    found = []
+    for right in range(13):
+        values = np.zeros((1, 40))
+        values[0, :right] = SCALE
+        found.append(mean_interval(scores(values), SETTINGS))
+    assert (found[1].low, found[1].high) == pytest.approx(
+        (0.0633, 13.1586), abs=1e-3
+    )  # Clopper and Pearson's
+    for bound in ("estimate", "low", "high"):
+        values = [getattr(interval, bound) for interval in found]
+        assert values[:10] == sorted(values[:10])
+    assert found[12].high != pytest.approx(SCALE * stats.binomtest(12, 40).proportion_ci().high, abs=1e-6)
+
+
 def test_a_method_does_not_depend_on_the_others() -> None:
     data = simulate(np.random.default_rng(3), 4, 3, 40, item_sd=1.0, seed_sd=0.3)
     together = mean_intervals([scores(values) for values in data], SETTINGS)

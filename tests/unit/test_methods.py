@@ -64,6 +64,27 @@ def test_the_adapter_is_in_plain_peft_format(transfer, sealed_pair) -> None:
     torch.testing.assert_close(adapted(tokens).logits, merged(tokens).logits, atol=1e-4, rtol=1e-4)
 
 
+def test_small_updates_survive_beside_weights_in_half_precision(transfer, sealed_pair) -> None:
+    from peft import PeftModel
+
+    short = FAST.model_copy(update={"learning_rate": 1e-4})
+    folder = transfer(Sft(layers="all", optimisation=short, lora=Lora(rank=4)))
+    before = dict(load_model(sealed_pair[1], dtype=torch.bfloat16).named_parameters())
+    scored = load_student(sealed_pair[1], sealed_pair[0], folder, dtype=torch.bfloat16)
+    held = dict(scored.named_parameters())
+    factors = load_file(folder / "adapter_model.safetensors")
+    for name, stored in factors.items():
+        name = name.removeprefix("base_model.model.").replace(".weight", ".default.weight")
+        torch.testing.assert_close(held.pop(name), stored, rtol=0, atol=0)
+    assert all(torch.equal(held[name], before[name.replace(".base_layer", "")]) for name in held)
+    assert scored(torch.tensor([[1, 40, 50, 60]])).logits.dtype == torch.bfloat16
+    # what merging would do: of the changes that the factors say, many would be rounded away
+    base = load_model(sealed_pair[1], dtype=torch.bfloat16)
+    merged = dict(PeftModel.from_pretrained(base, str(folder)).merge_and_unload().named_parameters())
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert (merged[name] == before[name]).float().mean() > 0.3
+
+
 def test_sft_of_all_layers_lowers_cross_entropy(transfer) -> None:
     folder = transfer(Sft(layers="all", optimisation=FAST, lora=Lora(rank=4)))
     history = read_jsonl(folder / "history.jsonl")

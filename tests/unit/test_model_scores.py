@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from semalign.analysis import display, sentences
@@ -15,6 +16,7 @@ from semalign.evaluation.items import ItemRecord, write_items
 from semalign.files import write_json
 from semalign.layout import Layout
 from semalign.provenance import Run
+from semalign.statistics.scores import balanced
 from semalign.tables.benchmarks import COLUMNS, collect_scores
 
 ROOT = Path(__file__).parents[2]
@@ -79,13 +81,17 @@ def test_a_wrong_section_is_one_line(changes: dict[str, Any], message: str) -> N
     assert message in str(refused.value) and "\n" not in str(refused.value)
 
 
-def write_score(root: Path, benchmark: str, correct: list[float]) -> Path:
+def write_score(root: Path, benchmark: str, correct: list[float], parts: list[str] | None = None) -> Path:
     folder = root / f"scores/m/{benchmark}/lm-eval"
     write_items(
         folder / "items.jsonl",
-        [ItemRecord(f"i{i}", c, "x" if c else " ", "y") for i, c in enumerate(correct)],
+        [
+            ItemRecord(f"i{i}", c, "x" if c else " ", "y", part=parts[i] if parts else None)
+            for i, c in enumerate(correct)
+        ],
     )
-    metrics = {"score": 100 * sum(correct) / len(correct), "items": len(correct), "metric": "exact_match"}
+    score = float(balanced(100 * np.array(correct), parts or [None] * len(correct)).mean())
+    metrics = {"score": score, "items": len(correct), "metric": "exact_match"}
     write_json(folder / "metrics.json", metrics)
     found = {"evaluation": {benchmark: FACTS}, "throughput": RATES, "isolation": "none needed"}
     Run("evaluation").seal(folder, found)
@@ -121,6 +127,18 @@ def test_the_table_has_published_scores_beside_ours(tmp_path: Path) -> None:
     assert "humaneval (lm-eval) 100 %" in sentences.empty(table)
     assert sentences.empty(table.iloc[:0]) == "No answer is empty."
     assert "no published score" in sentences.published(table.iloc[1:])
+
+
+def test_a_mixture_has_the_interval_of_its_own_score(tmp_path: Path) -> None:
+    correct, parts = [0.0] * 80 + [1.0] * 20 + [1.0] * 15 + [0.0] * 5, ["a"] * 100 + ["b"] * 20
+    folder = write_score(tmp_path, "gsm8k", correct, parts)
+    collect_scores([folder], [], StatisticsSettings(resamples=400), tmp_path / "out.csv")
+    (row,) = csv.DictReader((tmp_path / "out.csv").read_text().splitlines())
+    low, score, high = (float(row[name]) for name in ("score_low", "score", "score_high"))
+    assert score == (20 + 75) / 2
+    assert low < score < high
+    # two strata: sqrt(20 * 80 / 100 + 75 * 25 / 20) / 2
+    assert high - low == pytest.approx(2 * 1.96 * 5.24, rel=0.15)
 
 
 def test_scores_that_do_not_match_their_record_are_refused(tmp_path: Path) -> None:

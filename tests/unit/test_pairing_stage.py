@@ -177,6 +177,15 @@ def attribute(teacher: Path, benchmark: Path, root: Path, **settings: Any) -> An
     return read_json(root / "scored" / "attribution.json")
 
 
+def test_more_examples_than_there_are_is_refused(
+    sealed_pair: tuple[Path, Path], pico_benchmark: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        UserError, match=r"attribution\.examples: found 999, expected at most the \d+ examples"
+    ):
+        attribute(sealed_pair[0], pico_benchmark, tmp_path, examples=999)
+
+
 def test_random_scores_need_no_teacher(
     turned: tuple[Path, Path], pico_benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from fabricated_models import ARCHITECTURES, build_model
+from pruning_cases import batches, pico
 from safetensors import safe_open
 from tensor_memory import peak_bytes
 
@@ -17,17 +18,19 @@ from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import Encoded, collate, encode
 from semalign.config.methods import Lora, SemAlign
 from semalign.config.optimisation import Optimisation
+from semalign.config.pruning import PrunedModel
 from semalign.config.signals import Attribution
 from semalign.errors import UserError
 from semalign.methods.lora import answer_loss
 from semalign.models.loading import load_tokenizer
 from semalign.planning import artifacts, memory
 from semalign.planning.expected import expected_peak
-from semalign.planning.shapes import KNOWN, ModelShape, read_model_shape, shape_of
-from semalign.planning.study import Plan
+from semalign.planning.shapes import KNOWN, ModelShape, pruned_shape, read_model_shape, shape_of, shapes_of
+from semalign.planning.study import Plan, Row
 from semalign.planning.table import cost_table
 from semalign.planning.texts import Split, texts_of
 from semalign.planning.work import DEVICES
+from semalign.pruning.recipe import cut
 from semalign.semantics import bases
 
 FACTOR = 1.6  # a predicted peak lies within this of the measured one, above or below
@@ -161,12 +164,68 @@ def test_a_plan_has_a_row_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     text = cost_table(rows)
     assert text.splitlines()[0].startswith("rule") and text.splitlines()[-1].startswith("all")
     assert len({len(line) for line in text.splitlines()}) == 1
+    assert "GPU hours" in text and "prepare_model (pretrain" in text and "download" not in text
+
+
+def test_hours_are_those_of_the_device() -> None:
+    def row(rule: str, hours: float) -> Row:
+        return Row(rule, 1, hours, 0, memory.Peak(1))
+
+    rows = [row("reads", 2), row("maps (no GPU)", 5)]
+    on_gpu, on_cores = cost_table(rows), cost_table(rows, on_gpu=False)
+    assert on_gpu.splitlines()[-1].split()[:3] == ["all", "2", "2.0"] and "(5.0 CPU)" in on_gpu
+    assert on_cores.splitlines()[-1].split()[:3] == ["all", "2", "7.0"] and "GPU hours" not in on_cores
+
+
+def test_the_embedded_study_on_a_core_is_predicted_within_a_factor() -> None:
+    """Nine minutes on two cores, pretraining included (results/benchmarks)."""
+    from semalign.config.study import load_study
+
+    hours = sum(row.hours for row in Plan(load_study("config/config.yaml"), DEVICES["cpu"]).rows())
+    assert 0.15 < hours < 0.6
+
+
+def test_a_pruned_model_is_planned_from_its_teacher(tmp_path: Path) -> None:
+    from semalign.config.models import CutModel, GgufPackage
+
+    def less(teacher: str, **sizes: int) -> CutModel:
+        return CutModel.model_validate(
+            {"source": "pruned", "teacher": teacher, "text": [{"path": "a.txt"}], **sizes}
+        )
+
+    whole = GgufPackage(source="gguf-package")
+    models = {"least": less("less", layers=12), "less": less("whole", feed_forward=1024), "whole": whole}
+    shapes = shapes_of(models | {"thin": less("whole", width=432)}, tmp_path)
+    assert list(shapes) == ["least", "less", "whole", "thin"]
+    least, thin = shapes["least"], shapes["thin"]
+    assert (least.layers, least.feed_forward, least.width, least.tied) == (12, 1024, 576, True)
+    assert (thin.layers, thin.width, thin.head_dim, thin.tied) == (30, 432, 64, False)
+
+
+def test_the_shape_of_a_cut_model_is_counted_to_the_last(tmp_path: Path) -> None:
+    teacher = pico()
+    teacher.config.save_pretrained(tmp_path)
+    sizes = PrunedModel.model_validate(
+        {"teacher": "t", "layers": 3, "feed_forward": 20, "width": 12, "text": [{"path": "a.txt"}]}
+    )
+    student = cut(sizes, teacher, batches()).model
+    assert pruned_shape(sizes, read_model_shape(tmp_path)).parameters == student.num_parameters()
+
+
+def test_answers_that_are_read_are_not_planned_as_generated() -> None:
+    from semalign.config.benchmarks import RealBenchmark
+
+    read = texts_of("mbpp-likelihood", RealBenchmark(benchmark="mbpp", test=100))
+    assert (read.choices, read.new_tokens, read.samples, read.splits["test"].examples) == (1, 0, 1, 100)
+    mixed = texts_of("mixture", None, [read, texts_of("gsm8k-steps", RealBenchmark(benchmark="gsm8k"))])
+    assert (mixed.choices, mixed.new_tokens) == (1, 0)
+    assert texts_of("mixture", None, [read, texts_of("gsm8k", None)]).choices == 0
 
 
 def test_an_unknown_shape_is_one_line() -> None:
     from semalign.config.models import HubModel
 
-    with pytest.raises(UserError, match="its shape is not known yet; run `snakemake retrieve`"):
+    with pytest.raises(UserError, match="its shape is not known yet; run `snakemake --cores 4 retrieve"):
         shape_of(HubModel(source="hub", repository="org/name", revision="v1"))
 
 

@@ -1,6 +1,10 @@
 """Facts that stand in several files agree, and what must never be in the tree is not there."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from importlib.metadata import metadata, version
 from pathlib import Path
@@ -12,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from semalign.config.documentation import config_readme, config_schema
+from semalign.config.study import parse_study
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -52,13 +57,40 @@ def test_every_release_of_the_least_python_installs_the_lock() -> None:
     assert not {name: text for name, text in asked.items() if f"{least[1]}.0" not in SpecifierSet(text)}
 
 
-def test_the_conda_environment_installs_the_lock() -> None:
+def test_the_conda_environment_installs_the_lock(tmp_path: Path) -> None:
+    """conda hands the section `pip` to pip as a file of requirements: pip itself reads it, without a network."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
-    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-    assert "--requirement requirements.lock" in pip
+    (lines,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert lines == ["--requirement requirements.lock", "--editable ."]
     minor = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])
     assert minor and f"python={minor[1]}" in conda
+    shutil.copy2(ROOT / "requirements.lock", tmp_path)
+    # a project of no files stands for this one, whose folder stays as it is
+    build = "[build-system]\nrequires = []\nbuild-backend = 'setuptools.build_meta'\n"
+    (tmp_path / "pyproject.toml").write_text(build + "[project]\nname = 'stub'\nversion = '1'\n")
+    assert read_by_pip(tmp_path, lines).returncode == 0
+    refused = read_by_pip(tmp_path, ["--no-deps --editable ."])
+    assert refused.returncode != 0 and "no such option" in refused.stderr
+
+
+def read_by_pip(folder: Path, lines: list[str]) -> subprocess.CompletedProcess[str]:
+    """What pip says of a file of requirements in a folder; nothing is installed."""
+    (folder / "condaenv.txt").write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--no-build-isolation"]
+    return subprocess.run(
+        [*command, "--requirement", "condaenv.txt"],
+        env=os.environ | {"PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_readmes_config_is_whole() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    studies = [yaml.safe_load(block) for block in blocks]
+    assert [parse_study(study).study for study in studies] == ["mine"]
 
 
 def test_the_config_is_documented_by_its_models() -> None:
@@ -75,9 +107,6 @@ def test_no_pickle_no_remote_code_no_shell(path: Path) -> None:
 
 
 def test_every_script_explains_itself() -> None:
-    import subprocess
-    import sys
-
     for script in sorted(ROOT.glob("scripts/*.py")):
         found = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, cwd=ROOT)
         assert found.returncode == 0, found.stderr

@@ -83,7 +83,10 @@ def test_a_gated_model_says_which_licence_and_how_to_pass_the_token(hub: Any, tm
 
 def test_without_a_connection_the_line_names_the_stage_that_fetches(hub: Any, tmp_path: Path) -> None:
     ended = prepare(hub, tmp_path, HF_HUB_OFFLINE="1")
-    assert ended.returncode == 1 and "run `snakemake retrieve` with this config" in ended.stderr
+    assert (
+        ended.returncode == 1
+        and "run `snakemake --cores 4 retrieve --configfile <this config>`" in ended.stderr
+    )
 
 
 def test_commits_are_asked_for_once_and_written_down(hub: Any, tmp_path: Path) -> None:

@@ -281,15 +281,34 @@ def test_costs_and_detectable_differences_as_tables() -> None:
 def test_the_search_counts_choices_at_an_edge() -> None:
     said = sentences.search(fabricated.search_table())
     assert "Each of 2 methods was tried with 3 learning rates" in said
-    assert (
-        "1 of 2 choices lie at an edge of the grid, beyond which a better one may lie: semalign (1)." in said
+    assert said.endswith(
+        "Of the methods' 2 choices, 1 lies at the lowest rate, below which a smaller one may be better (semalign)."
     )
-    assert "0 of 1 choices" in sentences.search(fabricated.search_table({"sft": 1e-2}))
+    none = sentences.search(fabricated.search_table({"sft": 1e-2}))
+    assert none.endswith("Of the methods' 1 choices none lies at an edge of the grid.")
     shown = display.search_table(fabricated.search_table())
     assert shown.to_numpy().tolist() == [
         ["semalign", "0.001*: 41.0 [30.0, 50.0]"],
         ["sft", "0.01: 41.0 [30.0, 50.0]"],
     ]
+
+
+def test_the_search_counts_ablated_variants_apart() -> None:
+    methods = fabricated.search_table({"semalign": 1e-3, "sft": 1e-1, "seeking": 1e-1, "laten": 1e-2})
+    tables = [methods.assign(variant="default")]
+    for variant, rate in (("map~random", 1e-3), ("map~dual", 1e-3), ("steps~2", 1e-1)):
+        tables.append(fabricated.search_table({"semalign": rate}).assign(variant=variant))
+    said = sentences.search(pd.concat(tables, ignore_index=True))
+    assert said.startswith("Each of 4 methods was tried with 3 learning rates on each benchmark")
+    assert (
+        "Of the methods' 4 choices, 1 lies at the lowest rate, below which a smaller one may be better (semalign) "
+        "and 2 lie at the highest, above which a larger one may be better (sft and seeking)." in said
+    )
+    assert said.endswith(
+        "3 ablated variants were searched in the same way; of their 3 choices, 2 lie at the lowest rate, below which "
+        "a smaller one may be better (semalign (2)) and 1 lies at the highest, above which a larger one may be "
+        "better (semalign)."
+    )
 
 
 def test_a_contrast_is_said_as_its_test_finds_it() -> None:
@@ -306,8 +325,11 @@ def test_a_contrast_is_said_as_its_test_finds_it() -> None:
     assert shown.iloc[0].tolist() == ["semalign − sft", "−4.0 [−7.0, −1.0]", "−8.0 [−11.0, −5.0] ▼"]
 
 
-def test_a_mixture_stands_for_all_benchmarks_and_its_parts_for_single_ones() -> None:
+def test_a_mixture_stands_for_its_parts() -> None:
     given = {"mixture": (-8.0, 0.01), "mixture/facts": (-9.0, 0.01), "mixture/arithmetic": (1.0, 0.9)}
     said = sentences.contrasts(fabricated.contrast_table(given))
-    assert "scores lower than **sft** over all benchmarks (−8.0 points" in said
-    assert "higher on none of 2 benchmarks, lower on 1 of 2 benchmarks" in said
+    assert "scores lower than **sft** on the mixture (−8.0 points" in said
+    assert "higher on none of its 2 parts, lower on 1 of its 2 parts" in said
+    beside = given | {"synthesis": (1.0, 0.9), "mean": (-4.0, 0.3)}
+    said = sentences.contrasts(fabricated.contrast_table(beside))
+    assert "over all benchmarks (−4.0 points" in said and "lower on 1 of 3 benchmarks" in said

@@ -105,14 +105,18 @@ def test_the_rank_correlation_is_spearmans_and_its_interval_covers() -> None:
 def test_agreement_is_told_by_the_intervals() -> None:
     said = sentences.agreement(analyses.agreement_table(("facts", "mixture", "mixture/facts")), "semalign")
     assert (
-        "(change in nats a token) is nearer the teacher on all 2 benchmarks (facts −0.100 [−0.120, −0.080], mix"
-        in said
+        "the KL divergence from the teacher (change from the student in nats a token) falls on all 2 benchmarks "
+        "(facts −0.100 [−0.120, −0.080], mixture −0.100" in said
     )
-    assert "in points) is nearer the teacher on all 2 benchmarks (facts +5.0 [+4.0, +6.0]" in said
+    assert (
+        "top-1 token (change from the student in points) rises on all 2 benchmarks (facts +5.0 [+4.0" in said
+        and "mixture/facts" not in said
+    )
     away = sentences.agreement(analyses.agreement_table(("facts",), gain=-0.1), "semalign")
-    assert "farther from it on the one benchmark (facts +0.100" in away
+    assert "nats a token) rises on the one benchmark (facts +0.100" in away
+    assert "points) falls on the one benchmark (facts −5.0" in away
     none = sentences.agreement(analyses.agreement_table(("facts",), gain=0.01), "semalign")
-    assert none.count("not detectably different from the student on the one benchmark") == 2
+    assert none.count(") does not detectably change on the one benchmark (facts") == 2
     assert "was not measured" in sentences.agreement(analyses.agreement_table(), "laten")
     assert "lowest mean KL" in sentences.nearest(analyses.agreement_table())
 

@@ -25,6 +25,12 @@ def test_retrieve_names_what_is_not_made_in_place(project: Path) -> None:
     assert "model far: prepare" in ended.stdout and "model near" not in ended.stdout
 
 
+def test_retrieve_leaves_what_is_cut_out_of_another_to_the_nodes(project: Path) -> None:
+    ended = snakemake(project, "retrieve", "--dry-run", "--configfile", "config/pruned.yaml")
+    assert planned(ended) == {"retrieve": 1, "prepare_model": 1, "prepare_benchmark": 3}
+    assert "model smollm2-pruned" not in ended.stdout and "contains double" not in ended.stdout + ended.stderr
+
+
 def test_an_unpinned_model_can_be_planned_but_not_run(project: Path) -> None:
     given = ("--config", "study=s", "models={far: {source: hub, repository: org/name, revision: locked}}")
     assert planned(snakemake(project, "retrieve", "--dry-run", *given))["prepare_model"] == 1
@@ -35,7 +41,7 @@ def test_an_unpinned_model_can_be_planned_but_not_run(project: Path) -> None:
 def test_without_a_connection_the_job_says_what_to_do(project: Path) -> None:
     ended = snakemake(project, "retrieve", *BASE)
     said = ended.stdout + ended.stderr
-    assert ended.returncode == 1 and "run `snakemake retrieve` with this config" in said
+    assert ended.returncode == 1 and "run `snakemake --cores 4 retrieve --configfile" in said
     assert "Traceback" not in said
 
 

@@ -32,7 +32,7 @@ rule measure_similarity:
         transfer=compared_transfer,
         teacher=model_of("teacher"),
         student=model_of("student"),
-        benchmark=f"results/{{study}}/benchmarks/{STUDY.analysis.similarity.benchmark}/run.json",
+        benchmark=compared_benchmark,
         settings="results/{study}/settings/analysis/similarity.json",
         code=library("measure_similarity"),
     output:

@@ -5,6 +5,7 @@ from semalign.config.tiny import TinyBenchmark
 
 MEASURES = STUDY.analysis
 MADE_IN_PLACE = (TinyBenchmark, Mixture)
+MADE_SOURCES = ("tiny", "pruned")
 
 
 def if_measured(condition, *names):
@@ -54,6 +55,11 @@ def compared_transfer(wildcards):
     return f"results/{wildcards.study}/cells/{cell}/transfer/run.json"
 
 
+def compared_benchmark(wildcards):
+    """The benchmark whose texts those layers read."""
+    return f"results/{wildcards.study}/benchmarks/{STUDY.analysis.similarity.benchmark}/run.json"
+
+
 def default_transfers(wildcards):
     """The transfers of every cell with default settings; a variant's losses stand in its own folder."""
     chosen = (cell for cell in LAYOUT.cells if cell.variant == DEFAULT)
@@ -95,7 +101,7 @@ def analysis_parts(study, table):
 
 def fetched():
     """The models and benchmarks that are not made in place: what a machine without internet can't get itself."""
-    models = [name for name, given in STUDY.models.items() if given.source != "tiny"]
+    models = [name for name, given in STUDY.models.items() if given.source not in MADE_SOURCES]
     benchmarks = [name for name, given in STUDY.benchmarks.items() if not isinstance(given, MADE_IN_PLACE)]
     return [f"{LAYOUT.root}/models/{name}/run.json" for name in models] + [
         f"{LAYOUT.root}/benchmarks/{name}/run.json" for name in benchmarks

@@ -11,7 +11,7 @@ import numpy as np
 from semalign.bench import machine
 from semalign.bench.scale import Scale, Stage
 from semalign.bench.stages import STAGES
-from semalign.bench.timing import significant, spread, timed
+from semalign.bench.timing import significant, spread, stretch
 
 logger = logging.getLogger("semalign")
 
@@ -36,13 +36,18 @@ class Point:
 
 
 def measure_growth(device: str, quick: bool) -> dict[str, Any]:
-    """A row a stage and axis: sizes, seconds, the fitted exponent, and the largest size over its floor."""
+    """A row a stage and axis: sizes, seconds, the fitted exponent, and the largest size over its floor.
+
+    Stages that run on the processor whatever the device have no row on a GPU.
+    """
     base, factors = (PICO, (1, 2)) if quick else (FULL, FACTORS)
     if device == "cuda" and not quick:
         base = Scale(width=512, examples=32, vocabulary=8192)
     rates = machine.rates(device)
     rows = []
     for name, stage in STAGES.items():
+        if device == "cuda" and stage.processor_only:
+            continue
         measure = functools.cache(functools.partial(_measure, stage, device))  # axes share the base's size
         for axis in stage.axes:
             points = [Point(scale, *measure(scale)) for scale in (_scaled(base, axis, f) for f in factors)]
@@ -71,10 +76,10 @@ def _scaled(base: Scale, axis: str, factor: int) -> Scale:
 
 
 def _measure(stage: Stage, device: str, scale: Scale) -> tuple[dict[str, float], float]:
-    """Median of a few runs after a first one that does not count, and the floor's seconds."""
+    """Median of a few stretches after a first run that does not count, and the floor's seconds."""
     work, floor = stage.build(scale, device)
     work()
-    seconds = [timed(work, lambda: machine.finish(device))[0] for _ in range(REPEATS)]
+    seconds = [stretch(work, lambda: machine.finish(device)) for _ in range(REPEATS)]
     return spread(seconds), floor.seconds(machine.rates(device))
 
 

@@ -1,5 +1,6 @@
 """What the figures were measured on: no name or path of the host."""
 
+import gc
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -41,6 +42,13 @@ def finish(device: str) -> None:
         torch.cuda.synchronize()
 
 
+def release(device: str) -> None:
+    """Hand back what nothing holds any more, so that another process finds the device's memory free."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+
+
 def commit() -> str | None:
     """The commit at work, with `+` behind it where tracked files differ from it; None outside a repository."""
     try:
@@ -58,10 +66,10 @@ def _git(*words: str) -> str:
 
 @cache
 def rates(device: str) -> Rates:
-    """The best of a few products of square matrices and of a few copies: the floor's measure."""
+    """The best of some products of square matrices and of some copies: the floor's measure."""
 
     def best(work: Any) -> float:
-        return min(timed(work, lambda: finish(device))[0] for _ in range(4))
+        return min(timed(work, lambda: finish(device))[0] for _ in range(10))
 
     def product(dtype: torch.dtype) -> float:
         side = 4096 if device == "cuda" else 1024

@@ -6,24 +6,32 @@ use count for neither side.
 """
 
 import ctypes
+import gc
 import json
+import logging
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from semalign.bench.registry import load_subject
+
+logger = logging.getLogger("semalign")
 
 MEGA = 1e6
 
 
-def peak_of(subject: str, suite: str, case: str, side: str, device: str, threads: int) -> float:
-    """Peak MB of `ours` or `theirs` of one case, measured in another process."""
+def peak_of(subject: str, suite: str, case: str, side: str, device: str, threads: int) -> float | None:
+    """Peak MB of `ours` or `theirs` of one case, measured in another process; None where that failed."""
     order = [sys.executable, "-m", "semalign.bench.memory", subject, suite, case, side, device, str(threads)]
     environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
     found = subprocess.run(order, capture_output=True, text=True, check=False, env=environment)
     if found.returncode:
-        raise RuntimeError(f"{subject}, {case}, {side}: {found.stderr.strip().splitlines()[-1:]}")
+        why = found.stderr.strip().splitlines()[-1:] or [f"exit status {found.returncode}"]
+        logger.warning("memory of %s, %s, %s: not measured (%s)", subject, case, side, why[0])
+        return None
     peak: float = json.loads(found.stdout.splitlines()[-1])["peak_mb"]
     return peak
 
@@ -38,18 +46,24 @@ def main() -> None:
     case = next(case for case in subject.cases[suite] if case.name == case_name)
     getattr(subject.build(subject.cases["quick"][0].size, device), side)()
     work = getattr(subject.build(case.size, device), side)
+    print(json.dumps({"peak_mb": round(peak_while(work, device) / MEGA, 3)}))
+
+
+def peak_while(work: Callable[[], Any], device: str) -> int:
+    """Bytes that this process holds at most while `work` runs, less what it held before."""
+    import torch
+
+    gc.collect()
     if device == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
         work()
         torch.cuda.synchronize()
-        peak = torch.cuda.max_memory_allocated() - before
-    else:
-        before = _forget_peak()
-        work()
-        peak = _status("VmHWM") - before
-    print(json.dumps({"peak_mb": round(peak / MEGA, 3)}))
+        return torch.cuda.max_memory_allocated() - before
+    before = _forget_peak()
+    work()
+    return _status("VmHWM") - before
 
 
 def _forget_peak() -> int:

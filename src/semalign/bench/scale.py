@@ -41,11 +41,15 @@ Build = Callable[[Scale, str], tuple[Work, Floor]]
 
 @dataclass(frozen=True)
 class Stage:
-    """How a stage is set up, what it grows with, and why it is above its floor where it is."""
+    """How a stage is set up, what it grows with, and why it is above its floor where it is.
+
+    `processor_only` marks what runs on the processor whatever the device.
+    """
 
     build: Build
     axes: tuple[str, ...] = ("model", "examples", "vocabulary")
     explanation: str = ""
+    processor_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,8 +62,8 @@ class Data:
 
     @property
     def lengths(self) -> list[int]:
-        """Tokens of each example."""
-        return [len(item.input_ids) for item in self.encoded]
+        """Tokens of each example that must be fed: its last one is only predicted."""
+        return [len(item.input_ids) - 1 for item in self.encoded]
 
     @property
     def positions(self) -> int:
@@ -67,10 +71,12 @@ class Data:
         return sum(len(item.input_ids) - item.answer_start for item in self.encoded)
 
     def layers(self, count: int) -> float:
-        """Operations of so many layers on all examples."""
-        return floor.body(self.shape, count) * sum(self.lengths) + floor.attention(
-            self.shape, count, self.lengths
-        )
+        """Operations of so many layers on all examples, the uppermost where a position is supervised."""
+        return floor.forward(self.shape, count, self.lengths, self.positions)
+
+    def whole(self, count: int) -> float:
+        """Operations of so many layers on all examples, every state wanted."""
+        return floor.whole(self.shape, count, self.lengths)
 
     def moved(self, layers: int, size: int) -> float:
         """Bytes of so many layers, read once a batch of `size`."""

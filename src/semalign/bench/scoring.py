@@ -3,18 +3,19 @@
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from semalign.bench import floor
 from semalign.bench.fabricated import llama
 from semalign.bench.floor import Floor
-from semalign.bench.machine import finish
 from semalign.bench.scale import BATCH, LAYERS, LENGTH, SMALL, Scale, Stage, Work, data_at
-from semalign.bench.timing import timed
 from semalign.benchmarks.base import Example, write_split
+from semalign.benchmarks.encoding import encode_answer, encode_prompt
 from semalign.benchmarks.registry import build_benchmark
 from semalign.config.evaluation import EvaluationSettings
 from semalign.config.sandbox import SandboxLimits
@@ -27,11 +28,27 @@ NEW_TOKENS = 16
 
 # why a stage may stand above three times its floor; shown only where it does
 TOKENWISE = "A token a row and pass, through transformers' own generation loop."
-SHUT_IN = "A program is shut in before it starts: namespaces, limits and filters of calls."
+READ_ANEW = (
+    "What two prompts begin with alike is read for each of them, and lm-eval's own steps take a share."
+)
+SHUT_IN = (
+    "The floor is one bare process a program. Here a program is shut in before it starts (namespaces, limits, filters "
+    "of calls), its tests call it from a second process, and the sandbox itself starts first."
+)
+FORKS = 100
+EMPTY_PROCESSES = f"""
+import os, time
+start = time.perf_counter()
+for _ in range({FORKS}):
+    if not os.fork():
+        os._exit(0)
+    os.wait()
+print(time.perf_counter() - start)
+"""
 
 
 def generation(scale: Scale, device: str) -> tuple[Work, Floor]:
-    """Greedy answers of a fixed length to all prompts at once."""
+    """Greedy answers of a fixed length to all prompts at once; the last token of each is not fed."""
     data = data_at(scale, device)
     prompt = torch.randint(3, scale.vocabulary, (scale.examples, LENGTH), device=device)
     mask = torch.ones_like(prompt)
@@ -46,9 +63,8 @@ def generation(scale: Scale, device: str) -> tuple[Work, Floor]:
         with torch.no_grad():
             data.model.generate(prompt, attention_mask=mask, **given)
 
-    tokens = scale.examples * (LENGTH + NEW_TOKENS)
-    least = floor.body(data.shape, LAYERS) * tokens + floor.head(data.shape, scale.examples * NEW_TOKENS)
-    least += floor.attention(data.shape, LAYERS, [LENGTH + NEW_TOKENS] * scale.examples)
+    fed, wanted = [LENGTH + NEW_TOKENS - 1] * scale.examples, scale.examples * NEW_TOKENS
+    least = floor.forward(data.shape, LAYERS, fed, wanted) + floor.head(data.shape, wanted)
     head = 4.0 * scale.vocabulary * scale.width
     return work, Floor(
         single=least, moved=floor.read_once(data.shape, LAYERS, NEW_TOKENS) + NEW_TOKENS * head
@@ -56,7 +72,11 @@ def generation(scale: Scale, device: str) -> tuple[Work, Floor]:
 
 
 def likelihood(scale: Scale, device: str) -> tuple[Work, Floor]:
-    """Choices of an embedded benchmark, whose tokenizer has a vocabulary of its own."""
+    """Choices of an embedded benchmark, whose tokenizer has a vocabulary of its own.
+
+    What texts begin with alike must be read once, and logits made where a choice's token is predicted; attention
+    does not count.
+    """
     from semalign.tiny.tokenizer import VOCABULARY, build_tokenizer
 
     tokenizer, items = build_tokenizer(), _items("facts", scale.examples)
@@ -68,19 +88,18 @@ def likelihood(scale: Scale, device: str) -> tuple[Work, Floor]:
     def work() -> None:
         run_task(study_model(model, tokenizer, settings), "facts", Path(folder.name) / "test.jsonl", settings)
 
-    texts = [text for item in items for text in (item.prompt, *(item.choices or []))]
-    tokens = sum(len(tokenizer(text, add_special_tokens=False)["input_ids"]) for text in texts)
-    least = (floor.body(shape, LAYERS) + floor.head(shape, 1)) * tokens
+    fed, wanted = _read_at_least(items, tokenizer)
+    least = floor.forward(shape, LAYERS, [1] * fed, wanted) + floor.head(shape, wanted)
     return work, Floor(single=least, moved=floor.read_once(shape, LAYERS, -(-scale.examples // BATCH)))
 
 
 def verdicts(scale: Scale, device: str) -> tuple[Work, Floor]:
-    """One program after the other; each needs an interpreter."""
+    """One program after the other; each needs a process."""
     programs: list[Program] = [
         (f"{item.prefix}{item.answer}", item.tests or []) for item in _items("synthesis", scale.examples)
     ]
     limits = SandboxLimits()
-    return lambda: run_many(programs, limits, workers=1), Floor(started=scale.examples * _interpreter())
+    return lambda: run_many(programs, limits, workers=1), Floor(started=scale.examples * _process())
 
 
 def _items(benchmark: str, count: int) -> list[Example]:
@@ -88,15 +107,28 @@ def _items(benchmark: str, count: int) -> list[Example]:
     return build_benchmark(benchmark, sizes)["test"]
 
 
+def _read_at_least(items: Sequence[Example], tokenizer: Any) -> tuple[int, int]:
+    """(beginnings of texts that end in a token to be fed, those of them behind which a choice's token is predicted)."""
+    fed, wanted = set(), set()
+    for item in items:
+        prompt = encode_prompt(item.prompt, tokenizer)
+        for choice in item.choices or []:
+            text = [*prompt, *encode_answer(choice, tokenizer)]
+            fed |= {tuple(text[:end]) for end in range(1, len(text))}
+            wanted |= {tuple(text[:end]) for end in range(len(prompt), len(text))}
+    return len(fed), len(wanted)
+
+
 @cache
-def _interpreter() -> float:
-    """Seconds of an interpreter that does nothing, the best of a few."""
-    order = [sys.executable, "-I", "-S", "-c", ""]
-    return min(timed(lambda: subprocess.run(order, check=True), lambda: finish("cpu"))[0] for _ in range(5))
+def _process() -> float:
+    """Seconds of a small process that is forked, ends at once and is waited for: the best mean of a few."""
+    order = [sys.executable, "-I", "-S", "-c", EMPTY_PROCESSES]
+    runs = (subprocess.run(order, check=True, capture_output=True, text=True) for _ in range(5))
+    return min(float(run.stdout) for run in runs) / FORKS
 
 
 SCORING = {
     "generation": Stage(generation, explanation=f"{TOKENWISE} {SMALL}"),
-    "likelihood of choices": Stage(likelihood, ("model", "examples"), SMALL),
-    "verdicts on code": Stage(verdicts, ("examples",), SHUT_IN),
+    "likelihood of choices": Stage(likelihood, ("model", "examples"), f"{READ_ANEW} {SMALL}"),
+    "verdicts on code": Stage(verdicts, ("examples",), SHUT_IN, processor_only=True),
 }

@@ -31,7 +31,10 @@ EPOCHS = 3
 SINGLE = (
     "Absolute values are taken an example, so that each runs alone and few rows share a read of the weights."
 )
-BLOCKS = "Rows of all Gram matrices are written and read again, in blocks that fit into memory."
+BLOCKS = (
+    "It goes by Gram matrices, whose rows are written and read again in blocks; where positions outnumber channels, "
+    "the floor is that of going by channels."
+)
 
 
 def _heads(scale: Scale, device: str) -> tuple[list[Head], torch.Tensor]:
@@ -59,10 +62,11 @@ def mapping(scale: Scale, device: str) -> tuple[Work, Floor]:
 
 
 def attribution(scale: Scale, device: str) -> tuple[Work, Floor]:
+    """Weights are frozen, so that backward costs what forward does; it ends at the first layer's output."""
     data = data_at(scale, device)
     batches = [collate([item], 0) for item in data.encoded]
-    least = 2 * (data.layers(LAYERS) + floor.head(data.shape, data.positions))
-    moved = 2 * data.moved(LAYERS, 1)
+    least = 2 * (data.layers(LAYERS) + floor.head(data.shape, data.positions)) - data.whole(1)
+    moved = data.moved(2 * LAYERS - 1, 1)
     return lambda: attribute_layers(data.model, batches, Attribution()), Floor(single=least, moved=moved)
 
 
@@ -73,9 +77,8 @@ def pairing(scale: Scale, device: str) -> tuple[Work, Floor]:
         [torch.randn(positions, width, generator=generator) for _ in range(LAYERS)]
         for width in (scale.width, scale.width // 2)
     )
-    # Gram matrices, symmetric each, and the products of any two of them
-    least = LAYERS * positions**2 * 1.5 * scale.width + (2 * LAYERS) ** 2 * positions**2
-    moved = 8.0 * 2 * LAYERS * positions**2
+    least = floor.likeness(LAYERS, positions, scale.width, scale.width // 2)
+    moved = 4.0 * LAYERS * positions * 1.5 * scale.width
     return lambda: cka_matrices(wide, narrow), Floor(double=least, moved=moved)
 
 
@@ -90,13 +93,15 @@ def logits(scale: Scale, device: str) -> tuple[Work, Floor]:
     settings = Logits(batch_size=BATCH, top_k=8)
     least = data.layers(LAYERS) + floor.head(data.shape, data.positions)
     work = lambda: read_logits(data.model, data.encoded, (ids, ids), settings, 0)  # noqa: E731
-    return work, Floor(
-        single=least, moved=data.moved(LAYERS, BATCH) + 4.0 * data.positions * scale.vocabulary
-    )
+    return work, Floor(single=least, moved=data.moved(LAYERS, BATCH))
 
 
 def steering(scale: Scale, device: str) -> tuple[Work, Floor]:
-    """One adapted layer behind the middle, for a few epochs, so that the frozen ones below run once an example."""
+    """One adapted layer behind the middle, for a few epochs.
+
+    Once an example run the frozen layers below and the adapted one's frozen queries, keys and values, whose input is
+    the same in every epoch; no gradient goes through those. Above, backward costs what forward does.
+    """
     data, layer = data_at(scale, device), LAYERS // 2 + 1
     settings = Optimisation(epochs=EPOCHS, batch_size=BATCH)
     holder = {"model": data.model}
@@ -116,19 +121,18 @@ def steering(scale: Scale, device: str) -> tuple[Work, Floor]:
             )
         holder["model"] = adapted.unload().requires_grad_(False)
 
-    above = LAYERS - layer + 1
-    a_pass = data.layers(above) + floor.head(data.shape, data.positions)
-    least = (
-        data.layers(layer - 1) + EPOCHS * 2 * a_pass
-    )  # weights are frozen: backward costs what forward does
-    return work, Floor(single=least, moved=EPOCHS * 2 * data.moved(above, BATCH))
+    above, once = LAYERS - layer + 1, floor.inputs(data.shape) * sum(data.lengths)
+    a_pass = data.layers(above) - once + floor.head(data.shape, data.positions)
+    least = data.whole(layer - 1) + once + EPOCHS * 2 * a_pass
+    return work, Floor(single=least, moved=EPOCHS * 2 * data.moved(above - 1, BATCH))
 
 
 def sensitivity(scale: Scale, device: str) -> tuple[Work, Floor]:
+    """Gradients of the layers' weights, the lowest norm's included, and of what enters the layers and the head."""
     data = data_at(scale, device)
     batches = [collate([item], 0) for item in data.encoded]
     least = 3 * data.layers(LAYERS) + 2 * floor.head(data.shape, data.positions)
-    moved = 4 * data.moved(LAYERS, 1)  # weights forward and backward, gradients written and summed
+    moved = 2 * data.moved(LAYERS, 1)
     return lambda: add_up(data.model, batches, Tally({}, blocks=True)), Floor(single=least, moved=moved)
 
 
@@ -143,14 +147,14 @@ def location(scale: Scale, device: str) -> tuple[Work, Floor]:
 
     neurons = data.shape.feed_forward + scale.width
     least = floor.head(data.shape, neurons)
-    return work, Floor(single=least, moved=2 * 4.0 * neurons * scale.vocabulary)
+    return work, Floor(single=least, moved=4.0 * scale.width * (neurons + scale.vocabulary))
 
 
 STAGES: dict[str, Stage] = {
     "bases and map": Stage(bases, ("model", "vocabulary")),
     "applying the map": Stage(mapping, ("model", "examples")),
     "attribution": Stage(attribution, explanation=f"{SINGLE} {SMALL}"),
-    "pairing by likeness (CKA)": Stage(pairing, ("model", "examples"), BLOCKS),
+    "pairing by likeness (CKA)": Stage(pairing, ("model", "examples"), BLOCKS, processor_only=True),
     "teacher signals": Stage(signals, explanation=SMALL),
     "stored logits": Stage(logits, explanation=SMALL),
     "steering": Stage(steering, explanation=SMALL),

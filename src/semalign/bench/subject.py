@@ -78,7 +78,7 @@ class Subject:
     """A file of the suite: what is measured, against what, in which cases, and how a case is set up.
 
     `cases` stand by suite: `cpu`, `cuda`, and `quick` for tests. `build` gets a case's size and the device.
-    `explanation` says why a goal is missed, and is told where one is.
+    `explanation` says by suite why a goal is missed, and is told where one is.
     """
 
     what: str
@@ -86,4 +86,4 @@ class Subject:
     cases: Mapping[str, tuple[Case, ...]]
     build: Callable[[Size, str], Sides]
     unit: str = ""
-    explanation: str = ""
+    explanation: Mapping[str, str] = field(default_factory=dict)

@@ -1,8 +1,8 @@
 """Timing two sides in turn, A B A B, so that what else the machine does falls on both alike."""
 
 import math
-import time
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from semalign.bench.subject import Case, Check, Sides
 
 Pair = tuple[float, float | None]
 LONG_ENOUGH = 0.05  # seconds that a timed stretch takes at least: shorter work is done several times in it
+SHORTEST = 1e-6  # seconds, so that a clock that stood still asks for no endless stretch
 
 
 def measure(case: Case, sides: Sides, finish: Callable[[], None]) -> tuple[Check, list[Pair]]:
@@ -26,14 +27,17 @@ def measure(case: Case, sides: Sides, finish: Callable[[], None]) -> tuple[Check
         return check, []
     pairs: list[Pair] = [] if case.warm else [(first, second)]
     while len(pairs) < case.repeats:
-        mine = _stretch(sides.ours, first, finish)
-        pairs.append((mine, _stretch(sides.theirs, second, finish) if sides.theirs else None))
+        mine = stretch(sides.ours, finish)
+        pairs.append((mine, stretch(sides.theirs, finish) if sides.theirs else None))
     return check, pairs
 
 
-def _stretch(work: Callable[[], Any], seconds: float | None, finish: Callable[[], None]) -> float:
-    """Wall seconds of `work`, the mean of as many runs as `seconds` each make a stretch that is long enough."""
-    runs = max(1, math.ceil(LONG_ENOUGH / seconds)) if seconds else 1
+def stretch(work: Callable[[], Any], finish: Callable[[], None]) -> float:
+    """Wall seconds of `work`, which has run before: of one run, or the mean of as many as are long enough together."""
+    seconds, _ = timed(work, finish)
+    if seconds >= LONG_ENOUGH:
+        return seconds
+    runs = math.ceil(LONG_ENOUGH / max(seconds, SHORTEST))
 
     def several() -> None:
         for _ in range(runs):
@@ -45,10 +49,10 @@ def _stretch(work: Callable[[], Any], seconds: float | None, finish: Callable[[]
 def timed(work: Callable[[], Any], finish: Callable[[], None]) -> tuple[float, Any]:
     """Wall seconds of `work` and its outcome."""
     finish()
-    start = time.perf_counter()
+    start = perf_counter()
     outcome = work()
     finish()
-    return time.perf_counter() - start, outcome
+    return perf_counter() - start, outcome
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:

@@ -29,7 +29,7 @@ class Attribution(Strict):
     examples: int | None = Field(
         None, ge=1, description="how many examples of the extract split are read; null reads all of them"
     )
-    seed: int = Field(0, ge=0, description="draws random scores")
+    seed: int = Field(0, ge=0, description="draws random scores; one draw serves all seeds of a study")
 
 
 class Pairing(Strict):
@@ -49,7 +49,7 @@ class Pairing(Strict):
         description="how many of the most critical teacher layers are paired (rules last and random: how many "
         "layers); all: every student layer with its counterpart on the depth map, depth rule only",
     )
-    seed: int = Field(0, ge=0, description="draws random layers")
+    seed: int = Field(0, ge=0, description="draws random layers; one draw serves all seeds of a study")
 
     @field_validator("pairs")
     @classmethod
@@ -95,7 +95,12 @@ class Alignment(Strict):
     shuffled: bool = Field(
         False, description="as a control, give every position the target of another one, drawn at random"
     )
-    seed: int = Field(0, ge=0, description="seed of maps that draw random bases, and of shuffled targets")
+    seed: int = Field(
+        0,
+        ge=0,
+        description="seed of maps that draw random bases, and of shuffled targets; one draw serves all seeds of a "
+        "study",
+    )
     minimum_shared: float = Field(
         0.5, gt=0, le=1, description="least share of the student's vocabulary that the teacher must have"
     )
@@ -135,7 +140,7 @@ class Extraction(Strict):
     windows: Literal["sensitive", "random"] = Field(
         "sensitive", description="the most sensitive window of a kept layer's matrix, or, as a control, any"
     )
-    seed: int = Field(0, ge=0, description="draws random windows")
+    seed: int = Field(0, ge=0, description="draws random windows; one draw serves all seeds of a study")
 
 
 class Location(Strict):

@@ -41,9 +41,20 @@ def variant_name(key: str, value: Any) -> str:
 
 
 def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
-    """Variant name -> changed dotted keys, the default first."""
+    """Variant name -> changed dotted keys, the default first.
+
+    Raises UserError where two keys, or two values, would have one name.
+    """
     variants: dict[str, dict[str, Any]] = {DEFAULT: {}}
+    axes: dict[str, str] = {}
     for key, values in study.ablations.by_method.get(method, {}).items():
+        axis = key.rsplit(".", 1)[-1]
+        other = axes.setdefault(axis, key)
+        if other != key:
+            raise UserError(
+                f"config: ablations: {method}: {other} and {key} would both be axis {axis!r}; ablate one of them "
+                "here, and the other under a second name of the method"
+            )
         for value in values:
             name = variant_name(key, value)
             if name in variants:

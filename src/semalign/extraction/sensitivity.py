@@ -7,7 +7,8 @@ of |weight x gradient| to small accumulators and frees it:
 - a window's sum is linear in S, so the sums of all windows of a matrix are added up example by example. There are
   (rows - a + 1)(columns - b + 1) of them: for 13B -> 7B a twenty-fourth of the matrix or less.
 
-So beside the teacher there are one gradient and the accumulators.
+So beside the teacher there are one gradient and the accumulators. Gradients have the precision of the teacher's weights
+(the method's authors use float32); their products with the weights are float32, all sums float64.
 """
 
 import contextlib
@@ -93,8 +94,10 @@ def _hooks(model: Any, tally: Tally) -> Iterator[None]:
 def _hook(tally: Tally, matrices: Sequence[Matrix], layer: int | None) -> Any:
     @torch.no_grad()
     def use(parameter: Any) -> None:
-        sensitivity = parameter.grad.mul_(parameter).abs_()  # in the gradient's own memory
+        gradient = parameter.grad
         parameter.grad = None
+        # float32: in the gradient's own memory; half precision: its product would be rounded once more
+        sensitivity = gradient.to(torch.promote_types(gradient.dtype, torch.float32)).mul_(parameter).abs_()
         tally.add(sensitivity, matrices, layer)
 
     return use

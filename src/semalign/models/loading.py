@@ -12,6 +12,8 @@ from semalign.errors import UserError
 from semalign.models import devices
 from semalign.models.architectures import Architecture, architecture_of
 
+NEEDED = ("architectures", "num_hidden_layers", "hidden_size", "vocab_size")
+
 
 @dataclass(frozen=True)
 class Head:
@@ -38,11 +40,18 @@ class Shape:
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
-    """The folder's config.json; raises UserError when it is missing."""
+    """The folder's config.json; raises UserError when it is missing or lacks what every model has."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a model folder with config.json and safetensors")
-    return dict(json.loads(path.read_text(encoding="utf-8")))
+    try:
+        config = dict(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from None
+    missing = [key for key in NEEDED if not config.get(key)]
+    if missing:
+        raise UserError(f"{path}: no {', '.join(missing)}; expected a causal language model's config")
+    return config
 
 
 def read_shape(folder: Path | str) -> Shape:

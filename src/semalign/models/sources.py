@@ -34,6 +34,8 @@ WANTED = (
     "chat_template*",
 )
 UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth")
+# `--configfile` takes all words behind it: the target comes first
+FETCH = "snakemake --cores 4 retrieve --configfile <this config>"
 
 
 def materialise(
@@ -119,7 +121,7 @@ def explained(name: str, revision: str = "main") -> Iterator[None]:
     except errors.GatedRepoError:
         raise UserError(
             f"model {name}: gated; accept its licence at https://huggingface.co/{name} with your account and pass "
-            f"that account's token in the environment (HF_TOKEN=hf_... snakemake retrieve ...), {other}"
+            f"that account's token in the environment (HF_TOKEN=hf_... {FETCH}), {other}"
         ) from None
     except errors.RevisionNotFoundError:
         raise UserError(f"model {name}: no revision {revision!r}, expected a commit or tag") from None
@@ -132,5 +134,5 @@ def explained(name: str, revision: str = "main") -> Iterator[None]:
             raise
         reason = masked(str(error).strip().partition("\n")[0]) or type(error).__name__
         if os.environ.get("HF_HUB_OFFLINE") == "1":
-            other = f"run `snakemake retrieve` with this config where there is a connection, {other}"
+            other = f"run `{FETCH}` where there is a connection, {other}"
         raise UserError(f"model {name}: the hub can't be reached ({reason}); {other}") from None

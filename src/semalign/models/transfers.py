@@ -31,7 +31,10 @@ def load_student(
     device: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Any:
-    """The model that a transfer folder describes, ready to evaluate, adapters and deltas merged into the weights.
+    """The model that a transfer folder describes, ready to evaluate, with adapters and deltas in place.
+
+    An adapter is merged into weights of float32 or more. Beside weights in half precision it stays in float32, as
+    it was trained: rounded into them, updates below half of a weight's last place would be lost.
 
     Raises UserError when the folder has no readable transfer.json or names an unknown kind.
     """
@@ -44,15 +47,17 @@ def load_student(
     if facts["kind"] == "untouched":
         return model
     if facts["kind"] == "adapter":
-        return _merge_adapter(model, transfer)
+        return _with_adapter(model, transfer)
     if facts["kind"] == "delta":
         add_deltas(model, read_deltas(transfer))
         return model
     raise UserError(f"{path}: kind {facts['kind']!r} is not known; expected {', '.join(get_args(Kind))}")
 
 
-def _merge_adapter(model: Any, folder: Path | str) -> Any:
+def _with_adapter(model: Any, folder: Path | str) -> Any:
     from peft import PeftModel
 
+    exact = model.dtype in (torch.float32, torch.float64)
     adapted = PeftModel.from_pretrained(model, str(folder), torch_device=str(model.device))
-    return adapted.merge_and_unload().eval().requires_grad_(False)
+    found = adapted.merge_and_unload() if exact else adapted.base_model.model
+    return found.eval().requires_grad_(False)

@@ -1,1 +1,1 @@
-"""What a study costs before it runs: GPU hours, disk and peak memory a rule, from shapes and token counts alone."""
+"""What a study costs before it runs: hours, disk and peak memory a rule, from shapes and token counts alone."""

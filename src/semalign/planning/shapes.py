@@ -1,10 +1,12 @@
 """A model's shape and what follows from it: parameters, adapters, factors. Nothing heavy is imported."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from semalign.config.models import FolderModel, GgufPackage, HubModel
+from semalign.config.pruning import PrunedModel
 from semalign.config.tiny import TinyModel
 from semalign.errors import UserError
 from semalign.files import read_json
@@ -97,10 +99,27 @@ KNOWN: dict[str, ModelShape] = {
 }
 
 
-def shape_of(settings: Any, prepared: Path | None = None) -> ModelShape:
+def shapes_of(models: Mapping[str, Any], root: Path) -> dict[str, ModelShape]:
+    """The shapes of a study's models, whose prepared folders stand under `root`; teachers before what is cut out
+    of them.
+    """
+    found: dict[str, ModelShape] = {}
+
+    def find(name: str) -> ModelShape:
+        if name not in found:
+            given = models[name]
+            teacher = find(given.teacher) if isinstance(given, PrunedModel) else None
+            found[name] = shape_of(given, root / name, teacher)
+        return found[name]
+
+    return {name: find(name) for name in models}
+
+
+def shape_of(settings: Any, prepared: Path | None = None, teacher: ModelShape | None = None) -> ModelShape:
     """The shape of a model of the study: from its prepared folder, its own folder, its settings, or the table.
 
-    Raises UserError for a hub model that is in none of them.
+    `teacher` is the shape that a pruned model is cut out of. Raises UserError for a hub model that is in none of
+    them.
     """
     dtype = getattr(settings, "dtype", "float32")
     if prepared and (prepared / "config.json").is_file():
@@ -112,14 +131,30 @@ def shape_of(settings: Any, prepared: Path | None = None) -> ModelShape:
         heads = settings.heads
         own = (settings.layers, settings.width, settings.feed_forward, heads, heads, size)
         return ModelShape(*own, TINY_VOCABULARY)
+    if isinstance(settings, PrunedModel) and teacher:
+        return pruned_shape(settings, teacher)
     repository = (
         settings.repository if isinstance(settings, HubModel) else "HuggingFaceTB/SmolLM2-135M-Instruct"
     )
     if repository not in KNOWN or not isinstance(settings, HubModel | GgufPackage):
         raise UserError(
-            f"model {repository}: its shape is not known yet; run `snakemake retrieve` with this config first"
+            f"model {repository}: its shape is not known yet; run `snakemake --cores 4 retrieve --configfile "
+            "<this config>` first"
         )
     return ModelShape(**{**vars(KNOWN[repository]), "dtype": dtype})
+
+
+def pruned_shape(settings: PrunedModel, teacher: ModelShape) -> ModelShape:
+    """The teacher's shape in the sizes that it is cut to; a narrower stream unties the head. Stored in float32."""
+    width = settings.width or teacher.width
+    return replace(
+        teacher,
+        layers=settings.layers or teacher.layers,
+        width=width,
+        feed_forward=settings.feed_forward or teacher.feed_forward,
+        tied=teacher.tied and width == teacher.width,
+        dtype="float32",
+    )
 
 
 def read_model_shape(folder: Path, dtype: str = "float32") -> ModelShape:

@@ -1,4 +1,4 @@
-"""The cost table of a study: a row a rule with its jobs, GPU hours, disk and peak memory."""
+"""The cost table of a study: a row a rule with its jobs, hours, disk and peak memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +11,18 @@ from semalign.config.variants import resolve
 from semalign.layout import Layout
 from semalign.planning import artifacts, memory, work
 from semalign.planning.memory import Peak
-from semalign.planning.shapes import ModelShape, shape_of
+from semalign.planning.shapes import ModelShape, shapes_of
 from semalign.planning.texts import Texts, texts_of
 
 NO_PEAK = Peak()
+# how a model of each source comes about
+MAKING = {
+    "hub": "download",
+    "folder": "link",
+    "gguf-package": "unpack",
+    "tiny": "pretrain, not predicted",
+    "pruned": "cut and heal, not predicted",
+}
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,7 @@ class Plan:
     def __init__(self, study: Study, device: work.Device) -> None:
         self.study, self.device, self.layout = study, device, Layout(study)
         root = Path(self.layout.root)
-        self.shapes = {name: shape_of(given, root / "models" / name) for name, given in study.models.items()}
+        self.shapes = shapes_of(study.models, root / "models")
         self.texts: dict[str, Texts] = {}
         for name, given in sorted(study.benchmarks.items(), key=lambda item: hasattr(item[1], "parts")):
             parts = [self.texts[part] for part in self.layout.parts_of(name)]
@@ -84,7 +92,7 @@ class Plan:
         """Every job that runs a model or stores much."""
         for name, given in self.study.models.items():
             size = self.shapes[name].weight_bytes if given.source != "folder" else 0
-            yield Job("prepare_model (download)", 0, size, NO_PEAK)
+            yield Job(f"prepare_model ({MAKING[given.source]})", 0, size, NO_PEAK)
         yield from self._signals()
         seen = set()
         for cell in self.layout.cells:
@@ -133,7 +141,7 @@ class Plan:
                     yield made[stage](self._work(cell.pair, cell.benchmark), getattr(signals, stage))
 
     def _job(self, rule: str, seconds: float, disk: int, peak: Peak) -> Job:
-        return Job(rule, work.START + seconds, disk, peak)
+        return Job(rule, self.device.start + seconds, disk, peak)
 
     def _pairs(self, pair: Work) -> int:
         """How many layers are paired."""

@@ -91,6 +91,7 @@ KNOWN: dict[str, Texts] = {
         samples=20,
     ),
 }
+READ = ("-likelihood", "-steps")  # names of tasks that read each reference answer once and generate nothing
 EMBEDDED = {"prompt": 30.0, "answer": 12.0, "longest": 96}  # tokens of the embedded benchmarks, roughly
 
 
@@ -105,6 +106,8 @@ def texts_of(name: str, settings: Any, parts: Sequence[Texts] = (), prepared: Pa
             split: Split(sizes[split] or found.examples, found.prompt, found.answer, found.longest)
             for split, found in published.splits.items()
         }
+        if name.endswith(READ):
+            return Texts(splits, choices=1)
         return Texts(splits, published.choices, published.new_tokens, published.samples)
     counts = {split: getattr(settings, split, None) or 100 for split in KNOWN["mmlu"].splits}
     if prepared and prepared.is_dir():
@@ -125,4 +128,5 @@ def _mixed(parts: Sequence[Texts]) -> Texts:
         answers = sum(split.examples * split.answer for split in own)
         longest = max(split.longest for split in own)
         splits[name] = Split(examples, prompts / examples, answers / examples, longest)
-    return Texts(splits, 0, max(part.new_tokens for part in parts), max(part.samples for part in parts))
+    choices = max(part.choices for part in parts) if all(part.choices for part in parts) else 0
+    return Texts(splits, choices, max(part.new_tokens for part in parts), max(part.samples for part in parts))

@@ -10,6 +10,8 @@ from semalign.statistics.resampling import ItemResampler
 from semalign.statistics.scores import SCALE, Scores
 from semalign.statistics.seeds import seed_deviations, spread
 
+FEW = 10  # right or wrong items of one run
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -24,9 +26,9 @@ def mean_intervals(scores: Sequence[Scores], settings: StatisticsSettings) -> li
     """Percentile intervals of the mean scores of several methods on the same items, in percent.
 
     Items are resampled alike for all seeds and methods, draws of the seeds' part added (see `seeds`),
-    and the percentiles taken. Where every item
-    of every seed is wrong, or every one right, resampling sees no spread; the exact binomial interval over
-    the items stands in (Clopper and Pearson, 1934).
+    and the percentiles taken. Where every item of every seed is wrong, or every one right, resampling sees no
+    spread, and too little of it where fewer than FEW items of a single run are right or wrong; the exact binomial
+    interval over the items stands in (Clopper and Pearson, 1934).
     """
     replicates = mean_replicates(scores, settings)
     return [_interval(given, row, settings.confidence) for given, row in zip(scores, replicates, strict=True)]
@@ -61,11 +63,24 @@ def percentile_bounds(replicates: np.ndarray, confidence: float) -> tuple[float,
 
 
 def _interval(scores: Scores, replicates: np.ndarray, confidence: float) -> Interval:
-    tail = (1 - confidence) / 2
-    exact = SCALE * (1 - tail ** (1 / scores.items))
-    if not scores.values.any():
-        return Interval(0.0, 0.0, exact)
-    if (scores.values == SCALE).all():
-        return Interval(SCALE, SCALE - exact, SCALE)
+    if _few(scores):
+        return _exact(scores.items * scores.mean / SCALE, scores.items, confidence)
     low, high = percentile_bounds(replicates, confidence)
     return Interval(scores.mean, max(0.0, low), min(SCALE, high))
+
+
+def _few(scores: Scores) -> bool:
+    """Whether too few items are at all right, or wrong, for resampling to see what else might have come."""
+    right, wrong = np.count_nonzero(scores.values), np.count_nonzero(scores.values != SCALE)
+    alone = len(scores.seeds) == 1 and scores.strata is None
+    return bool(min(right, wrong) < (FEW if alone else 1))
+
+
+def _exact(right: float, items: int, confidence: float) -> Interval:
+    """By the beta distribution; wider than it must be where samples make an item right in part."""
+    from scipy.stats import beta
+
+    tail = (1 - confidence) / 2
+    low = beta.ppf(tail, right, items - right + 1) if right > 0 else 0.0
+    high = beta.ppf(1 - tail, right + 1, items - right) if right < items else 1.0
+    return Interval(SCALE * right / items, float(SCALE * low), float(SCALE * high))

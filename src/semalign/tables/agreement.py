@@ -64,7 +64,8 @@ def fidelity(group: Group, figure: Figure) -> Scores:
         np.stack([np.asarray(getattr(cell, name)) for cell in group.cells]) for name in (figure, "tokens")
     )
     rows = [linearised(row[None], weights)[0] for row, weights in zip(values, tokens, strict=True)]
-    return Scores(np.stack(rows), group.scores.seeds, trained=group.scores.trained)
+    own = group.scores
+    return Scores(np.stack(rows), own.seeds, trained=own.trained, strata=own.strata)
 
 
 def _block_rows(block: Sequence[Group], order: Order, settings: StatisticsSettings) -> dict[Key, Row]:

@@ -12,7 +12,7 @@ from semalign.evaluation.items import ITEMS, read_items
 from semalign.files import read_json, write_text
 from semalign.provenance import check
 from semalign.statistics.intervals import mean_interval
-from semalign.statistics.scores import SCALE, Scores
+from semalign.statistics.scores import SCALE, Scores, balanced
 from semalign.tables.text import csv_text
 
 COLUMNS = (
@@ -43,7 +43,7 @@ def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: Statist
     answers = [answer for item in items for answer in item.responses]
     if any(share is None for share in shares):
         raise UserError(f"{folder}/{ITEMS}: an item has no verdict, expected one each")
-    interval = mean_interval(Scores(SCALE * np.array([shares], dtype=float), (0,)), settings)
+    interval = mean_interval(_scores(shares, [item.part for item in items]), settings)
     others = _published(published, {"model": model, "benchmark": benchmark, "protocol": protocol})
     found = {"model": model, "benchmark": benchmark, "protocol": protocol, "items": metrics["items"]}
     return {
@@ -56,6 +56,13 @@ def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: Statist
         **{name: record["throughput"][name] for name in ("items_per_second", "tokens_per_second")},
         "generate_seconds": record["throughput"]["seconds"],
     }
+
+
+def _scores(shares: Sequence[float | None], parts: Sequence[str | None]) -> Scores:
+    """Item scores of one run; those of a mixture are weighed as its score is."""
+    values = balanced(SCALE * np.array([shares], dtype=float), parts)
+    strata = np.unique([part or "" for part in parts], return_inverse=True)[1]
+    return Scores(values, (0,), strata=strata if any(parts) else None)
 
 
 def _published(published: Sequence[Mapping[str, Any]], of: Mapping[str, str]) -> Mapping[str, Any]:

@@ -38,8 +38,7 @@ class Cell:
 
     `kl` (nats) and `agreement` (percent) `[items]` are means over the item's `tokens` answer tokens, all 0
     for an item that was not compared with the teacher; None where no item was. `parts` names the part of a mixture
-    that each item belongs to; the scores are weighed so that their mean is the mean over the parts. `metric` names
-    what was scored, `part_metrics` that of each part.
+    that each item belongs to. `metric` names what was scored, `part_metrics` that of each part.
     """
 
     key: Key
@@ -54,13 +53,17 @@ class Cell:
     metric: str = ""
     part_metrics: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def weighed(self) -> np.ndarray:
+        """The item scores, weighed so that their mean is the mean over the parts of a mixture."""
+        return balanced(self.scores, self.parts) if self.parts else self.scores
+
     def apart(self) -> list["Cell"]:
         """A cell a part of a mixture, of the part's items alone; none for any other benchmark."""
         return [self._part(name) for name in sorted({part for part in self.parts if part is not None})]
 
     def _part(self, name: str) -> "Cell":
         chosen = np.array([part == name for part in self.parts])
-        weight = np.mean(balanced(np.ones(len(chosen)), self.parts)[chosen])
         kl, agreement, tokens = (
             None if values is None else values[chosen] for values in (self.kl, self.agreement, self.tokens)
         )
@@ -68,7 +71,7 @@ class Cell:
             self.key._replace(benchmark=part_name(self.key.benchmark, name)),
             self.seed,
             tuple(np.array(self.ids)[chosen].tolist()),
-            self.scores[chosen] / weight,
+            self.scores[chosen],
             self.metrics
             | {"teacher_kl": _token_mean(kl, tokens), "teacher_agreement": _token_mean(agreement, tokens)},
             kl,
@@ -106,14 +109,15 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
     items = _read_items(folder / "items.jsonl")
     ids = tuple(sorted(items))
     parts = tuple(items[name].part for name in ids)
-    scores = balanced(SCALE * np.array([items[name].correct for name in ids]), parts)
+    scores = SCALE * np.array([items[name].correct for name in ids])
+    mean = float(balanced(scores, parts).mean())
     if metrics["items"] != len(ids):
         raise UserError(
             f"{folder}/metrics.json: items is {metrics['items']:g}, expected the {len(ids)} of items.jsonl"
         )
-    if abs(float(metrics["score"] or 0.0) - float(scores.mean())) > _TOLERANCE:
+    if abs(float(metrics["score"] or 0.0) - mean) > _TOLERANCE:
         raise UserError(
-            f"{folder}/metrics.json: score is {metrics['score']:g}, expected {scores.mean():g} "
+            f"{folder}/metrics.json: score is {metrics['score']:g}, expected {mean:g} "
             "(the mean of items.jsonl)"
         )
     kl, agreement, tokens = _fidelity([items[name] for name in ids])
@@ -145,7 +149,7 @@ def _group(key: Key, seeds: dict[int, Cell]) -> Group:
     cells = tuple(seeds[seed] for seed in sorted(seeds))
     parts = np.array([part or "" for part in cells[0].parts])
     scores = Scores(
-        np.stack([cell.scores for cell in cells]),
+        np.stack([cell.weighed for cell in cells]),
         tuple(sorted(seeds)),
         trained=any(cell.metrics["trainable_parameters"] for cell in cells),
         strata=np.unique(parts, return_inverse=True)[1] if parts.any() else None,

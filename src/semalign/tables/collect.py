@@ -66,7 +66,7 @@ def collect_tables(
         "contrasts.csv": csv_text(contrasts.COLUMNS, contrasts.contrast_rows(results, order, settings)),
         "detectable.csv": csv_text(extra.DETECTABLE, detectable),
         **_render(main, results, notes(detectable, len(p_values["main"]), settings)),
-        **grid_files(main, order.references, settings.alpha),
+        **grid_files(main, order.references, settings),
     }
     for name, text in texts.items():
         write_text(out / name, text)

@@ -34,7 +34,7 @@ def seed_rows(results: Results) -> list[Row]:
                 **key._asdict(),
                 "seed": cell.seed,
                 "items": len(cell.ids),
-                "score": float(cell.scores.mean()),
+                "score": float(cell.weighed.mean()),
             }
             row |= {name: integral(name, cell.metrics[name]) for name in (*COSTS, *SPENT)}
             rows.append(row | {"learning_rate": rate_text(cell.metrics["learning_rate"])})

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from semalign.config.statistics import StatisticsSettings
 from semalign.tables.render import escape
 from semalign.tables.text import csv_text, fixed
 
@@ -11,23 +12,26 @@ Cells = dict[tuple[str, str], Row]  # (method, benchmark) -> its row of the main
 MARKS = {"higher": ("▲", r"\,$\uparrow$"), "lower": ("▼", r"\,$\downarrow$"), "": ("", "")}
 FIELDS = ("score", "low", "high", "test", "paper")
 NOTE = (
-    "Score in percent, mean over seeds, with its 95 % interval over items and seeds; bold: the best of the methods. "
+    "Score in percent, mean over seeds, with its {:g} % interval over items and seeds; bold: the best of the methods. "
     "Up and down: higher and lower than the student by a paired test, corrected over the main table."
 )
 
 
-def grid_files(rows: Sequence[Row], references: Sequence[str], alpha: float) -> dict[str, str]:
+def grid_files(
+    rows: Sequence[Row], references: Sequence[str], settings: StatisticsSettings
+) -> dict[str, str]:
     """`scores.csv`, `scores.md` and `scores.tex` (needs booktabs) from the main table's rows.
 
     `references` (student and teacher) are never set in bold. A benchmark has a column for the paper where it
     reports a figure for the pair.
     """
     pairs = {pair: [row for row in rows if row["pair"] == pair] for pair in _distinct(rows, "pair")}
+    alpha, note = settings.alpha, NOTE.format(100 * settings.confidence)
     texts = {"scores.csv": _csv(rows, alpha)}
     blocks = [_markdown(pair, found, references, alpha, len(pairs) > 1) for pair, found in pairs.items()]
-    texts["scores.md"] = "\n\n".join([*blocks, NOTE]) + "\n"
+    texts["scores.md"] = "\n\n".join([*blocks, note]) + "\n"
     blocks = [_latex(pair, found, references, alpha) for pair, found in pairs.items()]
-    texts["scores.tex"] = "\n\n".join([f"% {escape(NOTE)}", *blocks]) + "\n"
+    texts["scores.tex"] = "\n\n".join([f"% {escape(note)}", *blocks]) + "\n"
     return texts
 
 

@@ -5,10 +5,16 @@ import pandas as pd
 from semalign.analysis.sentences.words import count, interval, listing, place, side, wholes
 
 DEFAULT = "default"
-# measure -> its name, unit, digits, and the sign of a change towards the teacher
+# measure -> its name, unit and digits, and what it does: towards the teacher, away from it, neither
+STILL = "does not detectably change"
 MEASURES = {
-    "kl": ("KL divergence from the teacher", "nats a token", 3, -1),
-    "agreement": ("agreement with the teacher's top-1 token", "points", 1, 1),
+    "kl": ("KL divergence from the teacher", "nats a token", 3, {-1: "falls", 1: "rises", 0: STILL}),
+    "agreement": (
+        "agreement with the teacher's top-1 token",
+        "points",
+        1,
+        {1: "rises", -1: "falls", 0: STILL},
+    ),
 }
 
 
@@ -26,19 +32,18 @@ def agreement(table: pd.DataFrame, method: str) -> str:
 
 
 def _moved(table: pd.DataFrame, cells: pd.DataFrame, measure: str) -> str:
-    name, unit, digits, towards = MEASURES[measure]
-    groups: dict[int, list[str]] = {1: [], -1: [], 0: []}
+    name, unit, digits, words = MEASURES[measure]
+    groups: dict[int, list[str]] = {key: [] for key in words}
     for row in cells.to_dict("records"):
         value, low, high = (float(row[f"{measure}_vs_student{end}"]) for end in ("", "_low", "_high"))
         said = f"{place(table, row['pair'], row['benchmark'])} {interval(value, low, high, digits)}"
-        groups[towards * side(low, high)].append(said)
-    words = {1: "nearer the teacher", -1: "farther from it", 0: "not detectably different from the student"}
+        groups[side(low, high)].append(said)
     told = [
         f"{words[key]} on {count(len(found), len(cells), 'benchmark')} ({', '.join(found)})"
         for key, found in groups.items()
         if found
     ]
-    return f"the {name} (change in {unit}) is {listing(told)}"
+    return f"the {name} (change from the student in {unit}) {listing(told)}"
 
 
 def nearest(table: pd.DataFrame) -> str:

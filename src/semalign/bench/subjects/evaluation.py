@@ -1,6 +1,7 @@
 """Scoring against lm-eval's own Hugging Face model with the same tasks, items and batch."""
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from semalign.benchmarks.base import write_split
 from semalign.config.evaluation import EvaluationSettings
 from semalign.config.tiny import TinyBenchmark
 from semalign.evaluation.harness import run_task, study_model
+from semalign.evaluation.items import ItemRecord
 from semalign.planning.shapes import ModelShape
 
 
@@ -46,11 +48,14 @@ def build(size: Size, device: str) -> Sides:
         lm = Quiet(pretrained=model, tokenizer=tokenizer, batch_size=size["batch"])
         return run_task(lm, size["benchmark"], split, settings)
 
-    def check(mine: Any, others: Any) -> Check:
-        differ = sum(a.correct != b.correct for a, b in zip(mine, others, strict=True))
-        return Check("share of items that score otherwise", differ / len(mine), 0.02)
+    return Sides(ours, theirs, same_answers, work=size["items"])
 
-    return Sides(ours, theirs, check, work=size["items"])
+
+def same_answers(mine: Sequence[ItemRecord], theirs: Sequence[ItemRecord]) -> Check:
+    """The share of items whose answer (the chosen one, or what was written) or score differs."""
+    pairs = zip(mine, theirs, strict=True)
+    differ = sum((a.responses, a.correct) != (b.responses, b.correct) for a, b in pairs)
+    return Check("share of items answered or scored otherwise", differ / len(mine), 0.02)
 
 
 def _cases(items: int, batch: int, repeats: int, memory: bool = False) -> tuple[Case, ...]:

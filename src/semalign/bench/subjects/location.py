@@ -77,5 +77,7 @@ SUBJECT = Subject(
     },
     build,
     unit="neurons",
-    explanation="Both sides make the same logits: their products of matrices and exponentials remain.",
+    explanation={
+        "cpu": "Both sides make the same logits: their products of matrices and exponentials remain."
+    },
 )

@@ -12,13 +12,22 @@ from semalign.benchmarks.encoding import Encoded, collate
 
 
 def whole_batches(model: Any, encoded: Sequence[Encoded], layer: int, batch_size: int) -> torch.Tensor:
-    """States [positions, width] of one layer with `output_hidden_states=True`, batches in the examples' order."""
+    """States [positions, width] of one layer with `output_hidden_states=True`, batches in the examples' order.
+
+    It keeps no cache of keys and values, and nothing of a batch but its states.
+    """
     parts = []
     for start in range(0, len(encoded), batch_size):
         batch = collate(encoded[start : start + batch_size], 0).to(model.device)
         with torch.no_grad():
-            out = model(batch.input_ids, attention_mask=batch.attention_mask, output_hidden_states=True)
+            out = model(
+                batch.input_ids,
+                attention_mask=batch.attention_mask,
+                use_cache=False,
+                output_hidden_states=True,
+            )
         parts.append(out.hidden_states[layer][batch.supervised].float().cpu())
+        del out
     return torch.cat(parts)
 
 

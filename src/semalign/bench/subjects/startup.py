@@ -90,5 +90,5 @@ SUBJECT = Subject(
         "quick": (_case("collect_tables", repeats=1),),
     },
     build,
-    explanation="Importing torch takes most of it, and the process's own end is counted too.",
+    explanation={"cpu": "Importing torch takes most of it, and the process's own end is counted too."},
 )

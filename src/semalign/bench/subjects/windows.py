@@ -50,7 +50,6 @@ SUBJECT = Subject(
                 "1,536 x 576",
                 {"rows": 1536, "columns": 576, "window": [1408, 448]},
                 3,
-                warm=False,
                 memory=False,
                 goal=GOAL,
             ),
@@ -60,7 +59,6 @@ SUBJECT = Subject(
                 "5,120 x 5,120",
                 {"rows": 5120, "columns": 5120, "window": [4992, 4992]},
                 2,
-                warm=False,
                 memory=False,
                 goal=GOAL,
             ),
@@ -69,5 +67,7 @@ SUBJECT = Subject(
     },
     build,
     unit="windows",
-    explanation="The smaller search is a dozen calls, whose time hardly depends on the number of windows.",
+    explanation={
+        "cpu": "The smaller search is a dozen calls, whose time hardly depends on the number of windows."
+    },
 )

@@ -1,0 +1,79 @@
+"""How a row of results reads in the table."""
+
+from typing import Any
+
+COLUMNS = {
+    "what": "what",
+    "case": "case",
+    "device": "on",
+    "against": "against",
+    "ours": "ours",
+    "theirs": "theirs",
+    "faster": "times faster",
+    "memory": "memory, MB",
+    "check": "check",
+    "goal": "goal",
+    "met": "met",
+}
+GROWTH_COLUMNS = ["stage", "axis", "sizes", "seconds", "exponent", "floor, s", "measured over floor"]
+QUARTILES_FROM = 3  # repeats
+
+
+def cells_of(row: dict[str, Any]) -> list[str]:
+    """A row of a comparison, under COLUMNS."""
+    told = {
+        "against": row["against"] if row["theirs"] else "",
+        "faster": _with_spread(row, "ratio", "x"),
+        "ours": _with_spread(row, "ours", " s") + _rate(row),
+        "theirs": _with_spread(row, "theirs", " s"),
+        "memory": _memory(row),
+        "check": _checked(row["check"]) + _noted(row.get("notes")),
+        "goal": row["goal_in_words"],
+        "met": {True: "yes", False: "no", None: ""}[row["met"]],
+    }
+    return [str(told.get(name, row.get(name, ""))) or "–" for name in COLUMNS]
+
+
+def _with_spread(row: dict[str, Any], key: str, unit: str) -> str:
+    """A median, and its quartiles where there were enough repeats for some."""
+    if not (found := row[key]):
+        return ""
+    quartiles = f" [{found['low']:.3g}, {found['high']:.3g}]" if row["repeats"] >= QUARTILES_FROM else ""
+    return f"{found['median']:.3g}{unit}{quartiles}"
+
+
+def _memory(row: dict[str, Any]) -> str:
+    """Peaks of the sides that ran, a dash for one that could not be measured."""
+    memory = row["memory"] or {}
+    peaks = [memory.get(f"{side}_mb") for side in ("ours", "theirs") if row[side]]
+    if all(peak is None for peak in peaks):
+        return ""
+    return " / ".join("–" if peak is None else f"{peak:.4g}" for peak in peaks)
+
+
+def _rate(row: dict[str, Any]) -> str:
+    return f", {row['rate']['ours']:.3g} {row['unit']}/s" if row["rate"] else ""
+
+
+def _checked(check: dict[str, Any]) -> str:
+    value = "not a number" if check["value"] is None else f"{check['value']:.2g}"
+    sign = "at most" if check["passed"] else "FAILED, expected at most"
+    return f"{check['what']} {value} ({sign} {check['limit']:g})"
+
+
+def _noted(notes: dict[str, float] | None) -> str:
+    """Further facts of a case, under names that read as words."""
+    return "".join(f"; {name.replace('_', ' ')} {value:.2g}" for name, value in (notes or {}).items())
+
+
+def growth_cells(row: dict[str, Any]) -> list[str]:
+    """The same of a stage's growth, under GROWTH_COLUMNS."""
+    return [
+        row["stage"],
+        row["axis"],
+        ", ".join(f"{size:,}" for size in row["sizes"]),
+        ", ".join(f"{value:.3g}" for value in row["seconds"]),
+        f"{row['exponent']:.2f}",
+        f"{row['floor_seconds']:.3g}",
+        f"{row['over_floor']:.3g}",
+    ]
