@@ -6,7 +6,8 @@ over positions, the debiased one stays near zero.
 
 With centred states X [positions, D], the Gram matrix X X^T is centred, and its rows add up to zero. So every
 sum that either estimator needs comes from <K, L> (the sum of products of two Gram matrices) and the two
-diagonals. Gram matrices are formed a block of rows at a time and never held as a whole.
+diagonals. Gram matrices are formed a block of rows at a time and never held as a whole. Where positions outnumber
+channels by far, <X X^T, Y Y^T> is the sum of the squares of X^T Y, and no Gram matrix is formed.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ def all_pairs(layers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     lengths = sorted({len(states) for states in layers})
     if len(lengths) != 1 or lengths[0] < MINIMUM_POSITIONS:
         raise UserError(f"CKA: found {lengths} positions, expected one number, {MINIMUM_POSITIONS} or more")
-    products = _gram_products(layers)
+    products = _channel_products(layers) if _many_positions(layers) else _gram_products(layers)
     return cka_of_products(products, torch.stack([gram_diagonal(_centre(states)) for states in layers]))
 
 
@@ -65,6 +66,22 @@ def gram_diagonal(centred: Tensor) -> Tensor:
 def _centre(states: Tensor) -> Tensor:
     states = states.to(torch.float64)
     return states - states.mean(dim=0)
+
+
+def _many_positions(layers: Sequence[Tensor]) -> bool:
+    """Whether going by channels takes fewer operations than going by positions."""
+    channels = sum(states.shape[1] for states in layers)
+    return channels**2 < 2 * len(layers[0]) * (channels + len(layers) ** 2)
+
+
+def _channel_products(layers: Sequence[Tensor]) -> Tensor:
+    """<K_a, K_b> for all pairs of layers, [layers, layers], two layers in float64 at a time."""
+    products = torch.zeros(len(layers), len(layers), dtype=torch.float64)
+    for a, states in enumerate(layers):
+        left = _centre(states).T
+        for b in range(a, len(layers)):
+            products[a, b] = products[b, a] = (left @ _centre(layers[b])).square().sum()
+    return products
 
 
 def _gram_products(layers: Sequence[Tensor]) -> Tensor:

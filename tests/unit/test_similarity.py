@@ -55,6 +55,14 @@ def test_debiased_cka_equals_its_definition() -> None:
     assert debiased_cka(left, right) == pytest.approx(float(unbiased_hsic(left, right) / own), rel=1e-9)
 
 
+def test_channels_and_positions_give_the_same_products() -> None:
+    layers = [draw(90, width, seed).float() for seed, width in enumerate((5, 3, 8))]
+    ways = [way(layers) for way in (cka._channel_products, cka._gram_products)]
+    torch.testing.assert_close(*ways, rtol=1e-10, atol=0)
+    assert cka._many_positions(layers)
+    assert not cka._many_positions([draw(20, 60, 1), draw(20, 30, 2)])
+
+
 def test_the_estimator_is_unbiased() -> None:
     """Over every pairing of six positions the unbiased HSIC averages to zero, the plain one does not."""
     left, right = draw(6, 3, 4), draw(6, 2, 5)

@@ -32,8 +32,8 @@ SINGLE = (
     "Absolute values are taken an example, so that each runs alone and few rows share a read of the weights."
 )
 BLOCKS = (
-    "It goes by Gram matrices, whose rows are written and read again in blocks; where positions outnumber channels, "
-    "the floor is that of going by channels."
+    "Layers are held in their own precision: each is centred in float64 anew for every other one. Where positions do "
+    "not outnumber channels, rows of Gram matrices are written and read again in blocks."
 )
 
 
