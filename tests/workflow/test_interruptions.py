@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from processes import wait_until
 from projects import MINI, call, copy_project, environment, metrics, snakemake
 
 pytestmark = pytest.mark.study
@@ -106,8 +107,10 @@ def test_killed_and_interrupted_runs_end_like_an_undisturbed_one(finished: Path,
 def test_a_second_run_at_once_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     folder = copy_project(tmp_path / "project").resolve()
     first = Running(folder, tmp_path / "first.log")
-    while not list(folder.glob(".snakemake/locks/*")):
-        time.sleep(0.05)
+    begun = wait_until(
+        lambda: list(folder.glob(".snakemake/locks/*")) or first.process.poll() is not None, 120
+    )
+    assert begun and first.process.poll() is None, first.log.read_text()
     slices = {path: path.read_bytes() for path in folder.glob("results/mini/settings/**/*.json")}
     for arguments in ((), ("--config", "seeds=[5]"), ("--unlock",)):
         second = snakemake(folder, *MINI, *arguments)
