@@ -13,7 +13,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 study: $(STAMP)
 	snakemake --cores all
 
-# every method, five seeds, every ablation: an hour to an hour and a half
+# every method, five seeds, every ablation: an hour or more
 full: $(STAMP)
 	snakemake --cores all --configfile config/tiny-full.yaml
 
