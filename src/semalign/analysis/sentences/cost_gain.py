@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from semalign.analysis.sentences.words import REFERENCES, count, listing, told, wholes
+from semalign.analysis.sentences.words import REFERENCES, count, listing, signed, told, wholes
 
 SECONDS = ["train_seconds", "search_seconds", "signal_seconds"]
 KEYS = ["pair", "benchmark", "method"]
@@ -44,7 +44,7 @@ def gain(costs: pd.DataFrame, comparisons: pd.DataFrame, method: str) -> str:
 
 def _points(own: pd.DataFrame) -> str:
     low, high = own["difference"].min(), own["difference"].max()
-    ends = [f"{end:+.1f}".replace("-", "−") for end in (low, high)]
+    ends = [signed(end) for end in (low, high)]
     return (
         f"a difference of {ends[0]} points"
         if len(own) == 1
