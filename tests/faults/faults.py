@@ -80,7 +80,7 @@ def jobs_in(folder: Path) -> dict[int, str]:
 
 
 class Hunter(threading.Thread):
-    """Kills the first job of every script, a moment after it is seen."""
+    """Kills the first job of every script, a moment after it is seen: a shorter one where a job ended before."""
 
     def __init__(self, folder: Path, number: signal.Signals, delay: float = 0.3) -> None:
         super().__init__(daemon=True)
@@ -97,11 +97,15 @@ class Hunter(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        while not self.ended.wait(0.05):
+        delays = dict.fromkeys(SCRIPTS, self.delay)
+        while not self.ended.wait(0.02):
             fresh = {pid: name for pid, name in jobs_in(self.folder).items() if name not in self.killed}
-            if not fresh or self.ended.wait(self.delay):
+            if not fresh or self.ended.wait(min(delays[name] for name in fresh.values())):
                 continue
+            still = jobs_in(self.folder)
             for pid, name in fresh.items():
-                if name not in self.killed and jobs_in(self.folder).get(pid) == name:
+                if still.get(pid) != name:
+                    delays[name] /= 2
+                elif name not in self.killed:
                     os.kill(pid, self.number)
                     self.killed.add(name)
