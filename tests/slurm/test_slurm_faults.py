@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.slurm, pytest.mark.study]
 CELL = "cells/mini/facts/sft/default/seed0"
 TARGET = f"results/mini/{CELL}/transfer/run.json"
 MAIN = "results/mini/tables/main.csv"
-# a training of a minute, to be met in its middle again and again
-LONG = ("--config", "methods={sft: {optimisation: {epochs: 900}}}", "search={learning_rates: []}")
+# a training of a minute or more, to be met in its middle again and again
+LONG = ("--config", "methods={sft: {optimisation: {epochs: 3000}}}", "search={learning_rates: []}")
 
 
 def meet_training(run: Running, folder: Path, after: set[str]) -> Job:
