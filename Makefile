@@ -38,7 +38,7 @@ restore: $(STAMP)
 # speed and memory beside what one would use instead, in one run on this machine; DEVICE=cuda on a GPU
 DEVICE ?= cpu
 bench: $(STAMP)
-	python scripts/run_benchmarks.py --device $(DEVICE) --readme README.md
+	python -m bench --device $(DEVICE) --readme README.md
 
 test: $(STAMP) lint
 	pytest

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 
-    from semalign.stages import attribute
+    from semalign.signals.stage import attribute
 
     attribute(arguments.teacher, arguments.benchmark, arguments.settings, arguments.out)
 

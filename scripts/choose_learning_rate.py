@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the choice")
     arguments = parser.parse_args()
 
-    from semalign.search import choose_learning_rate
+    from semalign.statistics.learning_rates import choose_learning_rate
 
     names = {name: getattr(arguments, name) for name in ("pair", "benchmark", "method", "variant")}
     choose_learning_rate(arguments.trials, names, arguments.out)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
 
     from semalign.analysis.collecting import collect_curves
     from semalign.analysis.listing import defaults_among, listed
-    from semalign.provenance import Run, portable
+    from semalign.runtime.provenance import Run, portable
 
     run = Run("curves")
     cells = defaults_among(listed(arguments.cells))

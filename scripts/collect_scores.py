@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -20,9 +20,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from semalign.config.statistics import StatisticsSettings
-    from semalign.files import read_json
-    from semalign.provenance import Run
-    from semalign.tables.benchmarks import collect_scores
+    from semalign.runtime.files import read_json
+    from semalign.runtime.provenance import Run
+    from semalign.statistics.tables.benchmarks import collect_scores
 
     run = Run("scores", arguments.settings)
     for folder in arguments.scores:

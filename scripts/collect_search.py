@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -19,8 +19,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from semalign.config.statistics import StatisticsSettings
-    from semalign.provenance import Run, portable
-    from semalign.tables.search import collect_search
+    from semalign.runtime.provenance import Run, portable
+    from semalign.statistics.tables.search import collect_search
 
     run = Run("search", arguments.settings)
     if arguments.record:

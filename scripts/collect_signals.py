@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from semalign.analysis.collecting import collect_signals
-    from semalign.provenance import Run, portable
+    from semalign.runtime.provenance import Run, portable
 
     run = Run("signals", arguments.settings)
     if arguments.record:

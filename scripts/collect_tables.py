@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from semalign.config.base import Strict
 from semalign.config.statistics import StatisticsSettings
-from semalign.errors import UserError
-from semalign.files import read_json
-from semalign.provenance import Run, portable
-from semalign.script import run
-from semalign.tables.collect import collect_tables
-from semalign.tables.order import Order
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+from semalign.runtime.provenance import Run, portable
+from semalign.runtime.script import run
+from semalign.statistics.tables.collect import collect_tables
+from semalign.statistics.tables.order import Order
 
 Section = TypeVar("Section", bound=Strict)
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -12,8 +12,8 @@ def main() -> None:
     parser.add_argument("--readme", type=Path, default=Path("config/README.md"))
     arguments = parser.parse_args()
 
-    from semalign.config.documentation import config_readme, config_schema
-    from semalign.files import write_text
+    from semalign.runtime.files import write_text
+    from semalign.study.documentation import config_readme, config_schema
 
     write_text(arguments.schema, config_schema())
     write_text(arguments.readme, config_readme())

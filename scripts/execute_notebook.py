@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from semalign.errors import UserError
-from semalign.script import run
+from semalign.runtime.errors import UserError
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -31,8 +31,8 @@ def main() -> None:
 
     if not arguments.cwd.is_dir():
         raise UserError(f"--cwd: found {arguments.cwd}, expected a folder")
-    from semalign.analysis.notebooks import publish
-    from semalign.provenance import Run
+    from semalign.report.notebooks import publish
+    from semalign.runtime.provenance import Run
 
     run = Run("notebook")
     publish(arguments.notebook, dict(arguments.parameter), arguments.executed, arguments.out, arguments.cwd)

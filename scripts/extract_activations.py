@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 
-    from semalign.stages import extract
+    from semalign.signals.stage import extract
 
     extract(arguments.teacher, arguments.benchmark, arguments.pairing, arguments.settings, arguments.out)
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from semalign.methods.registry import METHOD_STAGES, load_stage
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:

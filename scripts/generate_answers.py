@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from semalign.errors import UserError
-from semalign.script import run
+from semalign.runtime.errors import UserError
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
     if given.reference and given.model:
         raise UserError("--reference: expected only with a --teacher")
 
-    from semalign.evaluation.cell import generate_answers
+    from semalign.evaluation.stage import generate_answers
 
     generate_answers(
         *(models, given.transfer, given.benchmark, given.reference, given.settings, given.seed, given.out)

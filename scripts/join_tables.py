@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -15,8 +15,8 @@ def main() -> None:
     parser.add_argument("--record", type=Path, help="where to note what the table is made from")
     arguments = parser.parse_args()
 
-    from semalign.provenance import Run
-    from semalign.tables.join import join_csv
+    from semalign.runtime.provenance import Run
+    from semalign.statistics.tables.join import join_csv
 
     run = Run("join")
     join_csv(arguments.tables, arguments.out)

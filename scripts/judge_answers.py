@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the cell")
     arguments = parser.parse_args()
 
-    from semalign.evaluation.judging import judge_answers
+    from semalign.evaluation.sandbox.stage import judge_answers
 
     judge_answers(**vars(arguments))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from semalign.files import write_text
-from semalign.script import run
+from semalign.runtime.files import write_text
+from semalign.runtime.script import run
 
 HEAD = """\
 # Every package at one version: the only place where versions are pinned. Made by `make lock`.

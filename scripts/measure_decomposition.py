@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -19,8 +19,8 @@ def main() -> None:
     parser.add_argument("--record", type=Path, help="where to note what the tables are made from")
     arguments = parser.parse_args()
 
-    from semalign.analysis.measuring import measure_decomposition
-    from semalign.provenance import Run
+    from semalign.analysis.stage import measure_decomposition
+    from semalign.runtime.provenance import Run
 
     run = Run("decomposition", arguments.settings)
     if arguments.record:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -30,8 +30,8 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from semalign.analysis.listing import cells_among, listed
-    from semalign.analysis.measuring import measure_geometry
-    from semalign.provenance import Run, portable
+    from semalign.analysis.stage import measure_geometry
+    from semalign.runtime.provenance import Run, portable
 
     run = Run("geometry", arguments.settings)
     cells = cells_among(listed(arguments.cells), arguments.pair, arguments.benchmark.name)

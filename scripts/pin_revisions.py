@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -12,7 +12,7 @@ def main() -> None:
     parser.add_argument("--update", action="store_true", help="ask again for those that are written down")
     arguments = parser.parse_args()
 
-    from semalign.models.pinning import pin_revisions
+    from semalign.study.pinning import pin_revisions
 
     pin_revisions(arguments.configfile, update=arguments.update)
 

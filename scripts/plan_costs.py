@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -17,10 +17,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    from semalign.config.study import load_study
-    from semalign.planning.study import Plan
-    from semalign.planning.table import cost_table
-    from semalign.planning.work import DEVICES
+    from semalign.study.definition import load_study
+    from semalign.study.planning.study import Plan
+    from semalign.study.planning.table import cost_table
+    from semalign.study.planning.work import DEVICES
 
     rows = Plan(load_study(arguments.configfile), DEVICES[arguments.device]).rows()
     print(cost_table(rows, on_gpu=arguments.device != "cpu"))

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the splits")
     arguments = parser.parse_args()
 
-    from semalign.preparation import prepare_benchmark
+    from semalign.benchmarks.stage import prepare_benchmark
 
     prepare_benchmark(
         arguments.benchmark, arguments.settings, arguments.parts, arguments.out, arguments.mirror

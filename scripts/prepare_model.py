@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the model")
     arguments = parser.parse_args()
 
-    from semalign.preparation import prepare_model
+    from semalign.models.stage import prepare_model
 
     prepare_model(
         arguments.settings, arguments.checkpoint, arguments.out, arguments.teacher, arguments.benchmarks

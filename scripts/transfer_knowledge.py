@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="transfer folder")
     arguments = parser.parse_args()
 
-    from semalign.stages import transfer
+    from semalign.methods.stage import transfer
 
     transfer(
         arguments.student,

@@ -4,7 +4,7 @@ import argparse
 import logging
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -17,10 +17,10 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    from semalign.config.study import load_study
-    from semalign.layout import Layout
-    from semalign.singleton import hold_study
-    from semalign.verification import prune, verify
+    from semalign.runtime.study_lock import hold_study
+    from semalign.study.definition import load_study
+    from semalign.study.layout import Layout
+    from semalign.study.verification import prune, verify
 
     logger = logging.getLogger("semalign")
     layout = Layout(load_study(arguments.config))

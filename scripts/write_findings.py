@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from semalign.script import run
+from semalign.runtime.script import run
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    from semalign.analysis.findings import write_findings
+    from semalign.report.findings import write_findings
 
     write_findings(**vars(arguments))
 

@@ -60,8 +60,9 @@ def pico_pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture(scope="session")
 def pico_benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed benchmark folder: additions as text, every split a few examples."""
-    from semalign.benchmarks.base import SPLITS, Example, write_split
-    from semalign.provenance import Run
+    from semalign.benchmarks.base import Example, write_split
+    from semalign.config.base import SPLITS
+    from semalign.runtime.provenance import Run
 
     folder = tmp_path_factory.mktemp("benchmark") / "sums"
     folder.mkdir()
@@ -79,7 +80,7 @@ def pico_benchmark(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sealed_pair(pico_pair: tuple[Path, Path]) -> tuple[Path, Path]:
     """The pico pair with the records that stages check."""
-    from semalign.provenance import Run
+    from semalign.runtime.provenance import Run
 
     for folder in pico_pair:
         Run("model").seal(folder)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from semalign.config.study import load_study
 from semalign.methods.registry import METHOD_STAGES
-from semalign.planning.study import Job, Plan
-from semalign.planning.work import DEVICES
+from semalign.study.definition import load_study
+from semalign.study.planning.study import Job, Plan
+from semalign.study.planning.work import DEVICES
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "slurm/config.yaml").read_text()

@@ -21,7 +21,7 @@ def test_a_pruned_model_is_made_after_its_teacher(tmp_path: Path) -> None:
     assert not (project / "results/pruned/checkpoints/models/student").exists()
 
     assert "Nothing to be done" in snakemake(project, "-n", STUDENT, *CONFIG).stdout
-    recipe = project / "src/semalign/pruning/recipe.py"
+    recipe = project / "src/semalign/models/pruning/recipe.py"
     recipe.write_text(recipe.read_text() + "\n# another edition\n")
     again = snakemake(project, STUDENT, *CONFIG)
     assert "model student: prepare" in again.stdout + again.stderr

@@ -47,7 +47,7 @@ def test_without_a_connection_the_job_says_what_to_do(project: Path) -> None:
 
 def test_the_device_of_the_config_reaches_the_jobs(project: Path) -> None:
     code = (
-        "import os\nos.environ.pop('SEMALIGN_DEVICE', None)\nfrom semalign.script import prepare_environment\n"
+        "import os\nos.environ.pop('SEMALIGN_DEVICE', None)\nfrom semalign.runtime.script import prepare_environment\n"
         "prepare_environment(False)\nassert 'SEMALIGN_DEVICE' not in os.environ\n"
         "prepare_environment(False, 'cpu')\nprint(os.environ['SEMALIGN_DEVICE'])"
     )

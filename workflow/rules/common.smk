@@ -2,15 +2,15 @@
 import sys
 from pathlib import Path
 
-from semalign.config.study import parse_study
-from semalign.errors import UserError
-from semalign.files import remove_partial
-from semalign.layout import Layout
+from semalign.study.definition import parse_study
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import remove_partial
+from semalign.study.layout import Layout
 from semalign.models.registry import texts_of
-from semalign.preflight import check_pinned, check_study
-from semalign.script import explain_full_disk, prepare_environment
-from semalign.singleton import hold_study
-from semalign.warm import start_server
+from semalign.study.preflight import check_pinned, check_study
+from semalign.runtime.script import explain_full_disk, prepare_environment
+from semalign.runtime.study_lock import hold_study
+from semalign.runtime.fork_server import start_server
 
 try:
     STUDY = parse_study(config)

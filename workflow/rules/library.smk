@@ -3,11 +3,11 @@
 from functools import cache
 
 from semalign.benchmarks.registry import module_of as module_of_benchmark
-from semalign.files import update_json
-from semalign.library import behind, digests_of, reached_from
+from semalign.runtime.files import update_json
+from semalign.runtime.code import behind, digests_of, reached_from
 from semalign.methods.registry import module_of
 from semalign.models.registry import module_of as module_of_model
-from semalign.semantics.registry import module_of as module_of_map
+from semalign.signals.semantics.registry import module_of as module_of_map
 
 
 @cache
@@ -43,7 +43,7 @@ def library_of_notebooks():
     """The modules behind the notebooks' sentences, tables and figures."""
     drawing = (Path("src/semalign/analysis/sentences"), Path("src/semalign/figures"))
     shown = (path for folder in drawing for path in folder.glob("*.py"))
-    return reached_from(Path("src/semalign/analysis/display.py"), *shown)
+    return reached_from(Path("src/semalign/report/display.py"), *shown)
 
 
 def note_code(name, files):

@@ -1,6 +1,6 @@
 # What a study ends with, and what its tables, analyses and notebooks are made from.
 from semalign.config.benchmarks import Mixture
-from semalign.config.variants import DEFAULT
+from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
 
 MEASURES = STUDY.analysis

@@ -8,9 +8,9 @@ import pandas as pd
 from semalign.analysis.curves import curves_table
 from semalign.analysis.signals import attribution_table, pairing_table
 from semalign.config.statistics import StatisticsSettings
-from semalign.files import read_json, write_text
 from semalign.models.loading import read_shape
-from semalign.semantics.vocabulary import count_shared
+from semalign.models.vocabulary import count_shared
+from semalign.runtime.files import read_json, write_text
 
 
 def collect_signals(

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from semalign.analysis.accumulation import resample_means
-from semalign.errors import UserError
-from semalign.semantics.maps import Shared, build_map
-from semalign.semantics.registry import BASES_MAPS, HEAD_MAPS
+from semalign.runtime.errors import UserError
+from semalign.signals.semantics.maps import Shared, build_map
+from semalign.signals.semantics.registry import BASES_MAPS, HEAD_MAPS
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from semalign.analysis.listing import cell_of
-from semalign.files import read_jsonl
+from semalign.runtime.files import read_jsonl
 
 COLUMNS = ("pair", "benchmark", "method", "variant", "seed", "step", "term", "loss")
 BESIDE = ("step", "learning_rate")  # what a logged step holds beside its terms

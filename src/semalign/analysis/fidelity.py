@@ -22,8 +22,8 @@ from torch import Tensor
 from semalign.analysis.accumulation import Cosines
 from semalign.analysis.frames import Frame, build_frames, dual_frame
 from semalign.analysis.prediction import Predictions
-from semalign.errors import UserError
 from semalign.models.anatomy import capture, layers_of
+from semalign.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from semalign.semantics.bases import build_bases, frame_operator, inverse_gram, stream
+from semalign.signals.semantics.bases import build_bases, frame_operator, inverse_gram, stream
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head

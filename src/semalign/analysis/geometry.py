@@ -15,22 +15,22 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from semalign.activations import read_states
-from semalign.alignment import align_states, align_strongest, interpolate
 from semalign.analysis.states import draw_rows
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import Encoded, encode
-from semalign.cka import cka_of_products, gram_diagonal
+from semalign.config.cells import Cell
 from semalign.config.signals import Activations, Alignment
-from semalign.config.variants import Cell
-from semalign.errors import UserError
-from semalign.files import read_json
 from semalign.models.loading import load_model, load_tokenizer, read_head
+from semalign.models.states import read_states
 from semalign.models.transfers import load_student
-from semalign.pairing import LayerPair, from_rows
-from semalign.semantics.maps import build_bases_pair, build_map
-from semalign.semantics.registry import BASES_MAPS, FITTED_MAPS, HEAD_MAPS
-from semalign.semantics.vocabulary import common_tokens
+from semalign.models.vocabulary import common_tokens
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+from semalign.signals.alignment import align_states, align_strongest, interpolate
+from semalign.signals.cka import cka_of_products, gram_diagonal
+from semalign.signals.pairing import LayerPair, from_rows
+from semalign.signals.semantics.maps import build_bases_pair, build_map
+from semalign.signals.semantics.registry import BASES_MAPS, FITTED_MAPS, HEAD_MAPS
 
 logger = logging.getLogger("semalign")
 

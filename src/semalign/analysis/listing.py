@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from semalign.config.variants import DEFAULT, Cell
-from semalign.errors import UserError
-from semalign.files import read_json
+from semalign.config.cells import DEFAULT, Cell
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
 
 CELL = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
 SIGNAL = "<pair>/<benchmark>/<stage>/<name>"

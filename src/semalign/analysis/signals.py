@@ -8,8 +8,8 @@ import pandas as pd
 
 from semalign.analysis.listing import signal_of
 from semalign.config.statistics import StatisticsSettings
-from semalign.errors import UserError
-from semalign.files import read_json
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
 from semalign.statistics.intervals import percentile_bounds
 from semalign.statistics.resampling import ItemResampler
 

@@ -11,7 +11,7 @@ from itertools import accumulate
 import pandas as pd
 from torch import Tensor
 
-from semalign.cka import all_pairs
+from semalign.signals.cka import all_pairs
 
 
 def compare_models(states: Mapping[str, Sequence[Tensor]], pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from semalign.errors import UserError
 from semalign.models.anatomy import capture, layers_of
+from semalign.runtime.errors import UserError
 
 Tokens = Sequence[int]
 

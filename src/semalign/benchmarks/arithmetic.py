@@ -5,10 +5,11 @@ As there, a solution ends with `#### <result>`; `target` is that result.
 
 import random
 
-from semalign.benchmarks.base import Example, Split
+from semalign.benchmarks.base import Example
 from semalign.benchmarks.embedded import draw_splits
+from semalign.benchmarks.tiny.arithmetic import draw_problem
+from semalign.config.base import Split
 from semalign.config.tiny import TinyBenchmark
-from semalign.tiny.arithmetic import draw_problem
 
 
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:

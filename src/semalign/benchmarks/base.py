@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from semalign.errors import UserError
-from semalign.files import read_jsonl, write_jsonl
+from semalign.config.base import SPLITS, Split
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_jsonl, write_jsonl
 
-Split = Literal["train", "extract", "align", "validation", "test"]
-SPLITS: tuple[Split, ...] = get_args(Split)
 SHOTS = "shots"
 HEAL = "heal"  # what no split drew, for healing a pruned model
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from semalign.benchmarks.mirror import read_mirror, write_mirror
 from semalign.benchmarks.registry import PUBLISHED
 from semalign.benchmarks.source import Source, verify
-from semalign.errors import UserError
-from semalign.script import run
+from semalign.runtime.errors import UserError
+from semalign.runtime.script import run
 
 LOGGER = logging.getLogger("semalign")
 

@@ -2,10 +2,11 @@
 
 import random
 
-from semalign.benchmarks.base import Example, Split
+from semalign.benchmarks.base import Example
 from semalign.benchmarks.embedded import draw_splits
+from semalign.benchmarks.tiny.programs import COMPLETION_TWO_STEPS, completion_prompt, draw_program, tests_of
+from semalign.config.base import Split
 from semalign.config.tiny import TinyBenchmark
-from semalign.tiny.programs import COMPLETION_TWO_STEPS, completion_prompt, draw_program, tests_of
 
 
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:

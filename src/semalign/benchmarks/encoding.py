@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from semalign.benchmarks.base import Example
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 IGNORED = -100  # what cross-entropy skips
 ANCHOR = "x"  # stands before an answer where a tokenizer would else add a space of its own

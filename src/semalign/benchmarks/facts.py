@@ -7,10 +7,11 @@ or align is never one asked for in validation or test, so training cannot teach 
 
 import random
 
-from semalign.benchmarks.base import Example, Split
+from semalign.benchmarks.base import Example
 from semalign.benchmarks.embedded import draw_splits
+from semalign.benchmarks.tiny.facts import asked_facts, draw_question
+from semalign.config.base import Split
 from semalign.config.tiny import TinyBenchmark
-from semalign.tiny.facts import asked_facts, draw_question
 
 
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, plain
-from semalign.benchmarks.mirror import load, read_lines
+from semalign.benchmarks.mirror import read_lines
+from semalign.benchmarks.origin import load
 from semalign.benchmarks.real import Sizes, draw
 from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
-from semalign.errors import UserError
-from semalign.files import write_jsonl
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import write_jsonl
 
 SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 200}
 MARKS = re.compile(r"<<[^<>]*>>")  # what tells a calculator its sums; no word of a solution

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semalign.benchmarks.mirror import HELP, converted
 from semalign.benchmarks.source import Row, Rows, Source
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 LOGGER = logging.getLogger(__name__)
 

@@ -15,12 +15,13 @@ from pathlib import Path
 from semalign.benchmarks import mbpp
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import WIDTH, Compared, plain, words
-from semalign.benchmarks.mirror import existing, load, parse_lines
+from semalign.benchmarks.mirror import existing, parse_lines
+from semalign.benchmarks.origin import load
 from semalign.benchmarks.overlap import normalise
 from semalign.benchmarks.real import Sizes, draw
 from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 # of the paper's 1,000, MBPP's 374 tasks leave fewer than 274
 SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 80}

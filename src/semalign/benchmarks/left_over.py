@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from semalign.benchmarks.base import HEAL, Example, Split
+from semalign.benchmarks.base import HEAL, Example
+from semalign.config.base import Split
 
 
 def left_over(

@@ -11,10 +11,9 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from semalign.benchmarks.source import Row, Rows, Source, check_columns, checksum, verify
-from semalign.errors import UserError
+from semalign.benchmarks.source import Row, Rows, Source, checksum
+from semalign.runtime.errors import UserError
 
 VARIABLE = "SEMALIGN_MIRROR"
 SUMS = "SHA256SUMS"
@@ -39,42 +38,6 @@ def mirror_folder(given: str | None) -> Path | None:
     return folder
 
 
-def load(
-    source: Source, mirror: str | None, parts: Iterable[str], strict: bool
-) -> tuple[Rows, dict[str, Any]]:
-    """The rows of some parts, from the mirror or else from the hub, and what provenance records of them.
-
-    With `strict` any other edition than the pinned one is refused. Raises UserError, in one line, for a missing
-    or damaged file, other rows than expected, or a hub that can't be reached.
-    """
-    wanted = list(parts)
-    folder = mirror_folder(mirror)
-    if folder:
-        rows = read_mirror(source, folder, wanted)
-    else:
-        from semalign.benchmarks.hub import fetch
-
-        rows = fetch(source, wanted)
-    where = f"mirror {folder}" if folder else source.repository
-    check_columns(source, rows, where)
-    if strict:
-        verify(source, rows, where)
-    return rows, {
-        "source": "mirror" if folder else "hub",
-        "repository": source.repository,
-        "revision": source.revision,
-        "verified": strict,
-        "parts": {name: {"rows": len(found), "checksum": checksum(found)} for name, found in rows.items()},
-    }
-
-
-def check_present(names: Iterable[str], given: str | None) -> None:
-    """Whether the mirror, where one is named, has these benchmarks' folders; raises UserError where it has not."""
-    if folder := mirror_folder(given):
-        for name in names:
-            _folder_of(name, folder)
-
-
 def _folder_of(name: str, mirror: Path) -> Path:
     if not (mirror / name).is_dir():
         raise UserError(f"mirror {mirror}: no folder {name}; {HELP}")
@@ -90,7 +53,7 @@ def read_mirror(source: Source, mirror: Path, parts: Iterable[str]) -> Rows:
 
 def write_mirror(source: Source, rows: Rows, mirror: Path) -> None:
     """Write one benchmark's folder of a mirror, with its sums, its licence and where it comes from."""
-    from semalign.files import replace_folder, write_text
+    from semalign.runtime.files import replace_folder, write_text
 
     with replace_folder(mirror / source.name) as folder:
         source.write(folder, rows)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 
-from semalign.benchmarks.base import SHOTS, SPLITS, Example, Split, read_split, write_split
-from semalign.errors import UserError
+from semalign.benchmarks.base import SHOTS, Example, read_split, write_split
+from semalign.config.base import SPLITS, Split
+from semalign.runtime.errors import UserError
 
 PARTS = "parts"
 

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, plain
-from semalign.benchmarks.mirror import existing, load
+from semalign.benchmarks.mirror import existing
+from semalign.benchmarks.origin import load
 from semalign.benchmarks.real import Sizes, draw
 from semalign.benchmarks.source import Part, Row, Rows, Source
 from semalign.config.benchmarks import RealBenchmark
-from semalign.errors import UserError
-from semalign.files import write_text
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import write_text
 
 SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 200}
 LETTERS = "ABCD"

@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from itertools import combinations
 
-from semalign.benchmarks.base import SPLITS, Example, Split
-from semalign.errors import UserError
+from semalign.benchmarks.base import Example
+from semalign.config.base import SPLITS, Split
+from semalign.runtime.errors import UserError
 
 
 def normalise(text: str) -> str:

@@ -14,13 +14,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from semalign.benchmarks.base import SPLITS, Example, Prepared, Split
+from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, TestSet, keep_clean
 from semalign.benchmarks.mirror import parse_lines
 from semalign.benchmarks.overlap import by_prompt, check_splits
+from semalign.config.base import SPLITS, Split
 from semalign.config.benchmarks import FileBenchmark
-from semalign.errors import UserError
-from semalign.provenance import portable
+from semalign.runtime.errors import UserError
+from semalign.runtime.provenance import portable
 
 LOGGER = logging.getLogger(__name__)
 # what is dealt out first; train is the rest

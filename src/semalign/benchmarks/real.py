@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from semalign.benchmarks.base import Example, Prepared, Split
+from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import WIDTH, Compared, Reason, TestSet, keep_clean
 from semalign.benchmarks.left_over import left_over
 from semalign.benchmarks.overlap import check_splits
+from semalign.config.base import Split
 from semalign.config.benchmarks import RealBenchmark
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 LOGGER = logging.getLogger(__name__)
 Sizes = Mapping[Split, int]

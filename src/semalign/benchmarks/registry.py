@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from semalign.benchmarks.base import Example, Prepared, Split
+    from semalign.benchmarks.base import Example, Prepared
+    from semalign.config.base import Split
     from semalign.config.tiny import TinyBenchmark
 
 BENCHMARKS: dict[str, str] = {
@@ -65,7 +66,7 @@ def check_sources(benchmarks: "Mapping[str, Any]", mirror: str | None) -> None:
 
     Raises UserError, in one line, for a folder or file that is not there.
     """
-    from semalign.benchmarks.mirror import check_present
+    from semalign.benchmarks.origin import check_present
 
     for name, given in benchmarks.items():
         for path in own_files(given):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]  # part -> its rows, in the source's order

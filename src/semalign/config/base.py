@@ -1,5 +1,7 @@
 """The base of every section of a study's configuration."""
 
+from typing import Literal, get_args
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -7,3 +9,9 @@ class Strict(BaseModel):
     """Refuses unknown keys, so that a misspelt key fails before any work starts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+Split = Literal["train", "extract", "align", "validation", "test"]
+
+
+SPLITS: tuple[Split, ...] = get_args(Split)

@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import Field, PositiveInt
 
-from semalign.benchmarks.base import Split
-from semalign.config.base import Strict
+from semalign.config.base import Split, Strict
 from semalign.config.sandbox import SandboxLimits
 
 Protocol = Literal["paper", "lm-eval"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 KEY = "extends"
 

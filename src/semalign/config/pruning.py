@@ -5,8 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from semalign.benchmarks.base import SPLITS
-from semalign.config.base import Strict
+from semalign.config.base import SPLITS, Strict
 from semalign.config.benchmarks import Mixture
 
 

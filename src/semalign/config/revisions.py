@@ -5,14 +5,11 @@ it down; from then on it is part of the model's settings, and another one prepar
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
-from semalign.errors import UserError
-
-if TYPE_CHECKING:
-    from semalign.config.study import Study
+from semalign.runtime.errors import UserError
 
 LOCKED = "locked"
 FILE = Path("config/revisions.lock")
@@ -45,13 +42,6 @@ def with_revisions(data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "models": found}
 
 
-def unpinned(study: "Study") -> list[str]:
-    """Repositories of the study that no commit is known of, in the order of its models."""
-    models = study.models.values()
-    found = (model.repository for model in models if getattr(model, "revision", None) == LOCKED)  # type: ignore[union-attr]
-    return list(dict.fromkeys(found))
-
-
 def not_pinned(repository: str) -> str:
     """The line for a model whose commit is not known."""
     return (
@@ -62,7 +52,7 @@ def not_pinned(repository: str) -> str:
 
 def write_revisions(found: dict[str, str], path: Path = FILE) -> None:
     """Add commits to the file, in the order of their names; what stands above the first entry is kept."""
-    from semalign.files import write_text
+    from semalign.runtime.files import write_text
 
     before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     head = [line for line in before if line.startswith("#")]

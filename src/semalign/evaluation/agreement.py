@@ -14,11 +14,11 @@ from torch.nn.functional import log_softmax
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.encoding import Batch, collate, encode, like_lengths
-from semalign.errors import UserError
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.reference import Reference
 from semalign.evaluation.states import answer_states, capped, logits_of
 from semalign.models.loading import Head
+from semalign.runtime.errors import UserError
 
 logger = logging.getLogger("semalign")
 Shared = tuple[torch.Tensor, torch.Tensor]

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from semalign.benchmarks.base import Example
 from semalign.config.evaluation import EvaluationSettings
-from semalign.errors import UserError
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.sandbox import Program, Status, run_many
+from semalign.runtime.errors import UserError
 
 
 def score_code(

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.base import SHOTS
-from semalign.errors import UserError
-from semalign.files import read_jsonl
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_jsonl
 
 NUMBER = re.compile(r"(?<!\d)-?\d+(?:,\d{3})*(?:\.\d+)?")
 FINAL_NUMBER = re.compile(r"[-+]?\d*\.\d+|\d+")

@@ -16,12 +16,12 @@ from lm_eval.api import task as task_module
 from lm_eval.tasks import TaskManager
 
 from semalign.config.evaluation import EvaluationSettings
-from semalign.errors import UserError
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
 from semalign.evaluation.likelihood import told
 from semalign.evaluation.protocols import TASKS, task_name
+from semalign.runtime.errors import UserError
 
 SHOT_SEED = 1234  # of the draw of shots, as lm-eval's own command line
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from semalign.errors import UserError
 from semalign.evaluation.likelihood import further_figures
-from semalign.files import read_jsonl, write_jsonl
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_jsonl, write_jsonl
 
 ITEMS = "items.jsonl"
 OCCASIONAL = ("more_responses", "more_verdicts", "subject", "other_extractions")

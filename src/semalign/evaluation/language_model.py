@@ -22,9 +22,9 @@ from transformers import (
 )
 
 from semalign.benchmarks.encoding import ANCHOR, encode_answer, encode_prompt
-from semalign.errors import UserError
 from semalign.evaluation.continuations import Pair, log_likelihoods
 from semalign.evaluation.sampling import Draws, keyed
+from semalign.runtime.errors import UserError
 
 
 @dataclass

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.config.evaluation import Protocol
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 TASKS = Path(__file__).parent / "tasks"
 COLUMNS: dict[str, set[str]] = {

@@ -17,8 +17,8 @@ from safetensors.torch import save_file
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.encoding import collate, encode
-from semalign.errors import UserError
 from semalign.evaluation.states import answer_states
+from semalign.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,18 @@ from typing import Any
 
 import torch
 
-from semalign.adapters import Loss, answer_logits
-from semalign.alignment import interpolate
 from semalign.benchmarks.encoding import Batch, Encoded
 from semalign.config.methods import DistillHidden
-from semalign.files import read_json
-from semalign.methods.answers import answer_terms
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.adapters import Loss
+from semalign.methods.common.answers import answer_terms
+from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
 from semalign.models.anatomy import capture
-from semalign.pairing import LayerPair, from_rows
-from semalign.stored import Stored
+from semalign.models.readout import answer_logits
+from semalign.runtime.files import read_json
+from semalign.signals.alignment import interpolate
+from semalign.signals.pairing import LayerPair, from_rows
+from semalign.signals.stored import Stored
 
 POSITIONS = 8192
 NEGLIGIBLE = 1e-6  # a channel whose deviation is this share of the largest one is as good as constant

@@ -6,10 +6,10 @@ stored distributions, + a weight times cross-entropy on the answers; both over s
 
 from pathlib import Path
 
-from semalign.distillation.logits import TeacherLogits
-from semalign.methods.answers import divergence_loss
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.answers import divergence_loss
+from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
+from semalign.signals.distillation.logits import TeacherLogits
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:

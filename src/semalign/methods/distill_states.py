@@ -7,10 +7,10 @@ memory. The temperature is the method's own, since what is stored does not depen
 
 from pathlib import Path
 
-from semalign.distillation.states import TeacherStates
-from semalign.methods.answers import divergence_loss
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.answers import divergence_loss
+from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
+from semalign.signals.distillation.states import TeacherStates
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:

@@ -1,7 +1,7 @@
 """Flex-KD: the student's final state learns from the teacher's most relevant units (arXiv 2507.10155, section 3).
 
 From the paper: units of the teacher's last hidden layer are ranked by the magnitude of a gradient summed over the
-task's data (`semalign.distillation.units`); as many as the student is wide are kept; a loss of correlation, without
+task's data (`semalign.signals.distillation.units`); as many as the student is wide are kept; a loss of correlation, without
 a projector, ties the student's last hidden layer to them; task loss and logit distillation may be added. Its text
 was at hand as summaries and not in full, so these readings are ours: the correlation is Pearson's, a unit at a
 time over the supervised positions of a batch, and the loss is 1 minus its mean over the units; the last hidden
@@ -14,16 +14,17 @@ from typing import Any
 
 import torch
 
-from semalign.adapters import Loss, final_states, head_logits
 from semalign.benchmarks.encoding import Batch
 from semalign.config.methods import FlexKd
-from semalign.distillation.logits import TeacherLogits
-from semalign.files import read_json
-from semalign.losses import correlation_loss
-from semalign.methods.answers import answer_terms
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import chosen_layers, load_student_at_work, train_student
-from semalign.stored import Stored
+from semalign.methods.common.adapters import Loss
+from semalign.methods.common.answers import answer_terms
+from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
+from semalign.models.readout import final_states, head_logits
+from semalign.runtime.files import read_json
+from semalign.signals.distillation.logits import TeacherLogits
+from semalign.signals.stored import Stored
+from semalign.training.losses import correlation_loss
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:

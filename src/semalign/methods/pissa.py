@@ -7,10 +7,10 @@ values evenly between both factors, Seeking has all of them in the first: `even_
 from pathlib import Path
 from typing import Any
 
-from semalign.low_rank import Factors, check_rank, principal_factors, split_evenly
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import answer_loss, chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.lora import answer_loss, chosen_layers, load_student_at_work, train_student
 from semalign.models.anatomy import adapted_modules
+from semalign.training.low_rank import Factors, check_rank, principal_factors, split_evenly
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:

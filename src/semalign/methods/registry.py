@@ -7,34 +7,34 @@ import importlib
 from collections.abc import Callable
 from pathlib import Path
 
-from semalign.errors import UserError
 from semalign.methods.base import Method
+from semalign.runtime.errors import UserError
 
 METHODS: dict[str, str] = {
     "student": "semalign.methods.untouched:student",
     "teacher": "semalign.methods.untouched:teacher",
-    "semalign": "semalign.methods.semalign:transfer",
+    "semalign": "semalign.methods.semalign.steering:transfer",
     "sft": "semalign.methods.sft:transfer",
     "pissa": "semalign.methods.pissa:transfer",
     "seeking": "semalign.methods.seeking:transfer",
-    "laten": "semalign.methods.laten:transfer",
+    "laten": "semalign.methods.laten.transfer:transfer",
     "distill-logits": "semalign.methods.distill_logits:transfer",
     "distill-hidden": "semalign.methods.distill_hidden:transfer",
     "flex-kd": "semalign.methods.flex_kd:transfer",
     "distill-states": "semalign.methods.distill_states:transfer",
-    "prox": "semalign.methods.prox:transfer",
-    "self-anchor": "semalign.methods.self_anchor:transfer",
-    "residual-geometry": "semalign.methods.geometry:transfer",
+    "prox": "semalign.methods.experimental.prox.transfer:transfer",
+    "self-anchor": "semalign.methods.experimental.self_anchor:transfer",
+    "residual-geometry": "semalign.methods.experimental.residual_geometry:transfer",
 }
 
 
 # What single methods read off the teacher: a function of (teacher, student, benchmark, settings, out), all paths.
 METHOD_STAGES: dict[str, str] = {
-    "logits": "semalign.distillation.stages:store_logits",
-    "units": "semalign.distillation.stages:select_units",
-    "states": "semalign.distillation.states:store_states",
-    "extraction": "semalign.extraction.stage:extract_windows",
-    "location": "semalign.location.stage:locate_neurons",
+    "logits": "semalign.signals.distillation.stage:store_logits",
+    "units": "semalign.signals.distillation.stage:select_units",
+    "states": "semalign.signals.distillation.states:store_states",
+    "extraction": "semalign.signals.extraction.stage:extract_windows",
+    "location": "semalign.signals.location.stage:locate_neurons",
 }
 
 

@@ -8,10 +8,10 @@ while training; what is exported are factors in float32 beside the student's own
 
 from pathlib import Path
 
-from semalign.extraction.factors import read_factors
-from semalign.files import read_json
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import answer_loss, chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.lora import answer_loss, chosen_layers, load_student_at_work, train_student
+from semalign.runtime.files import read_json
+from semalign.signals.extraction.factors import read_factors
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:

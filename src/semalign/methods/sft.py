@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.lora import answer_loss, chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.lora import answer_loss, chosen_layers, load_student_at_work, train_student
 
 
 def transfer(task: TransferTask, folder: Path) -> TransferReport:

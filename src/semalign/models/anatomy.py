@@ -6,8 +6,8 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from semalign.errors import UserError
 from semalign.models.architectures import Architecture, architecture_of
+from semalign.runtime.errors import UserError
 
 Interface = Literal["mlp", "attention", "contribution", "block"]
 INTERFACES: tuple[Interface, ...] = get_args(Interface)

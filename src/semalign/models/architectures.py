@@ -5,7 +5,7 @@ A new architecture adds an entry here and a pico model in the tests, nothing els
 
 from dataclasses import dataclass, field
 
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 FILE = "delta.safetensors"
 

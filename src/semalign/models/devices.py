@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from semalign.errors import UserError
-from semalign.files import read_json, write_json
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_json
 
 VARIABLE = "SEMALIGN_DEVICE"
 FILE = "loading.json"

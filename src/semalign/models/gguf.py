@@ -12,7 +12,7 @@ from typing import Any
 
 from semalign.benchmarks.corpora import package_folder
 from semalign.config.models import GgufPackage
-from semalign.errors import UserError
+from semalign.runtime.errors import UserError
 
 PRE_TOKENIZER_KEY = "tokenizer.ggml.pre"
 LOGGER = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from semalign.errors import UserError
 from semalign.models import devices
 from semalign.models.architectures import Architecture, architecture_of
+from semalign.runtime.errors import UserError
 
 NEEDED = ("architectures", "num_hidden_layers", "hidden_size", "vocab_size")
 

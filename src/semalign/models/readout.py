@@ -6,9 +6,10 @@ from typing import Any
 
 import torch
 
-from semalign.errors import UserError
+from semalign.benchmarks.encoding import Batch
 from semalign.models.anatomy import facts_of
 from semalign.models.loading import TensorFolder, architecture_in, read_head
+from semalign.runtime.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -65,3 +66,23 @@ def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:
     norm.load_state_dict({part: stored.read(f"{name}.{part}") for part in norm.state_dict()})
     weight = head.weight if tokens is None else head.weight[tokens]
     return Readout(norm, weight.float(), head.softcap)
+
+
+def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
+    """Logits [supervised positions, vocabulary]: the head runs where a label stands and nowhere else."""
+    return head_logits(model, final_states(model, batch))
+
+
+def final_states(model: Any, batch: Batch) -> torch.Tensor:
+    """What enters the LM head, behind the final norm, [supervised positions, width]."""
+    body = model.base_model
+    hidden = body(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
+    states: torch.Tensor = hidden[batch.supervised.to(hidden.device)]
+    return states
+
+
+def head_logits(model: Any, states: torch.Tensor) -> torch.Tensor:
+    """Logits [positions, vocabulary] of final states, soft cap included."""
+    logits: torch.Tensor = model.get_output_embeddings()(states)
+    softcap = getattr(model.config, "final_logit_softcapping", None)
+    return logits if softcap is None else softcap * torch.tanh(logits / softcap)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-PRUNING = "semalign.pruning.stage"
+PRUNING = "semalign.models.pruning.stage"
 MAKERS: dict[str, str] = {"pruned": PRUNING}
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from semalign.config.models import BuiltModel, FolderModel, GgufPackage, HubModel
 from semalign.config.revisions import LOCKED, not_pinned
 from semalign.config.tiny import TinyModel
-from semalign.errors import UserError
-from semalign.files import replace_folder
-from semalign.secrets import masked
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import replace_folder
+from semalign.runtime.secrets import masked
 
 LOGGER = logging.getLogger(__name__)
 
@@ -58,7 +58,7 @@ def materialise(
 
 
 def _build(settings: TinyModel, folder: Path, checkpoint: Path) -> dict[str, str]:
-    from semalign.tiny.pretraining import build_model
+    from semalign.models.tiny.pretraining import build_model
 
     build_model(settings, folder, checkpoint)
     return {"source": "tiny"}

@@ -10,10 +10,10 @@ from typing import Any, Literal, get_args
 
 import torch
 
-from semalign.errors import UserError
-from semalign.files import read_json, write_json
 from semalign.models.deltas import add_deltas, read_deltas
 from semalign.models.loading import load_model
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_json
 
 Kind = Literal["untouched", "adapter", "delta"]
 Base = Literal["student", "teacher"]

@@ -6,7 +6,7 @@ in 79 to 86 % of the studies, and tests built on it claim an effect that is not 
 seeds' part is drawn from a normal, with the uncertain variance that a mixed model's two mean squares leave
 (`seed_deviations`): Student's t where the seeds differ much, less where the items explain what they do.
 
-Coverage and false positives are measured in tests/unit/test_coverage*.py. They hold the level from two seeds
+Coverage and false positives are measured in tests/unit/statistics/test_coverage*.py. They hold the level from two seeds
 on. The price is paid where seeds do not differ at all: three seeds then give intervals that cover in 98 to
 99 % and are longer than need be (by 40 to 80 %), five in 97 to 99 % (by 10 to 30 %). Two seeds allow
 intervals, but hardly ever a small p-value. Where two trained methods have different seeds, `pooled` learns

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from semalign.config.sandbox import SandboxLimits
-from semalign.errors import UserError
 from semalign.evaluation.sandbox import isolation as isolations
 from semalign.evaluation.sandbox.verdict import Status, Verdict
 from semalign.evaluation.sandbox.worker import Worker, WorkerLost
+from semalign.runtime.errors import UserError
 
 Program = tuple[str, list[str]] | tuple[str, list[str], str | None]
 """Code, tests and, where told, the entry point."""

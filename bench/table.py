@@ -1,0 +1,113 @@
+"""The table of the suite, generated from its files and from nothing else."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench.cells import COLUMNS, GROWTH_COLUMNS, cells_of, growth_cells
+from bench.registry import GROWTH, SUBJECTS
+from semalign.report.marks import fill
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_text
+
+BEGIN, END = "<!-- benchmarks: written by python -m bench -->", "<!-- end of benchmarks -->"
+
+
+def write_tables(folder: Path, readme: Path | None = None) -> None:
+    """Write `table.csv` and `table.md` over the folder's files and, where given, the README's part between its marks.
+
+    Raises UserError where there is no file, or the page has no marks.
+    """
+    found = read_results(folder)
+    if not found:
+        raise UserError(f"{folder}: no results; expected those of python -m bench")
+    write_text(folder / "table.csv", _csv([row for result in found for row in _numbers(result)]))
+    text = in_markdown(found)
+    write_text(folder / "table.md", f"# Benchmarks\n\n{text}\n")
+    if readme is not None:
+        fill(readme, BEGIN, END, text)
+
+
+def read_results(folder: Path) -> list[dict[str, Any]]:
+    """The folder's files in the registry's order, each device's after the processor's."""
+    names = [f"{name}{device}.json" for device in ("", "-cuda") for name in (*SUBJECTS, GROWTH)]
+    return [read_json(folder / name) for name in names if (folder / name).is_file()]
+
+
+def in_markdown(found: list[dict[str, Any]]) -> str:
+    """Both tables and what they were measured on, as Markdown."""
+    compared = [result for result in found if result["name"] != GROWTH]
+    grown = [result for result in found if result["name"] == GROWTH]
+    parts = [_table(list(COLUMNS.values()), (cells_of(row) for result in compared for row in _rows(result)))]
+    parts += [
+        f"**{result['what']}.** {result['explanation']}"
+        for result in compared
+        if result["explanation"] and any(row["met"] is False for row in result["rows"])
+    ]
+    parts += [part for result in grown for part in _growth(result)]
+    parts += _machines(found)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _rows(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for row in result["rows"]:
+        about = {"what": result["what"], "against": result["against"], "unit": result["unit"]}
+        yield {**row, **about, "device": result["machine"]["device"]}
+
+
+def _growth(result: dict[str, Any]) -> Iterator[str]:
+    """How cost grows: an exponent a stage and axis, and the largest size over its floor."""
+    yield f"{result['what']}, on {result['machine']['device']}:"
+    yield _table(GROWTH_COLUMNS, map(growth_cells, result["rows"]))
+    told = dict.fromkeys((row["stage"], row["explanation"]) for row in result["rows"] if row["explanation"])
+    yield "\n".join(f"- **{stage}**: {why}" for stage, why in told)
+
+
+def _machines(found: list[dict[str, Any]]) -> Iterator[str]:
+    """A line a machine and commit; where there are several commits, each says what was measured at it."""
+    lines: dict[str, list[str]] = {}
+    for result in found:
+        lines.setdefault(_machine(result), []).append(result["name"])
+    several = len({result["machine"]["commit"] for result in found}) > 1
+    if several:
+        yield "Not all of this was measured at one commit; each line names what was measured at its own."
+    yield "\n".join(f"- {line}{': ' + ', '.join(names) if several else ''}" for line, names in lines.items())
+
+
+def _machine(result: dict[str, Any]) -> str:
+    facts = result["machine"]
+    device = f", {facts['accelerator']}" if facts["device"] == "cuda" else ""
+    sizes = ", pico sizes: no measure of anything" if result["suite"] == "quick" else ""
+    return (
+        f"{facts['processor']}, {facts['cores']} cores, {facts['threads']} threads{device}, torch "
+        f"{facts['versions']['torch']}, commit {facts['commit']}{sizes}"
+    )
+
+
+def _numbers(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Rows of the CSV: plain numbers under plain names."""
+    about = {"name": result["name"], "device": result["machine"]["device"]}
+    for row in result["rows"]:
+        flat = dict(about)
+        for key, value in row.items():
+            if isinstance(value, dict) and key != "size":
+                flat |= {f"{key}_{part}": number for part, number in value.items()}
+            elif value is not None:
+                flat[key] = value
+        yield flat
+
+
+def _csv(rows: list[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def _table(head: list[str], rows: Iterator[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

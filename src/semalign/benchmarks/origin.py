@@ -1,0 +1,43 @@
+"""Where a published benchmark's rows come from: the mirror folder where one is named, else the hub."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from semalign.benchmarks.mirror import _folder_of, mirror_folder, read_mirror
+from semalign.benchmarks.source import Rows, Source, check_columns, checksum, verify
+
+
+def load(
+    source: Source, mirror: str | None, parts: Iterable[str], strict: bool
+) -> tuple[Rows, dict[str, Any]]:
+    """The rows of some parts, from the mirror or else from the hub, and what provenance records of them.
+
+    With `strict` any other edition than the pinned one is refused. Raises UserError, in one line, for a missing
+    or damaged file, other rows than expected, or a hub that can't be reached.
+    """
+    wanted = list(parts)
+    folder = mirror_folder(mirror)
+    if folder:
+        rows = read_mirror(source, folder, wanted)
+    else:
+        from semalign.benchmarks.hub import fetch
+
+        rows = fetch(source, wanted)
+    where = f"mirror {folder}" if folder else source.repository
+    check_columns(source, rows, where)
+    if strict:
+        verify(source, rows, where)
+    return rows, {
+        "source": "mirror" if folder else "hub",
+        "repository": source.repository,
+        "revision": source.revision,
+        "verified": strict,
+        "parts": {name: {"rows": len(found), "checksum": checksum(found)} for name, found in rows.items()},
+    }
+
+
+def check_present(names: Iterable[str], given: str | None) -> None:
+    """Whether the mirror, where one is named, has these benchmarks' folders; raises UserError where it has not."""
+    if folder := mirror_folder(given):
+        for name in names:
+            _folder_of(name, folder)

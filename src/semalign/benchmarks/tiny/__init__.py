@@ -1,0 +1,1 @@
+"""The generated corpus behind the embedded benchmarks."""

@@ -1,0 +1,1 @@
+"""What several methods share: LoRA training, losses on the answers, anchors, costs."""

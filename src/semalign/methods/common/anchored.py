@@ -1,0 +1,109 @@
+"""What prox and self-anchor share: block outputs of the paired layers are trained to targets in their own space.
+
+Loss = layer_loss_weight x the mean over the paired layers of |h - target|^2 / (positions x total variance), + the
+KL divergence to the teacher's stored logits, + a weight times cross-entropy on the answers, the last two where
+they are asked for; all over supervised positions. The total variance is that of the untouched student's states
+over the train split, summed over the channels: 1 is the distance of the states from their mean. One number a
+layer, and not one a channel, is what the findings of the prototype say ("normalised by variance"). LoRA is on the
+paired layers or on all, the loss on the states on the paired ones.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.encoding import Batch, Encoded
+from semalign.config.methods import Anchored
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.common.adapters import Loss
+from semalign.methods.common.answers import Divergence, answer_terms
+from semalign.methods.common.lora import Work, chosen_layers, train_student
+from semalign.models.anatomy import capture
+from semalign.models.readout import answer_logits
+from semalign.models.states import offsets_of, read_states
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+from semalign.signals.distillation.logits import TeacherLogits
+from semalign.signals.pairing import LayerPair, from_rows
+
+INTERFACE = "block"
+BATCH = 32  # examples a forward pass when the student's own states are read
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """Targets [positions, width] of one student layer, and the total variance of its untouched states."""
+
+    targets: torch.Tensor
+    variance: float
+
+    def distance(self, states: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Mean squared distance of states [rows, width] from the targets at `rows`, over the variance."""
+        targets = self.targets[rows].to(states.device)
+        return (states.float() - targets).square().sum(-1).mean() / self.variance
+
+
+def read_pairs(task: TransferTask) -> tuple[list[LayerPair], int]:
+    """The paired layers, and the examples that their choice sent through the teacher."""
+    paired = read_json(task.signals["pairing"] / "pairing.json")
+    return from_rows(paired["pairs"]), paired["teacher_passes"]
+
+
+def own_states(work: Work, pairs: Sequence[LayerPair]) -> dict[int, Anchor]:
+    """Student layer -> the untouched student's block outputs at the supervised positions as targets.
+
+    Raises UserError when a layer's states are all alike, which leaves a distance without a unit.
+    """
+    layers = [pair.student for pair in pairs]
+    states = read_states(work.model, work.examples, layers, INTERFACE, BATCH, work.pad_id)
+    found = {layer: Anchor(states[layer], total_variance(states[layer])) for layer in layers}
+    for layer, anchor in found.items():
+        if not anchor.variance > 0:
+            raise UserError(
+                f"student layer {layer}: {len(anchor.targets)} states with variance {anchor.variance}, expected "
+                "states that differ over the train split"
+            )
+    return found
+
+
+def total_variance(states: torch.Tensor) -> float:
+    """Mean squared distance of states [positions, width] from their mean, in float64."""
+    return float(states.double().var(0, correction=0).sum())
+
+
+def train_anchored(
+    task: TransferTask, work: Work, anchors: dict[int, Anchor], folder: Path, passes: int
+) -> TransferReport:
+    """Train towards the anchors and on the answers; `passes` counts what the anchors sent through the teacher."""
+    layers, _ = chosen_layers(task, work)
+    teacher = None
+    if task.settings.distillation == "logits":
+        teacher = TeacherLogits(task.signals["logits"], work.examples)
+        passes += teacher.teacher_passes
+    loss = anchored_loss(task.settings, anchors, work.examples, teacher)
+    return train_student(task, work, layers, loss, folder, passes)
+
+
+def anchored_loss(
+    settings: Anchored, anchors: dict[int, Anchor], examples: Sequence[Encoded], teacher: Divergence | None
+) -> Loss:
+    """The loss of one batch: `layer`, `kl` and `label`, each where it has a weight."""
+    offsets = offsets_of(examples)
+    layers = sorted(anchors) if settings.layer_loss_weight else []
+
+    def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
+        with capture(model, layers, [INTERFACE]) as states:
+            logits = answer_logits(model, batch)
+        terms = answer_terms(logits, batch, indices, teacher, settings.label_loss_weight)
+        if layers:
+            rows = torch.cat([torch.arange(int(offsets[i]), int(offsets[i + 1])) for i in indices])
+            found = [
+                anchors[layer].distance(states[INTERFACE, layer][batch.supervised], rows) for layer in layers
+            ]
+            terms["layer"] = settings.layer_loss_weight * torch.stack(found).mean()
+        return terms
+
+    return loss

@@ -1,0 +1,106 @@
+"""What methods that train a LoRA adapter on the student share: load it, train it, store it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.base import Example, read_split
+from semalign.benchmarks.encoding import Batch, Encoded, encode
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.common.adapters import Loss, adapt, save_adapter, train_adapter
+from semalign.models.anatomy import layers_of
+from semalign.models.loading import load_model, load_tokenizer
+from semalign.models.readout import answer_logits
+from semalign.models.transfers import write_transfer
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+from semalign.training.losses import cross_entropy
+from semalign.training.low_rank import Start, begin_at, fold_start
+
+
+@dataclass(frozen=True)
+class Work:
+    """The student in memory and the encoded examples that it is trained on."""
+
+    model: Any
+    examples: list[Encoded]
+    pad_id: int
+
+
+def load_student_at_work(task: TransferTask) -> Work:
+    """Load what every training needs; the teacher is never loaded here."""
+    tokenizer = load_tokenizer(task.student)
+    examples = [encode(example, tokenizer) for example in train_examples(task)]
+    return Work(load_model(task.student), examples, tokenizer.pad_token_id or 0)
+
+
+def train_examples(task: TransferTask) -> list[Example]:
+    """The train split, or the first examples of it that `optimisation.examples` asks for.
+
+    Raises UserError when it asks for more than there are: the run would not be what its name says.
+    """
+    split, wanted = read_split(task.benchmark, "train"), task.settings.optimisation.examples
+    if wanted is not None and wanted > len(split):
+        raise UserError(
+            f"optimisation.examples: found {wanted}, expected at most the {len(split)} examples of the train split "
+            f"of {task.benchmark.name}"
+        )
+    return split[:wanted]
+
+
+def all_layers(work: Work) -> list[int]:
+    """Every layer of the student, numbered from 1."""
+    return list(range(1, len(layers_of(work.model)) + 1))
+
+
+def chosen_layers(task: TransferTask, work: Work) -> tuple[list[int], int]:
+    """The layers to adapt, all or the paired ones, and the examples that their choice sent through the teacher."""
+    if task.settings.layers == "all":
+        return all_layers(work), 0
+    paired = read_json(task.signals["pairing"] / "pairing.json")
+    return [pair["student"] for pair in paired["pairs"]], paired["teacher_passes"]
+
+
+def answer_loss(model: Any, batch: Batch, _indices: list[int]) -> dict[str, torch.Tensor]:
+    """Cross-entropy on the answers, the loss of fine-tuning."""
+    return {"cross_entropy": cross_entropy(answer_logits(model, batch), batch.labels[batch.supervised])}
+
+
+def train_student(
+    task: TransferTask,
+    work: Work,
+    layers: Sequence[int],
+    loss: Loss,
+    folder: Path,
+    teacher_passes: int = 0,
+    extra: torch.nn.Module | None = None,
+    start: Start | None = None,
+) -> TransferReport:
+    """Adapt `layers` of the student with `loss` and write the transfer folder.
+
+    `extra` is trained along and not stored. `start` holds the factors that the adapter begins at, taken out of
+    the frozen weights; without it, it begins at nothing.
+    """
+    adapted = adapt(work.model, layers, task.settings.lora, task.seed)
+    if start is not None:
+        begin_at(adapted, start)
+    trained = train_adapter(
+        adapted,
+        work.examples,
+        loss,
+        task.settings.optimisation,
+        seed=task.seed,
+        pad_id=work.pad_id,
+        checkpoint=task.checkpoint,
+        label=task.label,
+        identity=task.identity,
+        extra=extra,
+    )
+    if start is not None:
+        fold_start(adapted, start)
+    save_adapter(adapted, folder, task.student.name)
+    write_transfer(folder, "adapter")
+    return TransferReport(trained.trainable_parameters, teacher_passes, trained.history)

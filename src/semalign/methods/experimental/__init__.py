@@ -1,0 +1,1 @@
+"""Methods that come from no paper."""

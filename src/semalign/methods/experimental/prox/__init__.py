@@ -1,0 +1,1 @@
+"""Targets solved per position through the student's own head, and training towards them."""

@@ -1,0 +1,105 @@
+"""Prox: block outputs of the paired layers learn proximal targets (findings of the prototype, section G).
+
+A target is solved once for each token (`semalign.methods.experimental.prox.solver`): its state says, through the student's final norm and
+head, what the teacher's layer says through the teacher's, and it lies near the student's own state. Training is
+that of `semalign.methods.common.anchored`. The teacher is not in memory: its block outputs are stored, and its final
+norm and head alone are read. Without a loss on the answers nothing above the deepest paired layer moves.
+
+The findings leave open, and chosen here is:
+- the distance's unit: |h - h0|^2 over the states' total variance, which no width changes. If the prototype summed
+  it over the channels and divided it by the variance of one, its 0.3 is 0.3 times the student's width here;
+- the solver's rate: constant, in the states' standard deviations, and the best state on the way is kept;
+- the tokens: the teacher's distribution is over the shared ones, the student's over its whole vocabulary;
+- the teacher's layer: the pairing's, two adjacent ones mixed before the norm where it interpolates, while the
+  findings pair student 2 with teacher 3 and 3 with 4;
+- several layers: their losses are averaged.
+"""
+
+import logging
+import math
+from pathlib import Path
+
+import torch
+
+from semalign.config.methods import Prox
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.common.anchored import INTERFACE, Anchor, own_states, read_pairs, train_anchored
+from semalign.methods.common.lora import Work, load_student_at_work
+from semalign.methods.experimental.prox.solver import LOGITS_AT_ONCE, Solver
+from semalign.models.readout import Readout, read_readout, readout_of
+from semalign.models.vocabulary import common_tokens
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+from semalign.signals.alignment import interpolate
+from semalign.signals.pairing import LayerPair
+from semalign.signals.stored import Stored
+
+logger = logging.getLogger("semalign")
+
+
+def transfer(task: TransferTask, folder: Path) -> TransferReport:
+    """Solve the targets, then train towards them on the train split."""
+    activations = read_json(task.signals["activations"] / "activations.json")
+    if activations["interface"] != INTERFACE:
+        raise UserError(
+            f"activations.interface: found {activations['interface']!r}, expected {INTERFACE!r}: prox reads the "
+            "teacher's states through its final norm and head"
+        )
+    work = load_student_at_work(task)
+    pairs, _ = read_pairs(task)
+    anchors = proximal_anchors(task, work, pairs)
+    return train_anchored(task, work, anchors, folder, activations["teacher_passes"])
+
+
+def proximal_anchors(task: TransferTask, work: Work, pairs: list[LayerPair]) -> dict[int, Anchor]:
+    """Student layer -> its proximal targets."""
+    path = task.signals["activations"] / "activations.safetensors"
+    stored = Stored(path, work.examples).tensors
+    states = {int(name.removeprefix("layer.")): stored[name] for name in stored if name != "offsets"}
+    of_teacher, of_student = common_tokens(task.teacher, task.student)
+    teacher = read_readout(task.teacher, of_teacher)
+    own, anchors = own_states(work, pairs), {}
+    for pair in pairs:
+        hidden = interpolate(states, pair.below, pair.above, pair.weight)
+        teacher.check(path, hidden)
+        tokens = of_student.to(work.model.device)
+        solver = make_solver(task.settings, readout_of(work.model), tokens, own[pair.student])
+        anchors[pair.student] = solve_layer(pair.student, own[pair.student], hidden, teacher, solver)
+    return anchors
+
+
+def make_solver(settings: Prox, student: Readout, tokens: torch.Tensor, own: Anchor) -> Solver:
+    """The settings in the units of one layer's states."""
+    deviation = math.sqrt(own.variance / own.targets.shape[-1])
+    weight, step = settings.proximity / own.variance, settings.solver_rate * deviation
+    return Solver(student, tokens, weight, settings.solver_steps, step)
+
+
+def solve_layer(layer: int, own: Anchor, hidden: torch.Tensor, teacher: Readout, solver: Solver) -> Anchor:
+    """Targets of one layer from the teacher's states [positions, teacher width], some positions at a time.
+
+    Raises UserError when the divergence to the teacher is not finite at the student's own states.
+    """
+    device, size = solver.student.weight.device, max(1, LOGITS_AT_ONCE // len(solver.student.weight))
+    targets, sums = [], torch.zeros(3, dtype=torch.float64)
+    for start, states in zip(own.targets.split(size), hidden.split(size), strict=True):
+        start, log_probs = start.to(device), teacher.of_block(states).log_softmax(-1).to(device)
+        found = solver.solve(start, log_probs)
+        with torch.no_grad():
+            before, after = (solver.divergence(at, log_probs) for at in (start, found))
+        moved = (found - start).square().sum(-1) / own.variance
+        sums += torch.stack([part.double().sum() for part in (before, after, moved)]).cpu()
+        targets.append(found.cpu())
+    before, after, moved = (sums / len(hidden)).tolist()
+    if not math.isfinite(before):
+        raise UserError(
+            f"prox: student layer {layer}: the divergence to the teacher is {before}, expected a finite number"
+        )
+    logger.info(
+        "prox: layer %d: divergence %.3f -> %.3f nats, moved by %.3f of the variance",
+        layer,
+        before,
+        after,
+        moved,
+    )
+    return Anchor(torch.cat(targets), own.variance)

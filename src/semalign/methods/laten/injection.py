@@ -1,0 +1,131 @@
+"""LaTen's injection: which rows and columns meet, what is added to them, and whether it arrived."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.models.architectures import Architecture
+from semalign.models.deltas import Delta
+from semalign.models.loading import TensorFolder, architecture_in, load_model
+from semalign.models.transfers import load_student
+from semalign.runtime.errors import UserError
+
+logger = logging.getLogger("semalign")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A sort of slice: where its layers and indices stand in the located parts, and the dimension they index."""
+
+    layers: str
+    indices: str
+    dim: int
+
+
+KINDS = {
+    "up": Kind("ffn_layers", "ffn", 0),
+    "down": Kind("ffn_layers", "ffn", 1),
+    "v": Kind("attention_layers", "v", 0),
+    "o": Kind("attention_layers", "o", 1),
+}
+Parts = Mapping[str, torch.Tensor]
+
+
+def module_of(facts: Architecture, kind: str, layer: int) -> str:
+    """The full name of the module that holds slices of a kind; layers are numbered from 0."""
+    name = facts.value if kind == "v" else facts.projections[kind]
+    return f"{facts.layers}.{layer}.{name}"
+
+
+class TeacherNeurons:
+    """The teacher's located slices, read from its files when they are needed.
+
+    Files are mapped into memory and one matrix is open at a time, so the teacher itself is never there.
+    """
+
+    def __init__(self, folder: Path, parts: Parts) -> None:
+        self.facts, self.files, self.parts = architecture_in(folder), TensorFolder(folder), parts
+
+    def read(self, kind: str, row: int) -> torch.Tensor:
+        """Float32 vectors [layers, neurons, teacher width] of one located example; columns lie as rows."""
+        layers, indices = self.parts[KINDS[kind].layers][row], self.parts[KINDS[kind].indices][row]
+        return torch.stack(
+            [self._slice(kind, int(layer), chosen) for layer, chosen in zip(layers, indices, strict=True)]
+        )
+
+    def _slice(self, kind: str, layer: int, indices: torch.Tensor) -> torch.Tensor:
+        weight = self.files.read(f"{module_of(self.facts, kind, layer)}.weight")
+        chosen = weight.index_select(KINDS[kind].dim, indices).float()
+        return chosen.T if KINDS[kind].dim else chosen
+
+
+def deltas_of(
+    facts: Architecture, parts: Parts, row: int, additions: Mapping[str, torch.Tensor]
+) -> list[Delta]:
+    """One delta a module of the student, from additions [layers, neurons, student width] by kind."""
+    deltas = []
+    for name, kind in KINDS.items():
+        layers, indices = parts[kind.layers][row], parts[kind.indices][row]
+        for layer, chosen, values in zip(layers, indices, additions[name], strict=True):
+            module = module_of(facts, name, int(layer))
+            deltas.append(Delta(module, kind.dim, chosen.to(values.device), values.T if kind.dim else values))
+    return deltas
+
+
+def check_injection(student: Path, teacher: Path, folder: Path, deltas: Sequence[Delta]) -> dict[str, float]:
+    """Compare the model that evaluation will load with the student, in the type of the student's files.
+
+    Returns the size of the delta: its norm over that of the slices it is added to, both root mean squares, and
+    the share of the slices' entries that changed. Raises UserError when none did.
+    """
+    dtype = TensorFolder(student).read(f"{deltas[0].module}.weight").dtype
+    before = load_model(student, "cpu", dtype)  # two copies: on the processor, whatever the training ran on
+    after = load_student(student, teacher, folder, "cpu", dtype)
+    by_weight = {f"{delta.module}.weight": delta for delta in deltas}
+    others = dict(after.named_parameters())
+    changed, entries, delta_square, weight_square = 0, 0, 0.0, 0.0
+    for name, old in before.named_parameters():
+        differs = old != others[name]
+        if name in by_weight:
+            delta = by_weight[name]
+            indices = delta.indices.cpu()
+            changed += int(differs.index_select(delta.dim, indices).sum())
+            entries += delta.values.numel()
+            delta_square += float(delta.values.double().square().sum())
+            weight_square += float(old.index_select(delta.dim, indices).double().square().sum())
+            differs.index_fill_(delta.dim, indices, False)
+        if differs.any():
+            raise RuntimeError(f"{name}: changed outside the slices that were to change")
+    size = {
+        "norm_ratio": (delta_square / weight_square) ** 0.5,
+        "delta_rms": (delta_square / entries) ** 0.5,
+        "weight_rms": (weight_square / entries) ** 0.5,
+        "changed_share": changed / entries,
+    }
+    _report(size, entries, dtype)
+    if not changed:
+        raise UserError(
+            f"LaTen: the delta (root mean square {size['delta_rms']:.2g}) changes no weight of {student.name} in "
+            f"{dtype}, the type of its files; expected some change (a higher optimisation.learning_rate, more "
+            "steps, or a student in float32)"
+        )
+    return size
+
+
+def _report(size: Mapping[str, float], entries: int, dtype: Any) -> None:
+    logger.info(
+        "LaTen: delta of %d entries, %.3g of the weights' norm (root mean square %.3g on %.3g); %.1f %% of them "
+        "change in %s",
+        *(
+            entries,
+            size["norm_ratio"],
+            size["delta_rms"],
+            size["weight_rms"],
+            100 * size["changed_share"],
+            dtype,
+        ),
+    )

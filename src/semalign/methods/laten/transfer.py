@@ -1,0 +1,215 @@
+"""LaTen (arXiv 2505.14436): the teacher's most attributed neurons, mapped by hypernetworks, are added to the student's.
+
+One hypernetwork for each of up, down, v and o, shared by layers and neurons. Update t takes extract example t: its
+located slices of both models, and a batch of it and some align examples. The student stays frozen; what the
+hypernetworks give runs beside its weights, and is added to them once, at the end, without any training after it.
+
+As the authors' code does it, apart from its errors. Where that is open: the initial weights' 1e-5 is a standard
+deviation, the shrinkage counts once an example as the cross-entropy does, a tokenizer's bos stands before every
+text, and gradients are not clipped.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from semalign.benchmarks.base import read_split
+from semalign.benchmarks.encoding import IGNORED, Batch, Encoded, collate, encode
+from semalign.config.base import Split
+from semalign.config.methods import Laten
+from semalign.config.optimisation import Optimisation
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.laten.hypernetwork import Hypernetwork, one_cycle
+from semalign.methods.laten.injection import KINDS, TeacherNeurons, check_injection, deltas_of
+from semalign.models.anatomy import facts_of
+from semalign.models.deltas import Delta, beside, save_deltas
+from semalign.models.loading import load_model, load_tokenizer, read_shape
+from semalign.models.transfers import write_transfer
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import write_json
+from semalign.signals.location.stage import Locations
+from semalign.training.loop import train
+
+BETA2 = 0.95
+POSITIONS = 1024  # that run through the student at once: one long example, or a batch of short ones
+
+
+def transfer(task: TransferTask, folder: Path) -> TransferReport:
+    """Align the hypernetworks on the extract and align splits, inject by the final location, check the export."""
+    locations = Locations.read(task.signals["location"])
+    aligner = Aligner(task, locations)
+    history = aligner.run()
+    deltas, trained = aligner.final(), sum(p.numel() for p in aligner.parameters().values())
+    del aligner  # the check has two students in memory; not a third
+    save_deltas(deltas, folder)
+    write_transfer(folder, "delta")
+    write_json(folder / "delta.json", check_injection(task.student, task.teacher, folder, deltas))
+    return TransferReport(trained, locations.teacher_passes, history)
+
+
+class Aligner:
+    """The student, frozen, and the hypernetworks that learn what to add to it."""
+
+    def __init__(self, task: TransferTask, locations: Locations) -> None:
+        self.task, self.settings, self.locations = task, _settings(task), locations
+        self.model = load_model(task.student)
+        self.device = self.model.device
+        self.teacher = TeacherNeurons(task.teacher, locations.parts["teacher"])
+        self.extract, self.align = (self._encode(split) for split in ("extract", "align"))
+        self.order = np.random.default_rng(task.seed).permutation(len(self.extract)).tolist()
+        self._check()
+        widths = read_shape(task.teacher).width, read_shape(task.student).width
+        generator = torch.Generator().manual_seed(task.seed)
+        self.networks = {
+            kind: Hypernetwork(*widths, self.settings.initial_deviation, generator).to(self.device)
+            for kind in KINDS
+        }
+
+    def parameters(self) -> dict[str, torch.nn.Parameter]:
+        """All that is trained, by name."""
+        return {
+            f"{kind}.{name}": parameter
+            for kind, network in self.networks.items()
+            for name, parameter in network.named_parameters()
+        }
+
+    def run(self) -> list[dict[str, float]]:
+        """One update an extract example; no clipping."""
+        optimisation, task = self.settings.optimisation, self.task
+        steps = optimisation.steps or len(self.extract)
+        return train(
+            self.parameters(),
+            self.batch,
+            self.loss,
+            steps,
+            Optimisation(
+                learning_rate=optimisation.learning_rate,
+                steps=steps,
+                weight_decay=optimisation.weight_decay,
+                beta2=BETA2,
+                clip_norm=math.inf,
+            ),
+            checkpoint=task.checkpoint,
+            checkpoint_every=10,
+            label=task.label,
+            identity=task.identity,
+            schedule=one_cycle(optimisation.learning_rate, max(steps, len(self.extract))),
+        )
+
+    def batch(self, step: int) -> tuple[int, list[Encoded]]:
+        """The extract example of an update and the batch: it and align examples drawn with the step as seed."""
+        index = self.order[step % len(self.order)]
+        drawn = np.random.default_rng(step).choice(len(self.align), self.settings.align_batch, replace=False)
+        return index, [self.extract[index], *(self.align[i] for i in drawn.tolist())]
+
+    def loss(self, work: tuple[int, list[Encoded]]) -> dict[str, torch.Tensor]:
+        """Each example's mean cross-entropy and the shrinkage, both summed over the batch and not averaged."""
+        index, batch = work
+        additions = self.additions(index)
+        squares = torch.stack([values.square().mean() for values in additions.values()]).sum()
+        return {
+            "cross_entropy": self._cross_entropy(self.deltas(index, additions), batch),
+            "shrinkage": len(batch) * self.settings.shrinkage * squares,
+        }
+
+    def additions(self, row: int) -> dict[str, torch.Tensor]:
+        """Kind -> [layers, neurons, student width] that the hypernetworks make of a located example's slices."""
+        return {
+            kind: network(self.teacher.read(kind, row).to(self.device))
+            for kind, network in self.networks.items()
+        }
+
+    def deltas(self, row: int, additions: dict[str, torch.Tensor]) -> list[Delta]:
+        """The additions at the student's located rows and columns."""
+        return deltas_of(facts_of(self.model), self.locations.parts["student"], row, additions)
+
+    def final(self) -> list[Delta]:
+        """The deltas of the final location; raises UserError when they are not finite."""
+        row = self.locations.extracts
+        with torch.no_grad():
+            deltas = self.deltas(row, self.additions(row))
+        if not all(torch.isfinite(delta.values).all() for delta in deltas):
+            raise UserError(
+                f"{self.task.label}: the delta is not finite (try a lower optimisation.learning_rate)"
+            )
+        return deltas
+
+    def _cross_entropy(self, deltas: Sequence[Delta], batch: Sequence[Encoded]) -> torch.Tensor:
+        """The sum over the examples, few in memory at a time: each portion leaves its gradient at the deltas.
+
+        The returned value is that sum; its gradient flows on from the deltas to the hypernetworks.
+        """
+        leaves = [replace(delta, values=delta.values.detach().requires_grad_()) for delta in deltas]
+        total = torch.zeros((), device=self.device)
+        for portion in portions(batch):
+            with beside(self.model, leaves):
+                loss = answer_loss(self.model, collate(portion, 0).to(self.device))
+            loss.backward()
+            total += loss.detach()
+        gradients = [leaf.values.grad for leaf in leaves]
+        carried = [(d.values * g).sum() for d, g in zip(deltas, gradients, strict=True) if g is not None]
+        link = torch.stack(carried).sum()
+        return total + (link - link.detach())
+
+    def _encode(self, split: Split) -> list[Encoded]:
+        tokenizer = load_tokenizer(self.task.student)
+        encoded = [encode(example, tokenizer) for example in read_split(self.task.benchmark, split)]
+        return [_released_mask(item) for item in encoded] if self.settings.as_released else encoded
+
+    def _check(self) -> None:
+        if len(self.extract) != self.locations.extracts:
+            raise UserError(
+                f"{self.task.signals['location']}: located {self.locations.extracts} extract examples, expected "
+                f"{len(self.extract)}; delete the folder and rerun"
+            )
+        if len(self.align) < self.settings.align_batch:
+            raise UserError(
+                f"align_batch: {self.settings.align_batch}, but the align split has {len(self.align)} examples; "
+                "expected at most as many"
+            )
+
+
+def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
+    """The sum over a batch's examples of their mean cross-entropy in nats; logits are made at answers alone."""
+    positions = batch.supervised.any(0).nonzero()[:, 0]
+    logits = model(
+        batch.input_ids, attention_mask=batch.attention_mask, use_cache=False, logits_to_keep=positions
+    ).logits
+    labels = batch.labels[:, positions]
+    flat = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORED, reduction="none"
+    )
+    counts = (labels != IGNORED).sum(1)
+    return (flat.view(labels.shape).sum(1) / counts).sum()
+
+
+def portions(examples: Sequence[Encoded]) -> list[list[Encoded]]:
+    """The examples in their order, parted so that none has more than about a thousand padded positions."""
+    parts: list[list[Encoded]] = []
+    longest = 0
+    for example in examples:
+        longest = max(longest, len(example.input_ids))
+        if not parts or (len(parts[-1]) + 1) * longest > POSITIONS:
+            parts.append([])
+            longest = len(example.input_ids)
+        parts[-1].append(example)
+    return parts
+
+
+def _released_mask(encoded: Encoded) -> Encoded:
+    """The mask that is one token too long; raises UserError where nothing would be left."""
+    if encoded.answer_start + 1 >= len(encoded.input_ids):
+        raise UserError(
+            "as_released: an answer has a single token and no eos, so none is supervised; expected more"
+        )
+    return replace(encoded, answer_start=encoded.answer_start + 1)
+
+
+def _settings(task: TransferTask) -> Laten:
+    settings: Laten = task.settings
+    return settings

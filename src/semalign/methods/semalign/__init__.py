@@ -1,0 +1,1 @@
+"""SemAlign, version 1 of the paper."""

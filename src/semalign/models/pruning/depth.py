@@ -1,0 +1,60 @@
+"""Fewer layers: those that change the residual stream least are taken out (Men et al. 2024, ShortGPT)."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.encoding import Batch
+from semalign.models.anatomy import facts_of, layers_of
+from semalign.models.pruning.calibration import Observer, observe
+from semalign.models.pruning.rebuilding import resized
+
+
+def block_influence(model: Any, batches: Sequence[Batch]) -> list[float]:
+    """1 - E[cos(a layer's input, its output)] over tokens, a layer each (arXiv 2403.03853, equation 1)."""
+    facts = facts_of(model)
+    likeness = [_Cosines() for _ in layers_of(model)]
+    observe(model, batches, {f"{facts.layers}.{at}": seen.add for at, seen in enumerate(likeness)})
+    return [1 - seen.total / seen.tokens for seen in likeness]
+
+
+def most_influential(influence: Sequence[float], count: int) -> list[int]:
+    """The `count` layers (from 0) of highest influence, in the model's order; of equals the earlier."""
+    ranked = sorted(range(len(influence)), key=lambda layer: (-influence[layer], layer))
+    return sorted(ranked[:count])
+
+
+def keep_layers(model: Any, layers: Sequence[int]) -> Any:
+    """The model with only `layers` (from 0), one behind the other."""
+    facts = facts_of(model)
+    place = {old: new for new, old in enumerate(layers)}
+    inner = re.compile(rf"{re.escape(facts.layers)}\.(\d+)\.(.*)")
+    state = {}
+    for name, tensor in model.state_dict().items():
+        found = inner.fullmatch(name)
+        if not found:
+            state[name] = tensor
+        elif int(found[1]) in place:
+            state[f"{facts.layers}.{place[int(found[1])]}.{found[2]}"] = tensor
+    changes: dict[str, Any] = {"num_hidden_layers": len(layers)}
+    if kinds := getattr(model.config, "layer_types", None):  # window or whole context, a layer each
+        changes["layer_types"] = [kinds[layer] for layer in layers]
+    return resized(model, state, **changes)
+
+
+class _Cosines:
+    """The running sum of cosines between two rows."""
+
+    def __init__(self) -> None:
+        self.total, self.tokens = 0.0, 0
+
+    @property
+    def add(self) -> Observer:
+        return self._add
+
+    def _add(self, given: torch.Tensor, written: torch.Tensor) -> None:
+        cosines = torch.nn.functional.cosine_similarity(given.double(), written.double(), dim=-1)
+        self.total += cosines.sum().item()
+        self.tokens += len(given)

@@ -1,0 +1,116 @@
+"""Distillation of the teacher into the pruned model: its next-token distributions, and its states on the way.
+
+The teacher runs beside the student: every document is read once, so that a store of its answers would be written
+once, read once, and far larger than the models.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.encoding import Batch, Encoded, collate
+from semalign.config.optimisation import Optimisation
+from semalign.config.pruning import Healing
+from semalign.models.anatomy import capture, layers_of
+from semalign.models.pruning.documents import draw_batches
+from semalign.models.readout import head_logits
+from semalign.training.loop import Record, train
+from semalign.training.losses import keep_top, sparse_kl
+
+Pairs = list[tuple[int, int]]
+
+
+def heal(
+    student: Any,
+    teacher: Any,
+    documents: Sequence[Encoded],
+    kept: Sequence[int],
+    directions: torch.Tensor | None,
+    settings: Healing,
+    *,
+    pad_id: int,
+    seed: int,
+    checkpoint: Path,
+    label: str,
+    identity: str,
+) -> list[Record]:
+    """Train all of the student's weights in place; returns the training's history.
+
+    `kept` are the teacher's layers (from 0) that the student has, `directions` [teacher width, student width] what
+    it keeps of the residual stream (None: all). Interrupted, it goes on from `checkpoint` to the same bytes.
+    """
+    lengths = [len(document.input_ids) for document in documents]
+    batches = draw_batches(lengths, settings.tokens, settings.batch_tokens, seed)
+    pairs = matched_layers(kept, len(layers_of(teacher)), settings.hidden_layers)
+    kept_of = None if directions is None else directions.float().to(student.device)
+    student.train().requires_grad_(True)
+    history = train(
+        dict(student.named_parameters()),
+        lambda step: collate([documents[at] for at in batches[step]], pad_id).to(student.device),
+        lambda batch: terms(student, teacher, batch, pairs, kept_of, settings),
+        len(batches),
+        Optimisation(
+            learning_rate=settings.learning_rate,
+            steps=len(batches),
+            warmup=settings.warmup,
+            schedule="linear",
+        ),
+        checkpoint=checkpoint,
+        checkpoint_every=settings.checkpoint_every,
+        label=label,
+        identity=identity,
+    )
+    student.eval().requires_grad_(False)
+    return history
+
+
+def terms(
+    student: Any, teacher: Any, batch: Batch, pairs: Pairs, directions: torch.Tensor | None, settings: Healing
+) -> dict[str, torch.Tensor]:
+    """`kl`: KL(teacher || student) in nats a token over the teacher's likeliest and the rest; `hidden`: states."""
+    with torch.no_grad():
+        states, final = _run(teacher, batch, [layer for _, layer in pairs])
+        logits = head_logits(teacher, final).float()
+        top = keep_top(logits, torch.arange(logits.shape[-1], device=logits.device), settings.top_k)
+    own, final = _run(student, batch, [layer for layer, _ in pairs])
+    found = {"kl": sparse_kl(head_logits(student, final), **top)}
+    if settings.hidden_weight:
+        distances = [
+            normed_distance(own[layer], states[other] if directions is None else states[other] @ directions)
+            for layer, other in pairs
+        ]
+        found["hidden"] = settings.hidden_weight * torch.stack(distances).mean()
+    return found
+
+
+def matched_layers(kept: Sequence[int], teacher_layers: int, count: int) -> Pairs:
+    """(student layer, teacher layer), from 1, `count` of them evenly over the depth, the last among them.
+
+    A layer's output is matched with what the next kept layer read in the teacher: it stands for all that was
+    taken out between the two.
+    """
+    depth = len(kept)
+    chosen = sorted({round(depth * (at + 1) / count) for at in range(count)} - {0})
+    return [(layer, kept[layer] if layer < depth else teacher_layers) for layer in chosen]
+
+
+def normed_distance(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean squared difference of two rows [tokens, width], each divided by its own root mean square.
+
+    Without that the few tokens with states a thousand times larger than the others' (the first above all) would be
+    the whole loss.
+    """
+    first, second = (
+        rows * (rows.square().mean(-1, keepdim=True) + 1e-6).rsqrt() for rows in (states, targets)
+    )
+    return (first - second).square().mean()
+
+
+def _run(model: Any, batch: Batch, layers: Sequence[int]) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
+    """Outputs of the layers, by number, and what enters the head, all [supervised positions, width]."""
+    with capture(model, layers, ["block"]) as states:
+        body = model.base_model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
+    rows = {layer: states["block", layer][batch.supervised] for layer in layers}
+    return rows, body.last_hidden_state[batch.supervised]

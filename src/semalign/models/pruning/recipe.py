@@ -1,0 +1,151 @@
+"""The recipe as a whole: teacher and documents in, a plain model folder out.
+
+Layers are cut first, then feed-forward channels, then the width, each on statistics of what the cut before left;
+then the teacher heals. Interrupted, it goes on from the cut model and from the healing's last checkpoint.
+"""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from semalign.benchmarks.encoding import Batch, Encoded, collate
+from semalign.config.pruning import PrunedModel
+from semalign.models.anatomy import layers_of
+from semalign.models.loading import load_model, load_tokenizer, read_config
+from semalign.models.pruning.depth import block_influence, keep_layers, most_influential
+from semalign.models.pruning.documents import draw_batches, encode_documents, in_turn
+from semalign.models.pruning.feed_forward import keep_channels
+from semalign.models.pruning.healing import heal
+from semalign.models.pruning.rebuilding import check_sizes
+from semalign.models.pruning.width import narrow
+from semalign.runtime.files import read_json, replace_folder, write_json
+
+logger = logging.getLogger("semalign")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A pruned model: the teacher's layers that it has (from 0), each one's influence, and what its width keeps."""
+
+    model: Any
+    kept: list[int]
+    influence: list[float]
+    directions: torch.Tensor | None
+
+
+def build_pruned(
+    settings: PrunedModel,
+    teacher: Path,
+    sources: Sequence[Sequence[str]],
+    folder: Path,
+    checkpoint: Path,
+    identity: str,
+) -> dict[str, Any]:
+    """Write `folder` (config, weights, tokenizer); returns what provenance records of its making.
+
+    `sources` are the documents of each file, which take turns. `identity` says what all of it is made from: a
+    checkpoint of another is not taken up. The caller removes `checkpoint`. Raises UserError where the teacher can't
+    be pruned to these sizes or the documents hold no text.
+    """
+    check_sizes(read_config(teacher), settings)
+    tokenizer = load_tokenizer(teacher)
+    encoded = encode_documents(in_turn(sources, settings.seed), tokenizer, settings.positions)
+    pad_id = tokenizer.pad_token_id or 0
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = load_model(teacher, device)
+    made = _cut_or_resume(settings, model, encoded, pad_id, checkpoint / "pruned", identity)
+    history: list[dict[str, float]] = []
+    if settings.healing:
+        history = heal(
+            made.model,
+            model,
+            encoded,
+            made.kept,
+            made.directions,
+            settings.healing,
+            pad_id=pad_id,
+            seed=settings.seed,
+            checkpoint=checkpoint / "healing",
+            label=f"heal {folder.name}",
+            identity=identity,
+        )
+    with replace_folder(folder) as temporary:
+        made.model.save_pretrained(temporary)
+        tokenizer.save_pretrained(temporary)
+    return _facts(made, encoded, history)
+
+
+def cut(settings: PrunedModel, model: Any, batches: Sequence[Batch]) -> Cut:
+    """Prune a loaded model to the settings' sizes; what they don't name, or name as it is, stays untouched."""
+    config, influence, directions = model.config, [], None
+    kept = list(range(len(layers_of(model))))
+    if (settings.layers or len(kept)) < len(kept):
+        assert settings.layers
+        influence = block_influence(model, batches)
+        kept = most_influential(influence, settings.layers)
+        model = keep_layers(model, kept)
+        logger.info("pruning: kept layers %s", ", ".join(str(layer + 1) for layer in kept))
+    if (settings.feed_forward or config.intermediate_size) < config.intermediate_size:
+        assert settings.feed_forward
+        model = keep_channels(model, batches, settings.feed_forward)
+        logger.info("pruning: kept %d feed-forward channels a layer", settings.feed_forward)
+    if (settings.width or config.hidden_size) < config.hidden_size:
+        assert settings.width
+        model, directions = narrow(model, batches, settings.width)
+        logger.info("pruning: kept %d directions of the residual stream", settings.width)
+    return Cut(model, kept, influence, directions)
+
+
+def calibration(settings: PrunedModel, encoded: Sequence[Encoded], pad_id: int, device: Any) -> list[Batch]:
+    """Batches of so many tokens as the cuts are chosen on; never more than the documents once."""
+    lengths = [len(document.input_ids) for document in encoded]
+    tokens = min(settings.calibration_tokens, sum(lengths))
+    chosen = draw_batches(lengths, tokens, max(lengths, default=0) * 4, settings.seed)
+    return [collate([encoded[at] for at in batch], pad_id).to(device) for batch in chosen]
+
+
+def _cut_or_resume(
+    settings: PrunedModel, model: Any, encoded: Sequence[Encoded], pad_id: int, folder: Path, identity: str
+) -> Cut:
+    """The pruned model; from `folder` where an interrupted run of the same identity left it."""
+    facts = folder / "pruning.json"
+    if facts.is_file() and read_json(facts)["identity"] == identity:
+        found = read_json(facts)
+        tensors = load_file(folder / "directions" / "directions.safetensors") if found["narrow"] else {}
+        logger.info("pruning: taken up from %s", folder.name)
+        loaded = load_model(folder, model.device)
+        return Cut(loaded, found["kept"], found["influence"], tensors.get("directions"))
+    made = cut(settings, model, calibration(settings, encoded, pad_id, model.device))
+    shutil.rmtree(folder, ignore_errors=True)
+    if settings.healing:
+        with replace_folder(folder) as temporary:
+            _store(made, temporary, identity)
+    return made
+
+
+def _store(made: Cut, folder: Path, identity: str) -> None:
+    made.model.save_pretrained(folder)
+    if made.directions is not None:
+        (folder / "directions").mkdir()  # apart from the weights, among which they would be read
+        save_file(
+            {"directions": made.directions.contiguous()}, folder / "directions" / "directions.safetensors"
+        )
+    facts = {"kept": made.kept, "influence": made.influence, "narrow": made.directions is not None}
+    write_json(folder / "pruning.json", {"identity": identity, **facts})
+
+
+def _facts(made: Cut, encoded: Sequence[Encoded], history: list[dict[str, float]]) -> dict[str, Any]:
+    """What the model's record says of its making; layers count from 1, as everywhere."""
+    return {
+        "layers": [layer + 1 for layer in made.kept],
+        "influence": [round(value, 6) for value in made.influence],
+        "documents": len(encoded),
+        "parameters": sum(parameter.numel() for parameter in made.model.parameters()),
+        "healing": history,
+    }

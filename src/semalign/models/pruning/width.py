@@ -1,0 +1,118 @@
+"""A narrower residual stream: one rotation for the whole model keeps its main directions (after SliceGPT,
+arXiv 2401.15024), and every matrix that reads the stream is refitted to what it read before.
+
+The norms' gains are folded into the matrices behind them first. What is left of a norm commutes with a rotation, so
+that at full width nothing changes. Cut, the norm divides by another size, a token at a time; no matrix can undo
+that, which is why the readers are refitted on data. The head has a reader's map of its own: it is untied.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.encoding import Batch
+from semalign.models.anatomy import facts_of, layers_of
+from semalign.models.pruning.calibration import Moment, Observer, observe, refit
+from semalign.models.pruning.rebuilding import FEEDS, WRITERS, State, resized
+
+RIDGE = 1e-4
+
+
+def narrow(
+    model: Any, batches: Sequence[Batch], width: int, ridge: float = RIDGE
+) -> tuple[Any, torch.Tensor]:
+    """The model at `width`, and the directions [teacher width, width] of the residual stream that it keeps."""
+    folded = fold_norms(model)
+    directions = principal_directions(folded, batches, width)
+    readers = reader_maps(folded, batches, directions, ridge)
+    return resized(
+        model, _rotated(folded, directions, readers), hidden_size=width, tie_word_embeddings=False
+    ), (directions)
+
+
+def fold_norms(model: Any) -> Any:
+    """The same function with every norm's gain 1: gains stand in the matrices that read behind the norm."""
+    facts = facts_of(model)
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    for norm, readers in _norms(model):
+        gain = state[f"{norm}.weight"].double()
+        for reader in readers:
+            weight = state[f"{reader}.weight"]
+            state[f"{reader}.weight"] = (weight.double() * gain).to(weight.dtype)
+        state[f"{norm}.weight"] = torch.ones_like(state[f"{norm}.weight"])
+    state.setdefault(f"{facts.head}.weight", state[f"{facts.embedding}.weight"])
+    return resized(model, state, tie_word_embeddings=False)
+
+
+def principal_directions(folded: Any, batches: Sequence[Batch], width: int) -> torch.Tensor:
+    """The `width` main directions [teacher width, width] of the normed states of all norms together.
+
+    Orthonormal columns of float64, the largest first: eigenvectors of the mean of E[n n^T] over the norms (not
+    centred, for the stream has no place for a mean).
+    """
+    moment = Moment()
+    observe(
+        folded, batches, {norm: lambda _, normed: moment.add(normed, normed) for norm, _ in _norms(folded)}
+    )
+    _, vectors = torch.linalg.eigh(moment.mean)
+    return vectors.flip(1)[:, :width].contiguous()
+
+
+def reader_maps(
+    folded: Any, batches: Sequence[Batch], directions: torch.Tensor, ridge: float
+) -> dict[str, torch.Tensor]:
+    """For every norm the map [teacher width, width] from the narrow normed state to the full one, float64.
+
+    All that read behind one norm share its least-squares fit: W T is the best matrix for every W.
+    """
+    moments = {norm: (Moment(), Moment()) for norm, _ in _norms(folded)}
+    eps = folded.config.rms_norm_eps
+    observe(folded, batches, {norm: _pairs(directions, eps, *both) for norm, both in moments.items()})
+    return {norm: refit(cross.mean, gram.mean, directions, ridge) for norm, (cross, gram) in moments.items()}
+
+
+def _pairs(directions: torch.Tensor, eps: float, cross: Moment, gram: Moment) -> Observer:
+    """Shows the moments a norm's output beside what the norm will make of the narrow stream."""
+
+    def add(states: torch.Tensor, normed: torch.Tensor) -> None:
+        short = states.double() @ directions.to(states.device)
+        short = short * (short.square().mean(-1, keepdim=True) + eps).rsqrt()
+        cross.add(normed, short)
+        gram.add(short, short)
+
+    return add
+
+
+def _rotated(folded: Any, directions: torch.Tensor, readers: dict[str, torch.Tensor]) -> State:
+    """The folded model's weights for the narrow stream."""
+    facts = facts_of(folded)
+    state = dict(folded.state_dict())
+    embedding = f"{facts.embedding}.weight"
+    state[embedding] = _product(state[embedding], directions)
+    for norm, behind in _norms(folded):
+        state[f"{norm}.weight"] = torch.ones(directions.shape[1], dtype=state[f"{norm}.weight"].dtype)
+        for reader in behind:
+            state[f"{reader}.weight"] = _product(state[f"{reader}.weight"], readers[norm])
+    for layer in range(len(layers_of(folded))):
+        for name in WRITERS:
+            key = f"{facts.layers}.{layer}.{facts.projections[name]}"
+            state[f"{key}.weight"] = _product(directions.T, state[f"{key}.weight"])
+            if f"{key}.bias" in state:
+                state[f"{key}.bias"] = _product(directions.T, state[f"{key}.bias"])
+    return state
+
+
+def _norms(model: Any) -> Iterator[tuple[str, list[str]]]:
+    """Every norm of the residual stream, with the matrices that read behind it."""
+    facts = facts_of(model)
+    for layer in range(len(layers_of(model))):
+        for norm, readers in FEEDS.items():
+            at = f"{facts.layers}.{layer}"
+            yield f"{at}.{norm}", [f"{at}.{facts.projections[name]}" for name in readers]
+    yield facts.final_norm, [facts.head]
+
+
+def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """left @ right in float64, in float32 as all weights."""
+    return (left.double().cpu() @ right.double().cpu()).float()

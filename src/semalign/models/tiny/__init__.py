@@ -1,0 +1,1 @@
+"""The embedded models: a tokenizer, and pretraining from scratch."""

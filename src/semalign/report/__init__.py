@@ -1,0 +1,1 @@
+"""Figures, sentences, notebooks and pages; it reads tables and imports no science."""

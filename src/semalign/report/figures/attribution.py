@@ -1,0 +1,75 @@
+"""Which teacher layers carry a task, by each way of counting."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from semalign.report.figures import flow
+from semalign.report.figures.style import BLUE, GREY, VERMILLION, blank, legend, message, styled, whole_ticks
+
+COLUMNS = 5
+MOST_BARS = 16  # layers beyond which a line is drawn instead of bars
+KEYS = ("pair", "benchmark", "name")
+
+
+def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+    """Draw `attribution`: a panel a benchmark and way of counting, the share of each teacher layer in percent.
+
+    Whiskers (or the band) are the interval over examples, the star the critical layer, the dotted line what
+    every layer would have if all had the same.
+    """
+    frame = tables["attribution"]
+    if frame.empty:
+        return message("No attribution in this study.")
+    panels = flow.panels_of(frame, KEYS)
+    columns = flow.columns_of(panels, COLUMNS)
+    with styled():
+        figure = blank(*flow.size(len(panels), columns, 1.85, 1.75))
+        for number, axes in flow.lay_out(figure, len(panels), columns, sharey=True):
+            rows = frame[(frame[list(KEYS)] == list(panels[number])).all(axis=1)].sort_values("layer")
+            _draw_panel(axes, rows)
+            axes.set_title(flow.title(frame, panels[number], 24), fontsize=8)
+            if number % columns == 0:
+                axes.set_ylabel("share of all\nlayers (%)")
+            if number + columns >= len(panels):
+                axes.set_xlabel("teacher layer")
+        legend(figure, _handles())
+    return figure
+
+
+def _draw_panel(axes: Any, rows: pd.DataFrame) -> None:
+    layers = rows["layer"].to_numpy()
+    share, low, high = (100 * rows[name].to_numpy() for name in ("share", "share_low", "share_high"))
+    critical = rows["critical"].to_numpy() == 1
+    if len(layers) <= MOST_BARS:
+        axes.bar(
+            layers, share, width=0.7, color=[VERMILLION if found else BLUE for found in critical], alpha=0.75
+        )
+        axes.vlines(layers, low, high, color="black", linewidth=1.0, zorder=3)
+    else:
+        axes.fill_between(layers, low, high, color=BLUE, alpha=0.2, linewidth=0)
+        axes.plot(layers, share, color=BLUE, linewidth=1.3)
+    top = 1.06 * max(high.max(), share.max())
+    axes.plot(
+        layers[critical],
+        high[critical] + 0.06 * top,
+        color=VERMILLION,
+        marker="*",
+        markersize=7,
+        linestyle="none",
+    )
+    axes.axhline(100 / len(layers), color=GREY, linestyle=":", linewidth=1.1)
+    axes.set_ylim(0, max(1.12 * top, axes.get_ylim()[1]))
+    whole_ticks(axes.xaxis, layers)
+
+
+def _handles() -> list[Any]:
+    return [
+        Patch(color=BLUE, alpha=0.75, linewidth=0, label="share of the absolute scores"),
+        Line2D([], [], color="black", linewidth=1.0, label="95 % interval over examples"),
+        Line2D([], [], color=VERMILLION, marker="*", markersize=7, linestyle="none", label="critical layer"),
+        Line2D([], [], color=GREY, linestyle=":", linewidth=1.1, label="equal shares"),
+    ]

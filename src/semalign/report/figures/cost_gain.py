@@ -1,0 +1,88 @@
+"""What a method gains over the student, beside the seconds that it costs."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
+
+from semalign.report.figures import rows
+from semalign.report.figures.style import blank, distinct, legend, look_of, message, spell, styled, wrap
+from semalign.report.sentences.cost_gain import costs_and_gains
+from semalign.report.sentences.words import STUDENT
+
+COLUMNS = 3
+WIDE = 4  # the largest cost over the smallest from which on an axis is logarithmic
+
+
+def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+    """Draw `costs` with `comparisons`: a panel a pair and benchmark, a dot a method.
+
+    Across: seconds of one training, of the search before it and of the teacher's signals, on a logarithmic
+    axis where they differ widely. Up: difference from the student in points with its interval (not corrected
+    for several tests).
+    """
+    table = costs_and_gains(tables["costs"], tables["comparisons"])
+    if table.empty:
+        return message("No method with both a cost and a difference from the student.")
+    panels = distinct(table[["pair", "benchmark"]].itertuples(index=False, name=None))
+    methods = distinct(table["method"])
+    columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
+    logarithmic = table["seconds"].max() >= WIDE * table["seconds"].min()
+    with styled():
+        lines = ceil(len(panels) / columns)
+        figure = blank(max(3.1 * columns, 5.0), 2.6 * lines + 0.2 * ceil(len(methods) / 4) + 0.4)
+        grid = figure.subplots(lines, columns, squeeze=False, sharex=True)
+        for number, axes in enumerate(grid.flat):
+            if number >= len(panels):
+                axes.set_axis_off()
+                continue
+            pair, benchmark = panels[number]
+            if logarithmic:
+                _spread(axes)
+            _draw_panel(axes, table[(table["pair"] == pair) & (table["benchmark"] == benchmark)], methods)
+            name = [spell(pair)] if table["pair"].nunique() > 1 else []
+            axes.set_title("\n".join([*name, wrap(benchmark, 30)]), fontweight="bold")
+            if number % columns == 0:
+                axes.set_ylabel("difference from\nthe student (points)")
+            if number + columns >= len(panels):
+                axes.set_xlabel("training, search and signals (s)")
+                axes.tick_params(axis="x", labelbottom=True)
+        legend(
+            figure, [*rows.reference_handles([STUDENT]), *map(_handle, range(len(methods)), methods)], most=4
+        )
+    return figure
+
+
+def _spread(axes: Any) -> None:
+    axes.set_xscale("log")
+    for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        which(FuncFormatter(_seconds))
+
+
+def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str]) -> None:
+    axes.axhline(0, linewidth=1.3, zorder=2, **rows.LINES[STUDENT])
+    for _, cell in panel.iterrows():
+        look = look_of(methods.index(cell["method"]))
+        bounds = [cell["difference_low"], cell["difference_high"]]
+        axes.plot([cell["seconds"]] * 2, bounds, color=look["color"], linewidth=1.1, alpha=0.7, zorder=3)
+        dots = {
+            "linestyle": "none",
+            "markersize": 6,
+            "markeredgecolor": "white",
+            "markeredgewidth": 0.5,
+            "zorder": 4,
+        }
+        axes.plot([cell["seconds"]], [cell["difference"]], **look, **dots)
+
+
+def _seconds(value: float, position: Any = None) -> str:
+    """Ticks at 1, 2 and 5 times a power of ten carry their number, as a reader would write it."""
+    digit = f"{value:.0e}"[0]
+    return f"{value:g}" if digit in "125" else ""
+
+
+def _handle(number: int, method: str) -> Any:
+    return Line2D([], [], linewidth=1.1, markersize=6, label=spell(method), **look_of(number))

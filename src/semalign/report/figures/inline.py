@@ -1,0 +1,26 @@
+"""Drawing a figure inside a notebook: saved to the figures folder and shown in place."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from semalign.report.figures.registry import draw
+from semalign.report.figures.style import DPI, save
+from semalign.report.reading import locate
+
+SCREEN_DPI = 96
+
+
+def show(name: str, tables: Mapping[str, pd.DataFrame], folder: Path | str, alt: str) -> Any:
+    """Draw one figure, save it as SVG and PNG below `folder`, and return it as an image for the notebook.
+
+    `alt` is what a reader who can't see the image is told.
+    """
+    from IPython.display import Image
+
+    path = save(draw(name, tables), locate(folder), name)
+    content = path.read_bytes()
+    pixels = int.from_bytes(content[16:20], "big")  # the width in a PNG's header
+    return Image(content, width=round(pixels * SCREEN_DPI / DPI), alt=alt)

@@ -1,0 +1,98 @@
+"""Dots with intervals in named rows: the parts that the score, gap and ablation figures share."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
+
+from semalign.report.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, name_rows, wrap
+from semalign.report.sentences.words import ALPHA, STUDENT, TEACHER, is_under_study, verdict
+
+LABEL_WIDTH = 24
+LINES: dict[str, dict[str, Any]] = {
+    STUDENT: {"color": BLACK, "linestyle": ":"},
+    TEACHER: {"color": GREEN, "linestyle": "--"},
+}
+
+# What a paired test against the student says; colour and marker say the same, so that either is enough.
+VERDICTS = {
+    "higher": (BLUE, "^", f"above the student (p < {ALPHA:g})"),
+    "lower": (VERMILLION, "v", f"below the student (p < {ALPHA:g})"),
+    "no detectable difference": (GREY, "o", "no detectable difference"),
+    "not tested": (BLACK, "s", "not tested"),
+}
+
+
+def dot(axes: Any, row: float, values: Sequence[float], **look: Any) -> None:
+    """One point with its interval, `values` being (middle, low, high); an undefined point is left out."""
+    middle, low, high = (float(value) for value in values)
+    if math.isnan(middle):
+        return
+    color = look.pop("color", BLACK)
+    if not (math.isnan(low) or math.isnan(high)):
+        axes.plot([low, high], [row, row], color=color, linewidth=1.6, solid_capstyle="butt", zorder=3)
+    axes.plot(
+        [middle], [row], color=color, linestyle="none", zorder=4, **{"marker": "o", "markersize": 5.5, **look}
+    )
+
+
+def judged_dot(axes: Any, row: float, cell: "pd.Series[Any]") -> str:
+    """One method's score, coloured by the paired test against the student; returns the verdict."""
+    judged = verdict(cell["vs_student"], cell["vs_student_p"])
+    color, marker, _ = VERDICTS[judged]
+    dot(axes, row, (cell["score"], cell["score_low"], cell["score_high"]), color=color, marker=marker)
+    if not math.isnan(cell["score"]):
+        axes.annotate(
+            f"{cell['score']:.1f}",
+            (cell["score"], row),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            fontsize=7,
+            color=color,
+            zorder=5,
+            path_effects=[withStroke(linewidth=2, foreground="white")],
+        )
+    return judged
+
+
+def reference(axes: Any, cell: "pd.Series[Any]", name: str) -> None:
+    """The student or the teacher as an upright line with its interval as a band."""
+    upright(axes, cell["score"], name)
+    if not (math.isnan(cell["score_low"]) or math.isnan(cell["score_high"])):
+        band = {"color": LINES[name]["color"], "alpha": 0.08, "linewidth": 0, "zorder": 1}
+        axes.axvspan(cell["score_low"], cell["score_high"], **band)
+
+
+def upright(axes: Any, where: float, name: str) -> None:
+    """The line of the student or of the teacher; where they coincide, the dots show on the dashes."""
+    if not math.isnan(where):
+        axes.axvline(where, linewidth=1.3, zorder=2.1 if name == STUDENT else 2, **LINES[name])
+
+
+def reference_handles(names: Sequence[str] = (STUDENT, TEACHER)) -> list[Any]:
+    """Legend entries of the reference lines."""
+    return [Line2D([], [], linewidth=1.3, label=name, **LINES[name]) for name in names]
+
+
+def verdict_handles(seen: set[str]) -> list[Any]:
+    """Legend entries of the verdicts that a figure shows, always in one order."""
+    return [
+        Line2D([], [], color=color, marker=marker, markersize=5.5, linewidth=1.6, label=label)
+        for name, (color, marker, label) in VERDICTS.items()
+        if name in seen
+    ]
+
+
+def name_methods(axes: Any, methods: Sequence[str]) -> None:
+    """One row a method, the method under study in bold."""
+    strong = [row for row, method in enumerate(methods) if is_under_study(method)]
+    name_rows(axes, [wrap(method, LABEL_WIDTH) for method in methods], strong)
+
+
+def row_height(labels: Sequence[str], inches: float = 0.25) -> float:
+    """Inches that named rows need, longer names taking a line more."""
+    return sum(inches + 0.13 * wrap(label, LABEL_WIDTH).count("\n") for label in labels)

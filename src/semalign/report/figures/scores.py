@@ -1,0 +1,80 @@
+"""Scores of all methods on all benchmarks, with intervals, between the student and the teacher."""
+
+from collections.abc import Mapping
+from math import ceil
+from typing import Any
+
+import pandas as pd
+from matplotlib.lines import Line2D
+
+from semalign.report.figures import rows
+from semalign.report.figures.style import PURPLE, blank, distinct, legend, message, spell, styled, wrap
+from semalign.report.sentences.words import REFERENCES, methods_of
+
+COLUMNS = 4
+PUBLISHED: dict[str, Any] = {"color": PURPLE, "marker": "D", "markersize": 4.5, "markerfacecolor": "white"}
+
+
+def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+    """Draw `main`: a panel a benchmark, a row a method, a block a pair.
+
+    A dot is the mean score in percent over seeds with its interval; colour and marker give the paired test
+    against the student. The published figure stands as an open diamond where there is one.
+    """
+    main = tables["main"]
+    pairs = distinct(main["pair"])
+    if not pairs:
+        return message("No scores to draw.")
+    with styled():
+        blocks = [main[main["pair"] == pair] for pair in pairs]
+        heights = [_height(block) for block in blocks]
+        figure = blank(9.0, sum(heights) + 0.55)
+        parts = figure.subfigures(len(pairs), 1, squeeze=False, height_ratios=heights)[:, 0]
+        seen: set[str] = set()
+        for part, pair, block in zip(parts, pairs, blocks, strict=True):
+            if len(pairs) > 1:
+                part.suptitle(spell(pair), fontsize=10, fontweight="bold", x=0.01, ha="left")
+            seen |= _draw_pair(part, block)
+        legend(figure, [*rows.reference_handles(), *rows.verdict_handles(seen), *_published_handle(main)])
+    return figure
+
+
+def _height(block: pd.DataFrame) -> float:
+    lines = ceil(block["benchmark"].nunique() / COLUMNS)
+    return lines * (rows.row_height(methods_of(block), 0.29) + 0.75) + 0.3
+
+
+def _draw_pair(part: Any, block: pd.DataFrame) -> set[str]:
+    """Draw one pair's panels; returns the verdicts shown."""
+    benchmarks, methods = distinct(block["benchmark"]), methods_of(block)
+    columns = min(COLUMNS, len(benchmarks))
+    grid = part.subplots(ceil(len(benchmarks) / columns), columns, squeeze=False)
+    seen: set[str] = set()
+    for number, axes in enumerate(grid.flat):
+        if number >= len(benchmarks):
+            axes.set_axis_off()
+            continue
+        seen |= _draw_panel(axes, block[block["benchmark"] == benchmarks[number]], methods)
+        axes.set_title(wrap(benchmarks[number], 20), fontweight="bold")
+        axes.set_xlabel("score (%)")
+        axes.tick_params(axis="y", labelleft=number % columns == 0)
+    return seen
+
+
+def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str]) -> set[str]:
+    cells = {cell["method"]: cell for _, cell in panel.iterrows()}
+    for name in REFERENCES:
+        if name in cells:
+            rows.reference(axes, cells[name], name)
+    seen = set()
+    for row, method in enumerate(methods):
+        if method in cells:
+            seen.add(rows.judged_dot(axes, row, cells[method]))
+            rows.dot(axes, row + 0.24, (cells[method]["paper"],) * 3, **PUBLISHED)
+    rows.name_methods(axes, methods)
+    return seen
+
+
+def _published_handle(main: pd.DataFrame) -> list[Any]:
+    shown = main.loc[~main["method"].isin(REFERENCES), "paper"]
+    return [] if shown.isna().all() else [Line2D([], [], linestyle="none", label="published", **PUBLISHED)]

@@ -1,0 +1,169 @@
+"""Executing a notebook with parameters and turning it into one page that opens without a network."""
+
+import html
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import write_text
+
+KERNEL = "python3"
+TIMEOUT = 600  # seconds a cell; a notebook reads tables and draws, so that more means it hangs
+LONGEST_SOCKETS = 50  # a socket's path has at most 107 characters, of which its own name takes some 55
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; line-height: 1.5;
+  font-family: system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }}
+h1, h2 {{ line-height: 1.25; }}
+h2 {{ margin-top: 2.2rem; border-top: 1px solid #ddd; padding-top: 1rem; }}
+img {{ max-width: 100%; height: auto; }}
+.wide {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-size: 0.88rem; margin: 0.8rem 0; }}
+th, td {{ padding: 0.25rem 0.8rem 0.25rem 0; text-align: left; white-space: nowrap;
+  border-bottom: 1px solid #e4e4e4; font-variant-numeric: tabular-nums; }}
+th {{ border-bottom: 1.5px solid #555; }}
+code {{ background: #f3f3f3; padding: 0 0.2em; }}
+pre {{ overflow-x: auto; }}
+footer {{ margin-top: 3rem; color: #666; font-size: 0.85rem; }}
+</style>
+</head>
+<body>
+{body}
+<footer>{footer}</footer>
+</body>
+</html>
+"""
+
+
+def publish(notebook: Path, parameters: Mapping[str, str], log: Path, out: Path, cwd: Path) -> None:
+    """Execute `notebook` with `parameters` in `cwd`; keep the executed copy at `log`, the page at `out`.
+
+    Code is hidden on the page and stands in the executed copy, which also holds the traceback of a cell that
+    failed. Raises UserError for an unknown parameter, for a failed cell, and where the page would show a path
+    of this machine.
+    """
+    executed = execute(notebook, parameters, log, cwd)
+    page = render(executed, _footer(notebook, parameters))
+    home = os.environ.get("HOME", "/")
+    refuse_paths(page, out, [str(cwd.resolve()), str(Path.cwd()), home, sys.prefix, tempfile.gettempdir()])
+    write_text(out, page)
+
+
+def execute(notebook: Path, parameters: Mapping[str, str], log: Path, cwd: Path) -> Any:
+    """Run all cells in this interpreter's own kernel; returns the executed notebook (an nbformat node)."""
+    with _own_kernels() as sockets:
+        from nbclient.exceptions import DeadKernelError
+        from papermill import execute_notebook  # type: ignore[import-untyped]
+        from papermill.exceptions import PapermillExecutionError  # type: ignore[import-untyped]
+
+        _check(notebook, parameters)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        settings = {"cwd": str(cwd), "kernel_name": KERNEL, "progress_bar": False}
+        limits = {"execution_timeout": TIMEOUT, "start_timeout": 120}
+        quiet = {"extra_arguments": ["--log-level=CRITICAL"], "config": _transport(sockets)}
+        try:
+            return execute_notebook(str(notebook), str(log), dict(parameters), **settings, **limits, **quiet)
+        except PapermillExecutionError as error:
+            said = f"a cell failed with {error.ename}: {error.evalue}"
+        except (DeadKernelError, TimeoutError) as error:
+            said = f"the kernel died or hung: {error}"
+    raise UserError(f"{notebook}: {' '.join(said.split())} (more in {log})")
+
+
+def _check(notebook: Path, parameters: Mapping[str, str]) -> None:
+    """Papermill only warns of a parameter that a notebook does not declare."""
+    from papermill import inspect_notebook
+
+    if not notebook.is_file():
+        raise UserError(f"{notebook}: no such notebook")
+    known = inspect_notebook(str(notebook))
+    for name in parameters:
+        if name not in known:
+            raise UserError(f"{notebook}: unknown parameter {name!r}, expected {', '.join(known) or 'none'}")
+
+
+def _transport(sockets: str) -> Any:
+    """Talk to the kernel through files, since notebooks that start at once can pick the same network port."""
+    from traitlets.config import Config
+
+    if len(sockets) <= LONGEST_SOCKETS:
+        # without a name of its own every kernel's sockets are called the same, in the working directory
+        return Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
+    return Config({"KernelManager": {"transport_encryption": "auto"}})
+
+
+def render(executed: Any, footer: str = "") -> str:
+    """The page of an executed notebook: text, tables, embedded images; no script, nothing from elsewhere."""
+    from nbconvert import HTMLExporter
+
+    shown = executed.copy()
+    shown.cells = [cell for cell in map(_quiet, executed.cells) if cell.cell_type != "code" or cell.outputs]
+    exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_anchor_links=True)
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
+    body, _ = exporter.from_notebook_node(shown)
+    return PAGE.format(title=html.escape(_title(shown)), body=body.strip(), footer=footer)
+
+
+def refuse_paths(page: str, out: Path, folders: Iterable[str]) -> None:
+    """Raise UserError where the text of a page shows one of these folders; embedded images are not text."""
+    text = re.sub(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+", "", page)
+    for folder in folders:
+        if folder != "/" and re.search(rf"(?<![\w/]){re.escape(folder)}(?![\w-])", text):
+            raise UserError(
+                f"{out}: the page would show {folder}, give parameters relative to the repository root"
+            )
+
+
+def _quiet(cell: Any) -> Any:
+    """A cell without what is said on standard error: warnings name files of this machine."""
+    cell = cell.copy()
+    if cell.cell_type == "code":
+        cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    return cell
+
+
+def _title(notebook: Any) -> str:
+    lines = (
+        line for cell in notebook.cells if cell.cell_type == "markdown" for line in cell.source.splitlines()
+    )
+    return next((line.lstrip("# ") for line in lines if line.startswith("# ")), "notebook")
+
+
+def _footer(notebook: Path, parameters: Mapping[str, str]) -> str:
+    said = ", ".join(f"{name} = {value}" for name, value in parameters.items())
+    return html.escape(
+        f"{notebook.name} executed with {said}" if said else f"{notebook.name} with its defaults"
+    )
+
+
+@contextmanager
+def _own_kernels() -> Iterator[str]:
+    """Take kernels of this environment alone and no user's profile; gives the folder for their sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        ours = {
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "JUPYTER_DATA_DIR": folder,
+            "JUPYTER_CONFIG_DIR": folder,
+            "JUPYTER_RUNTIME_DIR": folder,
+            "IPYTHONDIR": folder,
+            "JUPYTER_PATH": "",
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
+        before = {name: os.environ.get(name) for name in ours}
+        os.environ.update(ours)
+        try:
+            yield folder
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)

@@ -1,0 +1,66 @@
+"""How near the student's states come to the paper's target, beside how much its answers become the teacher's."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from semalign.report.sentences.words import REFERENCES
+
+KEYS = ["pair", "benchmark", "method", "variant"]
+BEHAVIOUR = ["teacher_kl", "teacher_agreement", "score"]
+FEWEST = 5  # variants below which no rank correlation is given
+RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation with its 95 % bootstrap interval over `variants`; NaN where undefined."""
+
+    estimate: float
+    low: float
+    high: float
+    variants: int
+
+
+def by_variant(geometry: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
+    """A row a pair, benchmark, method and variant: means over seeds (and layers) of what both tables know.
+
+    Columns: `cosine`, `cosine_centred`, `cka` (of the states), `teacher_kl` (nats a token), `teacher_agreement`
+    and `score` (percent). A seed that one of the two tables lacks is left out.
+    """
+    near = ["cosine", "cosine_centred", "cka"]
+    states = geometry.groupby([*KEYS, "seed"], sort=False)[near].mean().reset_index()
+    both = states.merge(seeds[[*KEYS, "seed", *BEHAVIOUR]], on=[*KEYS, "seed"])
+    return both.groupby(KEYS, sort=False)[[*near, *BEHAVIOUR]].mean().reset_index()
+
+
+def trained(variants: pd.DataFrame) -> pd.DataFrame:
+    """Without the untouched student and the teacher."""
+    return variants[~variants["method"].isin(REFERENCES)]
+
+
+def rank_correlation(variants: pd.DataFrame, left: str, right: str, seed: int = 0) -> Correlation:
+    """Spearman's correlation of two columns over the rows, each row (a variant) drawn again with replacement.
+
+    The variants are no random sample of anything; the interval says how far the number hangs on single ones.
+    """
+    pairs = variants[[left, right]].dropna().to_numpy(dtype=float)
+    count = len(pairs)
+    estimate = float(_spearman(pairs[None])[0]) if count >= FEWEST else float("nan")
+    if np.isnan(estimate):
+        return Correlation(estimate, float("nan"), float("nan"), count)
+    drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
+    replicates = _spearman(pairs[drawn])
+    low, high = np.nanquantile(replicates, [0.025, 0.975])
+    return Correlation(estimate, float(low), float(high), count)
+
+
+def _spearman(samples: np.ndarray) -> np.ndarray:
+    """Rank correlations of samples `[samples, rows, 2]`; NaN where a column is constant."""
+    ranks = rankdata(samples, axis=1)
+    ranks = ranks - ranks.mean(axis=1, keepdims=True)
+    product = (ranks[..., 0] * ranks[..., 1]).sum(axis=1)
+    norm = np.sqrt((ranks**2).sum(axis=1).prod(axis=1))
+    return np.divide(product, norm, out=np.full(len(ranks), np.nan), where=norm > 0)

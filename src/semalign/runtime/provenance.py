@@ -1,0 +1,220 @@
+"""What made an artifact, and the refusal of artifacts that don't match.
+
+Every stage leaves a folder with a `run.json`: its settings, seed, the digests of what it read, of what it wrote
+and of the code that did it, package versions, hardware, wall time and peak memory. Tables, figures and pages share
+their folders; their records stand in `records/`. Paths in a record are relative to the working directory, so that
+nothing of the host reaches an artifact.
+"""
+
+import hashlib
+import importlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from semalign.runtime.code import behind, digest_of
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_json
+
+RECORD = "run.json"
+PACKAGES = ("semalign", "torch", "transformers", "peft", "lm-eval", "snakemake", "numpy", "pandas", "scipy")
+_CHUNK = 1 << 20
+
+
+class Run:
+    """One stage at work: note what it reads, then seal the folder it wrote.
+
+    `modules` are those that the stage chooses by name, which its script does not import.
+    """
+
+    def __init__(self, stage: str, settings: Path | str | None = None, seed: int | None = None) -> None:
+        self.stage = stage
+        self.seed = seed
+        self.settings_file = settings
+        self.settings = read_json(settings) if settings else {}
+        self.modules: list[str] = []
+        self.inputs: dict[str, dict[str, str]] = {}
+        self.paths: dict[str, Path] = {}
+        self.started = time.time()
+
+    def read(self, name: str, path: Path | str) -> Path:
+        """Note an input and check it against its own record.
+
+        Raises UserError when the artifact is missing or does not match its provenance.
+        """
+        path = self.paths[name] = Path(path)
+        self.inputs[name] = {"path": portable(path), "digest": digest(path)}
+        return path
+
+    def identity(self) -> str:
+        """A digest of what this run is made from: a checkpoint with another one is not its own."""
+        inputs = {name: source["digest"] for name, source in self.inputs.items()}
+        made_from = [self.stage, self.settings, self.seed, inputs, _code(self.modules)]
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+
+    def seal(
+        self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """Write `folder`/run.json over everything in the folder but the files or subfolders to `ignore`."""
+        record = self._record(file_digests(folder, ignore)) | (extra or {})
+        write_json(folder / RECORD, record)
+        return record
+
+    def note(self, path: Path, outputs: Iterable[Path | str]) -> None:
+        """Write a record over files that share their folder with others'; it names them by their paths."""
+        write_json(path, self._record({portable(file): _file_digest(Path(file)) for file in outputs}))
+
+    def _record(self, outputs: dict[str, str]) -> dict[str, Any]:
+        return {
+            "stage": self.stage,
+            "settings_file": portable(self.settings_file) if self.settings_file else None,
+            "settings": self.settings,
+            "seed": self.seed,
+            "inputs": self.inputs,
+            "outputs": outputs,
+            "digest": _combine(outputs),
+            "code": _code(self.modules),
+            "versions": versions(),
+            "hardware": hardware(),
+            "wall_seconds": round(time.time() - self.started, 3),
+            "peak_memory_mb": peak_memory_mb(),
+            **self._device_memory(),
+        }
+
+    def _device_memory(self) -> dict[str, Any]:
+        """Predicted and measured peak of the GPUs, where a stage ran on some."""
+        # by name, so that an edited formula reruns nothing: no result depends on it
+        planning = importlib.import_module("semalign.study.planning.expected")
+        found = planning.device_memory(self.stage, self.paths, self.settings)
+        return {"device_memory": found} if found else {}
+
+
+def check(folder: Path | str) -> dict[str, Any]:
+    """Read a folder's record and compare it with the files that stand there.
+
+    Raises UserError naming the first file that is missing or differs.
+    """
+    return check_record(Path(folder) / RECORD, Path(folder))
+
+
+def check_record(path: Path, folder: Path = Path()) -> dict[str, Any]:
+    """Read a record and compare it with the files that it names, relative to `folder`.
+
+    Raises UserError naming the first file that is missing or differs, or the record where it is none.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path}: no such file; expected the record of a finished stage (delete the folder and rerun)"
+        )
+    try:
+        record: dict[str, Any] = read_json(path)
+        outputs = dict(record["outputs"])
+        record["digest"], record["inputs"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{path}: not the record of a stage; delete the folder and rerun") from None
+    for name, recorded in outputs.items():
+        file = folder / name
+        found = _file_digest(file) if file.is_file() else "nothing"
+        if found != recorded:
+            raise UserError(
+                f"{file}: does not match its provenance (found {found[:12]}, {path.name} says {recorded[:12]}); "
+                "delete the folder and rerun"
+            )
+    return record
+
+
+def digest(path: Path | str) -> str:
+    """The digest of a file, or of a folder that a stage sealed (checked on the way)."""
+    path = Path(path)
+    if path.is_dir():
+        return str(check(path)["digest"])
+    if not path.is_file():
+        raise UserError(f"{path}: no such file or folder; expected the output of an earlier stage")
+    return _file_digest(path)
+
+
+def file_digests(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
+    """Relative name -> SHA-256 of every file below `folder`, records and ignored subfolders left out."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    shown = (name for name in names if not any(part.startswith(".") for part in name.split("/")))
+    kept = (name for name in shown if name != RECORD and name.split("/")[0] not in ignore)
+    return {name: _file_digest(folder / name) for name in kept}
+
+
+def portable(path: Path | str) -> str:
+    """A path relative to the working directory, or its last part when it lies outside."""
+    relative = os.path.relpath(path)
+    return Path(path).name if relative.startswith("..") else Path(relative).as_posix()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that can move a number."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores and memory; no name of the host."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "machine": platform.machine(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_mb": pages >> 20,
+        "accelerator": _accelerator(),
+    }
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def _code(modules: list[str]) -> dict[str, Any] | None:
+    """The script at work and a digest of all library files behind it; nothing where no script of ours runs."""
+    script = portable(sys.argv[0])
+    if not script.startswith("scripts/") or not Path(script).is_file():
+        return None
+    return {"script": script, "modules": modules, "digest": digest_of(behind(script, modules))}
+
+
+def _combine(outputs: dict[str, str]) -> str:
+    text = "\n".join(f"{name} {value}" for name, value in sorted(outputs.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            total.update(chunk)
+    return total.hexdigest()
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
+
+
+def _accelerator() -> str | None:
+    """The GPU's name, only where torch is loaded anyway."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    return str(torch.cuda.get_device_name())

@@ -1,0 +1,73 @@
+"""The signal stages of the distillation baselines, from folders to a sealed folder."""
+
+import logging
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from semalign.benchmarks.base import read_split
+from semalign.benchmarks.encoding import encode
+from semalign.config.signals import Logits, Units
+from semalign.models.loading import load_model, load_tokenizer, read_shape
+from semalign.models.states import offsets_of
+from semalign.models.vocabulary import common_tokens
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import replace_folder, write_json
+from semalign.runtime.provenance import Run
+from semalign.signals.distillation.logits import read_logits
+from semalign.signals.distillation.units import choose_units, read_units, score_units
+
+logger = logging.getLogger("semalign")
+
+
+def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
+    """Store the teacher's next-token distributions on the train split."""
+    run = Run("logits", settings)
+    run.modules.append(__name__)
+    chosen = Logits(**run.settings)
+    run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
+    shared = common_tokens(teacher, student)
+    tokenizer = load_tokenizer(teacher)
+    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
+    pad_id = tokenizer.pad_token_id or 0
+    tensors = read_logits(load_model(teacher), encoded, shared, chosen, pad_id)
+    facts = {
+        "temperature": chosen.temperature,
+        "top_k": tensors["ids"].shape[1],
+        "shared_tokens": len(shared[0]),
+        "mean_tail": tensors["log_tail"].double().exp().mean().item(),
+        "teacher_passes": len(encoded),
+    }
+    with replace_folder(out) as folder:
+        save_file({**tensors, "offsets": offsets_of(encoded)}, folder / "logits.safetensors")
+        write_json(folder / "logits.json", facts)
+        run.seal(folder)
+    logger.info("logits: %d of %d tokens a position", facts["top_k"], len(shared[0]))
+
+
+def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
+    """Choose the teacher's units on the extract split; store its states there on the train split."""
+    run = Run("units", settings)
+    run.modules.append(__name__)
+    chosen = Units(**run.settings)
+    run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
+    width, wanted = read_shape(teacher).width, read_shape(student).width
+    if width < wanted:
+        raise UserError(
+            f"units: teacher {teacher.name} has {width} units, expected at least the {wanted} of student "
+            f"{student.name}: Flex-KD gives every student unit one of the teacher's"
+        )
+    tokenizer, model = load_tokenizer(teacher), load_model(teacher)
+    splits = {name: read_split(benchmark, name) for name in ("extract", "train")}
+    encoded = {name: [encode(example, tokenizer) for example in split] for name, split in splits.items()}
+    pad_id = tokenizer.pad_token_id or 0
+    scores = score_units(model, encoded["extract"], chosen.batch_size, pad_id)
+    units = choose_units(scores, wanted)
+    states = read_units(model, encoded["train"], units, chosen.batch_size, pad_id)
+    tensors = {"states": states, "units": units, "scores": scores, "offsets": offsets_of(encoded["train"])}
+    passes = sum(len(split) for split in encoded.values())
+    with replace_folder(out) as folder:
+        save_file(tensors, folder / "units.safetensors")
+        write_json(folder / "units.json", {"teacher_passes": passes})
+        run.seal(folder)
+    logger.info("units: %d of %d", wanted, width)

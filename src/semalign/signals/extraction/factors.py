@@ -1,0 +1,44 @@
+"""From the windows of a teacher to the factors that the student's adapter begins at, and their file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from semalign.signals.extraction.matrices import Shape
+from semalign.signals.extraction.windows import Window
+from semalign.training.low_rank import Factors, principal_factors
+
+FILE = "factors.safetensors"
+
+
+def window_factors(matrix: torch.Tensor, window: Window, shape: Shape, rank: int) -> Factors:
+    """The principal factors of the window of `shape` in a teacher's `matrix` [rows, columns]."""
+    rows = matrix.narrow(0, window.row, shape[0])
+    found = principal_factors(rows.narrow(1, window.column, shape[1]), rank)
+    return Factors(found.b.cpu(), found.a.cpu())
+
+
+def spread_tokens(factors: Factors, projection: str, tokens: torch.Tensor, vocabulary: int) -> Factors:
+    """Put the factors of an embedding or a head over shared tokens at the student's ids, zero elsewhere."""
+    if projection == "embedding":
+        a = factors.a.new_zeros(len(factors.a), vocabulary)
+        return Factors(factors.b, a.index_copy(1, tokens, factors.a))
+    b = factors.b.new_zeros(vocabulary, factors.b.shape[1])
+    return Factors(b.index_copy(0, tokens, factors.b), factors.a)
+
+
+def write_factors(folder: Path, factors: Mapping[str, Factors]) -> None:
+    """Write float32 tensors `<student module>.b` [out, rank] and `<student module>.a` [rank, in]."""
+    named = {
+        f"{name}.{part}": tensor for name, pair in factors.items() for part, tensor in pair._asdict().items()
+    }
+    save_file({name: tensor.contiguous() for name, tensor in named.items()}, folder / FILE)
+
+
+def read_factors(folder: Path) -> dict[str, Factors]:
+    """Full name of a student's module -> its factors."""
+    tensors = load_file(folder / FILE)
+    names = sorted({name.rpartition(".")[0] for name in tensors})
+    return {name: Factors(tensors[f"{name}.b"], tensors[f"{name}.a"]) for name in names}

@@ -1,0 +1,109 @@
+"""Seeking's choice: which teacher blocks, and which window of each of their matrices (spec section 1.2, 2 and 3)."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from semalign.benchmarks.encoding import Batch
+from semalign.signals.extraction.matrices import Key, Matrix, Shape
+from semalign.signals.extraction.sensitivity import Tally, add_up
+from semalign.signals.extraction.windows import Window, first_maximum
+
+SHARE = 0.125  # of the teacher's bytes: what the accumulators of one pass may take
+BYTES = 8  # of a float64
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the search ends with.
+
+    `scores` are those of all teacher layers, `layers` the kept ones (from 1, by depth), `windows` those of their
+    matrices, `passes` how often the examples went through the teacher.
+    """
+
+    scores: list[float]
+    layers: list[int]
+    windows: dict[Key, Window]
+    passes: int
+
+
+def find_windows(
+    model: Any,
+    batches: Sequence[Batch],
+    matrices: Sequence[Matrix],
+    shapes: dict[str, Shape],
+    layers: int,
+    share: float = SHARE,
+) -> Found:
+    """Keep `layers` blocks of the teacher `model` and find the best window in each of their `matrices`.
+
+    `shapes` are the windows' by projection, `batches` one example each. The examples pass through the teacher once
+    where the accumulators of all matrices fit into `share` of its bytes; else once for the blocks' scores, and once
+    for each group of kept matrices whose accumulators fit.
+    """
+    room = share * sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    sizes = {matrix.key: _size(model, matrix, shapes) for matrix in matrices}
+    at_once = sum(sizes.values()) <= room
+    first = Tally(shapes, matrices if at_once else (), blocks=True)
+    add_up(model, batches, first)
+    scores = [score for _, score in sorted(first.scores.items())]
+    kept = most_sensitive(scores, layers)
+    chosen = kept_matrices(matrices, kept)
+    if at_once:
+        return Found(scores, kept, _best(first, chosen), 1)
+    windows, passes = {}, 1
+    for group in _groups(chosen, sizes, room):
+        tally = Tally(shapes, group)
+        add_up(model, batches, tally)
+        windows.update(_best(tally, group))
+        passes += 1
+    return Found(scores, kept, windows, passes)
+
+
+def random_windows(
+    model: Any, matrices: Sequence[Matrix], shapes: dict[str, Shape], seed: int
+) -> dict[Key, Window]:
+    """Any window of each matrix, all equally likely: the control for the choice by sensitivity."""
+    random = np.random.default_rng(seed)
+    drawn = {}
+    for matrix in matrices:
+        sides = zip(matrix.shape(model), shapes[matrix.projection], strict=True)
+        drawn[matrix.key] = Window(*(int(random.integers(side - window + 1)) for side, window in sides))
+    return drawn
+
+
+def kept_matrices(matrices: Sequence[Matrix], layers: Sequence[int]) -> list[Matrix]:
+    """The matrices of the kept blocks, and those that belong to no block."""
+    return [matrix for matrix in matrices if matrix.layer is None or matrix.layer in layers]
+
+
+def most_sensitive(scores: Sequence[float], count: int) -> list[int]:
+    """The `count` layers (from 1) with the highest scores, in the order of their depth; ties go to the shallower."""
+    ranked = sorted(range(1, len(scores) + 1), key=lambda layer: (-scores[layer - 1], layer))
+    return sorted(ranked[:count])
+
+
+def _best(tally: Tally, matrices: Sequence[Matrix]) -> dict[Key, Window]:
+    return {matrix.key: first_maximum(tally.sums[matrix.key]) for matrix in matrices}
+
+
+def _groups(matrices: Sequence[Matrix], sizes: dict[Key, int], room: float) -> Iterator[list[Matrix]]:
+    """Neighbouring matrices whose accumulators fit into `room` bytes together; a larger one stands alone."""
+    group: list[Matrix] = []
+    used = 0
+    for matrix in matrices:
+        if group and used + sizes[matrix.key] > room:
+            yield group
+            group, used = [], 0
+        group.append(matrix)
+        used += sizes[matrix.key]
+    yield group
+
+
+def _size(model: Any, matrix: Matrix, shapes: dict[str, Shape]) -> int:
+    """Bytes of the accumulator of one matrix."""
+    sides = zip(matrix.shape(model), shapes[matrix.projection], strict=True)
+    return BYTES * math.prod(side - window + 1 for side, window in sides)

@@ -1,0 +1,118 @@
+"""How much a task's loss depends on each weight of a teacher: S = sum over examples of |weight x gradient|.
+
+S is as large as the teacher and is never held. A hook takes each gradient as soon as it is made, adds what is wanted
+of |weight x gradient| to small accumulators and frees it:
+
+- a block's score is one number, the sum of S over its parameters;
+- a window's sum is linear in S, so the sums of all windows of a matrix are added up example by example. There are
+  (rows - a + 1)(columns - b + 1) of them: for 13B -> 7B a twenty-fourth of the matrix or less.
+
+So beside the teacher there are one gradient and the accumulators. Gradients have the precision of the teacher's weights
+(the method's authors use float32); their products with the weights are float32, all sums float64.
+"""
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from semalign.benchmarks.encoding import Batch
+from semalign.models.anatomy import facts_of, layers_of
+from semalign.models.readout import answer_logits
+from semalign.runtime.errors import UserError
+from semalign.signals.extraction.matrices import Key, Matrix, Shape
+from semalign.signals.extraction.windows import window_sums
+from semalign.training.losses import cross_entropy
+
+STRIP = 1 << 20  # values that are added up in float64 at once
+
+
+@dataclass
+class Tally:
+    """What one pass of the examples adds up.
+
+    `matrices` are those whose windows of `shapes` (by projection) are summed into `sums`; with `blocks`, `scores`
+    gets the sum of S of every layer (from 1).
+    """
+
+    shapes: dict[str, Shape]
+    matrices: Sequence[Matrix] = ()
+    blocks: bool = False
+    scores: dict[int, float] = field(default_factory=dict)
+    sums: dict[Key, torch.Tensor] = field(default_factory=dict)
+
+    def add(self, sensitivity: torch.Tensor, matrices: Sequence[Matrix], layer: int | None) -> None:
+        """Add one parameter's |weight x gradient| of one example."""
+        if layer is not None:
+            self.scores[layer] = self.scores.get(layer, 0.0) + _total(sensitivity)
+        for matrix in matrices:
+            sums = window_sums(matrix.view(sensitivity), self.shapes[matrix.projection])
+            if matrix.key in self.sums:
+                self.sums[matrix.key] += sums
+            else:
+                self.sums[matrix.key] = sums
+
+
+def add_up(model: Any, batches: Sequence[Batch], tally: Tally) -> None:
+    """Pass the examples through the teacher `model`, forward and backward, and fill `tally`.
+
+    Each batch is one example, so that absolute values are taken per example; the loss is the mean cross-entropy of
+    its answer. The model's parameters are frozen before and after. Raises UserError when the loss or a score is
+    not finite.
+    """
+    with _hooks(model, tally), torch.enable_grad():
+        for index, batch in enumerate(batches):
+            here = batch.to(model.device)
+            logits = answer_logits(model, here)
+            loss = cross_entropy(logits, here.labels[here.supervised].to(logits.device))
+            loss.backward()
+            if not all(map(math.isfinite, (loss.item(), *tally.scores.values()))):
+                raise UserError(
+                    f"seeking: example {index} of the extract split: its loss or a score is not finite"
+                )
+
+
+@contextlib.contextmanager
+def _hooks(model: Any, tally: Tally) -> Iterator[None]:
+    """Within it, only the parameters that count get gradients, each used and freed as soon as it is there."""
+    blocks = _blocks(model) if tally.blocks else {}
+    matrices: dict[str, list[Matrix]] = {name: [] for name in blocks}
+    for matrix in tally.matrices:
+        matrices.setdefault(matrix.parameter, []).append(matrix)
+    with contextlib.ExitStack() as stack:
+        for name, wanted in matrices.items():
+            parameter = model.get_parameter(name).requires_grad_(True)
+            stack.callback(parameter.requires_grad_, False)
+            hook = _hook(tally, wanted, blocks.get(name))
+            stack.callback(parameter.register_post_accumulate_grad_hook(hook).remove)
+        yield
+
+
+def _hook(tally: Tally, matrices: Sequence[Matrix], layer: int | None) -> Any:
+    @torch.no_grad()
+    def use(parameter: Any) -> None:
+        gradient = parameter.grad
+        parameter.grad = None
+        # float32: in the gradient's own memory; half precision: its product would be rounded once more
+        sensitivity = gradient.to(torch.promote_types(gradient.dtype, torch.float32)).mul_(parameter).abs_()
+        tally.add(sensitivity, matrices, layer)
+
+    return use
+
+
+def _total(values: torch.Tensor) -> float:
+    """The sum, in float64 without a copy of the whole in it."""
+    return sum(strip.sum(dtype=torch.float64).item() for strip in values.flatten().split(STRIP))
+
+
+def _blocks(model: Any) -> dict[str, int]:
+    """Name -> layer (from 1) of every parameter of a block, norms and biases included."""
+    prefix = facts_of(model).layers
+    return {
+        f"{prefix}.{index}.{name}": index + 1
+        for index, block in enumerate(layers_of(model))
+        for name, _ in block.named_parameters()
+    }

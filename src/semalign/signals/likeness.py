@@ -1,0 +1,54 @@
+"""How alike a teacher's layers are to the student's: for the pairing rule `cka`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from semalign.benchmarks.base import Example
+from semalign.benchmarks.encoding import encode
+from semalign.models.loading import load_model, load_tokenizer, read_shape
+from semalign.models.states import offsets_of, read_states
+from semalign.runtime.errors import UserError
+from semalign.signals.cka import MINIMUM_POSITIONS, cka_matrices
+
+BATCH_SIZE = 8  # examples a forward pass
+
+
+def measure_likeness(
+    teacher: Path, student: Path, examples: Sequence[Example], layers: Sequence[int]
+) -> list[list[float]]:
+    """Debiased linear CKA [teacher layers, student layers] of block outputs at the supervised positions.
+
+    Rows are the teacher's `layers` in their order, columns all student layers. Every example passes once through
+    either model; they are in memory one after the other. Raises UserError where the tokenizers cut the answers
+    differently, or where there are fewer than four positions.
+    """
+    depth = read_shape(student).layers
+    offsets, theirs = _states(teacher, examples, layers)
+    own_offsets, own = _states(student, examples, range(1, depth + 1))
+    if not torch.equal(offsets, own_offsets):
+        raise UserError(
+            f"pairing: {teacher.name} has {int(offsets[-1])} answer positions on the extract split, {student.name} "
+            f"{int(own_offsets[-1])}; expected the same in every example, as CKA compares position by position"
+        )
+    if int(offsets[-1]) < MINIMUM_POSITIONS:
+        raise UserError(
+            f"pairing: the extract split has {int(offsets[-1])} answer positions, expected {MINIMUM_POSITIONS} or "
+            "more for CKA"
+        )
+    _, debiased = cka_matrices(theirs, own)
+    rows: list[list[float]] = debiased.tolist()
+    return rows
+
+
+def _states(
+    folder: Path, examples: Sequence[Example], layers: Sequence[int]
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Where each example's positions begin and end, and each layer's states [positions, width]."""
+    tokenizer = load_tokenizer(folder)
+    encoded = [encode(example, tokenizer) for example in examples]
+    states = read_states(
+        load_model(folder), encoded, layers, "block", BATCH_SIZE, tokenizer.pad_token_id or 0
+    )
+    return offsets_of(encoded), [states[layer] for layer in layers]

@@ -1,0 +1,143 @@
+"""LaTen's scores: how much a layer or a neuron raises the answer token's log-probability under the lens.
+
+Each score is log lens(base + part)[w] - log lens(base)[w]. The base of attention is the block's input x; that of
+the feed-forward part is x plus the attention's output, or x alone where both stand in parallel (GPT-NeoX).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from semalign.models.anatomy import facts_of, layers_of
+from semalign.runtime.errors import UserError
+from semalign.signals.location.lens import Lens, working
+from semalign.signals.location.reading import Block, Reading, attention_width, read_example, value_rows
+
+DECIMALS = 4  # to which the released code rounds its scores
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many neurons a layer gives: of the feed-forward part, columns of o, rows of values."""
+
+    ffn: int
+    attention: int
+    value: int
+
+
+@dataclass(frozen=True)
+class Located:
+    """What one example finds in one model; layers are numbered from 0 and stand by depth.
+
+    `attention_layers` and `ffn_layers` [kept]; `ffn` [kept, n] neurons of the feed-forward layers, `o` [kept, n]
+    columns of o and `v` [kept, n] rows of the value matrix of the attention layers, best first. The scores are
+    those of all layers.
+    """
+
+    attention_layers: torch.Tensor
+    ffn_layers: torch.Tensor
+    ffn: torch.Tensor
+    o: torch.Tensor
+    v: torch.Tensor
+    attention_scores: list[float]
+    ffn_scores: list[float]
+
+
+class Scorer:
+    """The four scores of one example; `tokens` end with the token that is scored and not fed."""
+
+    def __init__(self, model: Any, tokens: list[int], *, as_released: bool = False) -> None:
+        self.model, self.token, self.as_released = model, tokens[-1], as_released
+        self.reading: Reading = read_example(model, tokens[:-1], as_released=as_released)
+        self.lens = Lens(model, self.reading.final, as_released=as_released)
+        self.parallel = bool(getattr(model.config, "use_parallel_residual", False))
+
+    def attention_layers(self) -> torch.Tensor:
+        """Scores [layers] of what attention adds."""
+        return torch.cat([self._gain(block.before, block.attention[None]) for block in self.reading.blocks])
+
+    def ffn_layers(self) -> torch.Tensor:
+        """Scores [layers] of what the feed-forward part adds."""
+        return torch.cat([self._gain(self._middle(block), block.mlp[None]) for block in self.reading.blocks])
+
+    def attention_neurons(self, layer: int) -> torch.Tensor:
+        """Scores [heads * head dim] of the columns of o, each times its activation."""
+        block = self.reading.blocks[layer]
+        parts = self._parts(layer, "o", block.heads, block.attention_factor)
+        return self._gain(block.before, parts)
+
+    def ffn_neurons(self, layer: int) -> torch.Tensor:
+        """Scores [feed-forward width] of the columns of down, each times its activation."""
+        block = self.reading.blocks[layer]
+        parts = self._parts(layer, "down", block.neurons, block.mlp_factor)
+        return self._gain(self._middle(block), parts)
+
+    def _middle(self, block: Block) -> torch.Tensor:
+        return block.before if self.parallel else block.before + block.attention
+
+    def _parts(
+        self, layer: int, projection: str, activations: torch.Tensor, factor: torch.Tensor
+    ) -> torch.Tensor:
+        """[neurons, width]: what each neuron adds to the residual stream."""
+        facts = facts_of(self.model)
+        module = layers_of(self.model)[layer].get_submodule(facts.projections[projection])
+        columns = working(module.get_parameter("weight")).T
+        return columns * activations[:, None] * factor.to(columns)
+
+    def _gain(self, base: torch.Tensor, parts: torch.Tensor) -> torch.Tensor:
+        before = self.lens.log_probability(base[None], self.token)
+        scores = self.lens.log_probability(base + parts, self.token) - before
+        if not torch.isfinite(scores).all():
+            raise UserError("location: a score is not finite; are the model's weights?")
+        return scores.round(decimals=DECIMALS) if self.as_released else scores
+
+
+def locate(
+    model: Any, tokens: list[int], layers: int, counts: Counts, *, as_released: bool = False
+) -> Located:
+    """The `layers` best layers by each layer score, by depth, and the best neurons of each.
+
+    Values: all attention neurons are ranked, each stands for the value row it reads, and a row keeps its best
+    rank. Without shared values that is the ranking of the attention neurons. Equals stand by their number.
+    """
+    scorer = Scorer(model, tokens, as_released=as_released)
+    attention, ffn = scorer.attention_layers(), scorer.ffn_layers()
+    attention_layers = _best(attention, layers).sort().values
+    ffn_layers = _best(ffn, layers).sort().values
+    ranked = [ranking(scorer.attention_neurons(int(layer))) for layer in attention_layers]
+    chosen = [_best(scorer.ffn_neurons(int(layer)), counts.ffn) for layer in ffn_layers]
+    return Located(
+        attention_layers,
+        ffn_layers,
+        torch.stack(chosen),
+        torch.stack([neurons[: counts.attention] for neurons in ranked]),
+        torch.stack([distinct(value_rows(model, neurons))[: counts.value] for neurons in ranked]),
+        attention.tolist(),
+        ffn.tolist(),
+    )
+
+
+def sizes_of(model: Any) -> Counts:
+    """How many neurons a layer of the model has."""
+    down = layers_of(model)[0].get_submodule(facts_of(model).projections["down"])
+    neurons = torch.arange(attention_width(model))
+    return Counts(
+        int(down.in_features),  # type: ignore[arg-type]
+        len(neurons),
+        len(value_rows(model, neurons).unique()),
+    )
+
+
+def ranking(scores: torch.Tensor) -> torch.Tensor:
+    """Indices [n] by descending score [n]; equals by their number."""
+    return scores.sort(descending=True, stable=True).indices.cpu()
+
+
+def distinct(rows: torch.Tensor) -> torch.Tensor:
+    """The rows in their order, each at its first place only."""
+    return torch.tensor(list(dict.fromkeys(rows.tolist())), dtype=torch.long)
+
+
+def _best(scores: torch.Tensor, count: int) -> torch.Tensor:
+    return ranking(scores)[:count]

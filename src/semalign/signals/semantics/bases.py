@@ -1,0 +1,181 @@
+"""Semantic bases: one direction of the hidden space for each token of the vocabulary.
+
+Output side (the method's own): the hidden vector whose logits come closest, in least squares, to the one-hot
+vector of token i, which is column i of pinv(H) for an LM head H of shape [V, D] (arXiv 2401.16184; SemAlign,
+arXiv 2510.24208, section "semantic bases"). Input side: row i of the input embedding, the paper's contrast.
+Random: a control that the paper does not have.
+
+Left open by the paper: whether the final norm's gain belongs to the head. `fold_final_norm` scales column d
+of H by gain d, so that the bases live where the residual stream lives, before that norm's gain.
+
+Bases are never held as a whole: they are streamed in chunks of `CHUNK` rows, float64. Row i is the basis of
+the i-th token asked for, i.e. the chunks stacked are S^T of shape [tokens, D] in the paper's notation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import Tensor
+
+from semalign.runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from semalign.models.loading import Head
+
+BLOCK = 256  # columns of a Gram matrix that are computed at once
+CHUNK = 512  # rows: larger ones gain no speed, and take more memory than the Gram matrices
+
+
+class Bases(Protocol):
+    """A family of bases, one for each token, streamed."""
+
+    def chunks(self, tokens: Tensor | None = None) -> Iterator[Tensor]:
+        """Yield float64 rows [at most CHUNK, D] for the token ids `tokens` [n] (None: all, in order)."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowBases:
+    """Bases made of the rows of a stored matrix: `(weight[i] * gain) @ transform`, scaled to unit length.
+
+    `weight` is [V, D] in any precision and is not copied, `gain` [D] or None, `transform` [D, D] or None.
+    """
+
+    weight: Tensor
+    gain: Tensor | None
+    transform: Tensor | None
+    unit: bool
+
+    def chunks(self, tokens: Tensor | None = None) -> Iterator[Tensor]:
+        for rows in stream(self.weight, self.gain, tokens):
+            rows = rows if self.transform is None else rows @ self.transform
+            yield unit_rows(rows) if self.unit else rows
+
+
+@dataclass(frozen=True)
+class RandomBases:
+    """Gaussian rows from one seed, drawn in order; they belong to no token in particular."""
+
+    tokens: int
+    width: int
+    unit: bool
+    seed: int
+
+    def chunks(self, tokens: Tensor | None = None) -> Iterator[Tensor]:
+        generator = torch.Generator().manual_seed(self.seed)
+        total = self.tokens if tokens is None else len(tokens)
+        for start in range(0, total, CHUNK):
+            shape = (min(CHUNK, total - start), self.width)
+            rows = torch.randn(shape, generator=generator, dtype=torch.float64)
+            yield unit_rows(rows) if self.unit else rows
+
+
+def stream(weight: Tensor, gain: Tensor | None = None, tokens: Tensor | None = None) -> Iterator[Tensor]:
+    """Yield the rows `tokens` of `weight` [V, D] in float64, columns times `gain` [D], CHUNK at a time."""
+    total = len(weight) if tokens is None else len(tokens)
+    for start in range(0, total, CHUNK):
+        end = min(start + CHUNK, total)
+        rows = weight[start:end] if tokens is None else weight[tokens[start:end].to(weight.device)]
+        rows = rows.to(torch.float64)
+        yield rows if gain is None else rows * gain.to(rows)
+
+
+def unit_rows(rows: Tensor) -> Tensor:
+    """Scale each row of [n, D] to length 1; a row of zeros (an unused token) stays zero."""
+    norms = rows.norm(dim=-1, keepdim=True)
+    return rows / norms.clamp_min(torch.finfo(rows.dtype).tiny)
+
+
+def inverse_gram(weight: Tensor, gain: Tensor | None = None, tokens: Tensor | None = None) -> Tensor:
+    """(H^T H)^+ [D, D] in float64, so that row i of `H @ inverse_gram(H)` is column i of pinv(H).
+
+    `torch.linalg.pinv` in float32 silently cuts directions off beyond cond(H) of about 1 / (V * eps); this
+    stays right to cond 1e6. Raises UserError where the head holds values that are not finite.
+    """
+    gram = _gram(weight, gain, tokens)
+    if not torch.isfinite(gram).all():
+        raise UserError("LM head: found values that are not finite, expected finite weights")
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    if failed or _nearly_singular(factor):
+        return _spectral_inverse(gram)
+    del gram
+    return torch.cholesky_inverse(factor)
+
+
+def _gram(weight: Tensor, gain: Tensor | None, tokens: Tensor | None) -> Tensor:
+    """The lower half of H^T H [D, D], which is all that its decompositions read; blocks reach above it."""
+    width = weight.shape[1]
+    gram = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
+    for rows in stream(weight, gain, tokens):
+        for start in range(0, width, BLOCK):
+            block = slice(start, start + BLOCK)
+            gram[start:, block].addmm_(rows[:, start:].T, rows[:, block])
+    return gram
+
+
+def _nearly_singular(factor: Tensor) -> bool:
+    """Whether a Cholesky factor went through on rounding errors alone (duplicate columns may)."""
+    pivots = factor.diagonal() ** 2
+    return bool(pivots.min() <= _tolerance(factor) * pivots.max())
+
+
+def _spectral_inverse(gram: Tensor) -> Tensor:
+    """Pseudo-inverse by eigenvalues; those below a relative tolerance count as zero."""
+    values, vectors = torch.linalg.eigh(gram)
+    keep = values > _tolerance(gram) * values.max()
+    inverse = torch.where(keep, 1 / torch.where(keep, values, 1), 0)
+    return (vectors * inverse) @ vectors.T
+
+
+def _tolerance(matrix: Tensor) -> float:
+    return len(matrix) * torch.finfo(matrix.dtype).eps
+
+
+def output_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
+    """Columns of pinv(H), H the LM head, over its whole vocabulary; `seed` is not used."""
+    gain = head.norm_gain if fold_final_norm else None
+    return RowBases(head.weight, gain, inverse_gram(head.weight, gain), unit)
+
+
+def input_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
+    """Rows of the input embedding; folding scales them as it scales the head's. `seed` is not used."""
+    return RowBases(head.input_embedding, head.norm_gain if fold_final_norm else None, None, unit)
+
+
+def random_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
+    """As many Gaussian vectors as the head has rows; there is nothing to fold."""
+    return RandomBases(len(head.weight), head.weight.shape[1], unit, seed)
+
+
+BASES: dict[str, Callable[..., Bases]] = {
+    "output": output_bases,
+    "input": input_bases,
+    "random": random_bases,
+}
+
+
+def build_bases(
+    name: str, head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0
+) -> Bases:
+    """The bases called `name`.
+
+    Raises UserError for a name that is not registered.
+    """
+    if name not in BASES:
+        raise UserError(f"bases: found {name!r}, expected one of {', '.join(BASES)}")
+    return BASES[name](head, fold_final_norm=fold_final_norm, unit=unit, seed=seed)
+
+
+def frame_operator(bases: Bases) -> Tensor:
+    """K = S S^T [D, D] in float64: decomposing r onto every basis and adding the projections up gives K r."""
+    total: Tensor | None = None
+    for rows in bases.chunks():
+        product = rows.T @ rows
+        total = product if total is None else total.add_(product)
+    if total is None:
+        raise ValueError("no bases to add up")
+    return total

@@ -1,0 +1,48 @@
+"""The strength of semantic decomposition: a state's largest coefficients alone are recomposed.
+
+The paper (SemAlign, arXiv 2510.24208) announces an ablation over it and does not define it. Here a state keeps the
+n coefficients of a = A h / |h| that have the largest absolute value, and its target is what the student's bases
+make of those. Which tokens are kept depends on the state, so no matrix does this.
+"""
+
+import torch
+from torch import Tensor
+
+from semalign.signals.semantics.bases import Bases
+from semalign.signals.semantics.maps import BasesPair, Shared, unit_states
+
+
+def apply_strongest(hidden: Tensor, bases: BasesPair, shared: Shared, top: int) -> Tensor:
+    """target = sum over a state's `top` largest |a_i| of a_i b_i, a = A h / |h|: [positions, D_S] in float64.
+
+    With `top` at the number of shared tokens or above that is the whole map. Of equal coefficients at the border,
+    any may be kept. At no time are there more than top + CHUNK coefficients a position.
+    """
+    coefficients, tokens = _largest(unit_states(hidden.to(torch.float64)), bases.teacher, shared[0], top)
+    targets: Tensor | None = None
+    first = 0
+    for rows in bases.student.chunks(shared[1]):
+        here = (tokens >= first) & (tokens < first + len(rows))
+        kept = torch.zeros(len(hidden), len(rows), dtype=torch.float64)
+        kept.scatter_add_(1, torch.where(here, tokens - first, 0), torch.where(here, coefficients, 0))
+        part = kept @ rows
+        targets = part if targets is None else targets.add_(part)
+        first += len(rows)
+    if targets is None:
+        raise ValueError("no bases to recompose with")
+    return targets
+
+
+def _largest(directions: Tensor, bases: Bases, ids: Tensor, top: int) -> tuple[Tensor, Tensor]:
+    """The largest coefficients by absolute value and their tokens' places in `ids`, [positions, top] each."""
+    values = torch.empty(len(directions), 0, dtype=torch.float64)
+    tokens = torch.empty(len(directions), 0, dtype=torch.long)
+    first = 0
+    for rows in bases.chunks(ids):
+        values = torch.cat([values, directions @ rows.T], dim=1)
+        new = torch.arange(first, first + len(rows)).expand(len(directions), -1)
+        tokens = torch.cat([tokens, new], dim=1)
+        kept = values.abs().topk(min(top, values.shape[1]), dim=1, sorted=False).indices
+        values, tokens = values.gather(1, kept), tokens.gather(1, kept)
+        first += len(rows)
+    return values, tokens

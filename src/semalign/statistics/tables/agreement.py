@@ -1,0 +1,105 @@
+"""How close each method is to the teacher, token by token: KL divergence and top-1 agreement.
+
+Both are means over the answer tokens of the test items; items are what chance draws, so they, not tokens, are
+resampled, with the draws that the scores' intervals use.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.statistics.intervals import Interval
+from semalign.statistics.paired import paired_differences
+from semalign.statistics.ratios import linearised, ratio_intervals
+from semalign.statistics.scores import SCALE, Scores
+from semalign.statistics.tables.cells import Cell, Group, Key
+from semalign.statistics.tables.compare import Results
+from semalign.statistics.tables.order import Order
+from semalign.statistics.tables.rows import Row
+
+Figure = Literal["kl", "agreement"]
+COLUMNS = (
+    *("pair", "benchmark", "method", "variant", "seeds", "items"),
+    *("teacher_kl", "teacher_kl_low", "teacher_kl_high"),
+    *("kl_vs_student", "kl_vs_student_low", "kl_vs_student_high"),
+    *("teacher_agreement", "teacher_agreement_low", "teacher_agreement_high"),
+    *("agreement_vs_student", "agreement_vs_student_low", "agreement_vs_student_high"),
+)
+_BOUNDS: dict[Figure, tuple[float, float]] = {"kl": (0.0, np.inf), "agreement": (0.0, SCALE)}
+
+
+def agreement_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
+    """A row a method and variant whose cells were all compared with the teacher, in the order of the tables.
+
+    KL(teacher || model) in nats a token, agreement in percent of tokens, each with its interval over items
+    and seeds, and its paired difference from the untouched student (negative KL: closer to the teacher).
+    `items` counts those compared: an item that the two tokenizers cut differently is not.
+    """
+
+    def compared(cell: Cell) -> bool:
+        return cell.tokens is not None and bool(cell.tokens.any())
+
+    return rows_by_block(results, compared, lambda block: _block_rows(block, order, settings))
+
+
+def rows_by_block(
+    results: Results, wanted: Callable[[Cell], bool], rows: Callable[[Sequence[Group]], dict[Key, Row]]
+) -> list[Row]:
+    """The `rows` of each pair and benchmark, made of the groups whose cells are all `wanted`, in the tables' order."""
+    blocks: dict[tuple[str, str], list[Group]] = {}
+    for key, group in results.groups.items():
+        if all(map(wanted, group.cells)):
+            blocks.setdefault((key.pair, key.benchmark), []).append(group)
+    found: dict[Key, Row] = {}
+    for block in blocks.values():
+        found |= rows(block)
+    return [found[key] for key in results.groups if key in found]
+
+
+def fidelity(group: Group, figure: Figure) -> Scores:
+    """The linearised KL or agreement of every item and seed (see `statistics.ratios`)."""
+    values, tokens = (
+        np.stack([np.asarray(getattr(cell, name)) for cell in group.cells]) for name in (figure, "tokens")
+    )
+    rows = [linearised(row[None], weights)[0] for row, weights in zip(values, tokens, strict=True)]
+    own = group.scores
+    return Scores(np.stack(rows), own.seeds, trained=own.trained, strata=own.strata)
+
+
+def _block_rows(block: Sequence[Group], order: Order, settings: StatisticsSettings) -> dict[Key, Row]:
+    rows: dict[Key, Row] = {}
+    for group in block:
+        compared = max(int(np.count_nonzero(np.asarray(cell.tokens))) for cell in group.cells)
+        rows[group.key] = {**group.key._asdict(), "seeds": len(group.cells), "items": compared}
+    for figure, bounds in _BOUNDS.items():
+        scores = {group.key: fidelity(group, figure) for group in block}
+        intervals = ratio_intervals(list(scores.values()), settings, bounds)
+        differences = differences_from_student(scores, order, settings)
+        for key, interval in zip(scores, intervals, strict=True):
+            rows[key] |= interval_columns(f"teacher_{figure}", interval)
+            rows[key] |= interval_columns(f"{figure}_vs_student", differences.get(key))
+    return rows
+
+
+def differences_from_student(
+    scores: dict[Key, Scores], order: Order, settings: StatisticsSettings
+) -> dict[Key, Interval]:
+    """The paired differences of all others from the untouched student; none where it was not compared.
+
+    `scores` are one figure of one pair and benchmark.
+    """
+    students = [k for k in scores if k.method == order.student and k.variant == order.default_variant]
+    if not students:
+        return {}
+    others = [key for key in scores if key.method != order.student]
+    found = paired_differences([(scores[key], scores[students[0]]) for key in others], settings)
+    return {key: Interval(d.estimate, d.low, d.high) for key, d in zip(others, found, strict=True)}
+
+
+def interval_columns(name: str, found: Interval | None) -> Row:
+    """The three columns of a figure with its interval; empty where it is not known."""
+    if found is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}

@@ -1,0 +1,41 @@
+"""What every method cost: a row a pair, benchmark and method."""
+
+from collections.abc import Iterable
+
+from semalign.statistics.tables.cells import Group, Key
+from semalign.statistics.tables.compare import Results
+from semalign.statistics.tables.rows import Row, average
+from semalign.statistics.tables.text import rate_text
+
+SPREAD = ("train_seconds",)
+LARGEST = ("peak_memory_mb", "signal_memory_mb", "signal_mb", "trainable_parameters", "teacher_passes")
+EQUAL = ("learning_rate", "search_seconds", "signal_seconds")
+COLUMNS = (
+    *("pair", "benchmark", "method", "variant", "seeds", "learning_rate", "trainable_parameters"),
+    *("train_seconds", "train_seconds_low", "train_seconds_high", "search_seconds", "signal_seconds"),
+    *("peak_memory_mb", "signal_memory_mb", "signal_mb", "teacher_passes"),
+)
+
+
+def cost_rows(results: Results, keys: Iterable[Key]) -> list[Row]:
+    """Seconds of training (mean, lowest and highest of the seeds), of the search and of the teacher's signals.
+
+    `peak_memory_mb` is that of the training, `signal_memory_mb` that of the stages with the teacher in memory,
+    both of whole processes; `signal_mb` what those stages stored. Signals that methods share count for each.
+    `teacher_passes` are examples that went through the teacher.
+    """
+    return [key._asdict() | _row(results.groups[key]) for key in keys]
+
+
+def _row(group: Group) -> Row:
+    row: Row = {"seeds": len(group.cells)}
+    for name in (*SPREAD, *LARGEST, *EQUAL):
+        values = group.costs(name)
+        row[name] = (max(values) if name in LARGEST else average(values)) if values else None
+    for name in SPREAD:
+        values = group.costs(name)
+        row[f"{name}_low"], row[f"{name}_high"] = (min(values), max(values)) if values else (None, None)
+    for name in ("trainable_parameters", "teacher_passes"):
+        row[name] = None if row[name] is None else int(row[name])
+    row["learning_rate"] = rate_text(row["learning_rate"])
+    return row

@@ -1,0 +1,113 @@
+"""The rows of the tables beside main and ablations: seeds, comparisons, detectable differences."""
+
+import logging
+from statistics import mode
+from typing import Any
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.statistics.power import detectable_difference
+from semalign.statistics.tables.cells import COSTS, SPENT, Key
+from semalign.statistics.tables.compare import Against, Comparison, Results
+from semalign.statistics.tables.order import Order
+from semalign.statistics.tables.rows import Row, average, integral
+from semalign.statistics.tables.text import rate_text
+
+SEEDS = ("pair", "benchmark", "method", "variant", "seed", "items", "score", *COSTS, *SPENT)
+COMPARISONS = (
+    *("table", "pair", "benchmark", "method", "variant", "against", "baseline"),
+    *("difference", "difference_low", "difference_high", "p", "p_holm", "test", "discordance"),
+)
+DETECTABLE = (
+    *("table", "pair", "benchmark", "against", "items", "seeds", "tests", "discordance"),
+    *("detectable", "detectable_holm"),
+)
+
+logger = logging.getLogger("semalign")
+
+
+def seed_rows(results: Results) -> list[Row]:
+    """One row a cell: its score and costs."""
+    rows = []
+    for key, group in results.groups.items():
+        for cell in group.cells:
+            row = {
+                **key._asdict(),
+                "seed": cell.seed,
+                "items": len(cell.ids),
+                "score": float(cell.weighed.mean()),
+            }
+            row |= {name: integral(name, cell.metrics[name]) for name in (*COSTS, *SPENT)}
+            rows.append(row | {"learning_rate": rate_text(cell.metrics["learning_rate"])})
+    return rows
+
+
+def comparison_rows(table: str, results: Results, p_values: dict[tuple[Key, Against], float]) -> list[Row]:
+    """One row a comparison, with its interval, and its p-value before and after correction."""
+    rows = []
+    for at, corrected_p in p_values.items():
+        found, difference = results.comparisons[at], results.comparisons[at].difference
+        row: Row = {
+            "table": table,
+            **found.key._asdict(),
+            "against": found.against,
+            "baseline": found.baseline,
+        }
+        row |= {"difference": difference.estimate, "difference_low": difference.low}
+        row |= {"difference_high": difference.high, "p": difference.p, "p_holm": corrected_p}
+        rows.append(row | {"test": difference.test, "discordance": difference.discordance})
+    return rows
+
+
+def detectable_rows(
+    table: str,
+    results: Results,
+    p_values: dict[tuple[Key, Against], float],
+    order: Order,
+    settings: StatisticsSettings,
+) -> list[Row]:
+    """The smallest detectable difference of each pair, benchmark and kind of comparison, in percent points.
+
+    The spread is the mean over the trained methods' comparisons; `discordance` is that of one seed. `seeds`
+    is the smallest number among them. `detectable_holm` is for the strictest step of Holm's correction, where
+    alpha is divided by the `tests` of the table; empty where not even 100 points would do, as with two seeds.
+    """
+    blocks: dict[tuple[str, str, Against], list[Comparison]] = {}
+    for key, against in p_values:
+        if key.method not in order.references:
+            found = results.comparisons[key, against]
+            blocks.setdefault((key.pair, key.benchmark, against), []).append(found)
+    tests = len(p_values)
+    rows = []
+    for (pair, benchmark, against), members in blocks.items():
+        keys = [comparison.key for comparison in members]
+        row: Row = {"table": table, "pair": pair, "benchmark": benchmark, "against": against, "tests": tests}
+        row["items"] = results.groups[keys[0]].scores.items
+        row["seeds"] = min(len(results.groups[key].cells) for key in keys)
+        row |= _detectable(members, row["items"], tests, settings)
+        rows.append(row)
+    return rows
+
+
+def warn_of_resolution(table: str, tests: int, settings: StatisticsSettings) -> None:
+    """Say so where the bootstrap's smallest p-value, corrected, could not fall below alpha."""
+    if tests / (settings.resamples + 1) > settings.alpha:
+        logger.warning(
+            "table %s: %d tests with %d resamples; no corrected bootstrap p-value can fall below %g",
+            *(table, tests, settings.resamples, settings.alpha),
+        )
+
+
+def _detectable(found: list[Comparison], items: int, tests: int, settings: StatisticsSettings) -> Row:
+    differences = [comparison.difference for comparison in found]
+    spread = average([difference.item_discordance for difference in differences])
+    seeds: dict[str, Any] = {
+        "seed_variance": average([difference.seed_variance for difference in differences]),
+        "seed_noise": average([difference.seed_noise for difference in differences]),
+        "seeds": mode(difference.seeds for difference in differences),
+    }
+    single, strictest = (
+        detectable_difference(spread, items, alpha=alpha, power=settings.power, **seeds)
+        for alpha in (settings.alpha, settings.alpha / tests)
+    )
+    discordance = average([difference.discordance for difference in differences])
+    return {"discordance": discordance, "detectable": single, "detectable_holm": strictest}

@@ -1,0 +1,114 @@
+"""The rows of each table, from the results of all comparisons."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from semalign.runtime.errors import UserError
+from semalign.statistics.corrections import holm
+from semalign.statistics.tables.cells import COSTS, Group, Key
+from semalign.statistics.tables.compare import MAIN_AGAINST, Against, Results
+from semalign.statistics.tables.order import Order
+from semalign.statistics.tables.paper import published
+
+MAIN = (
+    *("pair", "benchmark", "method", "variant", "seeds", "items", "score", "score_low", "score_high"),
+    *("vs_student", "vs_student_p", "vs_best_baseline", "vs_best_baseline_p"),
+    *("gap_closed", "gap_closed_low", "gap_closed_high", "teacher_kl", "teacher_agreement"),
+    *("train_seconds", "peak_memory_mb", "trainable_parameters", "paper"),
+)
+ABLATIONS = (*MAIN, "axis", "value", "vs_default", "vs_default_p")
+
+Row = dict[str, Any]
+
+
+def sorted_groups(groups: dict[Key, Group], order: Order) -> dict[Key, Group]:
+    """Groups by pair, benchmark, method and variant in the order of the config.
+
+    Raises UserError naming a cell that the order does not know.
+    """
+    variants = [order.default_variant]
+    for axes in order.axes.values():
+        variants += [f"{axis}~{value}" for axis, known in axes.items() for value in known.values]
+    columns = (order.pairs, order.rows_of_benchmarks, order.methods, list(dict.fromkeys(variants)))
+    for key in groups:
+        for field, name, known in zip(Key._fields, key, columns, strict=True):
+            if name not in known:
+                raise UserError(
+                    f"cell {'/'.join(key)}: {field} {name!r} is unknown, expected one of {', '.join(known)}"
+                )
+    rank = [{name: index for index, name in enumerate(column)} for column in columns]
+    ordered = sorted(groups, key=lambda key: tuple(at[name] for at, name in zip(rank, key, strict=True)))
+    return {key: groups[key] for key in ordered}
+
+
+def main_keys(results: Results, order: Order) -> list[Key]:
+    """Rows of the main table: the default variants."""
+    return [key for key in results.groups if key.variant == order.default_variant]
+
+
+def ablation_keys(results: Results, order: Order) -> list[tuple[Key, str, str]]:
+    """Rows of the ablation: (variant, axis, value), the default repeated at the head of each axis.
+
+    The parts of a mixture have a table of their own (`tables.parts`).
+    """
+    rows = []
+    for default in main_keys(results, order):
+        if order.is_part(default.benchmark):
+            continue
+        for axis, known in order.axes.get(default.method, {}).items():
+            variants = [(default._replace(variant=f"{axis}~{value}"), axis, value) for value in known.values]
+            present = [row for row in variants if row[0] in results.groups]
+            rows += [(default, axis, known.default), *present] if present else []
+    return rows
+
+
+def corrected(results: Results, keys: Iterable[Key]) -> dict[tuple[Key, Against], float]:
+    """Holm-corrected p-values of all comparisons of a table, as one family; a repeated row counts once."""
+    chosen = set(keys)
+    return holm({at: found.difference.p for at, found in results.comparisons.items() if at[0] in chosen})
+
+
+def table_row(
+    key: Key,
+    results: Results,
+    p_values: dict[tuple[Key, Against], float],
+    order: Order,
+    against: Sequence[Against] = MAIN_AGAINST,
+) -> Row:
+    """One row with the columns of the main table and those of `against`; None where something is undefined."""
+    group, score, gap = results.groups[key], results.scores[key], results.gaps.get(key)
+    row: Row = {**key._asdict(), "seeds": len(group.cells), "items": group.scores.items}
+    row |= {"score": score.estimate, "score_low": score.low, "score_high": score.high}
+    for other in against:
+        found = results.comparisons.get((key, other))
+        row[f"vs_{other}"] = found.difference.estimate if found else None
+        row[f"vs_{other}_p"] = p_values.get((key, other))
+    row |= {"gap_closed": None, "gap_closed_low": None, "gap_closed_high": None}
+    if gap:
+        row |= {"gap_closed": gap.estimate, "gap_closed_low": gap.low, "gap_closed_high": gap.high}
+    row |= _costs(group)
+    default = key.variant == order.default_variant
+    pair = order.paper_pairs.get(key.pair, key.pair)
+    row["paper"] = published(pair, key.benchmark, key.method) if default else None
+    return row
+
+
+def _costs(group: Group) -> Row:
+    """Means over the seeds; the peak of memory and the count of parameters are the largest."""
+    row: Row = {}
+    for name in COSTS:
+        values = group.costs(name)
+        largest = name in ("peak_memory_mb", "trainable_parameters")
+        row[name] = integral(name, (max(values) if largest else average(values)) if values else None)
+    return row
+
+
+def integral(name: str, value: float | None) -> float | int | None:
+    """Counts as whole numbers."""
+    counts = ("trainable_parameters", "teacher_passes")
+    return int(value) if value is not None and name in counts else value
+
+
+def average(values: list[float]) -> float:
+    """Plain mean of a list that is not empty."""
+    return sum(values) / len(values)

@@ -1,0 +1,1 @@
+"""From a config to artifacts: definition, variants, layout, preflight, verification, planning."""

@@ -1,0 +1,218 @@
+"""A whole study: pairs x benchmarks x methods x seeds, plus ablations."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from semalign.config.analysis import Analysis
+from semalign.config.base import Strict
+from semalign.config.benchmarks import Mixture, name_benchmarks
+from semalign.config.evaluation import SAMPLED, EvaluationSettings
+from semalign.config.extending import extended, read_yaml
+from semalign.config.methods import Method
+from semalign.config.pruning import check_source
+from semalign.config.revisions import with_revisions
+from semalign.config.scores import ModelScores
+from semalign.config.search import Search
+from semalign.config.signals import STAGES, Signals
+from semalign.config.sources import Sources
+from semalign.config.statistics import StatisticsSettings
+from semalign.runtime.errors import UserError
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+Axes = dict[str, list[Any]]
+
+
+class Ablations(Strict):
+    """One axis at a time around the default of one method, or of several."""
+
+    method: str = Field("semalign", description="the method whose settings are varied")
+    axes: Axes = Field(
+        {}, description="dotted key of a setting -> values beside its default (alignment.map: [random])"
+    )
+    others: dict[str, Axes] = Field({}, description="further methods -> their axes")
+    seeds: list[int] = Field([0], min_length=1, description="seeds of the ablation cells")
+    search: bool = Field(
+        False,
+        description="search the learning rate of every variant as its method's is searched; false: a variant takes "
+        "the rate that was chosen for the default",
+    )
+
+    @property
+    def by_method(self) -> dict[str, Axes]:
+        """The axes of every method that has some."""
+        axes = {self.method: self.axes, **self.others}
+        return {method: found for method, found in axes.items() if found}
+
+
+class Study(Signals, Sources):
+    """What one config file says."""
+
+    search: Search = Search()
+    methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
+    contrasts: list[tuple[str, str]] = Field(
+        [], description="pairs of methods that are tested against each other: [semalign, sft]"
+    )
+    ablations: Ablations = Ablations()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    statistics: StatisticsSettings = StatisticsSettings()
+    scores: ModelScores = ModelScores()
+    analysis: Analysis = Analysis()
+    notebooks: list[str] = Field([], description="notebooks that are executed at the end")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_kinds(cls, data: Any) -> Any:
+        """The kind of a method or of a published benchmark defaults to its name."""
+        if isinstance(data, dict) and isinstance(data.get("methods"), dict):
+            methods = {name: {"method": name, **(given or {})} for name, given in data["methods"].items()}
+            data = {**data, "methods": methods}
+        if isinstance(data, dict) and isinstance(data.get("benchmarks"), dict):
+            data = {**data, "benchmarks": name_benchmarks(data["benchmarks"])}
+        return data
+
+    @model_validator(mode="after")
+    def _check(self) -> "Study":
+        sections = (self.models, self.pairs, self.benchmarks, self.methods)
+        for name in [self.study, *(name for section in sections for name in section)]:
+            if not NAME.fullmatch(name):
+                raise ValueError(f"name {name!r}: expected letters, digits, '.', '_' or '-'")
+        for name, pair in self.pairs.items():
+            _known(f"pairs.{name}.teacher", [pair.teacher], self.models)
+            _known(f"pairs.{name}.student", [pair.student], self.models)
+            _known(f"pairs.{name}.benchmarks", pair.benchmarks or [], self.benchmarks)
+        for name, model in self.models.items():
+            check_source(f"models.{name}", model, self.models, self.benchmarks)
+        _known("analysis.decomposition.models", self.analysis.decomposition.models, self.models)
+        _known("analysis.similarity.methods", self.analysis.similarity.methods, self.methods)
+        for section in ("similarity", "geometry"):
+            if benchmark := getattr(self.analysis, section).benchmark:
+                _known(f"analysis.{section}.benchmark", [benchmark], self.benchmarks)
+        _known("evaluation.max_new_tokens", list(self.evaluation.max_new_tokens), self.benchmarks)
+        _known("evaluation.samples", list(self.evaluation.samples), self.benchmarks)
+        self._check_protocol()
+        self._check_scores()
+        if self.search.learning_rates:
+            self._check_search()
+        for name, benchmark in self.benchmarks.items():
+            plain = {
+                other: given for other, given in self.benchmarks.items() if not isinstance(given, Mixture)
+            }
+            _known(f"benchmarks.{name}.parts", getattr(benchmark, "parts", []), plain)
+        if self.ablations.axes:
+            _known("ablations.method", [self.ablations.method], self.methods)
+        if self.ablations.method in self.ablations.others:
+            raise ValueError(f"ablations.others.{self.ablations.method}: its axes belong into ablations.axes")
+        _known("ablations.others", list(self.ablations.others), self.methods)
+        if self.pairs and not {"student", "teacher"} <= {m.method for m in self.methods.values()}:
+            raise ValueError("methods: expected `student` and `teacher`, which every table is compared with")
+        for contrast in self.contrasts:
+            _known("contrasts", list(contrast), self.methods)
+        self._check_by_benchmark()
+        return self
+
+    def _check_protocol(self) -> None:
+        """Only published benchmarks have protocols beside the paper's, and some of them answers to sample."""
+        protocol = self.evaluation.protocol
+        for name, benchmark in self.benchmarks.items():
+            published = getattr(benchmark, "benchmark", None)
+            if protocol != "paper" and not published and not isinstance(benchmark, Mixture):
+                raise ValueError(
+                    f"evaluation.protocol: found {protocol!r}, which benchmark {name} does not have; expected 'paper'"
+                )
+            if name in self.evaluation.samples and published not in SAMPLED[protocol]:
+                raise ValueError(
+                    f"evaluation.samples.{name}: found {self.evaluation.samples[name]}, expected no entry, since "
+                    f"protocol {protocol!r} does not sample its answers"
+                )
+
+    def _check_scores(self) -> None:
+        """Scored models and what is scored are in the study, and have the protocols."""
+        wanted = self.scores
+        _known("scores.models", wanted.models, self.models)
+        _known("scores.benchmarks", wanted.benchmarks, self.benchmarks)
+        for given in wanted.published:
+            _known("scores.published.model", [given.model], self.models)
+            _known("scores.published.benchmark", [given.benchmark], self.benchmarks)
+        for name in (wanted.benchmarks or self.benchmarks) if wanted.models else ():
+            if set(wanted.protocols) - {"paper"} and not getattr(self.benchmarks[name], "benchmark", None):
+                raise ValueError(
+                    f"scores.protocols: found {wanted.protocols}, of which benchmark {name} has only 'paper'"
+                )
+
+    def _check_by_benchmark(self) -> None:
+        """Changes for a benchmark are for one of the study, and leave a searched rate to the search."""
+        for name, settings in self.methods.items():
+            _known(f"methods.{name}.by_benchmark", list(settings.by_benchmark), self.benchmarks)
+            for benchmark, changes in settings.by_benchmark.items():
+                key = f"methods.{name}.by_benchmark.{benchmark}"
+                rate = "optimisation.learning_rate"
+                if self.search.learning_rates and rate in changes:
+                    raise ValueError(
+                        f"{key}: found {rate}, expected none, since search.learning_rates chooses it"
+                    )
+
+    def _check_search(self) -> None:
+        """Equal search for every trained method is the rule."""
+        expected = len(self.search.learning_rates)
+        for name, settings in self.methods.items():
+            own = settings.learning_rates
+            if own is not None and len(own) != expected:
+                raise ValueError(
+                    f"methods.{name}.learning_rates: found {len(own)} rates, expected {expected}, as many as "
+                    "search.learning_rates has (every method has the same budget)"
+                )
+            optimisation = getattr(settings, "optimisation", None)
+            if optimisation and "learning_rate" in optimisation.model_fields_set:
+                raise ValueError(
+                    f"methods.{name}.optimisation.learning_rate: found {optimisation.learning_rate}, expected "
+                    "none, since search.learning_rates chooses it"
+                )
+
+    @property
+    def signals(self) -> Signals:
+        """The signal stages as one section."""
+        return Signals(**{stage: getattr(self, stage) for stage in STAGES})
+
+
+def _known(key: str, names: list[str], section: dict[str, Any]) -> None:
+    for name in names:
+        if name not in section:
+            raise ValueError(
+                f"{key}: found {name!r}, expected one of {', '.join(section) or 'none (empty section)'}"
+            )
+
+
+def parse_study(data: dict[str, Any]) -> Study:
+    """Check a configuration as it was read from YAML; `extends` names a file that stands below it.
+
+    Raises UserError naming each bad key, what was found and what was expected.
+    """
+    try:
+        return Study.model_validate(with_revisions(extended(data)))
+    except ValidationError as error:
+        raise UserError("config: " + "; ".join(explain(item) for item in error.errors())) from None
+
+
+def load_study(path: Path | str) -> Study:
+    """Read and check a config file."""
+    return parse_study(read_yaml(path))
+
+
+def explain(item: Any) -> str:
+    """One pydantic error in a phrase: key, what was found, what was expected."""
+    parts = [str(part) for part in item["loc"]]
+    if parts[:1] in (["methods"], ["models"], ["benchmarks"]):
+        del parts[2:3]  # the kind, which stands in no key of the file
+    key = ".".join(parts)
+    if item["type"] == "extra_forbidden":
+        return f"unknown key {key!r}"
+    if item["type"] == "value_error" and not key:
+        return str(item["ctx"]["error"])
+    found = item.get("input")
+    shown = "" if isinstance(found, dict) else f" (found {found!r})"
+    return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}{shown}"

@@ -1,0 +1,68 @@
+"""Bytes of what the stages store, to the byte for safetensors: their header follows from names and shapes."""
+
+import json
+import math
+from collections.abc import Mapping
+
+from semalign.study.planning.shapes import ModelShape
+from semalign.study.planning.texts import Split
+
+Tensors = Mapping[str, tuple[str, tuple[int, ...]]]  # name -> (type, shape)
+SIZES = {"F64": 8, "F32": 4, "BF16": 2, "F16": 2, "I64": 8, "I32": 4}
+
+
+def safetensors_bytes(tensors: Tensors, metadata: Mapping[str, str] | None = None) -> int:
+    """The size of the file that holds these tensors."""
+    order = sorted(tensors, key=lambda name: (-SIZES[tensors[name][0]], name))
+    header: dict[str, object] = {"__metadata__": dict(metadata)} if metadata else {}
+    end = 0
+    for name in order:
+        kind, shape = tensors[name]
+        start, end = end, end + SIZES[kind] * math.prod(shape)
+        header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [start, end]}
+    text = len(json.dumps(header, separators=(",", ":")).encode())
+    return 8 + math.ceil(text / 8) * 8 + end
+
+
+def rows_bytes(train: Split, tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
+    """Tensors with a row a supervised position of the train split, and where each example's begin."""
+    found = {name: (kind, (train.positions, *shape)) for name, (kind, shape) in tensors.items()}
+    return safetensors_bytes({**found, "offsets": ("I64", (train.examples + 1,))})
+
+
+def activations_bytes(teacher: ModelShape, train: Split, layers: list[int]) -> int:
+    """activations.safetensors: the teacher's states at so many of its layers."""
+    return rows_bytes(train, {f"layer.{layer}": ("F32", (teacher.width,)) for layer in layers})
+
+
+def alignment_bytes(teacher: ModelShape, student: ModelShape, train: Split, layers: list[int]) -> int:
+    """targets.safetensors and map.safetensors."""
+    targets = rows_bytes(train, {f"layer.{layer}": ("F32", (student.width,)) for layer in layers})
+    return targets + safetensors_bytes({"map": ("F64", (student.width, teacher.width))})
+
+
+def logits_bytes(train: Split, top: int) -> int:
+    """logits.safetensors."""
+    parts = {"ids": ("I32", (top,)), "log_probs": ("F32", (top,)), "log_tail": ("F32", ())}
+    return rows_bytes(train, parts)
+
+
+def states_bytes(train: Split, width: int) -> int:
+    """One row of final states a position (distillation from states, Flex-KD)."""
+    return rows_bytes(train, {"states": ("F32", (width,))})
+
+
+def reference_bytes(teacher: ModelShape, test: Split) -> int:
+    """reference.safetensors, without the items' names in its header."""
+    return test.positions * (4 * teacher.width + 8) + 8 * (test.examples + 1)
+
+
+def adapter_bytes(student: ModelShape, layers: int, rank: int, projections: list[str]) -> int:
+    """The tensors of adapter_model.safetensors, float32."""
+    return 4 * student.adapter_parameters(layers, rank, projections)
+
+
+def deltas_bytes(student: ModelShape, rate: float) -> int:
+    """delta.safetensors of LaTen: rows and columns of up, down, v and o in every layer."""
+    inner, outer = int(rate * student.feed_forward), int(rate * student.heads * student.head_dim)
+    return 4 * student.layers * student.width * 2 * (inner + outer)

@@ -1,0 +1,175 @@
+"""A model's shape and what follows from it: parameters, adapters, factors. Nothing heavy is imported."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from semalign.config.models import FolderModel, GgufPackage, HubModel
+from semalign.config.pruning import PrunedModel
+from semalign.config.tiny import TinyModel
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+TINY_VOCABULARY = 1024  # of the embedded tokenizer, at most
+LLAMA = "llama"
+
+
+@dataclass(frozen=True)
+class ModelShape:
+    """Depths and widths as in config.json; `dtype` is how the study holds the weights."""
+
+    layers: int
+    width: int
+    feed_forward: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    vocabulary: int
+    tied: bool = False
+    kind: str = LLAMA
+    dtype: str = "float32"
+
+    @property
+    def projections(self) -> dict[str, tuple[int, int]]:
+        """Short name -> (out, in) of the matrices of a layer."""
+        queries, values = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        shapes = {
+            "q": (queries, self.width),
+            "k": (values, self.width),
+            "v": (values, self.width),
+            "o": (self.width, queries),
+            "up": (self.feed_forward, self.width),
+            "down": (self.width, self.feed_forward),
+        }
+        return shapes if self.kind == "gpt_neox" else shapes | {"gate": (self.feed_forward, self.width)}
+
+    @property
+    def layer_parameters(self) -> int:
+        """Parameters of one layer, norms and biases included."""
+        matrices = sum(rows * columns for rows, columns in self.projections.values())
+        biases = {
+            "qwen2": sum(self.projections[name][0] for name in "qkv"),
+            "gpt_neox": sum(rows for rows, _ in self.projections.values()) + 2 * self.width,
+        }
+        norms = {
+            "gemma3_text": 4 * self.width + 2 * self.head_dim,
+            "qwen3": 2 * self.width + 2 * self.head_dim,
+        }
+        return matrices + norms.get(self.kind, 2 * self.width) + biases.get(self.kind, 0)
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the whole model."""
+        final = 2 * self.width if self.kind == "gpt_neox" else self.width
+        embeddings = (1 if self.tied else 2) * self.vocabulary * self.width
+        return embeddings + self.layers * self.layer_parameters + final
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of the weights in memory."""
+        return self.parameters * BYTES[self.dtype]
+
+    def adapter_parameters(self, layers: int, rank: int, projections: list[str]) -> int:
+        """Parameters of LoRA on the named matrices of so many layers."""
+        known = self.projections
+        return layers * rank * sum(sum(known[name]) for name in projections if name in known)
+
+
+def known(
+    layers: int, width: int, inner: int, heads: int, kv: int, size: int, tokens: int, **more: Any
+) -> ModelShape:
+    """A shape of the table below, in bfloat16."""
+    return ModelShape(layers, width, inner, heads, kv, size, tokens, **{"dtype": "bfloat16", **more})
+
+
+# what the hub's config.json files say, for planning where they are not at hand
+KNOWN: dict[str, ModelShape] = {
+    "meta-llama/Llama-2-7b-chat-hf": known(32, 4096, 11008, 32, 32, 128, 32000),
+    "meta-llama/Llama-2-13b-chat-hf": known(40, 5120, 13824, 40, 40, 128, 32000),
+    "codellama/CodeLlama-13b-Python-hf": known(40, 5120, 13824, 40, 40, 128, 32000),
+    "WizardLMTeam/WizardCoder-Python-13B-V1.0": known(40, 5120, 13824, 40, 40, 128, 32001),
+    "Qwen/Qwen3-8B": known(36, 4096, 12288, 32, 8, 128, 151936, kind="qwen3"),
+    "Qwen/Qwen3-4B": known(36, 2560, 9728, 32, 8, 128, 151936, kind="qwen3", tied=True),
+    "Qwen/Qwen3-1.7B": known(28, 2048, 6144, 16, 8, 128, 151936, kind="qwen3", tied=True),
+    "HuggingFaceTB/SmolLM2-1.7B-Instruct": known(24, 2048, 8192, 32, 32, 64, 49152, tied=True),
+    "HuggingFaceTB/SmolLM2-360M-Instruct": known(32, 960, 2560, 15, 5, 64, 49152, tied=True),
+    "HuggingFaceTB/SmolLM2-135M-Instruct": known(30, 576, 1536, 9, 3, 64, 49152, tied=True),
+}
+
+
+def shapes_of(models: Mapping[str, Any], root: Path) -> dict[str, ModelShape]:
+    """The shapes of a study's models, whose prepared folders stand under `root`; teachers before what is cut out
+    of them.
+    """
+    found: dict[str, ModelShape] = {}
+
+    def find(name: str) -> ModelShape:
+        if name not in found:
+            given = models[name]
+            teacher = find(given.teacher) if isinstance(given, PrunedModel) else None
+            found[name] = shape_of(given, root / name, teacher)
+        return found[name]
+
+    return {name: find(name) for name in models}
+
+
+def shape_of(settings: Any, prepared: Path | None = None, teacher: ModelShape | None = None) -> ModelShape:
+    """The shape of a model of the study: from its prepared folder, its own folder, its settings, or the table.
+
+    `teacher` is the shape that a pruned model is cut out of. Raises UserError for a hub model that is in none of
+    them.
+    """
+    dtype = getattr(settings, "dtype", "float32")
+    if prepared and (prepared / "config.json").is_file():
+        return read_model_shape(prepared, dtype)
+    if isinstance(settings, FolderModel):
+        return read_model_shape(Path(settings.path).expanduser(), dtype)
+    if isinstance(settings, TinyModel):
+        size = settings.width // settings.heads
+        heads = settings.heads
+        own = (settings.layers, settings.width, settings.feed_forward, heads, heads, size)
+        return ModelShape(*own, TINY_VOCABULARY)
+    if isinstance(settings, PrunedModel) and teacher:
+        return pruned_shape(settings, teacher)
+    repository = (
+        settings.repository if isinstance(settings, HubModel) else "HuggingFaceTB/SmolLM2-135M-Instruct"
+    )
+    if repository not in KNOWN or not isinstance(settings, HubModel | GgufPackage):
+        raise UserError(
+            f"model {repository}: its shape is not known yet; run `snakemake --cores 4 retrieve --configfile "
+            "<this config>` first"
+        )
+    return ModelShape(**{**vars(KNOWN[repository]), "dtype": dtype})
+
+
+def pruned_shape(settings: PrunedModel, teacher: ModelShape) -> ModelShape:
+    """The teacher's shape in the sizes that it is cut to; a narrower stream unties the head. Stored in float32."""
+    width = settings.width or teacher.width
+    return replace(
+        teacher,
+        layers=settings.layers or teacher.layers,
+        width=width,
+        feed_forward=settings.feed_forward or teacher.feed_forward,
+        tied=teacher.tied and width == teacher.width,
+        dtype="float32",
+    )
+
+
+def read_model_shape(folder: Path, dtype: str = "float32") -> ModelShape:
+    """The shape that a folder's config.json tells."""
+    config = read_json(folder / "config.json")
+    heads = config["num_attention_heads"]
+    return ModelShape(
+        config["num_hidden_layers"],
+        config["hidden_size"],
+        config["intermediate_size"],
+        heads,
+        config.get("num_key_value_heads") or heads,
+        config.get("head_dim") or config["hidden_size"] // heads,
+        config["vocab_size"],
+        bool(config.get("tie_word_embeddings", False)),
+        config.get("model_type", LLAMA),
+        dtype,
+    )

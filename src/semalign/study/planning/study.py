@@ -1,0 +1,262 @@
+"""The cost table of a study: a row a rule with its jobs, hours, disk and peak memory."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semalign.config.signals import behind
+from semalign.study.definition import Study
+from semalign.study.layout import Layout
+from semalign.study.planning import artifacts, memory, work
+from semalign.study.planning.memory import Peak
+from semalign.study.planning.shapes import ModelShape, shapes_of
+from semalign.study.planning.texts import Texts, texts_of
+from semalign.study.variants import resolve
+
+NO_PEAK = Peak()
+# how a model of each source comes about
+MAKING = {
+    "hub": "download",
+    "folder": "link",
+    "gguf-package": "unpack",
+    "tiny": "pretrain, not predicted",
+    "pruned": "cut and heal, not predicted",
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one job costs."""
+
+    rule: str
+    seconds: float
+    disk: int
+    peak: Peak
+
+
+@dataclass(frozen=True)
+class Row:
+    """All jobs of one rule."""
+
+    rule: str
+    jobs: int
+    hours: float
+    disk: int
+    peak: Peak
+
+
+@dataclass(frozen=True)
+class Work:
+    """A pair on a benchmark."""
+
+    teacher: ModelShape
+    student: ModelShape
+    texts: Texts
+
+    def tokens(self, split: str, batch: int) -> int:
+        """Tokens of a padded batch of the longest examples."""
+        found = self.texts.splits[split]
+        return min(batch, found.examples) * found.longest
+
+
+class Plan:
+    """The jobs of a study, each with its cost on a device."""
+
+    def __init__(self, study: Study, device: work.Device) -> None:
+        self.study, self.device, self.layout = study, device, Layout(study)
+        root = Path(self.layout.root)
+        self.shapes = shapes_of(study.models, root / "models")
+        self.texts: dict[str, Texts] = {}
+        for name, given in sorted(study.benchmarks.items(), key=lambda item: hasattr(item[1], "parts")):
+            parts = [self.texts[part] for part in self.layout.parts_of(name)]
+            self.texts[name] = texts_of(name, given, parts, root / "benchmarks" / name)
+
+    def rows(self) -> list[Row]:
+        """A row a rule, in the order of the flow."""
+        found: dict[str, list[Job]] = {}
+        for job in self.jobs():
+            found.setdefault(job.rule, []).append(job)
+        return [
+            Row(
+                rule,
+                len(jobs),
+                sum(job.seconds for job in jobs) / 3600,
+                sum(job.disk for job in jobs),
+                max((job.peak for job in jobs), key=lambda peak: peak.total),
+            )
+            for rule, jobs in found.items()
+        ]
+
+    def jobs(self) -> Iterator[Job]:
+        """Every job that runs a model or stores much."""
+        for name, given in self.study.models.items():
+            size = self.shapes[name].weight_bytes if given.source != "folder" else 0
+            yield Job(f"prepare_model ({MAKING[given.source]})", 0, size, NO_PEAK)
+        yield from self._signals()
+        seen = set()
+        for cell in self.layout.cells:
+            pair = self._work(cell.pair, cell.benchmark)
+            if (cell.pair, cell.benchmark) not in seen:
+                seen.add((cell.pair, cell.benchmark))
+                yield self._reference(pair)
+            if self.study.methods[cell.method].trained:
+                yield self._transfer(cell.method, cell.variant, cell.benchmark, pair)
+            kind = self.study.methods[cell.method].method
+            yield self._scores(
+                "score cells", pair.teacher if kind == "teacher" else pair.student, pair, "test"
+            )
+        for name, benchmark, method, variant in self.layout.searched():
+            pair = self._work(name, benchmark)
+            for _ in self.layout.trial_folders(name, benchmark, method, variant):
+                yield self._transfer(method, variant, benchmark, pair)
+                yield self._scores("score trials", pair.student, pair, "validation")
+
+    def _work(self, pair: str, benchmark: str) -> Work:
+        teacher, student = self.layout.models_of(pair)
+        return Work(self.shapes[teacher], self.shapes[student], self.texts[benchmark])
+
+    def _signals(self) -> Iterator[Job]:
+        """Each signal folder once, as the cells share them."""
+        made: dict[str, Callable[[Work, Any], Job]] = {
+            "attribution": self._attribution,
+            "pairing": self._pairing,
+            "activations": self._activations,
+            "alignment": self._alignment,
+            "logits": self._logits,
+            "units": self._states,
+            "states": self._states,
+            "extraction": self._extraction,
+            "location": self._location,
+        }
+        seen = set()
+        for cell in self.layout.cells:
+            settings, signals = resolve(self.study, cell.method, cell.variant)
+            needed = {stage for need in settings.needs for stage in (*behind(need), need)}
+            for stage in (stage for stage in made if stage in needed):
+                name = self.layout.stage_name(cell.method, cell.variant, stage)
+                if (key := (cell.pair, cell.benchmark, stage, name)) not in seen:
+                    seen.add(key)
+                    self.signals = signals
+                    yield made[stage](self._work(cell.pair, cell.benchmark), getattr(signals, stage))
+
+    def _job(self, rule: str, seconds: float, disk: int, peak: Peak) -> Job:
+        return Job(rule, self.device.start + seconds, disk, peak)
+
+    def _pairs(self, pair: Work) -> int:
+        """How many layers are paired."""
+        wanted = self.signals.pairing.pairs
+        return pair.student.layers if wanted == "all" else min(wanted, pair.student.layers)
+
+    def _attribution(self, pair: Work, settings: Any) -> Job:
+        split = pair.texts.splits["extract"]
+        share = min(1.0, (settings.examples or split.examples) / split.examples)
+        seconds = work.attributed(pair.teacher, share * split.tokens, self.device)
+        return self._job("attribute_layers", seconds, 0, memory.attribution(pair.teacher, split.longest))
+
+    def _pairing(self, pair: Work, settings: Any) -> Job:
+        if settings.rule != "cka":
+            return Job("pair_layers", 5, 0, NO_PEAK)
+        split = pair.texts.splits["extract"]
+        seconds = sum(
+            work.forward(shape, split.tokens, self.device) for shape in (pair.teacher, pair.student)
+        )
+        tokens = pair.tokens("extract", 8)
+        return self._job("pair_layers", seconds, 0, memory.reading(pair.teacher, tokens, pair.teacher.layers))
+
+    def _activations(self, pair: Work, settings: Any) -> Job:
+        train, layers = pair.texts.splits["train"], min(2 * self._pairs(pair), pair.teacher.layers)
+        disk = artifacts.activations_bytes(pair.teacher, train, list(range(layers)))
+        peak = memory.reading(pair.teacher, pair.tokens("train", settings.batch_size), layers)
+        return self._job(
+            "extract_activations", work.forward(pair.teacher, train.tokens, self.device), disk, peak
+        )
+
+    def _alignment(self, pair: Work, settings: Any) -> Job:
+        train, layers = pair.texts.splits["train"], self._pairs(pair)
+        disk = artifacts.alignment_bytes(pair.teacher, pair.student, train, list(range(layers)))
+        cpu = work.DEVICES["cpu"]  # heads and maps stay on the processor
+        seconds = work.mapped(pair.teacher, pair.student, layers * train.positions, cpu)
+        return self._job("align_states (no GPU)", seconds, disk, memory.bases(pair.teacher, pair.student))
+
+    def _logits(self, pair: Work, settings: Any) -> Job:
+        train = pair.texts.splits["train"]
+        peak = memory.reading(pair.teacher, pair.tokens("train", settings.batch_size), 1, logits=True)
+        seconds = work.forward(pair.teacher, train.tokens, self.device)
+        return self._job("signal_logits", seconds, artifacts.logits_bytes(train, settings.top_k), peak)
+
+    def _states(self, pair: Work, settings: Any) -> Job:
+        train = pair.texts.splits["train"]
+        peak = memory.reading(pair.teacher, pair.tokens("train", settings.batch_size), 1, logits=True)
+        seconds = work.forward(pair.teacher, train.tokens, self.device)
+        return self._job("signal_states", seconds, artifacts.states_bytes(train, pair.teacher.width), peak)
+
+    def _extraction(self, pair: Work, settings: Any) -> Job:
+        split = pair.texts.splits["extract"]
+        # once for the blocks' scores, then for each group of matrices; window sums are taken in float64
+        passes, matrices = 3, pair.teacher.layers * sum(a * b for a, b in pair.teacher.projections.values())
+        sums = split.examples * matrices * 8 * 4 / self.device.bandwidth
+        seconds = passes * (1.5 * work.attributed(pair.teacher, split.tokens, self.device) + sums)
+        disk = artifacts.adapter_bytes(pair.student, pair.student.layers, settings.rank, settings.projections)
+        return self._job("signal_extraction", seconds, disk, memory.sensitivity(pair.teacher, split.longest))
+
+    def _location(self, pair: Work, settings: Any) -> Job:
+        split = pair.texts.splits["extract"]
+        lens = sum(
+            2 * shape.layers * (shape.feed_forward + shape.width) * shape.width * shape.vocabulary
+            for shape in (pair.teacher, pair.student)
+        )
+        seconds = (split.examples + 1) * lens / (self.device.operations / 16)  # in float32
+        disk = 4 * split.examples * pair.student.layers * 4 * int(settings.rate * pair.student.feed_forward)
+        head = 4 * pair.teacher.vocabulary * pair.teacher.width
+        peak = memory.reading(pair.teacher, split.longest, pair.teacher.layers)
+        return self._job(
+            "signal_location", seconds, disk, Peak(peak.weights, 0, 0, peak.activations, head + (3 << 27))
+        )
+
+    def _reference(self, pair: Work) -> Job:
+        test, batch = pair.texts.splits["test"], self.study.evaluation.batch_size
+        peak = memory.reading(pair.teacher, pair.tokens("test", batch))
+        seconds = work.forward(pair.teacher, test.tokens, self.device)
+        return self._job("extract_reference", seconds, artifacts.reference_bytes(pair.teacher, test), peak)
+
+    def _transfer(self, method: str, variant: str, benchmark: str, pair: Work) -> Job:
+        settings: Any = resolve(self.study, method, variant)[0]
+        train, student = pair.texts.splits["train"], pair.student
+        if settings.method == "laten":
+            steps = settings.optimisation.steps or pair.texts.splits["extract"].examples
+            tokens = steps * (1 + settings.align_batch) * (train.prompt + train.answer)
+            peak = memory.hypernetworks(pair.teacher, student, memory.PORTION, settings.rate)
+            disk = artifacts.deltas_bytes(student, settings.rate)
+            return self._job(
+                "transfer_knowledge: laten",
+                work.trained(student, tokens, student.layers, self.device),
+                disk,
+                peak,
+            )
+        optimisation = settings.optimisation
+        adapted = student.layers if settings.layers == "all" else 1
+        batch = optimisation.micro_batch or optimisation.batch_size
+        examples = min(batch, train.examples)
+        peak = memory.training(
+            student,
+            examples * train.longest,
+            round(examples * train.answer),
+            adapted,
+            student.layers,  # the paired layer may be the lowest
+            settings.lora.rank,
+            settings.lora.projections,
+        )
+        epochs = optimisation.epochs or optimisation.steps * optimisation.batch_size / train.examples
+        seconds = work.trained(student, epochs * train.tokens, student.layers, self.device)
+        disk = artifacts.adapter_bytes(student, adapted, settings.lora.rank, settings.lora.projections)
+        return self._job(f"transfer_knowledge: {method}", seconds, disk, peak)
+
+    def _scores(self, rule: str, shape: ModelShape, pair: Work, split: str) -> Job:
+        batch, items = self.study.evaluation.batch_size, pair.texts.splits[split]
+        seconds = work.answered(shape, pair.texts, split, batch, self.device)
+        length = items.longest + pair.texts.new_tokens
+        disk = items.examples * pair.texts.samples * 400
+        reading = memory.reading(shape, batch * items.longest, logits=True)
+        peak = reading if pair.texts.choices else memory.generation(shape, batch, length)
+        return self._job(rule, seconds, disk, peak)

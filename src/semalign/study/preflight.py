@@ -1,0 +1,147 @@
+"""What can be known about a study's models before any long work starts."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
+from semalign.config.models import FolderModel
+from semalign.config.pruning import PrunedModel
+from semalign.config.revisions import LOCKED, not_pinned
+from semalign.config.tiny import TinyBenchmark, TinyModel
+from semalign.models.registry import texts_of
+from semalign.models.vocabulary import check_overlap, read_vocabulary
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+from semalign.signals.semantics.registry import MAPS, check_top
+from semalign.study.definition import Study
+from semalign.study.variants import resolve, variants_of
+
+logger = logging.getLogger("semalign")
+
+
+def check_study(study: Study) -> None:
+    """Look up every name that a registry must know, and every variant's settings; then the models.
+
+    Raises UserError for what no later stage could use.
+    """
+    drawn = (name for name, given in study.benchmarks.items() if isinstance(given, TinyBenchmark))
+    other = ", or a name with `benchmark:`, as `gsm8k-steps: {benchmark: gsm8k}`"
+    _check_names("benchmarks", drawn, BENCHMARKS | PUBLISHED, other)
+    check_sources(study.benchmarks, study.mirror)
+    for method in study.methods:
+        for variant in variants_of(study, method):
+            _, signals = resolve(study, method, variant)
+            _check_names("alignment.map", [signals.alignment.map], MAPS)
+            check_top(signals.alignment.map, signals.alignment.top)
+    check_models(study)
+
+
+def check_pinned(study: Study) -> None:
+    """Raise UserError, before any work, where a hub model has no commit yet."""
+    for repository in unpinned(study):
+        raise UserError(not_pinned(repository))
+
+
+def check_models(study: Study) -> None:
+    """Compare teachers with students where their shapes are known, and look for folders that a user named.
+
+    A teacher that is shallower or narrower than its student is allowed with a warning: the depth map and the
+    semantic map are defined there too. Raises UserError for a model folder that is missing, and for a pair
+    whose vocabularies share too few tokens.
+    """
+    for name, model in study.models.items():
+        for path in texts_of(model)[1]:
+            if not Path(path).expanduser().is_file():
+                raise UserError(f"models.{name}.text: no file {path}, expected documents as .txt or .jsonl")
+        if isinstance(model, FolderModel):
+            _check_folder(name, Path(model.path).expanduser())
+    for name, pair in study.pairs.items():
+        teacher, student = _shape(study, pair.teacher), _shape(study, pair.student)
+        if teacher and student:
+            _compare(name, teacher, student)
+        _check_vocabularies(study, name)
+
+
+def _check_names(key: str, names: Iterable[str], registry: Mapping[str, str], other: str = "") -> None:
+    for name in names:
+        if name not in registry:
+            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(registry)}{other}")
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    for wanted in ("config.json", "tokenizer.json"):
+        path = folder / wanted
+        if not path.is_file():
+            raise UserError(f"models.{name}.path: found no {path}; expected a Hugging Face model folder")
+        try:
+            read_json(path)
+        except ValueError as error:
+            raise UserError(f"models.{name}.path: {path} is not valid JSON ({error})") from None
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise UserError(
+            f"models.{name}.path: found no {folder}/*.safetensors; expected the weights in that format"
+        )
+    for path in weights:
+        if path.stat().st_size != _whole_size(path):
+            raise UserError(
+                f"models.{name}.path: {path} is damaged or not whole; expected a safetensors file"
+            )
+
+
+def _whole_size(path: Path) -> int:
+    """The size in bytes that a safetensors file's header promises; -1 where there is no such header."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(min(length, path.stat().st_size)))
+        ends = (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
+        return 8 + length + max(ends, default=0)
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+        return -1
+
+
+def _shape(study: Study, model: str) -> tuple[int, int] | None:
+    """(layers, width) where the config or a folder tells them."""
+    settings = study.models[model]
+    if isinstance(settings, TinyModel):
+        return settings.layers, settings.width
+    if isinstance(settings, PrunedModel):
+        whole = _shape(study, settings.teacher) or (settings.layers, settings.width)
+        layers, width = settings.layers or whole[0], settings.width or whole[1]
+        return (layers, width) if layers and width else None
+    if isinstance(settings, FolderModel):
+        config = read_json(Path(settings.path).expanduser() / "config.json")
+        shape = config.get("num_hidden_layers"), config.get("hidden_size")
+        return None if None in shape else shape
+    return None
+
+
+def _compare(pair: str, teacher: tuple[int, int], student: tuple[int, int]) -> None:
+    for what, of_teacher, of_student in zip(("layers", "width"), teacher, student, strict=True):
+        if of_teacher < of_student:
+            logger.warning(
+                "warning: pairs.%s: the teacher has %s %d, fewer than the student's %d",
+                pair,
+                what,
+                of_teacher,
+                of_student,
+            )
+
+
+def _check_vocabularies(study: Study, name: str) -> None:
+    pair = study.pairs[name]
+    models = (study.models[pair.teacher], study.models[pair.student])
+    if all(isinstance(model, FolderModel) for model in models):
+        folders = [Path(model.path).expanduser() for model in models if isinstance(model, FolderModel)]
+        teacher, student = map(read_vocabulary, folders)
+        check_overlap(name, teacher, student, study.alignment.minimum_shared)
+
+
+def unpinned(study: Study) -> list[str]:
+    """Repositories of the study that no commit is known of, in the order of its models."""
+    models = study.models.values()
+    found = (model.repository for model in models if getattr(model, "revision", None) == LOCKED)  # type: ignore[union-attr]
+    return list(dict.fromkeys(found))

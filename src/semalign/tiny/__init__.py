@@ -1,1 +1,0 @@
-"""The embedded family: a corpus that the code generates, a tokenizer, and two pretrained models."""

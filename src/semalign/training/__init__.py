@@ -1,0 +1,1 @@
+"""The training loop and what enters it: schedule, losses, low-rank factors."""

@@ -1,0 +1,251 @@
+"""The one training loop: AdamW over named loss terms, with checkpoints that resume to the same bytes."""
+
+import hashlib
+import json
+import logging
+import math
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from semalign.config.optimisation import Optimisation
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, replace_folder, write_json
+from semalign.training.schedule import learning_rate
+
+logger = logging.getLogger("semalign")
+
+Record = dict[str, float]
+BatchT = TypeVar("BatchT")
+Schedule = Callable[[int], tuple[float, float]]
+Portions = Callable[[BatchT], Sequence[tuple[float, BatchT]]]
+
+STATE = "state.safetensors"  # of a checkpoint, whose state.json has its digest
+REPORT_SECONDS = 10.0
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
+
+
+def train(
+    parameters: dict[str, torch.nn.Parameter],
+    batches: Callable[[int], BatchT],
+    loss: Callable[[BatchT], dict[str, torch.Tensor]],
+    steps: int,
+    settings: Optimisation,
+    *,
+    checkpoint: Path | None = None,
+    checkpoint_every: int = 200,
+    label: str = "train",
+    identity: str = "",
+    schedule: Schedule | None = None,
+    save_last: bool = False,
+    portions: Portions[BatchT] | None = None,
+) -> list[Record]:
+    """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
+
+    Returns the history: step (1-based), learning rate and each term, about a hundred rows and the last step.
+
+    With `checkpoint` (a folder), the state is saved every `checkpoint_every` steps and at SIGTERM, which ends
+    the process with status 143 after the step in hand. A checkpoint found on entry is resumed, and the result
+    has the bytes of an undisturbed run as long as `batches(step)` depends on the step alone. A checkpoint of
+    another run (other label, settings, steps, initial parameters or `identity`, where the caller says what
+    else it depends on, such as its data) is ignored, and so is a damaged one. The caller removes it.
+
+    `schedule` gives learning rate and beta1 of an update (0-based) where the settings can't say them. `save_last`
+    saves the state after the last step too, for a caller that has more to train.
+
+    `portions` cuts a batch into parts with weights that add up to 1: each leaves its share of the gradient before the
+    next is in memory. With terms that are means over what the weights count, the sum is the whole batch's.
+
+    Raises UserError when a term or the gradient's norm is not finite.
+    """
+    run = _Run(parameters, settings, steps, label, schedule)
+    if checkpoint is not None:
+        run.resume(checkpoint, identity)
+    progress = _Progress(label, run.step, steps)
+    with _Terminated() as terminated:
+        while run.step < steps:
+            batch = batches(run.step)
+            parts = [(1.0, batch)] if portions is None else portions(batch)
+            total = run.update((weight, loss(part)) for weight, part in parts)
+            progress.report(run.step, total)
+            due = save_last if run.step == steps else run.step % checkpoint_every == 0
+            if checkpoint is not None and (due or terminated.seen):
+                run.save(checkpoint)
+            if terminated.seen:
+                saved = f", saved in {checkpoint}" if checkpoint else ""
+                logger.info("%s: told to end (SIGTERM) after step %d/%d%s", label, run.step, steps, saved)
+                sys.exit(128 + signal.SIGTERM)
+    return run.history
+
+
+class _Run:
+    """A training's state: parameters, optimizer moments, step and history."""
+
+    def __init__(
+        self,
+        parameters: dict[str, torch.nn.Parameter],
+        settings: Optimisation,
+        steps: int,
+        label: str,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.parameters, self.settings, self.steps, self.label = parameters, settings, steps, label
+        self.schedule = schedule or (lambda step: (learning_rate(step, steps, settings), settings.beta1))
+        self.step = 0
+        self.identity = ""
+        self.history: list[Record] = []
+        self.optimizer = torch.optim.AdamW(
+            list(parameters.values()),
+            lr=settings.learning_rate,
+            betas=(settings.beta1, settings.beta2),
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    def update(self, parts: Iterable[tuple[float, dict[str, torch.Tensor]]]) -> float:
+        """One optimizer step on weighted parts, whose graphs are made one after the other; the loss before it."""
+        rate, beta1 = self.schedule(self.step)
+        values: Record = {}
+        self.optimizer.zero_grad(set_to_none=True)
+        for weight, terms in parts:
+            for name, term in terms.items():
+                values[name] = values.get(name, 0.0) + weight * term.item()
+                self._check_finite(name, values[name])
+            total = torch.stack(list(terms.values())).sum()
+            (total if weight == 1 else weight * total).backward()
+            del terms, total
+        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
+        self._check_finite("gradient norm", norm.item())
+        self.optimizer.param_groups[0].update(lr=rate, betas=(beta1, self.settings.beta2))
+        self.optimizer.step()
+        self.step += 1
+        if self.step % max(1, self.steps // 100) == 0 or self.step == self.steps:
+            self.history.append({"step": self.step, "learning_rate": rate, **values})
+        return sum(values.values())
+
+    def _check_finite(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise UserError(
+                f"{self.label}: step {self.step + 1}: {name} is {value}; expected a finite number "
+                "(try a lower learning_rate)"
+            )
+
+    def save(self, folder: Path) -> None:
+        """Write tensors and step; the folder takes its name only when it is whole."""
+        tensors = {f"parameter.{name}": tensor.detach() for name, tensor in self.parameters.items()}
+        for name, parameter in self.parameters.items():
+            state = self.optimizer.state.get(parameter, {})
+            tensors.update({f"{key}.{name}": value for key, value in state.items()})
+        tensors.update(_random_state())
+        with replace_folder(folder) as temporary:
+            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / STATE)
+            written = hashlib.sha256((temporary / STATE).read_bytes()).hexdigest()
+            facts = {"identity": self.identity, "step": self.step, "history": self.history}
+            write_json(temporary / "state.json", facts | {"digest": written})
+
+    def resume(self, folder: Path, identity: str) -> None:
+        """Take up the state in `folder` if it is there and belongs to this run."""
+        self.identity = self._digest(identity)
+        if not folder.is_dir():
+            return
+        state = _whole_state(folder)
+        if state is None or state["identity"] != self.identity:
+            reason = "is damaged" if state is None else "belongs to another run"
+            logger.info("%s: %s %s, starting anew", self.label, folder, reason)
+            return
+        self.step, self.history = state["step"], state["history"]
+        tensors = load_file(folder / STATE)
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(tensors[f"parameter.{name}"])
+                keys = [key for key in MOMENTS if f"{key}.{name}" in tensors]
+                if keys:  # a parameter that never had a gradient has no moments
+                    moments = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in keys}
+                    self.optimizer.state[parameter] = moments
+        _restore_random_state(tensors)
+        logger.info("%s: resumed at step %d/%d", self.label, self.step, self.steps)
+
+    def _digest(self, identity: str) -> str:
+        """What a checkpoint must share with this run: settings, length, initial parameters and `identity`."""
+        facts = [self.label, self.steps, self.settings.model_dump_json(), identity]
+        digest = hashlib.sha256(json.dumps(facts).encode())
+        for name, parameter in self.parameters.items():
+            digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
+            digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+
+def _whole_state(folder: Path) -> dict[str, Any] | None:
+    """What a checkpoint says of itself; None where a file is missing, truncated or changed."""
+    try:
+        state: dict[str, Any] = read_json(folder / "state.json")
+        written = hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
+        return state if state["digest"] == written else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _random_state() -> dict[str, torch.Tensor]:
+    """Torch's generators, so that dropout after a resumption draws what it would have drawn."""
+    states = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["random.cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_random_state(states: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(states["random.cpu"])
+    if "random.cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["random.cuda"])
+
+
+class _Terminated:
+    """Within it, SIGTERM only sets `seen`. Outside the main thread none can be caught: nothing changes."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        self.active = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> "_Terminated":
+        if self.active:
+            self.previous: Any = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.active:
+            signal.signal(signal.SIGTERM, self.previous)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.seen = True
+
+
+class _Progress:
+    """A log line every ten seconds, and one at the end."""
+
+    def __init__(self, label: str, first: int, steps: int) -> None:
+        self.label, self.first, self.steps = label, first, steps
+        self.start = self.last = time.monotonic()
+
+    def report(self, step: int, loss: float) -> None:
+        """Log if it is time to."""
+        now = time.monotonic()
+        if step == self.steps:
+            logger.info(
+                "%s: step %d/%d (100 %%), loss %.4g, took %.0f s",
+                *(self.label, step, self.steps, loss, now - self.start),
+            )
+        elif now - self.last >= REPORT_SECONDS:
+            self.last = now
+            left = (now - self.start) / (step - self.first) * (self.steps - step)
+            logger.info(
+                "%s: step %d/%d (%d %%), loss %.4g, %.0f s left",
+                *(self.label, step, self.steps, 100 * step // self.steps, loss, left),
+            )

@@ -1,0 +1,72 @@
+"""A study of finished cells that nothing trained, and its tables as read."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.runtime.files import write_json, write_jsonl
+from semalign.runtime.provenance import Run
+from semalign.statistics.tables.order import Axis, Order
+
+SETTINGS = StatisticsSettings(resamples=500)
+ITEMS = 80
+CHANCES = {"student": 0.2, "teacher": 0.8, "semalign": 0.35, "sft": 0.5, "kd": 0.45}
+ORDER = Order(
+    pairs=["tiny"],
+    benchmarks=["facts", "arithmetic"],
+    methods=list(CHANCES),
+    axes={"semalign": {"map": Axis(default="pinv", values=["random", "identity"])}},
+    contrasts=[("semalign", "sft"), ("sft", "kd")],
+)
+
+
+def write_cell(
+    root: Path, name: str, correct: Sequence[float], ids: list[str] | None = None, **metrics: Any
+) -> Path:
+    """One finished cell with its sealed record; `name` is the cell's path."""
+    folder = root / name
+    ids = ids or [f"item-{index:03d}" for index in range(len(correct))]
+    write_jsonl(folder / "items.jsonl", ({"id": i, "correct": c} for i, c in zip(ids, correct, strict=True)))
+    found = {"score": 100 * float(np.mean(correct)), "items": len(correct), "metric": "accuracy", **metrics}
+    write_json(folder / "metrics.json", found)
+    seal(folder)
+    return folder
+
+
+def seal(folder: Path) -> None:
+    Run("evaluate").seal(folder)
+
+
+def write_study(root: Path) -> list[Path]:
+    """One pair, two benchmarks, five methods, two seeds, and an ablation of one axis with one seed."""
+    cells = []
+    for benchmark in ORDER.benchmarks:
+        rng = np.random.default_rng(len(benchmark))
+        level = rng.normal(0, 0.1, ITEMS)
+        for method, chance in CHANCES.items():
+            for seed in (0,) if method in ORDER.references else (0, 1):
+                correct = [int(value) for value in rng.random(ITEMS) < level + chance]
+                costs: dict[str, Any] = {
+                    "train_seconds": 10.0 + seed,
+                    "peak_memory_mb": 100.0 + seed,
+                    "trainable_parameters": 1234,
+                    "learning_rate": 0.0003,
+                    "search_seconds": 30.0,
+                    "teacher_passes": 216,
+                }
+                costs = costs if method not in ORDER.references else {}
+                path = f"tiny/{benchmark}/{method}/default/seed{seed}"
+                cells.append(write_cell(root, path, correct, teacher_kl=0.25 + seed, **costs))
+        for variant in ("map~identity", "map~random"):
+            correct = [int(value) for value in rng.random(ITEMS) < level + 0.3]
+            cells.append(write_cell(root, f"tiny/{benchmark}/semalign/{variant}/seed0", correct))
+    return cells
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))

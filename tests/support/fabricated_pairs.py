@@ -1,0 +1,72 @@
+"""Pairs of fabricated models of every architecture, and the signals made for them as methods ask."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fabricated_models import write_model
+from fabricated_signals import run_transfer
+
+from semalign.config.signals import UPSTREAM, Signals
+from semalign.methods.registry import METHOD_STAGES, load_stage
+from semalign.runtime.files import write_json
+from semalign.signals import stage as stages
+
+TEACHER, STUDENT = {"layers": 4, "width": 48, "seed": 1}, {"layers": 3, "width": 32, "seed": 2}
+# name -> architecture and further facts of teacher and student
+PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "llama": ({"kind": "llama"}, {"kind": "llama"}),
+    "mistral": ({"kind": "mistral"}, {"kind": "mistral"}),
+    "qwen2": ({"kind": "qwen2"}, {"kind": "qwen2"}),
+    "qwen3-tied": ({"kind": "qwen3", "tied": True}, {"kind": "qwen3", "tied": True}),
+    "gemma3-tied": ({"kind": "gemma3", "tied": True}, {"kind": "gemma3", "tied": True}),
+    "neox": ({"kind": "neox"}, {"kind": "neox"}),
+    "qwen2-padded": ({"kind": "qwen2", "vocabulary": 272}, {"kind": "qwen2", "vocabulary": 264}),
+    "mixed": ({"kind": "llama"}, {"kind": "gemma3", "tied": True}),
+}
+
+
+class Pair:
+    """Two sealed models, and the signal stages made for them so far."""
+
+    def __init__(self, root: Path, name: str, benchmark: Path) -> None:
+        of_teacher, of_student = PAIRS[name]
+        self.root, self.benchmark = root, benchmark
+        self.teacher = write_model(root / "teacher", **TEACHER, **of_teacher)
+        self.student = write_model(root / "student", **STUDENT, **of_student)
+        self.made: dict[str, Path] = {}
+
+    def signal(self, stage: str, demands: dict[str, Any]) -> Path:
+        """The stage's folder, with what the method demands of it set."""
+        wanted = {key.partition(".")[2]: value for key, value in demands.items() if key.startswith(stage)}
+        before = [self.signal(name, demands) for name in UPSTREAM.get(stage, ())]
+        key = f"{stage} {wanted} {[str(folder) for folder in before]}"
+        if key not in self.made:
+            out = self.root / "signals" / str(len(self.made)) / stage
+            settings = self.root / "settings.json"
+            write_json(settings, getattr(Signals(), stage).model_dump() | wanted)
+            self._run(stage)(*before, settings, out)
+            self.made[key] = out
+        return self.made[key]
+
+    def _run(self, stage: str) -> Callable[..., None]:
+        if stage in METHOD_STAGES:
+            return lambda *rest: load_stage(stage)(self.teacher, self.student, self.benchmark, *rest)
+        if stage in ("attribution", "activations"):
+            function = {"attribution": stages.attribute, "activations": stages.extract}[stage]
+            return lambda *rest: function(self.teacher, self.benchmark, *rest)
+        if stage == "alignment":
+            return lambda *rest: stages.align(self.teacher, self.student, self.benchmark, *rest)
+        return lambda *rest: stages.pair(self.teacher, self.student, self.benchmark, *rest)
+
+    def signals(self, settings: Any, demands: dict[str, Any] | None = None) -> dict[str, Path]:
+        """What a method needs; `demands` come beside the method's own."""
+        wanted = {**settings.demands, **(demands or {})}
+        return {stage: self.signal(stage, wanted) for stage in settings.needs}
+
+    def transfer(
+        self, settings: Any, out: Path, seed: int = 0, demands: dict[str, Any] | None = None
+    ) -> Path:
+        """Run a method with what it needs; `demands` come beside the method's own."""
+        signals = self.signals(settings, demands)
+        return run_transfer((self.teacher, self.student), self.benchmark, signals, settings, out, seed)

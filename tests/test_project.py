@@ -1,0 +1,126 @@
+"""Facts that stand in several files agree, and what must never be in the tree is not there."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import metadata, version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from semalign.study.definition import parse_study
+from semalign.study.documentation import config_readme, config_schema
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SOURCES = [*ROOT.glob("src/**/*.py"), *ROOT.glob("scripts/*.py"), *ROOT.glob("workflow/**/*.smk")]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_every_package_the_project_asks_for_is_pinned_once() -> None:
+    wanted = [
+        *PROJECT["dependencies"],
+        *(n for group in PROJECT["optional-dependencies"].values() for n in group),
+    ]
+    names = {canonicalize_name(Requirement(text).name) for text in wanted}
+    assert names <= set(pins())
+    assert all(not Requirement(text).specifier for text in wanted), (
+        "versions are pinned in requirements.lock alone"
+    )
+
+
+def test_the_lock_is_what_is_installed() -> None:
+    different = {
+        name: (pinned, found)
+        for name, pinned in pins().items()
+        if (found := version(name).partition("+")[0]) != pinned
+    }
+    assert not different
+
+
+def test_every_release_of_the_least_python_installs_the_lock() -> None:
+    """Also 3.11.2, which Debian 12 has: a pin made on a later one may ask for more."""
+    least = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])
+    assert least
+    asked = {name: metadata(name).get("Requires-Python") or "" for name in pins()}
+    assert not {name: text for name, text in asked.items() if f"{least[1]}.0" not in SpecifierSet(text)}
+
+
+def test_the_conda_environment_installs_the_lock(tmp_path: Path) -> None:
+    """conda hands the section `pip` to pip as a file of requirements: pip itself reads it, without a network."""
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+    (lines,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert lines == ["--requirement requirements.lock", "--editable ."]
+    minor = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])
+    assert minor and f"python={minor[1]}" in conda
+    shutil.copy2(ROOT / "requirements.lock", tmp_path)
+    # a project of no files stands for this one, whose folder stays as it is
+    build = "[build-system]\nrequires = []\nbuild-backend = 'setuptools.build_meta'\n"
+    (tmp_path / "pyproject.toml").write_text(build + "[project]\nname = 'stub'\nversion = '1'\n")
+    assert read_by_pip(tmp_path, lines).returncode == 0
+    refused = read_by_pip(tmp_path, ["--no-deps --editable ."])
+    assert refused.returncode != 0 and "no such option" in refused.stderr
+
+
+def read_by_pip(folder: Path, lines: list[str]) -> subprocess.CompletedProcess[str]:
+    """What pip says of a file of requirements in a folder; nothing is installed."""
+    (folder / "condaenv.txt").write_text("\n".join(lines) + "\n")
+    command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--no-build-isolation"]
+    return subprocess.run(
+        [*command, "--requirement", "condaenv.txt"],
+        env=os.environ | {"PIP_NO_DEPS": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_the_readmes_config_is_whole() -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    studies = [yaml.safe_load(block) for block in blocks]
+    assert [parse_study(study).study for study in studies] == ["mine"]
+
+
+def test_the_config_is_documented_by_its_models() -> None:
+    assert (ROOT / "config/README.md").read_text() == config_readme(), "run scripts/document_config.py"
+    assert (ROOT / "workflow/schemas/config.schema.json").read_text() == config_schema()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_pickle_no_remote_code_no_shell(path: Path) -> None:
+    text = path.read_text()
+    assert not re.search(
+        r"\bimport pickle\b|torch\.load\(|torch\.save\(|trust_remote_code\s*=\s*True|shell=True", text
+    )
+
+
+def test_every_script_explains_itself() -> None:
+    for script in sorted(ROOT.glob("scripts/*.py")):
+        found = subprocess.run([sys.executable, script, "--help"], capture_output=True, text=True, cwd=ROOT)
+        assert found.returncode == 0, found.stderr
+        assert "usage:" in found.stdout
+
+
+def test_every_rule_has_its_script() -> None:
+    named = set(
+        re.findall(
+            r"python scripts/(\w+)\.py", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk"))
+        )
+    )
+    by_hand = {
+        *("verify_results", "document_config", "lock_versions", "write_findings"),
+        *("pin_revisions", "plan_costs"),
+    }
+    assert named | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}

@@ -1,0 +1,71 @@
+"""Every trained method on a pair of every architecture: what it hands over loads and matters, or it refuses."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from fabricated_pairs import PAIRS, Pair
+from pydantic import TypeAdapter
+
+from semalign.config.methods import Method
+from semalign.methods.registry import METHODS
+from semalign.models.loading import load_model
+from semalign.models.transfers import load_student
+from semalign.runtime.errors import UserError
+
+TRAINED = [name for name in METHODS if name not in ("student", "teacher")]
+SEPARATE = ["up", "down", "v", "o"]
+FUSED = ["up", "down", "o"]  # what GPT-NeoX has apart
+# what is refused, as (pair, method, projections) -> the line; everything else must work
+REFUSED = {
+    ("neox", name, "v"): "projection 'v' can't be adapted in GPTNeoXForCausalLM"
+    for name in TRAINED
+    if name != "laten"
+} | {
+    ("qwen3-tied", name, "head"): "projection 'head' can't be adapted in .*student: its embedding and head"
+    for name in TRAINED
+    if name != "laten"
+}
+
+
+def tiny(method: str, projections: list[str]) -> Any:
+    """Settings of two updates that are large enough to see."""
+    if method == "laten":
+        data: dict[str, Any] = {
+            "align_batch": 2,
+            "initial_deviation": 0.05,
+            "optimisation": {"steps": 2, "learning_rate": 1e-2},
+        }
+    else:
+        data = {
+            "lora": {"rank": 4, "projections": projections},
+            "optimisation": {"steps": 2, "batch_size": 4, "learning_rate": 1e-2},
+        }
+    return TypeAdapter(Method).validate_python({"method": method, **data})
+
+
+@pytest.mark.parametrize("method", TRAINED)
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_method_changes_a_student_of_every_architecture(
+    name: str, method: str, pairs: Callable[[str], Pair], tmp_path: Path
+) -> None:
+    pair = pairs(name)
+    folder = pair.transfer(tiny(method, FUSED if name == "neox" else SEPARATE), tmp_path / "transfer")
+    tokens = torch.tensor([[1, 40, 50, 60]])
+    before = load_model(pair.student)(tokens).logits
+    after = load_student(pair.student, pair.teacher, folder)(tokens).logits
+    assert after.shape == before.shape
+    assert after.isfinite().all()
+    assert (after - before).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize(("name", "method", "projection"), REFUSED)
+def test_what_is_not_supported_is_refused_in_one_line(
+    name: str, method: str, projection: str, pairs: Callable[[str], Pair], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=REFUSED[name, method, projection]) as caught:
+        pairs(name).transfer(tiny(method, ["up", projection]), tmp_path / "transfer")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "transfer").exists()

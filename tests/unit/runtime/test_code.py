@@ -1,0 +1,95 @@
+"""Which files stand behind a script: what decides whether a result is stale."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from semalign.runtime import code as library
+from semalign.runtime.code import behind, digest_of, imports
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def test_a_script_stands_on_what_it_imports_directly_or_not() -> None:
+    files = behind("scripts/align_states.py")
+    assert {
+        "scripts/align_states.py",
+        "src/semalign/signals/stage.py",
+        "src/semalign/signals/semantics/maps.py",
+    } <= set(files)
+    assert not [name for name in files if "/config/" in name or name.endswith("registry.py")]
+    assert "src/semalign/statistics/tables/collect.py" not in files
+    assert files == sorted(files)
+    assert all((ROOT / name).is_file() for name in files)
+
+
+def test_methods_are_behind_a_script_only_where_they_are_named() -> None:
+    assert "src/semalign/methods/semalign/steering.py" not in behind("scripts/transfer_knowledge.py")
+    named = behind("scripts/transfer_knowledge.py", ["semalign.methods.semalign.steering"])
+    assert {"src/semalign/methods/semalign/steering.py", "src/semalign/training/losses.py"} <= set(named)
+
+
+def test_what_is_read_or_started_by_its_path_counts_too() -> None:
+    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+    assert "src/semalign/evaluation/tasks/facts.yaml" in generating
+    assert "src/semalign/evaluation/sandbox/inside/tester.py" in judging
+
+
+def test_generation_stands_on_no_sandbox_and_judging_on_no_model() -> None:
+    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+    assert not [name for name in generating if "/sandbox/" in name]
+    assert not [name for name in judging if "/models/" in name or "language_model" in name]
+
+
+def test_the_digest_follows_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"a": "1", "b": "2", "c": "1"}.items():
+        Path(name).write_text(text)
+    before = digest_of(["a", "b"])
+    assert before == digest_of(["a", "b"]) != digest_of(["c", "b"])
+    Path("b").write_text("3")
+    assert digest_of(["a", "b"]) != before
+
+
+def test_every_way_to_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    package = Path("src/own")
+    (package / "inner").mkdir(parents=True)
+    for name in ("one", "two", "inner/__init__", "inner/three"):
+        (package / f"{name}.py").write_text("")
+    script = Path("job.py")
+    script.write_text(
+        "import numpy\nimport own.one\nfrom own import two\ndef late():\n    from own.inner.three import x\n"
+    )
+    assert {str(path) for path in imports(script)} == {
+        "src/own/one.py",
+        "src/own/two.py",
+        "src/own/inner/three.py",
+    }
+
+
+def test_imports_are_read_off_their_statements_alone() -> None:
+    text = (
+        '"""from nowhere import words that\nare none"""\nimport a, b.c as d\nfrom e.f import (\n    g,  # why (so)\n'
+        "    h,\n)\ndef i():\n    from j import k; import l\n"
+    )
+    names = set(library._imported_names(text))
+    assert {"a", "b.c", "e.f", "e.f.g", "j", "j.k"} <= names
+
+
+def test_the_librarys_imports_are_those_of_the_whole_syntax_tree() -> None:
+    for path in Path("src").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        expected: set[str] = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                expected |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            elif isinstance(node, ast.Import):
+                expected |= {alias.name for alias in node.names}
+        assert expected <= set(library._imported_names(text)), path

@@ -1,0 +1,86 @@
+"""Artifacts are whole or not there, whatever happens while they are written."""
+
+import errno
+import json
+from pathlib import Path
+
+import pytest
+
+from semalign.runtime import files
+from semalign.runtime.files import (
+    read_json,
+    read_jsonl,
+    remove_partial,
+    replace_folder,
+    write_json,
+    write_jsonl,
+    write_text,
+)
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    write_json(tmp_path / "new/a.json", {"ä": [1.5, None]})
+    write_jsonl(tmp_path / "b.jsonl", [{"id": 1}, {"id": "zwei"}])
+    assert read_json(tmp_path / "new/a.json") == {"ä": [1.5, None]}
+    assert read_jsonl(tmp_path / "b.jsonl") == [{"id": 1}, {"id": "zwei"}]
+    assert {path.name for path in tmp_path.iterdir()} == {"new", "b.jsonl"}
+    assert (tmp_path / "b.jsonl").stat().st_mode & 0o777 == 0o644
+
+
+def test_not_a_number_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, 1)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, float("nan"))
+    assert json.loads(path.read_text()) == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fdopen", full)
+    with pytest.raises(OSError, match="No space left") as error:
+        write_text(tmp_path / "a.txt", "text")
+    assert error.value.filename == str(tmp_path / "a.txt")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "transfer"
+    for text in ("first", "second"):
+        with replace_folder(target) as folder:
+            (folder / text).write_text(text)
+            assert folder.parent == tmp_path
+            assert folder.name.startswith(".transfer.") and folder.name.endswith(".partial")
+    assert [path.name for path in target.iterdir()] == ["second"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(143)])
+def test_an_interrupted_folder_leaves_the_old_one(tmp_path: Path, error: BaseException) -> None:
+    target = tmp_path / "transfer"
+    target.mkdir()
+    (target / "old").write_text("old")
+    with pytest.raises(type(error)), replace_folder(target) as folder:
+        (folder / "new").write_text("new")
+        raise error
+    assert [path.name for path in target.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_what_was_killed_while_writing_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "cells").mkdir()
+    with pytest.raises(SystemExit), replace_folder(tmp_path / "gone"):
+        raise SystemExit
+    (tmp_path / "cells/.metrics.json.x1.partial").write_text("{")
+    (tmp_path / "cells/.transfer.x1.partial").mkdir()
+    (tmp_path / "cells/.transfer.x1.partial/.model.x2.partial").write_text("half")
+    (tmp_path / "cells/metrics.json").write_text("{}")
+    (tmp_path / "cells/a.partial").write_text("a name that a user chose")
+    remove_partial(tmp_path)
+    assert {path.name for path in tmp_path.rglob("*")} == {"cells", "metrics.json", "a.partial"}
+    remove_partial(tmp_path / "nowhere")

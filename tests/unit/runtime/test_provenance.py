@@ -1,0 +1,117 @@
+"""Records of what made an artifact: checked where they are read, free of the host, and stale ones found."""
+
+from pathlib import Path
+
+import pytest
+
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_json
+from semalign.runtime.provenance import Run, check, digest
+from semalign.study.definition import parse_study
+from semalign.study.layout import Layout
+from semalign.study.verification import prune, verify
+
+STUDY = {
+    "study": "s",
+    "models": {"m": {"source": "tiny"}},
+    "analysis": {"decomposition": {"models": ["m"], "prompts": "humaneval"}},
+}
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A study of one model, made with the current settings."""
+    monkeypatch.chdir(tmp_path)
+    layout = Layout(parse_study(STUDY))
+    layout.write_settings()
+    return layout
+
+
+def make_model(layout: Layout, text: str = "weights") -> Path:
+    folder = Path(layout.root) / "models/m"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "weights").write_text(text)
+    Run("model", Path(layout.root) / "settings/models/m.json").seal(folder)
+    return folder
+
+
+def make_from(layout: Layout, source: Path) -> Path:
+    folder = Path(layout.root) / "analysis/x"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "states").write_text("states")
+    run = Run("activations")
+    run.read("teacher", source)
+    run.seal(folder)
+    return folder
+
+
+def test_a_record_says_what_made_it_and_names_no_host(layout: Layout, tmp_path: Path) -> None:
+    record = check(make_model(layout))
+    assert record["settings"]["layers"] == 4
+    assert record["outputs"].keys() == {"weights"}
+    assert {"versions", "hardware", "wall_seconds", "peak_memory_mb"} <= record.keys()
+    assert str(tmp_path) not in (Path(layout.root) / "models/m/run.json").read_text()
+
+
+def test_a_changed_missing_or_unrecorded_artifact_is_refused(layout: Layout) -> None:
+    folder = make_model(layout)
+    (folder / "weights").write_text("weightz")
+    with pytest.raises(UserError, match="weights: does not match its provenance"):
+        check(folder)
+    (folder / "weights").unlink()
+    with pytest.raises(UserError, match="found nothing"):
+        Run("next").read("model", folder)
+    (folder / "run.json").unlink()
+    with pytest.raises(UserError, match=r"run\.json: no such file"):
+        digest(folder)
+
+
+def test_matching_artifacts_verify(layout: Layout) -> None:
+    make_from(layout, make_model(layout))
+    assert verify(layout) == 2
+
+
+def test_an_artifact_of_other_settings_is_found_and_pruned_with_what_follows(layout: Layout) -> None:
+    model = make_model(layout)
+    follower = make_from(layout, model)
+    edited = Layout(parse_study({**STUDY, "models": {"m": {"source": "tiny", "layers": 5}}}))
+    with pytest.raises(UserError, match=r"made with other settings than the config's \(models/m\)"):
+        verify(edited)
+    assert prune(edited) == [model / "run.json", follower / "run.json"]
+    assert not model.exists() and not follower.exists()
+
+
+def test_an_artifact_made_from_another_input_is_found_and_pruned(layout: Layout) -> None:
+    follower = make_from(layout, make_model(layout))
+    make_model(layout, "other weights")
+    with pytest.raises(UserError, match="made from another teacher"):
+        verify(layout)
+    assert prune(layout) == [follower / "run.json"]
+    assert verify(layout) == 1
+
+
+def test_a_run_is_identified_by_settings_seed_and_inputs(layout: Layout) -> None:
+    model, settings = make_model(layout), Path(layout.root) / "settings/models/m.json"
+
+    def identity(seed: int) -> str:
+        run = Run("transfer", settings, seed)
+        run.read("student", model)
+        return run.identity()
+
+    first = identity(0)
+    assert first == identity(0) != identity(1)
+    make_model(layout, "other weights")
+    assert identity(0) != first
+
+
+def test_settings_are_rewritten_only_where_they_change(layout: Layout) -> None:
+    path = Path(layout.root) / "settings/models/m.json"
+    before = path.stat().st_mtime_ns
+    layout.write_settings()
+    assert path.stat().st_mtime_ns == before
+    write_json(path, {})
+    layout.write_settings()
+    assert read_json(path)["layers"] == 4
+    path.write_text("{")
+    layout.write_settings()
+    assert read_json(path)["layers"] == 4

@@ -1,0 +1,134 @@
+"""The pairing rules: by depth against the paper's formulas, computed in fractions; the others by hand."""
+
+from fractions import Fraction
+
+import pytest
+
+from semalign.config.signals import Pairing
+from semalign.runtime.errors import UserError
+from semalign.signals.pairing import depth_map, from_rows, interpolation, pair_layers, student_for, to_rows
+
+DEPTHS = [(40, 32), (4, 3), (32, 32), (24, 12), (5, 7), (1, 3), (30, 24)]
+
+
+@pytest.mark.parametrize(("teacher", "student"), DEPTHS)
+def test_depth_map_is_the_floor_of_the_ratio(teacher: int, student: int) -> None:
+    for layer in range(1, student + 1):
+        exact = Fraction(teacher, student) * layer
+        assert depth_map(layer, teacher, student) == max(1, exact.numerator // exact.denominator)
+
+
+@pytest.mark.parametrize(("teacher", "student"), DEPTHS)
+def test_a_critical_layer_goes_to_the_nearest_deeper_or_equal_student(teacher: int, student: int) -> None:
+    for critical in range(1, teacher + 1):
+        reached = [k for k in range(1, student + 1) if depth_map(k, teacher, student) >= critical]
+        assert student_for(critical, teacher, student) == (min(reached) if reached else student)
+
+
+def test_interpolation_of_llama_13b_to_7b() -> None:
+    assert interpolation(1, 40, 32) == (1, 2, 0.25)
+    assert interpolation(16, 40, 32) == (20, 21, 0.0)
+    assert interpolation(31, 40, 32) == (38, 39, 0.75)
+    assert interpolation(32, 40, 32) == (39, 40, 1.0)
+
+
+def test_whole_ratios_are_not_interpolated() -> None:
+    (pair,) = pair_layers([7], 24, 12, Pairing())
+    assert (pair.student, pair.teacher, pair.below, pair.above, pair.weight) == (4, 8, 8, 8, 0.0)
+
+
+def test_interpolation_can_be_switched_off() -> None:
+    (pair,) = pair_layers([2], 4, 3, Pairing(interpolate=False))
+    assert (pair.student, pair.below, pair.above, pair.weight) == (2, 2, 2, 0.0)
+
+
+def test_fractional_ratio_is_interpolated() -> None:
+    (pair,) = pair_layers([2], 4, 3, Pairing())
+    assert (pair.student, pair.teacher, pair.below, pair.above) == (2, 2, 2, 3)
+    assert pair.weight == pytest.approx(2 / 3)
+
+
+def test_two_critical_layers_of_one_student_layer_give_one_pair() -> None:
+    pairs = pair_layers([3, 4, 1], 4, 3, Pairing(pairs=3))
+    assert [(p.student, p.critical) for p in pairs] == [(1, 1), (3, 3)]
+
+
+def test_more_pairs_than_layers_are_all_distinct_ones() -> None:
+    pairs = pair_layers([3, 4, 1, 2], 4, 3, Pairing(pairs=50))
+    assert [(p.student, p.critical) for p in pairs] == [(1, 1), (2, 2), (3, 3)]
+
+
+@pytest.mark.parametrize(("teacher", "student"), DEPTHS)
+def test_all_pairs_every_student_layer_with_its_counterpart(teacher: int, student: int) -> None:
+    ranking = list(range(1, teacher + 1))
+    pairs = pair_layers(ranking, teacher, student, Pairing(pairs="all"))
+    assert [p.student for p in pairs] == list(range(1, student + 1))
+    for pair in pairs:
+        exact = Fraction(teacher, student) * pair.student
+        assert pair.teacher == pair.critical == max(1, exact.numerator // exact.denominator)
+        if teacher % student and teacher > 1:
+            below = max(1, min(exact.numerator // exact.denominator, teacher - 1))
+            assert (pair.below, pair.above) == (below, below + 1)
+            assert pair.weight == pytest.approx(float(min(Fraction(1), max(Fraction(0), exact - below))))
+        else:
+            assert (pair.below, pair.above, pair.weight) == (pair.teacher, pair.teacher, 0.0)
+    plain = pair_layers(ranking, teacher, student, Pairing(pairs="all", interpolate=False))
+    assert all(p.below == p.above == p.teacher and p.weight == 0 for p in plain)
+
+
+@pytest.mark.parametrize("rule", ["cka", "last", "random"])
+def test_all_is_refused_where_a_rule_leaves_student_layers_out(rule: str) -> None:
+    with pytest.raises(ValueError, match=f"pairing.pairs: found `all` with rule `{rule}`"):
+        Pairing(rule=rule, pairs="all")
+
+
+def test_last_layers_whatever_is_critical() -> None:
+    (pair,) = pair_layers([1, 2, 3, 4], 4, 3, Pairing(rule="last"))
+    assert (pair.student, pair.teacher, pair.critical) == (3, 4, 4)
+    assert (pair.below, pair.above, pair.weight) == (4, 4, 0.0)
+    two = pair_layers([1, 2, 3, 4], 4, 3, Pairing(rule="last", pairs=2))
+    assert [(p.student, p.teacher) for p in two] == [(2, 3), (3, 4)]
+    assert len(pair_layers([1, 2], 2, 3, Pairing(rule="last", pairs=9))) == 2
+
+
+def test_random_layers_hang_on_the_seed_alone() -> None:
+    def draw(seed: int, pairs: int = 1) -> list[tuple[int, int]]:
+        settings = Pairing(rule="random", pairs=pairs, seed=seed)
+        first, second = pair_layers([2, 1], 8, 6, settings), pair_layers([5, 8], 8, 6, settings)
+        assert first == second and all(p.below == p.above == p.teacher == p.critical for p in first)
+        return [(p.student, p.teacher) for p in first]
+
+    drawn = [draw(seed)[0] for seed in range(400)]
+    assert {student for student, _ in drawn} == set(range(1, 7))
+    assert {teacher for _, teacher in drawn} == set(range(1, 9))
+    assert len(set(drawn)) > 40  # of 48: the two are drawn apart
+    assert set(draw(3, 2)) < set(draw(3, 4)) and draw(3, 6) == draw(3, 60)
+    many = draw(3, 60)
+    assert [student for student, _ in many] == [1, 2, 3, 4, 5, 6] and len({t for _, t in many}) == 6
+
+
+def test_random_layers_of_a_fixed_seed() -> None:
+    """Other versions must draw the same: results name no layers that were drawn, only the seed."""
+    pairs = pair_layers([1], 8, 6, Pairing(rule="random", pairs=3))
+    assert [(p.student, p.teacher) for p in pairs] == [(3, 7), (4, 8), (6, 4)]
+
+
+def test_most_alike_layer_and_who_keeps_it() -> None:
+    ranking = [4, 2, 3, 1]
+    likeness = [[0.1, 0.9, 0.3], [0.2, 0.95, 0.4], [0.7, 0.5, 0.7]]
+    pairs = pair_layers(ranking, 4, 3, Pairing(rule="cka", pairs=3), likeness)
+    assert [(p.student, p.teacher, p.critical) for p in pairs] == [(1, 3, 3), (2, 4, 4)]
+    assert all((p.below, p.above, p.weight) == (p.teacher, p.teacher, 0.0) for p in pairs)
+
+
+def test_layers_without_cka_are_never_chosen() -> None:
+    nan, inf = float("nan"), float("inf")
+    (pair,) = pair_layers([4], 4, 3, Pairing(rule="cka"), [[nan, inf, -0.1]])
+    assert pair.student == 3
+    with pytest.raises(UserError, match="teacher layer 4: no student layer has a finite CKA"):
+        pair_layers([4], 4, 3, Pairing(rule="cka"), [[nan, nan, inf]])
+
+
+def test_rows_round_trip() -> None:
+    pairs = pair_layers([2, 1], 4, 3, Pairing(pairs=2))
+    assert from_rows(to_rows(pairs)) == pairs

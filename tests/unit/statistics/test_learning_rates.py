@@ -1,0 +1,168 @@
+"""The choice of a learning rate: equal search for every method, settled on the validation split."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.methods.common.costs import search_costs, signal_costs
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_json, write_jsonl, write_text
+from semalign.runtime.provenance import Run
+from semalign.statistics.learning_rates import choose_learning_rate
+from semalign.statistics.tables.search import collect_search
+from semalign.study.definition import parse_study
+from semalign.study.layout import Layout
+from semalign.study.variants import rates_of, searched_variant, trials_of
+
+STUDY = {
+    "study": "s",
+    "models": {"big": {"source": "tiny"}, "small": {"source": "tiny", "seed": 1}},
+    "pairs": {"p": {"teacher": "big", "student": "small"}},
+    "benchmarks": {"facts": {}, "arithmetic": {}},
+    "methods": {"student": {}, "teacher": {}, "semalign": {}, "sft": {}},
+    "search": {"learning_rates": [1e-3, 1e-2]},
+    "ablations": {"axes": {"alignment.map": ["random"], "optimisation.learning_rate": [0.1]}},
+    "notebooks": ["tables"],
+}
+
+
+def write_trial(root: Path, rate: float, correct: list[int], seconds: float = 2.0, name: str = "") -> Path:
+    """One sealed trial, its transfer's record beside it."""
+    folder = root / "facts/sft" / (name or f"learning_rate~{rate}")
+    write_json(root / "settings.json", {"optimisation": {"learning_rate": rate}})
+    (folder / "transfer").mkdir(parents=True)
+    Run("transfer", root / "settings.json", 0).seal(folder / "transfer", {"cost": {"train_seconds": seconds}})
+    write_jsonl(folder / "items.jsonl", ({"id": f"i{i}", "correct": c} for i, c in enumerate(correct)))
+    Run("evaluation").seal(folder, ignore=("transfer",))
+    return folder
+
+
+def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
+    names = {"pair": "p", "benchmark": "facts", "method": "sft", "variant": "default"}
+    choose_learning_rate(trials, names, root / "choice")
+    collect_search([root / "choice"], StatisticsSettings(resamples=200), root / "search.csv")
+    with (root / "search.csv").open() as file:
+        return read_json(root / "choice/choice.json"), list(csv.DictReader(file))
+
+
+def test_the_best_validation_score_is_chosen(tmp_path: Path) -> None:
+    given = {1e-3: [1, 1, 0, 0], 1e-2: [1, 1, 1, 0], 3e-2: [0, 1, 0, 0]}
+    choice, rows = choose(tmp_path, [write_trial(tmp_path, rate, correct) for rate, correct in given.items()])
+    assert choice == {"learning_rate": 1e-2, "seconds": 6.0}
+    assert [(row["learning_rate"], row["chosen"], row["at_edge"]) for row in rows] == [
+        ("0.001", "0", "1"),
+        ("0.01", "1", "0"),
+        ("0.03", "0", "1"),
+    ]
+    assert [float(row["score"]) for row in rows] == [50.0, 75.0, 25.0]
+    assert all(float(r["score_low"]) <= float(r["score"]) <= float(r["score_high"]) for r in rows)
+
+
+def test_equals_are_settled_for_the_lower_rate_and_have_intervals(tmp_path: Path) -> None:
+    choice, rows = choose(tmp_path, [write_trial(tmp_path, rate, [0, 0, 0]) for rate in (1e-2, 1e-3)])
+    assert choice["learning_rate"] == 1e-3
+    assert all(float(row["score_high"]) > 50 for row in rows)
+
+
+def test_the_same_rate_twice_is_refused(tmp_path: Path) -> None:
+    trials = [write_trial(tmp_path, 1e-3, [1, 0], name=name) for name in ("a", "b")]
+    with pytest.raises(UserError, match="equal learning rates"):
+        choose(tmp_path, trials)
+
+
+def test_every_trained_method_has_as_many_trials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = parse_study(STUDY)
+    assert {name: rates_of(study, name) for name in study.methods} == {
+        "student": [],
+        "teacher": [],
+        "semalign": [1e-3, 1e-2],
+        "sft": [1e-3, 1e-2],
+    }
+    layout = Layout(study)
+    assert layout.searched() == [
+        ("p", benchmark, method, "default")
+        for benchmark in ("facts", "arithmetic")
+        for method in ("semalign", "sft")
+    ]
+    assert len(layout.trial_folders("p", "facts", "sft", "default")) == 2
+    for trial, changes in trials_of(study, "sft").items():
+        made = layout.settings[f"trials/sft/default/{trial}"]
+        assert made["optimisation"]["learning_rate"] == changes["optimisation.learning_rate"]
+    assert layout.settings["validation"]["split"] == "validation"
+    assert layout.settings["evaluation"]["split"] == "test"
+    assert layout.lists(Path(layout.trial_folders("p", "facts", "sft", "default")[0]) / "run.json")
+    assert not layout.lists(Path("results/s/search/p/facts/sft/default/learning_rate~0.5/run.json"))
+    assert not layout.lists(Path("results/s/search/p/facts/gone/default/learning_rate~0.5/run.json"))
+    assert layout.lists(Path("results/s/choices/p/facts/sft/default/run.json"))
+    assert not layout.lists(Path("results/s/choices/p/facts/student/default/run.json"))
+
+
+def test_an_ablation_of_the_rate_sets_its_own_and_its_default_is_the_searched_one() -> None:
+    study = parse_study(STUDY)
+    assert searched_variant(study, "semalign", "map~random") == "default"
+    assert searched_variant(study, "semalign", "learning_rate~0.1") is None
+    assert searched_variant(study, "student", "default") is None
+    assert Layout(study).settings["order"]["axes"]["semalign"]["learning_rate"]["default"] == "searched"
+
+
+def test_variants_may_be_searched_like_their_method(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = parse_study({**STUDY, "ablations": {**STUDY["ablations"], "search": True}})
+    layout = Layout(study)
+    assert searched_variant(study, "semalign", "map~random") == "map~random"
+    assert searched_variant(study, "semalign", "learning_rate~0.1") is None
+    assert len(layout.searched()) == 2 * 3
+    folders = layout.trial_folders("p", "facts", "semalign", "map~random")
+    assert folders == [
+        f"results/s/search/p/facts/semalign/map~random/learning_rate~{rate}" for rate in (0.001, 0.01)
+    ]
+    made = layout.settings["trials/semalign/map~random/learning_rate~0.01"]
+    assert made["optimisation"]["learning_rate"] == 0.01
+    assert layout.lists(Path(folders[0]) / "run.json")
+    assert not layout.lists(
+        Path("results/s/search/p/facts/semalign/learning_rate~0.1/learning_rate~0.01/run.json")
+    )
+
+
+@pytest.mark.parametrize(
+    ("methods", "told"),
+    [
+        ({"sft": {"learning_rates": [1e-3]}}, r"methods\.sft\.learning_rates: found 1 rates, expected 2"),
+        (
+            {"sft": {"optimisation": {"learning_rate": 0.01}}},
+            r"methods\.sft\.optimisation\.learning_rate: found 0\.01, expected none",
+        ),
+    ],
+)
+def test_unequal_budgets_are_refused(methods: dict, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        parse_study({**STUDY, "methods": {**STUDY["methods"], **methods}})
+
+
+def test_a_method_may_have_rates_of_its_own_scale() -> None:
+    methods = {**STUDY["methods"], "sft": {"learning_rates": [1e-5, 1e-4]}}
+    assert rates_of(parse_study({**STUDY, "methods": methods}), "sft") == [1e-5, 1e-4]
+
+
+def test_costs_count_every_stage_behind_a_signal_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    root = Path("results/s/signals/p/facts")
+    for stage, above in {"attribution": [], "pairing": ["attribution"], "alignment": ["pairing"]}.items():
+        folder = root / stage / "default"
+        write_text(folder / "data.bin", "x" * 1_000_000)
+        run = Run(stage)
+        for name in above:
+            run.read(name, root / name / "default")
+        run.seal(folder)
+    found = signal_costs([root / "pairing/default", root / "alignment/default"])
+    records = [read_json(path) for path in root.rglob("run.json")]
+    assert found["signal_seconds"] == pytest.approx(sum(r["wall_seconds"] for r in records), abs=0.01)
+    assert found["signal_mb"] == 3.0
+    assert found["signal_memory_mb"] == max(record["peak_memory_mb"] for record in records)
+    assert signal_costs([]) == {"signal_seconds": 0, "signal_memory_mb": 0.0, "signal_mb": 0.0}
+    assert search_costs(None) == {"search_seconds": 0.0}

@@ -1,0 +1,322 @@
+"""The tables, end to end on fabricated cells."""
+
+import logging
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fabricated_cells import CHANCES, ITEMS, ORDER, SETTINGS, read_csv, write_cell, write_study
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_json
+from semalign.statistics.tables import rows
+from semalign.statistics.tables.cells import read_groups
+from semalign.statistics.tables.collect import collect_tables
+from semalign.statistics.tables.order import Order
+from semalign.study.definition import load_study
+from semalign.study.layout import Layout
+from semalign.study.variants import variants_of
+
+SCRIPT = Path(__file__).parents[3] / "scripts" / "collect_tables.py"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Path], Path]:
+    root = tmp_path_factory.mktemp("study")
+    cells = write_study(root / "cells")
+    collect_tables(reversed(cells), ORDER, SETTINGS, root / "tables")
+    return cells, root / "tables"
+
+
+def test_main_has_the_contract_columns_in_config_order(study: tuple[list[Path], Path]) -> None:
+    header = (study[1] / "main.csv").read_text().splitlines()[0]
+    assert header == (
+        "pair,benchmark,method,variant,seeds,items,score,score_low,score_high,vs_student,vs_student_p,"
+        "vs_best_baseline,vs_best_baseline_p,gap_closed,gap_closed_low,gap_closed_high,teacher_kl,"
+        "teacher_agreement,train_seconds,peak_memory_mb,trainable_parameters,paper"
+    )
+    table = read_csv(study[1] / "main.csv")
+    assert [(row["benchmark"], row["method"]) for row in table] == [
+        (benchmark, method) for benchmark in ORDER.benchmarks for method in CHANCES
+    ]
+    assert {row["variant"] for row in table} == {"default"}
+
+
+def test_main_figures_are_those_of_the_cells(study: tuple[list[Path], Path]) -> None:
+    groups = read_groups(study[0])
+    table = read_csv(study[1] / "main.csv")
+    means = {
+        (key.benchmark, key.method): group.scores.mean for key, group in groups.items() if key[3] == "default"
+    }
+    for row in table:
+        at = (row["benchmark"], row["method"])
+        student = means[row["benchmark"], "student"]
+        teacher = means[row["benchmark"], "teacher"]
+        assert float(row["score"]) == pytest.approx(means[at], abs=1e-4)
+        assert float(row["score_low"]) < means[at] < float(row["score_high"])
+        if row["method"] in ORDER.references:
+            assert row["gap_closed"] == row["vs_best_baseline"] == row["train_seconds"] == ""
+            continue
+        assert float(row["vs_student"]) == pytest.approx(means[at] - student, abs=1e-4)
+        assert float(row["gap_closed"]) == pytest.approx(
+            (means[at] - student) / (teacher - student), abs=1e-4
+        )
+        rivals = [
+            means[row["benchmark"], other] for other in ("semalign", "sft", "kd") if other != row["method"]
+        ]
+        assert float(row["vs_best_baseline"]) == pytest.approx(means[at] - max(rivals), abs=1e-4)
+        assert (row["seeds"], row["items"], row["teacher_kl"]) == ("2", "80", "0.7500")
+        assert (row["train_seconds"], row["peak_memory_mb"]) == ("10.5000", "101.0000")
+        assert (row["trainable_parameters"], row["paper"], row["teacher_agreement"]) == ("1234", "", "")
+    assert all(row["vs_student"] == "" for row in table if row["method"] == "student")
+    assert all(float(row["vs_student_p"]) < 0.05 for row in table if row["method"] == "teacher")
+
+
+def test_p_values_are_corrected_over_the_table(study: tuple[list[Path], Path]) -> None:
+    table = [row for row in read_csv(study[1] / "comparisons.csv") if row["table"] == "main"]
+    raw = np.array([float(row["p"]) for row in table])
+    assert len(raw) == 2 * (4 + 3)
+    ranks = np.argsort(raw, kind="stable")
+    stepped = np.minimum(1, np.maximum.accumulate(raw[ranks] * np.arange(len(raw), 0, -1)))
+    np.testing.assert_allclose([float(table[i]["p_holm"]) for i in ranks], stepped, atol=2e-5)
+    main = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "main.csv")}
+    for row in table:
+        assert main[row["benchmark"], row["method"]][f"vs_{row['against']}_p"] == row["p_holm"]
+
+
+def test_ablations_repeat_the_default_on_each_axis(study: tuple[list[Path], Path]) -> None:
+    table = read_csv(study[1] / "ablations.csv")
+    assert list(table[0]) == [*rows.MAIN, "axis", "value", "vs_default", "vs_default_p"]
+    assert [(row["benchmark"], row["variant"], row["axis"], row["value"]) for row in table] == [
+        (benchmark, variant, "map", value)
+        for benchmark in ORDER.benchmarks
+        for variant, value in (("default", "pinv"), ("map~random", "random"), ("map~identity", "identity"))
+    ]
+    assert {row["method"] for row in table} == {"semalign"}
+    main = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "main.csv")}
+    for row in table:
+        if row["variant"] == "default":
+            assert row["score_low"] == main[row["benchmark"], "semalign"]["score_low"]
+    family = [row for row in read_csv(study[1] / "comparisons.csv") if row["table"] == "ablations"]
+    assert len(family) == 2 * (3 * 2 + 2)
+    scores = {
+        (row["benchmark"], row["method"], row["variant"], row["seed"]): float(row["score"])
+        for row in seeds_of(study)
+    }
+    for row in table:
+        if row["variant"] == "default":
+            assert row["vs_default"] == row["vs_default_p"] == ""
+            continue
+        at = scores[row["benchmark"], "semalign", row["variant"], "0"]
+        default = [scores[row["benchmark"], "semalign", "default", seed] for seed in ("0", "1")]
+        assert float(row["vs_default"]) == pytest.approx(at - sum(default) / 2, abs=1e-3)
+        assert 0 < float(row["vs_default_p"]) <= 1
+
+
+def seeds_of(study: tuple[list[Path], Path]) -> list[dict[str, str]]:
+    return read_csv(study[1] / "seeds.csv")
+
+
+def test_seeds_and_detectable(study: tuple[list[Path], Path]) -> None:
+    seeds = read_csv(study[1] / "seeds.csv")
+    assert len(seeds) == len(study[0])
+    by_cell = {tuple(row[name] for name in ("benchmark", "method", "variant", "seed")): row for row in seeds}
+    for folder in study[0]:
+        _, benchmark, method, variant, seed = folder.parts[-5:]
+        score = read_json(folder / "metrics.json")["score"]
+        assert float(by_cell[benchmark, method, variant, seed[4:]]["score"]) == pytest.approx(score, abs=1e-4)
+    detectable = read_csv(study[1] / "detectable.csv")
+    assert [(row["table"], row["benchmark"], row["against"]) for row in detectable][:2] == [
+        ("main", "facts", "student"),
+        ("main", "facts", "best_baseline"),
+    ]
+    for row in detectable:
+        # Two seeds say so little that some differences are never detectable: an empty cell.
+        assert 5 < float(row["detectable"] or 99) < 100
+        assert float(row["detectable"] or 99) < float(row["detectable_holm"] or "inf")
+        assert row["seeds"] == ("2" if row["table"] == "main" else "1")
+
+
+def test_metrics_are_nested_and_hold_no_timings(study: tuple[list[Path], Path]) -> None:
+    metrics = read_json(study[1] / "metrics.json")
+    assert list(metrics) == ORDER.benchmarks
+    assert list(metrics["facts"]) == list(CHANCES)
+    assert set(metrics["facts"]["sft"]) == {"score", "low", "high", "gap_closed"}
+    assert set(metrics["facts"]["student"]) == {"score", "low", "high"}
+
+
+def test_renderings(study: tuple[list[Path], Path]) -> None:
+    text = (study[1] / "main.md").read_text()
+    table = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(table) == 2 + 10
+    assert len({line.count("|") for line in table}) == 1
+    assert "| Pair |" not in text and "Paper" not in text
+    assert "sft)" in text and "Holm-corrected over the 14 tests" in text and "Smallest detectable" in text
+    tex = (study[1] / "main.tex").read_text()
+    body = tex[tex.index(r"\toprule") :]
+    lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+    columns = len(tex.split(r"\begin{tabular}{")[1].split("}")[0])
+    assert {line.count(" & ") + 1 for line in lines} == {columns}
+    assert body.count(r"\midrule") == 2 and body.rstrip().endswith(r"\end{tabular}")
+
+
+def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -> None:
+    collect_tables(study[0], ORDER, SETTINGS, tmp_path)
+    names = sorted(path.name for path in study[1].iterdir())
+    assert names == sorted(path.name for path in tmp_path.iterdir())
+    assert set(names) == {
+        *("main.csv", "ablations.csv", "parts.csv", "seeds.csv", "comparisons.csv", "detectable.csv"),
+        *("agreement.csv", "bits.csv", "contrasts.csv", "costs.csv"),
+        *("main.md", "main.tex", "metrics.json", "scores.csv", "scores.md", "scores.tex"),
+    }
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (study[1] / name).read_bytes()
+
+
+def test_several_pairs_paper_figures_and_a_weak_teacher(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pairs = ["llama2-13b-chat-to-llama2-7b-chat", "other"]
+    half = [1, 0] * 20
+    cells = [
+        write_cell(tmp_path, f"{pair}/gsm8k/{method}/default/seed0", half)
+        for pair in pairs
+        for method in ("student", "teacher", "seeking")
+    ]
+    order = Order(pairs=pairs, benchmarks=["gsm8k"], methods=["student", "teacher", "seeking"])
+    with caplog.at_level(logging.WARNING, logger="semalign"):
+        collect_tables(cells, order, SETTINGS, tmp_path / "tables")
+    assert "the teacher (50.00) does not beat the student (50.00)" in caplog.text
+    table = read_csv(tmp_path / "tables" / "main.csv")
+    assert [row["paper"] for row in table] == ["16.0700", "20.5500", "28.2300", "", "", ""]
+    assert all(row["gap_closed"] == row["vs_best_baseline"] == "" for row in table)
+    assert list(read_json(tmp_path / "tables" / "metrics.json")) == pairs
+    assert (tmp_path / "tables" / "ablations.csv").read_text().count("\n") == 1
+    text = (tmp_path / "tables" / "main.md").read_text()
+    assert "| Pair |" in text and "Paper" in text
+    aliased = Order(**{**order.model_dump(), "paper_pairs": {"other": pairs[0]}})
+    collect_tables(cells, aliased, SETTINGS, tmp_path / "tables")
+    assert read_csv(tmp_path / "tables" / "main.csv")[4]["paper"] == "20.5500"
+
+
+def test_baselines_can_be_named_and_ties_follow_the_config(tmp_path: Path) -> None:
+    values = {"student": [0, 0, 0, 1], "semalign": [0, 1, 0, 1], "kd": [1, 1, 0, 0], "sft": [1, 1, 0, 0]}
+    values["label-only"] = [1, 1, 1, 1]
+    cells = [
+        write_cell(tmp_path, f"p/b/{method}/default/seed0", [*map(float, correct * 5)], ids=None)
+        for method, correct in values.items()
+    ]
+    order = Order(pairs=["p"], benchmarks=["b"], methods=list(values), baselines=["sft", "kd"])
+    collect_tables(cells, order, SETTINGS, tmp_path / "tables")
+    found = read_csv(tmp_path / "tables" / "comparisons.csv")
+    named = {row["method"]: row["baseline"] for row in found if row["against"] == "best_baseline"}
+    assert named == {"semalign": "kd", "kd": "sft", "sft": "kd", "label-only": "kd"}
+
+
+def test_too_few_resamples_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cells = write_study(tmp_path / "cells")
+    with caplog.at_level(logging.WARNING, logger="semalign"):
+        collect_tables(cells, ORDER, StatisticsSettings(resamples=100), tmp_path / "tables")
+    assert "14 tests with 100 resamples" in caplog.text
+
+
+def test_the_config_gives_an_order() -> None:
+    study = load_study(SCRIPT.parents[1] / "config" / "config.yaml")
+    order = Order.model_validate(Layout(study).settings["order"])
+    assert order.methods[:2] == ["student", "teacher"]
+    axes = order.axes[study.ablations.method]
+    names = {f"{axis}~{value}" for axis, known in axes.items() for value in known.values}
+    assert names == {variant for method in study.methods for variant in variants_of(study, method)} - {
+        "default"
+    }
+
+
+def run_main(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    """The script's `main` in this process (a new one takes seconds to import the statistics)."""
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), *arguments])
+    runpy.run_path(str(SCRIPT))["main"]()
+
+
+def test_script(study: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The script gives the same files, and names what a user did wrong."""
+    monkeypatch.chdir(tmp_path)
+    write_json("cells.json", [str(path) for path in study[0]])
+    write_json("order.json", ORDER.model_dump())
+    write_json("settings.json", SETTINGS.model_dump())
+    common = ("--order", "order.json", "--out", "tables")
+    run_main(monkeypatch, "--cells", "cells.json", "--settings", "settings.json", *common)
+    for path in study[1].iterdir():
+        assert (tmp_path / "tables" / path.name).read_bytes() == path.read_bytes()
+    write_json("settings.json", {"resample": 5})
+    with pytest.raises(UserError, match=r"^settings.json: resample: "):
+        run_main(monkeypatch, "--cells", "cells.json", "--settings", "settings.json", *common)
+    with pytest.raises(UserError, match=r"no.json: no such file"):
+        run_main(monkeypatch, "--cells", "nowhere", "--order", "no.json", "--out", "tables")
+    write_json("cells.json", {"a": 1})
+    with pytest.raises(UserError, match=r"cells.json: found something else, expected a list of folders"):
+        run_main(monkeypatch, "--cells", "cells.json", *common)
+
+
+def test_script_fails_in_one_line(tmp_path: Path) -> None:
+    write_json(tmp_path / "order.json", ORDER.model_dump())
+    folder = write_cell(tmp_path, "tiny/facts/sft/default/seed0", [1, 0])
+    (folder / "run.json").unlink()
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--cells",
+        str(folder),
+        "--order",
+        "order.json",
+        "--out",
+        "tables",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: ") and "run.json: no such file" in done.stderr
+    assert not (tmp_path / "tables").exists()
+
+
+def test_a_row_a_method_says_what_it_cost(study: tuple[list[Path], Path]) -> None:
+    rows_ = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "costs.csv")}
+    row = rows_["facts", "semalign"]
+    assert (row["train_seconds"], row["train_seconds_low"], row["train_seconds_high"]) == (
+        *("10.5000", "10.0000", "11.0000"),
+    )
+    assert (row["learning_rate"], row["search_seconds"], row["teacher_passes"]) == (
+        "0.0003",
+        "30.0000",
+        "216",
+    )
+    assert rows_["facts", "student"]["train_seconds"] == ""
+    assert len(rows_) == len(ORDER.benchmarks) * len(ORDER.methods)
+
+
+def test_contrasts_are_paired_over_items_seeds_and_benchmarks(study: tuple[list[Path], Path]) -> None:
+    found = {(r["benchmark"], r["method"], r["other"]): r for r in read_csv(study[1] / "contrasts.csv")}
+    scores = {(r["benchmark"], r["method"]): float(r["score"]) for r in read_csv(study[1] / "main.csv")}
+    assert len(found) == 2 * 3
+    singles = []
+    for benchmark in ORDER.benchmarks:
+        row = found[benchmark, "semalign", "sft"]
+        singles.append(scores[benchmark, "semalign"] - scores[benchmark, "sft"])
+        assert float(row["difference"]) == pytest.approx(singles[-1], abs=2e-4)
+    over = found["mean", "semalign", "sft"]
+    assert float(over["difference"]) == pytest.approx(sum(singles) / 2, abs=2e-4)
+    assert int(over["items"]) == 2 * ITEMS
+    width = float(over["difference_high"]) - float(over["difference_low"])
+    one = found["facts", "semalign", "sft"]
+    assert width < float(one["difference_high"]) - float(one["difference_low"])
+    assert all(float(row["p_holm"]) >= float(row["p"]) for row in found.values())
+
+
+def test_benchmarks_weigh_alike_in_a_contrast_whatever_their_size() -> None:
+    from semalign.statistics.scores import Scores
+    from semalign.statistics.tables.contrasts import _joined
+
+    small, large = Scores(np.full((1, 10), 100.0), (0,)), Scores(np.zeros((1, 90)), (0,))
+    assert _joined([small, large]).mean == pytest.approx(50.0)

@@ -1,0 +1,106 @@
+"""Where a study's artifacts stand: readable names, and signals shared between the cells that agree up to them."""
+
+from pathlib import Path
+
+import pytest
+
+from semalign.config.cells import Cell
+from semalign.runtime.files import read_json
+from semalign.study.definition import parse_study
+from semalign.study.layout import Layout
+
+STUDY = {
+    "study": "s",
+    "seeds": [0, 1],
+    "models": {"big": {"source": "tiny"}, "small": {"source": "tiny", "seed": 1}},
+    "pairs": {"p": {"teacher": "big", "student": "small", "benchmarks": ["facts"]}},
+    "benchmarks": {"facts": {}, "arithmetic": {}},
+    "methods": {"student": {}, "teacher": {}, "semalign": {}, "sft": {}},
+    "ablations": {"axes": {"alignment.map": ["random"], "optimisation.batch_size": [8]}},
+    "notebooks": ["tables"],
+}
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    monkeypatch.chdir(tmp_path)
+    return Layout(parse_study(STUDY))
+
+
+def test_a_cells_path_says_what_it_is(layout: Layout) -> None:
+    assert [layout.cell_folder(cell) for cell in layout.cells] == [
+        "results/s/cells/p/facts/student/default/seed0",
+        "results/s/cells/p/facts/teacher/default/seed0",
+        "results/s/cells/p/facts/semalign/default/seed0",
+        "results/s/cells/p/facts/semalign/default/seed1",
+        "results/s/cells/p/facts/sft/default/seed0",
+        "results/s/cells/p/facts/sft/default/seed1",
+        "results/s/cells/p/facts/semalign/map~random/seed0",
+        "results/s/cells/p/facts/semalign/batch_size~8/seed0",
+    ]
+    assert layout.models_of("p") == ("big", "small")
+
+
+def test_variants_share_the_signals_that_they_agree_on(layout: Layout) -> None:
+    def names(variant: str) -> list[str]:
+        return [layout.stage_name("semalign", variant, s) for s in ("pairing", "activations", "alignment")]
+
+    assert names("default") == ["default", "default", "default"]
+    assert names("map~random") == ["default", "default", "map~random"]
+    assert names("batch_size~8") == names("default")
+    assert layout.upstream("alignment", "map~random") == {
+        "attribution": "default",
+        "pairing": "default",
+        "activations": "default",
+    }
+
+
+def test_every_slice_of_the_config_is_a_file_that_changes_with_its_content_alone(layout: Layout) -> None:
+    layout.write_settings()
+    root = Path("results/s/settings")
+    files = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
+    assert {str(path.relative_to(root).with_suffix("")) for path in files} == set(layout.settings)
+    assert read_json(root / "alignment/map~random.json")["map"] == "random"
+    assert read_json(root / "methods/semalign/batch_size~8.json")["optimisation"]["batch_size"] == 8
+    changed = {**STUDY, "benchmarks": {"facts": {}, "arithmetic": {"test": 5}}}
+    Layout(parse_study(changed)).write_settings()
+    rewritten = {path for path, when in files.items() if path.stat().st_mtime_ns != when}
+    assert rewritten == {root / "benchmarks/arithmetic.json"}
+
+
+def test_the_order_of_the_tables_names_every_axis_with_its_default(layout: Layout) -> None:
+    order = layout.settings["order"]
+    assert order["methods"] == ["student", "teacher", "semalign", "sft"]
+    assert (order["student"], order["teacher"]) == ("student", "teacher")
+    assert order["axes"]["semalign"]["map"]["values"] == ["random"]
+    assert order["axes"]["semalign"]["batch_size"] == {
+        "default": str(layout.study.methods["semalign"].optimisation.batch_size),
+        "values": ["8"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("record", "belongs"),
+    [
+        ("cells/p/facts/sft/default/seed1/run.json", True),
+        ("cells/p/facts/sft/default/seed1/transfer/run.json", True),
+        ("cells/p/facts/sft/default/seed2/run.json", False),
+        ("cells/p/arithmetic/sft/default/seed0/run.json", False),
+        ("signals/p/facts/reference/run.json", True),
+        ("signals/p/arithmetic/reference/run.json", False),
+        ("signals/q/facts/alignment/default/run.json", False),
+        ("models/big/run.json", True),
+        ("records/tables.json", True),
+        ("records/notebooks/tables.json", True),
+        ("records/notebooks/figures.json", False),
+    ],
+)
+def test_it_knows_what_belongs_to_the_study(layout: Layout, record: str, belongs: bool) -> None:
+    assert layout.lists(Path(layout.root) / record) is belongs
+
+
+def test_the_layout_of_the_same_config_is_the_same(layout: Layout) -> None:
+    again = Layout(parse_study(STUDY))
+    assert again.settings == layout.settings
+    assert again.cells == layout.cells
+    assert isinstance(again.cells[0], Cell)

@@ -1,0 +1,74 @@
+"""What a study may say of a pruned model, and what the workflow makes of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semalign.config.models import CutModel
+from semalign.models.registry import module_of, texts_of
+from semalign.runtime.code import behind
+from semalign.runtime.errors import UserError
+from semalign.study.definition import parse_study
+from semalign.study.preflight import check_study
+
+BIG = {"source": "tiny", "layers": 4}
+
+
+def study(small: dict[str, Any], **models: Any) -> dict[str, Any]:
+    given = {"source": "pruned", "teacher": "big", "layers": 2, "text": [{"benchmark": "facts"}], **small}
+    return {"study": "s", "models": {"big": BIG, "small": given, **models}, "benchmarks": {"facts": {}}}
+
+
+def test_a_pruned_model_has_its_defaults() -> None:
+    small = parse_study(study({})).models["small"]
+    assert isinstance(small, CutModel)
+    assert small.healing and small.healing.tokens == 60_000
+    assert texts_of(small) == (["facts"], [])
+    assert small.text[0].model_dump() == {"benchmark": "facts", "split": "heal"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"teacher": "none"}, "models.small.teacher: found 'none', expected one of big, small"),
+        ({"teacher": "small"}, "models.small.teacher: found 'small', expected a model that is not made from"),
+        (
+            {"text": [{"benchmark": "other"}]},
+            "models.small.text: found benchmark 'other', expected one of facts",
+        ),
+        (
+            {"text": [{"benchmark": "facts", "split": "test"}]},
+            "the experiment reads that split; expected one that it does not",
+        ),
+        ({"layers": None}, "expected at least one of layers, feed_forward and width"),
+        ({"text": []}, "models.small.text"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message.replace("[", r"\[")) as error:
+        parse_study(study(changes))
+    assert "\n" not in str(error.value)
+
+
+def test_two_that_are_made_from_each_other_are_refused() -> None:
+    other = {"source": "pruned", "teacher": "small", "layers": 1, "text": [{"benchmark": "facts"}]}
+    with pytest.raises(UserError, match="expected a model that is not made from this one"):
+        parse_study(study({"teacher": "other"}, other=other))
+
+
+def test_a_file_that_is_not_there_is_found_before_any_work(tmp_path: Path) -> None:
+    given = study({"text": [{"path": str(tmp_path / "a.txt")}]})
+    with pytest.raises(UserError, match=r"models.small.text: no file .*a\.txt"):
+        check_study(parse_study(given))
+    (tmp_path / "a.txt").write_text("text")
+    check_study(parse_study(given))
+
+
+def test_the_recipe_stands_behind_pruned_models_only() -> None:
+    module = module_of("pruned")
+    assert module
+    recipe = "src/semalign/models/pruning/recipe.py"
+    assert recipe in behind("scripts/prepare_model.py", [module])
+    assert recipe not in behind("scripts/prepare_model.py")
+    assert module_of("tiny") is None

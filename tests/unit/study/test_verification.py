@@ -1,0 +1,158 @@
+"""Artifacts that could pass for current and are not: found by their records, and removed with what follows."""
+
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json, write_json
+from semalign.runtime.provenance import Run, check_record
+from semalign.study.definition import parse_study
+from semalign.study.layout import Layout
+from semalign.study.verification import find_stale, prune, verify
+
+STUDY = {
+    "study": "s",
+    "seeds": [0],
+    "models": {"m": {"source": "tiny"}, "n": {"source": "tiny"}},
+    "pairs": {"p": {"teacher": "m", "student": "n"}},
+    "benchmarks": {"facts": {}},
+    "methods": {"student": {}, "teacher": {}},
+    "notebooks": ["tables"],
+}
+ROOT = Path("results/s")
+
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
+    """A study whose two cells and table are made by a script of its own."""
+    monkeypatch.chdir(tmp_path)
+    for name, text in {"scripts/work.py": "import own.part\n", "src/own/part.py": "x = 1\n"}.items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text)
+    monkeypatch.setattr(sys, "argv", ["scripts/work.py"])
+    layout = Layout(parse_study(STUDY))
+    layout.write_settings()
+    make(layout)
+    return layout
+
+
+def make(layout: Layout) -> None:
+    cells = [Path(layout.cell_folder(cell)) for cell in layout.cells]
+    for cell in cells:
+        seal(cell / "transfer", Run("transfer", settings_of(cell)))
+        run = Run("evaluation", ROOT / "settings/evaluation.json")
+        run.read("transfer", cell / "transfer")
+        seal(cell, run, ignore=("transfer",))
+    table = ROOT / "tables/main.csv"
+    table.parent.mkdir(exist_ok=True)
+    table.write_text("score\n1\n")
+    run = Run("tables")
+    for cell in cells:
+        run.read(str(cell), cell)
+    run.note(ROOT / "records/tables.json", [table])
+
+
+def settings_of(cell: Path) -> Path:
+    method, variant = cell.parts[-3:-1]
+    return ROOT / f"settings/methods/{method}/{variant}.json"
+
+
+def seal(folder: Path, run: Run, ignore: tuple[str, ...] = ()) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "output").write_text(folder.name)
+    run.seal(folder, ignore=ignore)
+
+
+def test_what_matches_is_left_alone(layout: Layout) -> None:
+    assert verify(layout) == 5
+    assert prune(layout) == []
+    assert verify(layout) == 5
+
+
+def test_an_edit_of_the_code_makes_stale_what_it_made(layout: Layout) -> None:
+    Path("src/own/part.py").write_text("x = 2\n")
+    with pytest.raises(
+        UserError, match=r"made by other code than what stands behind scripts/work\.py now \(and 4 more\)"
+    ):
+        verify(layout)
+    assert len(prune(layout)) == 5
+    assert not list(ROOT.rglob("run.json")) and not (ROOT / "tables/main.csv").exists()
+    make(layout)
+    assert verify(layout) == 5
+
+
+def test_what_was_made_from_something_that_is_gone_goes_too(layout: Layout) -> None:
+    """Snakemake would not make it again: an intermediate file that is missing does not bother it."""
+    transfer = ROOT / "cells/p/facts/teacher/default/seed0/transfer"
+    (transfer / "output").unlink()
+    removed = prune(layout)
+    assert removed == [transfer / "run.json", transfer.parent / "run.json", ROOT / "records/tables.json"]
+    assert not (ROOT / "tables/main.csv").exists()
+    assert (ROOT / "cells/p/facts/student/default/seed0/run.json").is_file()
+    with pytest.raises(UserError, match=r"teacher/default/seed0/run\.json: missing"):
+        verify(layout)
+
+
+def test_a_cells_scores_go_without_its_transfer(layout: Layout) -> None:
+    cell = ROOT / "cells/p/facts/student/default/seed0"
+    (cell / "output").write_text("other")
+    prune(layout)
+    assert {path.name for path in cell.iterdir()} == {"transfer"}
+
+
+def test_scores_go_without_the_answers_they_were_made_from(layout: Layout) -> None:
+    """A model that is scored as it is has no transfer; its answers took long."""
+    cell = Path(layout.cell_folder(layout.cells[0]))
+    for file in (cell / "transfer").iterdir():
+        file.unlink()
+    (cell / "transfer").rmdir()
+    seal(cell / "answers", Run("answers", ROOT / "settings/evaluation.json"))
+    (cell / "output").write_text("changed")
+    assert cell / "run.json" in prune(layout)
+    assert (cell / "answers/run.json").is_file() and not (cell / "run.json").exists()
+
+
+def test_a_table_that_was_touched_by_hand_is_refused(layout: Layout) -> None:
+    (ROOT / "tables/main.csv").write_text("score\n100\n")
+    with pytest.raises(UserError, match=r"tables/main\.csv: does not match its provenance"):
+        verify(layout)
+    assert prune(layout) == [ROOT / "records/tables.json"]
+
+
+def test_what_the_study_no_longer_has_is_refused(layout: Layout) -> None:
+    smaller = Layout(
+        parse_study({**STUDY, "pairs": {"p": {"teacher": "n", "student": "m"}, **STUDY["pairs"]}})
+    )
+    assert find_stale(smaller) == {}
+    other = Layout(parse_study({**STUDY, "seeds": [1]}))
+    assert set(find_stale(other).values()) == {"not a part of the config's study"}
+
+
+def test_a_damaged_record_is_removed_and_reaches_nothing_outside(layout: Layout, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    record = ROOT / "records/tables.json"
+    damaged = read_json(record)
+    damaged["outputs"] = {str(precious): "0", "results/s/../../precious": "0", "scripts/work.py": "0"}
+    write_json(record, damaged)
+    for text in ("[]", "{", '{"outputs": 3}'):
+        (ROOT / "records/other.json").write_text(text)
+        with pytest.raises(UserError, match=r"other\.json: not the record of a stage"):
+            check_record(ROOT / "records/other.json")
+        assert set(prune(layout)) >= {ROOT / "records/other.json"}
+    assert not record.exists()
+    assert precious.read_text() == "precious"
+    assert Path("scripts/work.py").is_file()
+
+
+def test_other_versions_are_told_and_change_nothing(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
+    path = ROOT / "cells/p/facts/student/default/seed0/run.json"
+    record = read_json(path)
+    record["versions"]["torch"] = "1.0"
+    write_json(path, record)
+    with caplog.at_level(logging.WARNING, logger="semalign"):
+        assert verify(layout) == 5
+    assert "made with other versions: torch 1.0, now" in caplog.text
