@@ -56,6 +56,7 @@ lint: $(STAMP)
 	ruff format --check .
 	snakefmt --check workflow
 	mypy
+	lint-imports --no-cache --no-logo
 	snakemake --lint
 
 format: $(STAMP)

@@ -18,7 +18,7 @@ from semalign.methods.common.lora import answer_loss
 from semalign.models.loading import Head
 from semalign.models.states import read_states
 from semalign.signals.alignment import align_states
-from semalign.signals.attribution import attribute_layers
+from semalign.signals.attribution import score_layers
 from semalign.signals.cka import cka_matrices
 from semalign.signals.distillation.logits import read_logits
 from semalign.signals.extraction.sensitivity import Tally, add_up
@@ -67,7 +67,7 @@ def attribution(scale: Scale, device: str) -> tuple[Work, Floor]:
     batches = [collate([item], 0) for item in data.encoded]
     least = 2 * (data.layers(LAYERS) + floor.head(data.shape, data.positions)) - data.whole(1)
     moved = data.moved(2 * LAYERS - 1, 1)
-    return lambda: attribute_layers(data.model, batches, Attribution()), Floor(single=least, moved=moved)
+    return lambda: score_layers(data.model, batches, Attribution()), Floor(single=least, moved=moved)
 
 
 def pairing(scale: Scale, device: str) -> tuple[Work, Floor]:

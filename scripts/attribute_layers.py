@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 
-    from semalign.signals.stage import attribute
+    from semalign.signals.stage import attribute_layers as attribute
 
     attribute(arguments.teacher, arguments.benchmark, arguments.settings, arguments.out)
 

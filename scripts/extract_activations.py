@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 
-    from semalign.signals.stage import extract
+    from semalign.signals.stage import extract_activations as extract
 
     extract(arguments.teacher, arguments.benchmark, arguments.pairing, arguments.settings, arguments.out)
 

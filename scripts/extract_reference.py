@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="reference folder")
     arguments = parser.parse_args()
 
-    from semalign.evaluation.stage import store_reference
+    from semalign.evaluation.stage import extract_reference as store_reference
 
     store_reference(arguments.teacher, arguments.benchmark, arguments.settings, arguments.out)
 

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the result")
     arguments = parser.parse_args()
 
-    from semalign.signals.stage import pair
+    from semalign.signals.stage import pair_layers as pair
 
     pair(
         arguments.teacher,

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="transfer folder")
     arguments = parser.parse_args()
 
-    from semalign.methods.stage import transfer
+    from semalign.methods.stage import transfer_knowledge as transfer
 
     transfer(
         arguments.student,

@@ -56,8 +56,8 @@ class Pair:
             function = {"attribution": stages.attribute, "activations": stages.extract}[stage]
             return lambda *rest: function(self.teacher, self.benchmark, *rest)
         if stage == "alignment":
-            return lambda *rest: stages.align(self.teacher, self.student, self.benchmark, *rest)
-        return lambda *rest: stages.pair(self.teacher, self.student, self.benchmark, *rest)
+            return lambda *rest: stages.align_states(self.teacher, self.student, self.benchmark, *rest)
+        return lambda *rest: stages.pair_layers(self.teacher, self.student, self.benchmark, *rest)
 
     def signals(self, settings: Any, demands: dict[str, Any] | None = None) -> dict[str, Path]:
         """What a method needs; `demands` come beside the method's own."""

@@ -8,7 +8,7 @@ from semalign.benchmarks.encoding import Encoded, encode
 from semalign.config.methods import Laten
 from semalign.config.methods.laten import HypernetworkOptimisation
 from semalign.config.signals import Activations, Alignment, Attribution, Location, Logits, Pairing, Units
-from semalign.methods.stage import transfer
+from semalign.methods.stage import transfer_knowledge
 from semalign.models.loading import load_tokenizer
 from semalign.runtime.files import write_json
 from semalign.signals import stage as stages
@@ -36,10 +36,12 @@ def make_signals(pair: tuple[Path, Path], benchmark: Path, root: Path) -> dict[s
     for name, section in settings.items():
         write_json(root / f"{name}.json", section.model_dump())
     out = {name: root / name / "default" for name in settings}
-    stages.attribute(teacher, benchmark, root / "attribution.json", out["attribution"])
-    stages.pair(teacher, student, benchmark, out["attribution"], root / "pairing.json", out["pairing"])
-    stages.extract(teacher, benchmark, out["pairing"], root / "activations.json", out["activations"])
-    stages.align(
+    stages.attribute_layers(teacher, benchmark, root / "attribution.json", out["attribution"])
+    stages.pair_layers(teacher, student, benchmark, out["attribution"], root / "pairing.json", out["pairing"])
+    stages.extract_activations(
+        teacher, benchmark, out["pairing"], root / "activations.json", out["activations"]
+    )
+    stages.align_states(
         *(teacher, student, benchmark, out["pairing"], out["activations"]),
         *(root / "alignment.json", out["alignment"]),
     )
@@ -59,7 +61,7 @@ def run_transfer(
     """Run one method as the workflow does, beside its settings and checkpoint; returns `out`."""
     teacher, student = pair
     write_json(out.with_name("settings.json"), settings.model_dump(mode="json"))
-    transfer(
+    transfer_knowledge(
         *(student, teacher, benchmark, signals, out.with_name("settings.json"), seed),
         *(out.with_name("checkpoint"), "test", out),
     )

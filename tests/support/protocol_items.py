@@ -9,8 +9,8 @@ from lm_eval.api.model import LM
 from semalign.benchmarks.base import Example, write_split
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation import harness
-from semalign.evaluation.code import score_code
 from semalign.evaluation.items import ItemRecord
+from semalign.evaluation.sandbox.code import score_code
 
 LETTERS = [" A", " B", " C", " D"]
 SUBJECTS = ["abstract_algebra", "us_foreign_policy"]

@@ -32,7 +32,7 @@ def evaluate(
     """Score `model` on the examples of `split_file` (one JSON object a line, the keys of `Example`).
 
     Returns a record an item in the file's order. Those of code items still wait for their verdict
-    (`semalign.evaluation.code`). `seed` is that of sampled answers. Raises UserError for an unknown task, a
+    (`semalign.evaluation.sandbox.code`). `seed` is that of sampled answers. Raises UserError for an unknown task, a
     prompt that is too long, or a tokenizer without eos.
     """
     return run_task(study_model(model, tokenizer, settings, seed), benchmark, split_file, settings)

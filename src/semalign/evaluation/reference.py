@@ -48,7 +48,7 @@ class Reference:
         return tensor.split(self.offsets.diff().tolist())
 
 
-def extract_reference(model: Any, tokenizer: Any, examples: Sequence[Example], batch_size: int) -> Reference:
+def reference_states(model: Any, tokenizer: Any, examples: Sequence[Example], batch_size: int) -> Reference:
     """Run the teacher once over prompts with their reference answers."""
     states, tokens, lengths = [], [], []
     for start in range(0, len(examples), batch_size):

@@ -19,7 +19,7 @@ from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.agreement import add_comparisons, compare
 from semalign.evaluation.harness import describe, run_task, study_model
 from semalign.evaluation.items import ITEMS, ItemRecord, write_items
-from semalign.evaluation.reference import extract_reference, read_reference, write_reference
+from semalign.evaluation.reference import read_reference, reference_states, write_reference
 from semalign.models.devices import device
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
@@ -31,14 +31,14 @@ logger = logging.getLogger("semalign")
 REFERENCE = "reference.safetensors"
 
 
-def store_reference(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
+def extract_reference(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Store the teacher's final states on the scored split, for KL and agreement."""
     run = Run("reference", settings)
     chosen = EvaluationSettings(**run.settings)
     run.read("teacher", teacher), run.read("benchmark", benchmark)
     model = load_model(teacher, _device(), _dtype(chosen))
     examples = read_split(benchmark, chosen.split)
-    reference = extract_reference(model, load_tokenizer(teacher), examples, chosen.batch_size)
+    reference = reference_states(model, load_tokenizer(teacher), examples, chosen.batch_size)
     with replace_folder(out) as folder:
         write_reference(folder / REFERENCE, reference)
         run.seal(folder, {"positions": len(reference.states)})

@@ -1,7 +1,7 @@
 """Flex-KD: the student's final state learns from the teacher's most relevant units (arXiv 2507.10155, section 3).
 
 From the paper: units of the teacher's last hidden layer are ranked by the magnitude of a gradient summed over the
-task's data (`semalign.signals.distillation.units`); as many as the student is wide are kept; a loss of correlation, without
+task's data (`signals.distillation.units`); as many as the student is wide are kept; a loss of correlation, without
 a projector, ties the student's last hidden layer to them; task loss and logit distillation may be added. Its text
 was at hand as summaries and not in full, so these readings are ours: the correlation is Pearson's, a unit at a
 time over the supervised positions of a batch, and the loss is 1 minus its mean over the units; the last hidden

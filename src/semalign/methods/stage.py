@@ -19,7 +19,7 @@ from semalign.runtime.provenance import Run
 logger = logging.getLogger("semalign")
 
 
-def transfer(
+def transfer_knowledge(
     student: Path,
     teacher: Path,
     benchmark: Path,

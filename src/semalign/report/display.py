@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.sentences.words import interval, side, signed, told, verdict
+from semalign.report.words import interval, side, signed, told, verdict
 
 MARKS = {"higher": " ▲", "lower": " ▼"}
 EDGE = "*"

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from semalign.report.sentences.words import REFERENCES
+from semalign.report.words import REFERENCES
 
 KEYS = ["pair", "benchmark", "method", "variant"]
 BEHAVIOUR = ["teacher_kl", "teacher_agreement", "score"]

@@ -16,6 +16,8 @@ _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+import[ \t]+(?:\((?:#[^\n]*|[^)#])*\)|[^\n(]+)|import[ \t]+[^\n]+)",
     re.M,
 )
+# the stage that a script names in its one call
+_STAGE = re.compile(r'^ *run_stage\("([\w.]+):\w+"', re.M)
 # what a file reads or starts by its path, without an import
 BESIDE = {
     "src/semalign/evaluation/harness.py": "tasks/*.yaml",
@@ -82,6 +84,7 @@ def _left_out(path: Path) -> bool:
 
 def _imported_names(text: str) -> Iterator[str]:
     """The modules that a file imports anywhere; only its import statements are parsed, which takes a fifth."""
+    yield from _STAGE.findall(text)
     for found in _IMPORT.finditer(text):
         try:
             node = ast.parse(found[0].strip()).body[0]

@@ -30,6 +30,8 @@ from semalign.runtime.code import scan
 
 VARIABLE = "SEMALIGN_WARM"
 PRELOADED = (
+    "semalign.runtime.command",
+    "semalign.methods.stage",
     "semalign.signals.stage",
     "semalign.evaluation.stage",
     "semalign.evaluation.sandbox.stage",

@@ -27,6 +27,20 @@ ALLOCATIONS = 100_000
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
+def run_stage(stage: str, online: bool = False) -> None:
+    """Run the stage `module:function` with the options on the command line.
+
+    Nothing is imported for it before the fork server was asked, which has the libraries in memory.
+    """
+
+    def main() -> None:
+        from semalign.runtime.command import call, load_stage
+
+        call(load_stage(stage), sys.argv[1:])
+
+    run(main, online)
+
+
 def run(main: Callable[[], None], online: bool = False) -> None:
     """Run a script's `main`; what a user can cause becomes one line on standard error and exit status 1.
 

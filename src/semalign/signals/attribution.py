@@ -27,7 +27,7 @@ PARTS = {"layer": ("block",), "sublayer": ("attention", "mlp"), "neuron": ("neur
 SUMMED = {"layer": (0, 1, 2), "sublayer": (0, 1, 2), "neuron": (0, 1)}
 
 
-def attribute_layers(model: Any, batches: Sequence[Batch], settings: Attribution) -> list[list[float]]:
+def score_layers(model: Any, batches: Sequence[Batch], settings: Attribution) -> list[list[float]]:
     """Scores [examples, layers] of gradient times activation.
 
     Each batch holds one example, so that absolute values are taken per example. The model's parameters stay

@@ -51,7 +51,7 @@ def interpolation(student_layer: int, teacher_depth: int, student_depth: int) ->
     return below, below + 1, min(1.0, max(0.0, exact - below))
 
 
-def pair_layers(
+def choose_pairs(
     ranking: Sequence[int],
     teacher_depth: int,
     student_depth: int,

@@ -20,16 +20,16 @@ from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import RECORD, Run
 from semalign.signals.alignment import interpolate, make_targets, shuffle
 from semalign.signals.anchors import read_anchors
-from semalign.signals.attribution import attribute_layers, random_scores, rank_layers
+from semalign.signals.attribution import random_scores, rank_layers, score_layers
 from semalign.signals.likeness import measure_likeness
-from semalign.signals.pairing import critical_layers, from_rows, pair_layers, to_rows
+from semalign.signals.pairing import choose_pairs, critical_layers, from_rows, to_rows
 from semalign.signals.semantics.registry import FITTED_MAPS, check_top
 from semalign.signals.semantics.registry import module_of as module_of_map
 
 logger = logging.getLogger("semalign")
 
 
-def attribute(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
+def attribute_layers(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Score every teacher layer on the extract split."""
     run = Run("attribution", settings)
     chosen = Attribution(**run.settings)
@@ -47,7 +47,7 @@ def attribute(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None
     else:
         tokenizer = load_tokenizer(teacher)
         batches = [collate([encode(example, tokenizer)], 0) for example in examples]
-        scores = attribute_layers(load_model(teacher), batches, chosen)
+        scores = score_layers(load_model(teacher), batches, chosen)
         passes = len(examples)
     ranking = rank_layers(scores)
     with replace_folder(out) as folder:
@@ -57,7 +57,9 @@ def attribute(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None
     logger.info("attribution: layers by weight, most critical first: %s", ranking)
 
 
-def pair(teacher: Path, student: Path, benchmark: Path, attribution: Path, settings: Path, out: Path) -> None:
+def pair_layers(
+    teacher: Path, student: Path, benchmark: Path, attribution: Path, settings: Path, out: Path
+) -> None:
     """Pair the most critical teacher layers with student layers.
 
     Weights and examples are read for the rule `cka` alone; pairing.json then has the numbers it chose by.
@@ -78,7 +80,7 @@ def pair(teacher: Path, student: Path, benchmark: Path, attribution: Path, setti
         rows = zip(critical, likeness, strict=True)
         measured = {"cka": [{"teacher": layer, "students": row} for layer, row in rows]}
     depths = read_shape(teacher).layers, read_shape(student).layers
-    pairs = pair_layers(scored["ranking"], *depths, chosen, likeness)
+    pairs = choose_pairs(scored["ranking"], *depths, chosen, likeness)
     with replace_folder(out) as folder:
         write_json(folder / "pairing.json", {"pairs": to_rows(pairs), "teacher_passes": passes, **measured})
         run.seal(folder)
@@ -87,7 +89,7 @@ def pair(teacher: Path, student: Path, benchmark: Path, attribution: Path, setti
     )
 
 
-def extract(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: Path) -> None:
+def extract_activations(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: Path) -> None:
     """Store the teacher's states of the paired layers on the train split."""
     run = Run("activations", settings)
     chosen = Activations(**run.settings)
@@ -108,7 +110,7 @@ def extract(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: 
         run.seal(folder)
 
 
-def align(
+def align_states(
     teacher: Path,
     student: Path,
     benchmark: Path,

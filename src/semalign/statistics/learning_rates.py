@@ -33,7 +33,7 @@ def choose_learning_rate(trials: Sequence[Path], names: dict[str, str], out: Pat
     """Compare the trials of one method; write choice.json, and trials.jsonl with the scores of each.
 
     `names` are the pair, benchmark, method and variant that the trials are of. No setting of the statistics is read:
-    intervals stand in the table of all searches (`semalign.statistics.tables.search`), and to change them trains nothing again.
+    the table of all searches (`statistics.tables.search`) has the intervals, and to change them trains nothing again.
     Raises UserError when two trials have the same rate.
     """
     run = Run("choice")

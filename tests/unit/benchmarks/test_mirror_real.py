@@ -102,8 +102,8 @@ def test_options_that_look_like_missing_values_are_texts(prepared: dict[str, Pre
 def test_references_pass_their_tests(prepared: dict[str, Prepared], name: str, split: Any) -> None:
     from semalign.config.evaluation import EvaluationSettings
     from semalign.config.sandbox import SandboxLimits
-    from semalign.evaluation.code import score_code
     from semalign.evaluation.items import ItemRecord
+    from semalign.evaluation.sandbox.code import score_code
 
     items = prepared[name].splits[split][:20]  # type: ignore[index]
     settings = EvaluationSettings(sandbox=SandboxLimits(allow_weak_isolation=True))
@@ -117,8 +117,8 @@ def test_stubs_pass_nothing_of_the_whole_sets(prepared: dict[str, Prepared], nam
     """References pass: see test_protocols_mirror. What does nothing must fail each of the official items."""
     from semalign.config.evaluation import EvaluationSettings
     from semalign.config.sandbox import SandboxLimits
-    from semalign.evaluation.code import score_code
     from semalign.evaluation.items import ItemRecord
+    from semalign.evaluation.sandbox.code import score_code
 
     items = prepared[name].splits["test"]
     settings = EvaluationSettings(sandbox=SandboxLimits(allow_weak_isolation=True), sandbox_workers=2)

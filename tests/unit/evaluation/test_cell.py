@@ -15,7 +15,7 @@ from semalign.evaluation import harness
 from semalign.evaluation import stage as cell
 from semalign.evaluation.items import read_items
 from semalign.evaluation.sandbox.stage import NO_CODE, judge_answers
-from semalign.evaluation.stage import generate_answers, store_reference
+from semalign.evaluation.stage import extract_reference, generate_answers
 from semalign.models.loading import load_tokenizer
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
@@ -56,7 +56,7 @@ def score(study: dict[str, Path], benchmark: str, base: str, name: str) -> Path:
     root, out = study["root"], study["root"] / name
     reference = root / "references" / benchmark
     if not reference.exists():
-        store_reference(study["teacher"], root / benchmark, root / "settings.json", reference)
+        extract_reference(study["teacher"], root / benchmark, root / "settings.json", reference)
     transfer = write_untouched(out / "transfer", base)
     evaluate_cell(
         study["student"],

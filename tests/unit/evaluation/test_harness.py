@@ -112,7 +112,7 @@ def test_oracle_is_right_and_stub_wrong(benchmarks: dict[str, Path], task: str, 
 @pytest.mark.parametrize("knows", [True, False])
 @pytest.mark.parametrize("task", CODE)
 def test_oracle_code_passes_and_stub_fails(benchmarks: dict[str, Path], task: str, knows: bool) -> None:
-    from semalign.evaluation.code import score_code
+    from semalign.evaluation.sandbox.code import score_code
 
     records = harness.run_task(Oracle(knows), task, benchmarks[task], settings())
     assert {record.correct for record in records} == {None}

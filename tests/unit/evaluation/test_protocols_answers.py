@@ -29,7 +29,7 @@ class Sometimes(Oracle):
 def test_pass_at_1_is_the_share_of_samples_that_pass(
     benchmarks: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from semalign.evaluation import code
+    from semalign.evaluation.sandbox import code
 
     ran: list[Any] = []
     run_many = code.run_many

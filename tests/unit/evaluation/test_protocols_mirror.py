@@ -15,8 +15,8 @@ from protocol_items import PROTOCOLS, Oracle
 from semalign.benchmarks.base import Example, read_split, write_prepared
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation import harness
-from semalign.evaluation.code import score_code
 from semalign.evaluation.items import summarise
+from semalign.evaluation.sandbox.code import score_code
 from semalign.runtime.files import read_jsonl
 
 pytestmark = pytest.mark.skipif(

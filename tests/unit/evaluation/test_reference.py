@@ -13,7 +13,7 @@ from semalign.benchmarks.encoding import encode
 from semalign.evaluation import agreement
 from semalign.evaluation.agreement import Comparison, add_comparisons, compare
 from semalign.evaluation.items import ItemRecord
-from semalign.evaluation.reference import extract_reference, read_reference, write_reference
+from semalign.evaluation.reference import read_reference, reference_states, write_reference
 from semalign.evaluation.states import answer_states
 from semalign.models.loading import Head, load_model, load_tokenizer, read_head
 from semalign.runtime.errors import UserError
@@ -52,7 +52,7 @@ def run_compare(pair: Any, folder: Path, reference: Any = None, **options: Any) 
     teacher, student, tokenizer = pair
     everything = torch.arange(VOCABULARY)
     given = {
-        "reference": reference or extract_reference(teacher, tokenizer, EXAMPLES, 2),
+        "reference": reference or reference_states(teacher, tokenizer, EXAMPLES, 2),
         "head": read_head(folder),
         "shared": (everything, everything),
         "batch_size": 2,
@@ -65,7 +65,7 @@ def run_compare(pair: Any, folder: Path, reference: Any = None, **options: Any) 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_states_times_head_are_the_teachers_logits(pair: Any, pico_pair: Any, batch_size: int) -> None:
     teacher, _, tokenizer = pair
-    reference = extract_reference(teacher, tokenizer, EXAMPLES, batch_size)
+    reference = reference_states(teacher, tokenizer, EXAMPLES, batch_size)
     weight = read_head(pico_pair[0]).weight.double()
     for i, example in enumerate(EXAMPLES):
         states = reference.by_example("states")[i]
@@ -80,12 +80,12 @@ def test_extraction_leaves_the_model_as_it_was(pair: Any) -> None:
     teacher, _, tokenizer = pair
     ids = torch.tensor([encode(EXAMPLES[0], tokenizer).input_ids])
     before = teacher(ids).logits
-    extract_reference(teacher, tokenizer, EXAMPLES, 2)
+    reference_states(teacher, tokenizer, EXAMPLES, 2)
     torch.testing.assert_close(teacher(ids).logits, before, atol=0, rtol=0)
 
 
 def test_reference_survives_storage_with_the_same_bytes(pair: Any, tmp_path: Path) -> None:
-    reference = extract_reference(pair[0], pair[2], EXAMPLES, 2)
+    reference = reference_states(pair[0], pair[2], EXAMPLES, 2)
     for name in ("one", "two"):
         write_reference(tmp_path / name, reference)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
@@ -133,7 +133,7 @@ def test_ids_are_mapped_between_vocabularies(pair: Any, pico_pair: Any) -> None:
     head = read_head(pico_pair[0])
     place = torch.empty_like(order)
     place[order] = torch.arange(VOCABULARY)
-    plain = extract_reference(teacher, tokenizer, EXAMPLES, 2)
+    plain = reference_states(teacher, tokenizer, EXAMPLES, 2)
     renumbered = type(plain)(plain.ids, plain.states, place[plain.tokens], plain.offsets)
     permuted = Head(head.weight[order], head.input_embedding, head.norm_gain)
     expected = run_compare(pair, pico_pair[0])
@@ -146,7 +146,7 @@ def test_ids_are_mapped_between_vocabularies(pair: Any, pico_pair: Any) -> None:
 
 
 def test_answers_cut_into_other_tokens_are_left_out(pair: Any, pico_pair: Any, caplog: Any) -> None:
-    reference = extract_reference(pair[0], pair[2], EXAMPLES, 2)
+    reference = reference_states(pair[0], pair[2], EXAMPLES, 2)
     reference.tokens[0] += 1
     found = run_compare(pair, pico_pair[0], reference)
     assert found[0] is None
@@ -194,7 +194,7 @@ def test_softcap_is_honoured(pico_pair: Any, pair: Any, tmp_path: Path) -> None:
 
 
 def test_foreign_references_are_refused(pair: Any, pico_pair: Any) -> None:
-    reference = extract_reference(pair[0], pair[2], EXAMPLES[:4], 2)
+    reference = reference_states(pair[0], pair[2], EXAMPLES[:4], 2)
     with pytest.raises(UserError, match="found 4 items"):
         run_compare(pair, pico_pair[0], reference)
     with pytest.raises(UserError, match="states of width 48"):
@@ -226,7 +226,7 @@ def test_examples_with_one_text_are_read_once(
         student,
         tokenizer,
         examples,
-        extract_reference(teacher, tokenizer, examples, 2),
+        reference_states(teacher, tokenizer, examples, 2),
         read_head(pico_pair[0]),
         (everything, everything),
         batch_size=2,

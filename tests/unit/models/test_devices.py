@@ -19,7 +19,7 @@ from semalign.models import devices
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import read_states
 from semalign.runtime.errors import UserError
-from semalign.signals.attribution import attribute_layers
+from semalign.signals.attribution import score_layers
 from semalign.signals.distillation.units import score_units
 
 
@@ -83,8 +83,8 @@ def test_bfloat16_goes_through_reading_and_training(
         states.dtype == torch.float32 for states in read_states(model, texts, [1], "block", 4, 0).values()
     )
     assert score_units(model, texts, 4, 0).dtype == torch.float64
-    exact = attribute_layers(load_model(sealed_pair[0]), [collate(texts[:1], 0)], Attribution())
-    close = attribute_layers(model, [collate(texts[:1], 0)], Attribution())
+    exact = score_layers(load_model(sealed_pair[0]), [collate(texts[:1], 0)], Attribution())
+    close = score_layers(model, [collate(texts[:1], 0)], Attribution())
     assert torch.allclose(torch.tensor(close), torch.tensor(exact), rtol=0.3, atol=0.05)
     adapted = adapt(load_model(sealed_pair[1], dtype=torch.bfloat16), [1], Lora(rank=2, alpha=2), 0)
     kinds = {p.dtype for p in adapted.parameters() if p.requires_grad}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from semalign.report import display, sentences
-from semalign.report.sentences.words import count, listing, p_value, signed, verdict
+from semalign.report.words import count, listing, p_value, signed, verdict
 
 NAN = float("nan")
 

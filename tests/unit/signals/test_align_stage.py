@@ -43,7 +43,7 @@ def align(
     def run(student: Path = sealed_pair[1], name: str = "out", **changes: Any) -> Path:
         write_json(tmp_path / "settings.json", Alignment(**changes).model_dump())
         before = signals["alignment"].parents[1]
-        stages.align(
+        stages.align_states(
             *(sealed_pair[0], student, pico_benchmark),
             *(before / "pairing" / "default", before / "activations" / "default"),
             *(tmp_path / "settings.json", tmp_path / name),

@@ -10,7 +10,7 @@ from semalign.benchmarks.encoding import Batch, collate, encode
 from semalign.config.signals import Attribution
 from semalign.models.anatomy import layers_of
 from semalign.models.loading import load_model, load_tokenizer
-from semalign.signals.attribution import attribute_layers, rank_layers, supervised_loss
+from semalign.signals.attribution import rank_layers, score_layers, supervised_loss
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def directional_derivative(model, batch, layer: int, step: float = 3e-3) -> floa
 
 def test_signed_score_is_the_derivative_of_scaling_the_layer(subject) -> None:
     model, batches = subject
-    scores = attribute_layers(model, batches, Attribution(reduction="signed"))
+    scores = score_layers(model, batches, Attribution(reduction="signed"))
     for row, batch in zip(scores, batches, strict=True):
         for layer, score in enumerate(row, start=1):
             assert score == pytest.approx(directional_derivative(model, batch, layer), rel=2e-3, abs=1e-4)
@@ -49,21 +49,21 @@ def test_signed_score_is_the_derivative_of_scaling_the_layer(subject) -> None:
 
 def test_default_takes_the_absolute_value_of_each_example(subject) -> None:
     model, batches = subject
-    signed = attribute_layers(model, batches, Attribution(reduction="signed"))
-    absolute = attribute_layers(model, batches, Attribution())
+    signed = score_layers(model, batches, Attribution(reduction="signed"))
+    absolute = score_layers(model, batches, Attribution())
     assert absolute == [[abs(score) for score in row] for row in signed]
 
 
 def test_sum_of_absolute_values_bounds_the_sum(subject) -> None:
     model, batches = subject
-    bound = attribute_layers(model, batches, Attribution(reduction="abs-sum"))
-    plain = attribute_layers(model, batches, Attribution())
+    bound = score_layers(model, batches, Attribution(reduction="abs-sum"))
+    plain = score_layers(model, batches, Attribution())
     assert all(b > p for rows in zip(bound, plain, strict=True) for b, p in zip(*rows, strict=True))
 
 
 def test_no_parameter_gets_a_gradient(subject) -> None:
     model, batches = subject
-    attribute_layers(model, batches, Attribution())
+    score_layers(model, batches, Attribution())
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in model.parameters())
 
 

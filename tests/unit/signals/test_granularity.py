@@ -9,7 +9,7 @@ from fabricated_models import ARCHITECTURES, build_model
 from semalign.benchmarks.encoding import Batch, Encoded, collate
 from semalign.config.signals import Attribution
 from semalign.models.anatomy import capture, facts_of, layers_of
-from semalign.signals.attribution import attribute_layers, reduce_product, supervised_loss
+from semalign.signals.attribution import reduce_product, score_layers, supervised_loss
 
 NEURONS = 6
 LAYERS = (1, 2)
@@ -77,8 +77,8 @@ SLOPES = {"neuron": neuron_slopes, "sublayer": sublayer_slopes}
 def test_scores_are_sums_of_the_parts_slopes(subject: tuple[Any, Batch], granularity: str) -> None:
     model, batch = subject
     parts = [SLOPES[granularity](model, batch, layer) for layer in LAYERS]
-    (signed,) = attribute_layers(model, [batch], Attribution(granularity=granularity, reduction="signed"))
-    (absolute,) = attribute_layers(model, [batch], Attribution(granularity=granularity))
+    (signed,) = score_layers(model, [batch], Attribution(granularity=granularity, reduction="signed"))
+    (absolute,) = score_layers(model, [batch], Attribution(granularity=granularity))
     assert signed == pytest.approx([sum(row) for row in parts], rel=1e-5, abs=1e-8)
     assert absolute == pytest.approx([sum(map(abs, row)) for row in parts], rel=1e-5, abs=1e-8)
     assert min(absolute) > 1e-4 and any(min(row) < 0 < max(row) for row in parts)
@@ -100,10 +100,10 @@ def mlp_products(model: Any, batch: Batch) -> tuple[list[float], list[float]]:
 
 def test_signed_neurons_add_up_to_the_mlp_without_its_bias(subject: tuple[Any, Batch]) -> None:
     model, batch = subject
-    (neurons,) = attribute_layers(model, [batch], Attribution(granularity="neuron", reduction="signed"))
+    (neurons,) = score_layers(model, [batch], Attribution(granularity="neuron", reduction="signed"))
     whole, of_bias = mlp_products(model, batch)
     if "Gemma3" in type(model).__name__:  # the norm behind the MLP takes out the scale, up to its epsilon
-        (absolute,) = attribute_layers(model, [batch], Attribution(granularity="neuron"))
+        (absolute,) = score_layers(model, [batch], Attribution(granularity="neuron"))
         assert all(abs(n) < 1e-2 * a for n, a in zip(neurons, absolute, strict=True))
     else:
         assert neurons == pytest.approx([w - b for w, b in zip(whole, of_bias, strict=True)], rel=1e-9)
@@ -115,7 +115,7 @@ def test_reductions_bound_each_other(subject: tuple[Any, Batch]) -> None:
     model, batch = subject
     for granularity in ("layer", "sublayer", "neuron"):
         signed, of_sum, of_parts = (
-            attribute_layers(model, [batch], Attribution(granularity=granularity, reduction=reduction))[0]
+            score_layers(model, [batch], Attribution(granularity=granularity, reduction=reduction))[0]
             for reduction in ("signed", "abs-of-sum", "abs-sum")
         )
         rounding = 1 + 1e-12

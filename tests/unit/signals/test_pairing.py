@@ -6,7 +6,7 @@ import pytest
 
 from semalign.config.signals import Pairing
 from semalign.runtime.errors import UserError
-from semalign.signals.pairing import depth_map, from_rows, interpolation, pair_layers, student_for, to_rows
+from semalign.signals.pairing import choose_pairs, depth_map, from_rows, interpolation, student_for, to_rows
 
 DEPTHS = [(40, 32), (4, 3), (32, 32), (24, 12), (5, 7), (1, 3), (30, 24)]
 
@@ -33,35 +33,35 @@ def test_interpolation_of_llama_13b_to_7b() -> None:
 
 
 def test_whole_ratios_are_not_interpolated() -> None:
-    (pair,) = pair_layers([7], 24, 12, Pairing())
+    (pair,) = choose_pairs([7], 24, 12, Pairing())
     assert (pair.student, pair.teacher, pair.below, pair.above, pair.weight) == (4, 8, 8, 8, 0.0)
 
 
 def test_interpolation_can_be_switched_off() -> None:
-    (pair,) = pair_layers([2], 4, 3, Pairing(interpolate=False))
+    (pair,) = choose_pairs([2], 4, 3, Pairing(interpolate=False))
     assert (pair.student, pair.below, pair.above, pair.weight) == (2, 2, 2, 0.0)
 
 
 def test_fractional_ratio_is_interpolated() -> None:
-    (pair,) = pair_layers([2], 4, 3, Pairing())
+    (pair,) = choose_pairs([2], 4, 3, Pairing())
     assert (pair.student, pair.teacher, pair.below, pair.above) == (2, 2, 2, 3)
     assert pair.weight == pytest.approx(2 / 3)
 
 
 def test_two_critical_layers_of_one_student_layer_give_one_pair() -> None:
-    pairs = pair_layers([3, 4, 1], 4, 3, Pairing(pairs=3))
+    pairs = choose_pairs([3, 4, 1], 4, 3, Pairing(pairs=3))
     assert [(p.student, p.critical) for p in pairs] == [(1, 1), (3, 3)]
 
 
 def test_more_pairs_than_layers_are_all_distinct_ones() -> None:
-    pairs = pair_layers([3, 4, 1, 2], 4, 3, Pairing(pairs=50))
+    pairs = choose_pairs([3, 4, 1, 2], 4, 3, Pairing(pairs=50))
     assert [(p.student, p.critical) for p in pairs] == [(1, 1), (2, 2), (3, 3)]
 
 
 @pytest.mark.parametrize(("teacher", "student"), DEPTHS)
 def test_all_pairs_every_student_layer_with_its_counterpart(teacher: int, student: int) -> None:
     ranking = list(range(1, teacher + 1))
-    pairs = pair_layers(ranking, teacher, student, Pairing(pairs="all"))
+    pairs = choose_pairs(ranking, teacher, student, Pairing(pairs="all"))
     assert [p.student for p in pairs] == list(range(1, student + 1))
     for pair in pairs:
         exact = Fraction(teacher, student) * pair.student
@@ -72,7 +72,7 @@ def test_all_pairs_every_student_layer_with_its_counterpart(teacher: int, studen
             assert pair.weight == pytest.approx(float(min(Fraction(1), max(Fraction(0), exact - below))))
         else:
             assert (pair.below, pair.above, pair.weight) == (pair.teacher, pair.teacher, 0.0)
-    plain = pair_layers(ranking, teacher, student, Pairing(pairs="all", interpolate=False))
+    plain = choose_pairs(ranking, teacher, student, Pairing(pairs="all", interpolate=False))
     assert all(p.below == p.above == p.teacher and p.weight == 0 for p in plain)
 
 
@@ -83,18 +83,18 @@ def test_all_is_refused_where_a_rule_leaves_student_layers_out(rule: str) -> Non
 
 
 def test_last_layers_whatever_is_critical() -> None:
-    (pair,) = pair_layers([1, 2, 3, 4], 4, 3, Pairing(rule="last"))
+    (pair,) = choose_pairs([1, 2, 3, 4], 4, 3, Pairing(rule="last"))
     assert (pair.student, pair.teacher, pair.critical) == (3, 4, 4)
     assert (pair.below, pair.above, pair.weight) == (4, 4, 0.0)
-    two = pair_layers([1, 2, 3, 4], 4, 3, Pairing(rule="last", pairs=2))
+    two = choose_pairs([1, 2, 3, 4], 4, 3, Pairing(rule="last", pairs=2))
     assert [(p.student, p.teacher) for p in two] == [(2, 3), (3, 4)]
-    assert len(pair_layers([1, 2], 2, 3, Pairing(rule="last", pairs=9))) == 2
+    assert len(choose_pairs([1, 2], 2, 3, Pairing(rule="last", pairs=9))) == 2
 
 
 def test_random_layers_hang_on_the_seed_alone() -> None:
     def draw(seed: int, pairs: int = 1) -> list[tuple[int, int]]:
         settings = Pairing(rule="random", pairs=pairs, seed=seed)
-        first, second = pair_layers([2, 1], 8, 6, settings), pair_layers([5, 8], 8, 6, settings)
+        first, second = choose_pairs([2, 1], 8, 6, settings), choose_pairs([5, 8], 8, 6, settings)
         assert first == second and all(p.below == p.above == p.teacher == p.critical for p in first)
         return [(p.student, p.teacher) for p in first]
 
@@ -109,26 +109,26 @@ def test_random_layers_hang_on_the_seed_alone() -> None:
 
 def test_random_layers_of_a_fixed_seed() -> None:
     """Other versions must draw the same: results name no layers that were drawn, only the seed."""
-    pairs = pair_layers([1], 8, 6, Pairing(rule="random", pairs=3))
+    pairs = choose_pairs([1], 8, 6, Pairing(rule="random", pairs=3))
     assert [(p.student, p.teacher) for p in pairs] == [(3, 7), (4, 8), (6, 4)]
 
 
 def test_most_alike_layer_and_who_keeps_it() -> None:
     ranking = [4, 2, 3, 1]
     likeness = [[0.1, 0.9, 0.3], [0.2, 0.95, 0.4], [0.7, 0.5, 0.7]]
-    pairs = pair_layers(ranking, 4, 3, Pairing(rule="cka", pairs=3), likeness)
+    pairs = choose_pairs(ranking, 4, 3, Pairing(rule="cka", pairs=3), likeness)
     assert [(p.student, p.teacher, p.critical) for p in pairs] == [(1, 3, 3), (2, 4, 4)]
     assert all((p.below, p.above, p.weight) == (p.teacher, p.teacher, 0.0) for p in pairs)
 
 
 def test_layers_without_cka_are_never_chosen() -> None:
     nan, inf = float("nan"), float("inf")
-    (pair,) = pair_layers([4], 4, 3, Pairing(rule="cka"), [[nan, inf, -0.1]])
+    (pair,) = choose_pairs([4], 4, 3, Pairing(rule="cka"), [[nan, inf, -0.1]])
     assert pair.student == 3
     with pytest.raises(UserError, match="teacher layer 4: no student layer has a finite CKA"):
-        pair_layers([4], 4, 3, Pairing(rule="cka"), [[nan, nan, inf]])
+        choose_pairs([4], 4, 3, Pairing(rule="cka"), [[nan, nan, inf]])
 
 
 def test_rows_round_trip() -> None:
-    pairs = pair_layers([2, 1], 4, 3, Pairing(pairs=2))
+    pairs = choose_pairs([2, 1], 4, 3, Pairing(pairs=2))
     assert from_rows(to_rows(pairs)) == pairs

@@ -80,7 +80,7 @@ def pair(turned: tuple[Path, Path], ranked: Path, pico_benchmark: Path, tmp_path
 
     def run(benchmark: Path = pico_benchmark, student: Path = turned[1], **settings: Any) -> Any:
         write_json(tmp_path / "pairing.json", Pairing(**settings).model_dump())
-        stages.pair(turned[0], student, benchmark, ranked, tmp_path / "pairing.json", tmp_path / "out")
+        stages.pair_layers(turned[0], student, benchmark, ranked, tmp_path / "pairing.json", tmp_path / "out")
         return read_json(tmp_path / "out" / "pairing.json")
 
     return run
@@ -174,7 +174,7 @@ def test_too_few_positions_are_refused(
 
 def attribute(teacher: Path, benchmark: Path, root: Path, **settings: Any) -> Any:
     write_json(root / "attribution.json", Attribution(**settings).model_dump())
-    stages.attribute(teacher, benchmark, root / "attribution.json", root / "scored")
+    stages.attribute_layers(teacher, benchmark, root / "attribution.json", root / "scored")
     return read_json(root / "scored" / "attribution.json")
 
 

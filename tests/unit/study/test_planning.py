@@ -23,7 +23,7 @@ from semalign.models.loading import load_tokenizer
 from semalign.models.pruning.recipe import cut
 from semalign.models.states import read_states
 from semalign.runtime.errors import UserError
-from semalign.signals.attribution import attribute_layers
+from semalign.signals.attribution import score_layers
 from semalign.signals.semantics import bases
 from semalign.study.planning import artifacts, memory
 from semalign.study.planning.expected import expected_peak
@@ -122,7 +122,7 @@ def check(found: int, predicted: memory.Peak) -> None:
 def test_peaks_are_predicted_within_a_factor(measured: Any, tmp_path: Path) -> None:
     make, shape, kind = measured
     model, texts = make(), examples()
-    found = peak_bytes(lambda: attribute_layers(model, [collate(texts[:1], 0)], Attribution()))
+    found = peak_bytes(lambda: score_layers(model, [collate(texts[:1], 0)], Attribution()))
     check(found, memory.attribution(shape, 160))
     found = peak_bytes(lambda: read_states(model, texts, [3, 4], "mlp", 4, 0))
     check(found, memory.reading(shape, 4 * 160, 2))

@@ -11,8 +11,8 @@ from typing import Any
 
 from semalign.benchmarks.base import Example, read_split
 from semalign.config.evaluation import EvaluationSettings
-from semalign.evaluation.code import score_code
 from semalign.evaluation.items import ITEMS, ItemRecord, read_items, summarise, write_items
+from semalign.evaluation.sandbox.code import score_code
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import RECORD, Run
 

@@ -66,8 +66,8 @@ def train_adapter(
     `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`. `identity` tells a
     checkpoint of other data from this run's. The parameters of `extra` are trained, counted, clipped and
     checkpointed with the factors. `updates` are those of a longer training that this one is a part of: they have
-    its batches and its numbers in the history, a schedule of their own, and a checkpoint at their end. What enters the
-    lowest adapted layer is computed once an example where that takes no more than `room` bytes (`semalign.methods.common.prefix`).
+    its batches and its numbers in the history, a schedule of their own, and a checkpoint at their end. What enters
+    the lowest adapted layer is computed once per example if that takes at most `room` bytes (see `prefix`).
     """
     model = adapted.base_model.model
     parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}

@@ -23,7 +23,7 @@ from semalign.report.figures.style import (
     styled,
     wrap,
 )
-from semalign.report.sentences.words import ALPHA, STUDENT, verdict
+from semalign.report.words import ALPHA, STUDENT, verdict
 
 DEFAULT = "default"
 TALLEST = 7.0  # inches beyond which a block's axes stand in several columns

@@ -19,7 +19,7 @@ from semalign.report.figures.style import (
     styled,
     wrap,
 )
-from semalign.report.sentences.words import REFERENCES, STUDENT, methods_of, side
+from semalign.report.words import REFERENCES, STUDENT, methods_of, side
 
 DEFAULT = "default"
 COLUMNS = 5

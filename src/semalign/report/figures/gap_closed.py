@@ -18,7 +18,7 @@ from semalign.report.figures.style import (
     spell,
     styled,
 )
-from semalign.report.sentences.words import REFERENCES, STUDENT, TEACHER
+from semalign.report.words import REFERENCES, STUDENT, TEACHER
 
 # A gap of few points has endless intervals; what leaves this window (in percent of the gap) ends in an arrow.
 WINDOW = (-150.0, 250.0)

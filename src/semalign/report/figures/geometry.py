@@ -18,7 +18,7 @@ from semalign.report.figures.style import (
     styled,
 )
 from semalign.report.relation import by_variant, rank_correlation, trained
-from semalign.report.sentences.words import STUDENT, signed
+from semalign.report.words import STUDENT, signed
 
 DEFAULT = "default"
 PANELS = {

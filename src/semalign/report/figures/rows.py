@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from semalign.report.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, name_rows, wrap
-from semalign.report.sentences.words import ALPHA, STUDENT, TEACHER, is_under_study, verdict
+from semalign.report.words import ALPHA, STUDENT, TEACHER, is_under_study, verdict
 
 LABEL_WIDTH = 24
 LINES: dict[str, dict[str, Any]] = {

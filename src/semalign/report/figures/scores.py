@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
 from semalign.report.figures.style import PURPLE, blank, distinct, legend, message, spell, styled, wrap
-from semalign.report.sentences.words import REFERENCES, methods_of
+from semalign.report.words import REFERENCES, methods_of
 
 COLUMNS = 4
 PUBLISHED: dict[str, Any] = {"color": PURPLE, "marker": "D", "markersize": 4.5, "markerfacecolor": "white"}

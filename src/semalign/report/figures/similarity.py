@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from semalign.report.figures.style import blank, distinct, message, spell, styled, whole_ticks
-from semalign.report.sentences.words import REFERENCES, is_under_study, signed
+from semalign.report.words import REFERENCES, is_under_study, signed
 
 COMPARISONS = {
     "student-before~student-before": ("student with itself,\nbefore", "student", "student"),

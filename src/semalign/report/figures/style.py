@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from semalign.report.sentences.words import told
+from semalign.report.words import told
 
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can tell apart.
 BLACK, GREY, LIGHT = "#000000", "#6E6E6E", "#D9D9D9"

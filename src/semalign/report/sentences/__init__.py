@@ -20,7 +20,7 @@ from semalign.report.sentences.scores import (
     nearer_teacher,
     teacher_above_student,
 )
-from semalign.report.sentences.words import ALPHA, method_under_study, methods_of, verdict
+from semalign.report.words import ALPHA, method_under_study, methods_of, verdict
 
 __all__ = [
     "ALPHA",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.sentences.words import listing, p_value, place, signed, verdict
+from semalign.report.words import listing, p_value, place, signed, verdict
 
 KEYS = ["pair", "benchmark", "method", "axis"]
 MOST_NAMED = 6  # variants that a sentence names, the largest differences first

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from semalign.report.sentences.words import count, interval, listing, place, side, wholes
+from semalign.report.words import count, interval, listing, place, side, wholes
 
 DEFAULT = "default"
 # measure -> its name, unit and digits, and what it does: towards the teacher, away from it, neither

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.sentences.words import listing, told
+from semalign.report.words import listing, told
 
 
 def published(scores: pd.DataFrame) -> str:

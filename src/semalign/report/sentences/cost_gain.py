@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from semalign.report.sentences.words import REFERENCES, count, listing, signed, told, wholes
+from semalign.report.words import REFERENCES, count, listing, signed, told, wholes
 
 SECONDS = ["train_seconds", "search_seconds", "signal_seconds"]
 KEYS = ["pair", "benchmark", "method"]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from semalign.report.sentences.words import count, listing, p_value, signed, verdict
+from semalign.report.words import count, listing, p_value, signed, verdict
 
 DEFAULT = "default"
 MEAN = "mean"

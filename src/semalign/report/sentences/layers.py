@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from semalign.report.sentences.words import count, listing, signed
+from semalign.report.words import count, listing, signed
 
 INTERFACES = ("block", "mlp", "attention")
 # Words for a mean cosine; the bounds are this study's, the paper gives none.

@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from semalign.report.relation import Correlation, by_variant, rank_correlation, trained
-from semalign.report.sentences.words import STUDENT, count, listing, place, side, signed
+from semalign.report.words import STUDENT, count, listing, place, side, signed
 
 DEFAULT = "default"
 WHERE = ["pair", "benchmark"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.sentences.words import (
+from semalign.report.words import (
     REFERENCES,
     STUDENT,
     TEACHER,

@@ -1,8 +1,8 @@
-"""Prox: block outputs of the paired layers learn proximal targets (findings of the prototype, section G).
+"""Prox: block outputs of the paired layers learn proximal targets. No paper describes it.
 
-A target is solved once for each token (`semalign.methods.experimental.prox.solver`): its state says, through the student's final norm and
-head, what the teacher's layer says through the teacher's, and it lies near the student's own state. Training is
-that of `semalign.methods.common.anchored`. The teacher is not in memory: its block outputs are stored, and its final
+A target is solved once per token (`solver`): through the student's final norm and head, its state predicts what the
+teacher's layer predicts through the teacher's, and it stays near the student's own state. Training is that of
+`semalign.methods.common.anchored`. The teacher is not in memory: its block outputs are stored, and its final
 norm and head alone are read. Without a loss on the answers nothing above the deepest paired layer moves.
 
 The findings leave open, and chosen here is:
