@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
 
-from semalign.config.methods import Method
 from semalign.methods.base import TransferTask
 from semalign.methods.common.costs import search_costs, signal_costs
-from semalign.methods.registry import load_method, module_of
+from semalign.methods.registry import METHODS
 from semalign.runtime.files import read_json, replace_folder, write_jsonl
 from semalign.runtime.provenance import Run
 
@@ -36,8 +34,9 @@ def transfer_knowledge(
     `choice`, the folder of a search, gives the learning rate instead of the settings.
     """
     run = Run("transfer", settings, seed)
-    chosen = TypeAdapter(Method).validate_python(run.settings)
-    run.modules.append(module_of(chosen.method))
+    method = METHODS.load(run.settings["method"])
+    chosen = method.settings.model_validate(run.settings)
+    run.modules.append(METHODS.module_of(chosen.method))
     for name, path in {"student": student, "teacher": teacher, "benchmark": benchmark, **signals}.items():
         run.read(name, path)
     if choice:
@@ -47,7 +46,7 @@ def transfer_knowledge(
     torch.use_deterministic_algorithms(True, warn_only=True)
     started = time.perf_counter()
     with replace_folder(out) as folder:
-        report = load_method(chosen.method)(task, folder)
+        report = method(task, folder)
         seconds = round(time.perf_counter() - started, 3)
         write_jsonl(folder / "history.jsonl", report.history)
         cost = {
