@@ -12,7 +12,7 @@ from semalign.methods.laten import Laten
 from semalign.methods.laten import alignment as laten
 from semalign.methods.laten.alignment import Aligner, answer_loss, portions
 from semalign.runtime.errors import UserError
-from semalign.signals.location.stage import Locations
+from semalign.signals.location.stored import Locations
 
 
 @pytest.fixture
