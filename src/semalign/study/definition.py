@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from semalign.benchmarks.registry import PUBLISHED
 from semalign.config.analysis import Analysis
 from semalign.config.base import Strict
 from semalign.config.benchmarks import Mixture, name_benchmarks
@@ -19,7 +20,7 @@ from semalign.config.signals import STAGES, Signals
 from semalign.config.sources import Sources
 from semalign.config.statistics import StatisticsSettings
 from semalign.runtime.errors import UserError
-from semalign.study.kinds import Method
+from semalign.study.kinds import Benchmark, Method
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -52,6 +53,7 @@ class Ablations(Strict):
 class Study(Signals, Sources):
     """What one config file says."""
 
+    benchmarks: dict[str, Benchmark] = Field({}, description="benchmarks by name")
     search: Search = Search()
     methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
     contrasts: list[tuple[str, str]] = Field(
@@ -72,7 +74,7 @@ class Study(Signals, Sources):
             methods = {name: {"method": name, **(given or {})} for name, given in data["methods"].items()}
             data = {**data, "methods": methods}
         if isinstance(data, dict) and isinstance(data.get("benchmarks"), dict):
-            data = {**data, "benchmarks": name_benchmarks(data["benchmarks"])}
+            data = {**data, "benchmarks": name_benchmarks(data["benchmarks"], PUBLISHED)}
         return data
 
     @model_validator(mode="after")

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
@@ -28,7 +28,7 @@ def check_study(study: Study) -> None:
     """
     drawn = (name for name, given in study.benchmarks.items() if isinstance(given, TinyBenchmark))
     other = ", or a name with `benchmark:`, as `gsm8k-steps: {benchmark: gsm8k}`"
-    _check_names("benchmarks", drawn, BENCHMARKS | PUBLISHED, other)
+    _check_names("benchmarks", drawn, [*BENCHMARKS, *PUBLISHED], other)
     check_sources(study.benchmarks, study.mirror)
     for method in study.methods:
         for variant in variants_of(study, method):
@@ -64,10 +64,10 @@ def check_models(study: Study) -> None:
         _check_vocabularies(study, name)
 
 
-def _check_names(key: str, names: Iterable[str], registry: Mapping[str, str], other: str = "") -> None:
+def _check_names(key: str, names: Iterable[str], known: Collection[str], other: str = "") -> None:
     for name in names:
-        if name not in registry:
-            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(registry)}{other}")
+        if name not in known:
+            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(known)}{other}")
 
 
 def _check_folder(name: str, folder: Path) -> None:

@@ -24,6 +24,7 @@ from semalign.models.pruning.feed_forward import keep_channels
 from semalign.models.pruning.healing import heal
 from semalign.models.pruning.rebuilding import check_sizes
 from semalign.models.pruning.width import narrow
+from semalign.models.registry import model_source
 from semalign.runtime.files import read_json, replace_folder, write_json
 
 logger = logging.getLogger("semalign")
@@ -39,6 +40,7 @@ class Cut:
     directions: torch.Tensor | None
 
 
+@model_source("pruned", title="Pruned")
 def prune(
     settings: PrunedModel,
     teacher: Path,
