@@ -1,4 +1,4 @@
-"""GSM8K: word problems of grade school, scored by exact match of the generated result (Cobbe et al. 2021).
+"""Word problems of grade school, scored by exact match of the generated result (Cobbe et al. 2021).
 
 Train, extract, align and validation all come from its train part, test is its test part, all 1,319.
 """

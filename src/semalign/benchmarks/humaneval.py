@@ -1,4 +1,4 @@
-"""HumanEval: a function's body for its signature and docstring, scored by running it (Chen et al. 2021).
+"""A function's body for its signature and docstring, scored by running it (Chen et al. 2021).
 
 HumanEval has a test set alone, all 164. The paper trains on code instructions whose origin it does not state, so
 train, extract and align are MBPP's train tasks here, and validation its validation tasks, each put into HumanEval's

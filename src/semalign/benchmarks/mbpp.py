@@ -1,4 +1,4 @@
-"""MBPP: a function for a task in words and three tests, scored by running it (Austin et al. 2021).
+"""A function for a task in words and three tests, scored by running it (Austin et al. 2021).
 
 Train, extract and align come from its train tasks (601-974), validation from its validation tasks (511-600), test is
 its test tasks (11-510), all 500. Tasks 2, 3 and 4 are the shots that its authors give.

@@ -1,4 +1,4 @@
-"""MMLU: multiple choice over 57 subjects, scored by log-likelihood (Hendrycks et al. 2021).
+"""Multiple choice over 57 subjects, scored by log-likelihood (Hendrycks et al. 2021).
 
 Train, extract, align and validation come from its dev and validation questions, as in Seeking's and LaTen's data;
 `auxiliary` takes the first three from its auxiliary questions instead, which a mirror need not have. Test is its

@@ -1,4 +1,4 @@
-"""Seeking (arXiv 2310.11451): fine-tuning through LoRA that begins at the teacher's most sensitive sub-matrices.
+"""Fine-tuning through LoRA that begins at the teacher's most sensitive sub-matrices.
 
 The teacher gives an initial subspace and scale, nothing else: the frozen weights lose what the adapter begins with, so
 that the first forward pass is the student's. SemAlign's paper writes the whole window in the place of that product;

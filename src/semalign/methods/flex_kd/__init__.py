@@ -1,4 +1,4 @@
-"""Flex-KD: the student's final state learns from the teacher's most relevant units (arXiv 2507.10155, section 3)."""
+"""The student's final state correlates with the teacher's units that the task's loss depends on most."""
 
 from pathlib import Path
 from typing import Literal, Self

@@ -1,4 +1,4 @@
-"""Residual geometry: what tokens are to each other in a layer follows the aligned supervision, with output KL.
+"""What tokens are to each other in a layer follows the aligned supervision, with output KL.
 
 A reconstruction from the abstract of SemAlign's later versions; `relations` has the loss and what is open in it.
 """
