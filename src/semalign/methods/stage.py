@@ -12,7 +12,7 @@ import torch
 from pydantic import TypeAdapter
 
 from semalign.config.methods import Method
-from semalign.methods.base import TransferTask
+from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.methods.registry import load_method, module_of
 from semalign.runtime.command import grouped
@@ -83,17 +83,20 @@ def transfer_knowledge(
         report = load_method(method.method)(task, folder)
         seconds = round(time.perf_counter() - started, 3)
         write_jsonl(folder / "history.jsonl", report.history)
-        optimisation = getattr(method, "optimisation", None)
-        cost = {
-            "train_seconds": seconds,
-            "trainable_parameters": report.trainable_parameters,
-            "teacher_passes": report.teacher_passes,
-            "learning_rate": optimisation.learning_rate if optimisation else None,
-            **signal_costs(signals),
-            **search_costs(attempt.choice),
-        }
+        cost = _cost(method, report, seconds) | signal_costs(signals) | search_costs(attempt.choice)
         run.seal(folder, {"cost": cost})
     shutil.rmtree(attempt.checkpoint, ignore_errors=True)
+
+
+def _cost(settings: Any, report: TransferReport, seconds: float) -> dict[str, Any]:
+    """What the training itself took."""
+    optimisation = getattr(settings, "optimisation", None)
+    return {
+        "train_seconds": seconds,
+        "trainable_parameters": report.trainable_parameters,
+        "teacher_passes": report.teacher_passes,
+        "learning_rate": optimisation.learning_rate if optimisation else None,
+    }
 
 
 def _at_chosen_rate(settings: Any, choice: Path) -> Any:
