@@ -50,8 +50,8 @@ class Scored:
     teacher: Path | None = None
     transfer: Path | None = None
 
-    def __post_init__(self) -> None:
-        """Raises UserError unless exactly one of the two ways is complete."""
+    def check(self) -> None:
+        """Raise UserError unless exactly one of the two ways is complete."""
         of_pair = [path is not None for path in (self.student, self.teacher, self.transfer)]
         if any(of_pair) if self.model else not all(of_pair):
             raise UserError("expected either --model, or --student, --teacher and --transfer together")
@@ -105,6 +105,7 @@ def generate_answers(
     """
     run = Run("answers", settings, seed)
     evaluation = EvaluationSettings(**run.settings)
+    scored.check()
     if reference and not scored.teacher:
         raise UserError("--reference: expected only with a --teacher")
     run.read_all(
