@@ -1,25 +1,6 @@
-"""Store what the teacher would say on a split: its final states at the answers' positions."""
+"""Store what the teacher predicts on the scored split: the reference of KL and agreement."""
 
-import argparse
-from pathlib import Path
-
-from semalign.runtime.script import run
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--teacher", type=Path, required=True, help="model folder")
-    parser.add_argument("--benchmark", type=Path, required=True, help="folder of the splits")
-    parser.add_argument(
-        "--settings", type=Path, required=True, help="the evaluation section of the config, as JSON"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="reference folder")
-    arguments = parser.parse_args()
-
-    from semalign.evaluation.stage import extract_reference as store_reference
-
-    store_reference(arguments.teacher, arguments.benchmark, arguments.settings, arguments.out)
-
+from semalign.runtime.script import run_stage
 
 if __name__ == "__main__":
-    run(main)
+    run_stage("semalign.evaluation.stage:extract_reference")

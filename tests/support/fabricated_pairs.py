@@ -1,6 +1,7 @@
 """Pairs of fabricated models of every architecture, and the signals made for them as methods ask."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,23 @@ from fabricated_models import write_model
 from fabricated_signals import run_transfer
 
 from semalign.config.signals import UPSTREAM, Signals
-from semalign.methods.registry import METHOD_STAGES, load_stage
 from semalign.runtime.files import write_json
-from semalign.signals import stage as stages
+from semalign.signals.distillation.stage import select_units, store_logits, store_states
+from semalign.signals.extraction.stage import extract_windows
+from semalign.signals.location.stage import locate_neurons
+from semalign.signals.stage import align_states, attribute_layers, extract_activations, pair_layers
 
+STAGES: dict[str, Callable[..., None]] = {
+    "attribution": attribute_layers,
+    "pairing": pair_layers,
+    "activations": extract_activations,
+    "alignment": align_states,
+    "logits": store_logits,
+    "units": select_units,
+    "states": store_states,
+    "extraction": extract_windows,
+    "location": locate_neurons,
+}
 TEACHER, STUDENT = {"layers": 4, "width": 48, "seed": 1}, {"layers": 3, "width": 32, "seed": 2}
 # name -> architecture and further facts of teacher and student
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -50,14 +64,10 @@ class Pair:
         return self.made[key]
 
     def _run(self, stage: str) -> Callable[..., None]:
-        if stage in METHOD_STAGES:
-            return lambda *rest: load_stage(stage)(self.teacher, self.student, self.benchmark, *rest)
+        """The stage's function with the pair's folders in place."""
         if stage in ("attribution", "activations"):
-            function = {"attribution": stages.attribute, "activations": stages.extract}[stage]
-            return lambda *rest: function(self.teacher, self.benchmark, *rest)
-        if stage == "alignment":
-            return lambda *rest: stages.align_states(self.teacher, self.student, self.benchmark, *rest)
-        return lambda *rest: stages.pair_layers(self.teacher, self.student, self.benchmark, *rest)
+            return partial(STAGES[stage], self.teacher, self.benchmark)
+        return partial(STAGES[stage], self.teacher, self.student, self.benchmark)
 
     def signals(self, settings: Any, demands: dict[str, Any] | None = None) -> dict[str, Path]:
         """What a method needs; `demands` come beside the method's own."""

@@ -8,7 +8,7 @@ from semalign.benchmarks.encoding import Encoded, encode
 from semalign.config.methods import Laten
 from semalign.config.methods.laten import HypernetworkOptimisation
 from semalign.config.signals import Activations, Alignment, Attribution, Location, Logits, Pairing, Units
-from semalign.methods.stage import transfer_knowledge
+from semalign.methods.stage import Attempt, transfer_knowledge
 from semalign.models.loading import load_tokenizer
 from semalign.runtime.files import write_json
 from semalign.signals import stage as stages
@@ -41,10 +41,9 @@ def make_signals(pair: tuple[Path, Path], benchmark: Path, root: Path) -> dict[s
     stages.extract_activations(
         teacher, benchmark, out["pairing"], root / "activations.json", out["activations"]
     )
-    stages.align_states(
-        *(teacher, student, benchmark, out["pairing"], out["activations"]),
-        *(root / "alignment.json", out["alignment"]),
-    )
+    pairing, activations = out["pairing"], out["activations"]
+    settings = root / "alignment.json"
+    stages.align_states(teacher, student, benchmark, pairing, activations, settings, out["alignment"])
     store_logits(teacher, student, benchmark, root / "logits.json", out["logits"])
     select_units(teacher, student, benchmark, root / "units.json", out["units"])
     return out
@@ -61,10 +60,9 @@ def run_transfer(
     """Run one method as the workflow does, beside its settings and checkpoint; returns `out`."""
     teacher, student = pair
     write_json(out.with_name("settings.json"), settings.model_dump(mode="json"))
-    transfer_knowledge(
-        *(student, teacher, benchmark, signals, out.with_name("settings.json"), seed),
-        *(out.with_name("checkpoint"), "test", out),
-    )
+    attempt = Attempt(seed, out.with_name("checkpoint"), "test")
+    written = out.with_name("settings.json")
+    transfer_knowledge(student, teacher, benchmark, written, attempt, out, list(signals.values()))
     return out
 
 

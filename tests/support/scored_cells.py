@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from semalign.evaluation.sandbox.stage import judge_answers
-from semalign.evaluation.stage import generate_answers
+from semalign.evaluation.stage import Scored, generate_answers
 
 
 def evaluate_cell(
@@ -17,6 +17,6 @@ def evaluate_cell(
     out: Path,
 ) -> None:
     """Answers in `out`/answers, then verdicts and scores in `out`."""
-    models = {"student": student, "teacher": teacher}
-    generate_answers(models, transfer, benchmark, reference, settings, seed, out / "answers")
-    judge_answers(out / "answers", transfer, benchmark, settings, seed, out)
+    scored = Scored(student=student, teacher=teacher, transfer=transfer)
+    generate_answers(scored, benchmark, settings, seed, out / "answers", reference)
+    judge_answers(out / "answers", benchmark, settings, seed, out, transfer)

@@ -10,29 +10,33 @@ from semalign.benchmarks.mixture import write_mixture
 from semalign.benchmarks.registry import module_of, own_files, prepare
 from semalign.config.benchmarks import Benchmark
 from semalign.runtime.files import replace_folder
-from semalign.runtime.provenance import Run, portable
+from semalign.runtime.provenance import Run, inside
 
 
 def prepare_benchmark(
-    name: str, settings: Path, parts: Sequence[Path], out: Path, mirror: str | None = None
+    benchmark: str, settings: Path, out: Path, parts: Sequence[Path] = (), mirror: str | None = None
 ) -> None:
-    """Write the five splits of one benchmark; a mixture is made of the benchmarks in `parts`.
+    """Make the five splits of one benchmark.
 
-    A published one is read from the folder `mirror`, or from the one that SEMALIGN_MIRROR names, or from the hub.
+    Args:
+        benchmark: name of the benchmark in the config
+        settings: the benchmark's section of the config, as JSON
+        out: folder of the splits
+        parts: folders of the benchmarks that a mixture is made of
+        mirror: folder with the published benchmarks' files; else SEMALIGN_MIRROR, else the hub
     """
     run = Run("benchmark", settings)
     for part in parts:
         run.read(part.name, part)
-    given = TypeAdapter(Benchmark).validate_python(run.settings)
+    section = TypeAdapter(Benchmark).validate_python(run.settings)
     with replace_folder(out) as folder:
         if parts:
             write_mixture(parts, folder)
             run.seal(folder)
             return
-        run.modules += filter(None, [module_of(name, given)])
-        for file in own_files(given):
-            if Path(portable(file)).resolve() == Path(file).resolve():  # a record names nothing outside
-                run.read(Path(file).name, file)
-        prepared = prepare(name, given, mirror)
+        run.modules += filter(None, [module_of(benchmark, section)])
+        for file in filter(inside, own_files(section)):
+            run.read(Path(file).name, file)
+        prepared = prepare(benchmark, section, mirror)
         write_prepared(folder, prepared)
         run.seal(folder, {"origin": prepared.origin} if prepared.origin else None)

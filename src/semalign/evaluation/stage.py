@@ -1,4 +1,4 @@
-"""The first evaluation stages from folders to a folder: the teacher's reference, and a model's answers.
+"""The evaluation stages up to the answers, each from folders to one folder: the teacher's reference, a model's answers.
 
 Nothing here knows methods: a transfer folder says how it is applied. Nothing here runs what a model wrote: verdicts
 and scores are made from the stored answers, in a job of their own (`semalign.evaluation.sandbox.stage`).
@@ -6,8 +6,8 @@ and scores are made from the stored answers, in a job of their own (`semalign.ev
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,16 @@ import torch
 from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
-from semalign.evaluation.agreement import add_comparisons, compare
+from semalign.evaluation.agreement import Comparison, add_comparisons, compare
 from semalign.evaluation.harness import describe, run_task, study_model
 from semalign.evaluation.items import ITEMS, ItemRecord, write_items
-from semalign.evaluation.reference import read_reference, reference_states, write_reference
+from semalign.evaluation.reference import Reference, read_reference, reference_states, write_reference
 from semalign.models.devices import device
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
 from semalign.models.vocabulary import shared_tokens
+from semalign.runtime.command import grouped
+from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, replace_folder
 from semalign.runtime.provenance import Run
 
@@ -31,14 +33,55 @@ logger = logging.getLogger("semalign")
 REFERENCE = "reference.safetensors"
 
 
+@grouped
+@dataclass(frozen=True)
+class Scored:
+    """The model that answers: one as it is, or what a transfer makes of its pair.
+
+    Attributes:
+        model: model folder, scored as it is; or the three that follow
+        student: model folder
+        teacher: model folder
+        transfer: transfer folder that a method wrote
+    """
+
+    model: Path | None = None
+    student: Path | None = None
+    teacher: Path | None = None
+    transfer: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises UserError unless exactly one of the two ways is complete."""
+        of_pair = [path is not None for path in (self.student, self.teacher, self.transfer)]
+        if any(of_pair) if self.model else not all(of_pair):
+            raise UserError("expected either --model, or --student, --teacher and --transfer together")
+
+    def load(self, settings: EvaluationSettings) -> tuple[Any, Any]:
+        """The model in memory and its tokenizer."""
+        dtype = _dtype(settings)
+        if self.model:
+            return load_model(self.model, device(), dtype), load_tokenizer(self.model)
+        assert self.student and self.teacher and self.transfer
+        model = load_student(self.student, self.teacher, self.transfer, device(), dtype)
+        base = str(read_json(self.transfer / "transfer.json")["base"])
+        return model, load_tokenizer({"student": self.student, "teacher": self.teacher}[base])
+
+
 def extract_reference(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Store the teacher's final states on the scored split, for KL and agreement."""
+    """Store the teacher's final states on the scored split, for KL and agreement.
+
+    Args:
+        teacher: model folder
+        benchmark: folder of the splits
+        settings: how answers are generated, as JSON (section `evaluation`)
+        out: folder of the reference
+    """
     run = Run("reference", settings)
-    chosen = EvaluationSettings(**run.settings)
-    run.read("teacher", teacher), run.read("benchmark", benchmark)
-    model = load_model(teacher, _device(), _dtype(chosen))
-    examples = read_split(benchmark, chosen.split)
-    reference = reference_states(model, load_tokenizer(teacher), examples, chosen.batch_size)
+    evaluation = EvaluationSettings(**run.settings)
+    run.read_all(teacher=teacher, benchmark=benchmark)
+    model = load_model(teacher, device(), _dtype(evaluation))
+    examples = read_split(benchmark, evaluation.split)
+    reference = reference_states(model, load_tokenizer(teacher), examples, evaluation.batch_size)
     with replace_folder(out) as folder:
         write_reference(folder / REFERENCE, reference)
         run.seal(folder, {"positions": len(reference.states)})
@@ -46,93 +89,87 @@ def extract_reference(teacher: Path, benchmark: Path, settings: Path, out: Path)
 
 
 def generate_answers(
-    models: Mapping[str, Path],
-    transfer: Path | None,
-    benchmark: Path,
-    reference: Path | None,
-    settings: Path,
-    seed: int,
-    out: Path,
+    scored: Scored, benchmark: Path, settings: Path, seed: int, out: Path, reference: Path | None = None
 ) -> None:
-    """Let a model answer the scored split; write items.jsonl and run.json into `out`. Nothing it wrote is run.
+    """Let a model answer the scored split of a benchmark: one record per item. Nothing it wrote is run.
 
-    The model is the one that `transfer` makes of `models["student"]` or `models["teacher"]`; without a transfer
-    it is `models["model"]`. Without a `reference` of the teacher, KL and agreement are left out. The benchmark's
-    name, which is its folder's, names the task file; the parts of a mixture have one each. Items of code wait for
-    their verdict (`semalign.evaluation.sandbox.stage`).
+    The benchmark's name, which is its folder's, names the task file; the parts of a mixture have one each. Items of
+    code wait for their verdict (the stage `judge_answers`).
+
+    Args:
+        benchmark: folder of the splits; its name is the task's
+        settings: how answers are generated, as JSON (section `evaluation`)
+        seed: seed of sampled answers
+        out: folder of the answers
+        reference: the teacher's stored reference; without it no KL and agreement
     """
     run = Run("answers", settings, seed)
-    chosen = EvaluationSettings(**run.settings)
-    given = {**models, "transfer": transfer, "benchmark": benchmark, "reference": reference}
-    for name, path in given.items():
-        if path:
-            run.read(name, path)
-    examples = read_split(benchmark, chosen.split)
-    tasks = scored_files(benchmark, chosen.split)
-    facts = {task: describe(task, path, chosen) for task, path in tasks.items()}
-    model, tokenizer = _load(models, transfer, chosen)
-    answering = study_model(model, tokenizer, chosen, seed)
+    evaluation = EvaluationSettings(**run.settings)
+    if reference and not scored.teacher:
+        raise UserError("--reference: expected only with a --teacher")
+    run.read_all(
+        model=scored.model,
+        student=scored.student,
+        teacher=scored.teacher,
+        transfer=scored.transfer,
+        benchmark=benchmark,
+        reference=reference,
+    )
+    examples = read_split(benchmark, evaluation.split)
+    tasks = scored_files(benchmark, evaluation.split)
+    facts = {task: describe(task, path, evaluation) for task, path in tasks.items()}
+    model, tokenizer = scored.load(evaluation)
+    answering = study_model(model, tokenizer, evaluation, seed)
     started = time.perf_counter()
-    answered = [_answers(answering, task, path, chosen, part=len(tasks) > 1) for task, path in tasks.items()]
+    answers = [
+        _answers(answering, task, path, evaluation, part=len(tasks) > 1) for task, path in tasks.items()
+    ]
     throughput = answering.counts.rates(len(examples), time.perf_counter() - started)
-    by_id = {record.id: record for records in answered for record in records}
+    by_id = {record.id: record for records in answers for record in records}
     records = [by_id[example.id] for example in examples]
-    if reference:
-        records = _agreement(records, model, tokenizer, examples, models["teacher"], reference, chosen)
+    if reference and scored.teacher:
+        stored = read_reference(reference / REFERENCE)
+        comparisons = _comparisons(model, tokenizer, examples, scored.teacher, stored, evaluation)
+        records = add_comparisons(records, comparisons)
     with replace_folder(out) as folder:
         write_items(folder / ITEMS, records)
         run.seal(folder, {"evaluation": facts, "throughput": throughput})
     logger.info(
-        "%s: %d answers, %.1f items and %.0f tokens a second",
-        *(benchmark.name, len(records), throughput["items_per_second"], throughput["tokens_per_second"]),
+        "%s: %d answers, %.1f items and %.0f tokens per second",
+        benchmark.name,
+        len(records),
+        throughput["items_per_second"],
+        throughput["tokens_per_second"],
     )
 
 
-def _load(models: Mapping[str, Path], transfer: Path | None, settings: EvaluationSettings) -> tuple[Any, Any]:
-    """The model that is scored, and its tokenizer."""
-    if transfer is None:
-        return load_model(models["model"], _device(), _dtype(settings)), load_tokenizer(models["model"])
-    model = load_student(models["student"], models["teacher"], transfer, _device(), _dtype(settings))
-    return model, load_tokenizer(models[_base(transfer)])
-
-
 def _answers(model: Any, task: str, path: Path, settings: EvaluationSettings, part: bool) -> list[ItemRecord]:
-    """One task's records; those of a mixture's part say so."""
+    """One task's records; those of a mixture's part name it."""
     records = run_task(model, task, path, settings)
     return [replace(record, part=task) for record in records] if part else records
 
 
-def _agreement(
-    records: Sequence[ItemRecord],
+def _comparisons(
     model: Any,
     tokenizer: Any,
     examples: Sequence[Example],
     teacher: Path,
-    reference: Path,
+    reference: Reference,
     settings: EvaluationSettings,
-) -> list[ItemRecord]:
-    """The records with KL and agreement, from the stored states and the teacher's head alone."""
+) -> list[Comparison | None]:
+    """KL and agreement of every item, from the stored states and the teacher's head alone."""
     head = read_head(teacher)
     rows = (len(head.weight), model.get_output_embeddings().weight.shape[0])
-    comparisons = compare(
+    return compare(
         model,
         tokenizer,
         examples,
-        read_reference(reference / REFERENCE),
+        reference,
         head,
         shared_tokens(load_tokenizer(teacher), tokenizer, rows),
         batch_size=settings.batch_size,
         positions_per_chunk=settings.positions_per_chunk,
     )
-    return add_comparisons(records, comparisons)
-
-
-def _base(transfer: Path) -> str:
-    return str(read_json(transfer / "transfer.json")["base"])
-
-
-def _device() -> str:
-    return device()
 
 
 def _dtype(settings: EvaluationSettings) -> torch.dtype:

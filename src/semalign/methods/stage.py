@@ -1,8 +1,10 @@
-"""The method stage: one method with one seed, from a pair's folders to a sealed transfer folder."""
+"""The method stage: one method with one seed, from a pair's folders to one transfer folder."""
 
 import logging
 import shutil
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,56 +15,88 @@ from semalign.config.methods import Method
 from semalign.methods.base import TransferTask
 from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.methods.registry import load_method, module_of
+from semalign.runtime.command import grouped
 from semalign.runtime.files import read_json, replace_folder, write_jsonl
-from semalign.runtime.provenance import Run
+from semalign.runtime.provenance import Run, check
 
 logger = logging.getLogger("semalign")
+
+
+@grouped
+@dataclass(frozen=True)
+class Attempt:
+    """How one training runs.
+
+    Attributes:
+        seed: seed of the adapter and of the order of examples
+        checkpoint: where a long training saves itself
+        label: name of the training in progress lines
+        choice: folder of the search that chose the learning rate; else that of the settings
+    """
+
+    seed: int
+    checkpoint: Path
+    label: str = "transfer"
+    choice: Path | None = None
 
 
 def transfer_knowledge(
     student: Path,
     teacher: Path,
     benchmark: Path,
-    signals: dict[str, Path],
     settings: Path,
-    seed: int,
-    checkpoint: Path,
-    label: str,
+    attempt: Attempt,
     out: Path,
-    choice: Path | None = None,
+    signals: Sequence[Path] = (),
 ) -> None:
-    """Run one method with one seed; write its transfer folder.
+    """Run one method with one seed: a student in, a transfer folder out.
 
-    `choice`, the folder of a search, gives the learning rate instead of the settings.
+    Args:
+        student: model folder
+        teacher: model folder
+        benchmark: folder of the splits
+        settings: the method's section of the config, as JSON
+        out: transfer folder
+        signals: folders of the signal stages that the method reads
     """
-    run = Run("transfer", settings, seed)
-    chosen = TypeAdapter(Method).validate_python(run.settings)
-    run.modules.append(module_of(chosen.method))
-    for name, path in {"student": student, "teacher": teacher, "benchmark": benchmark, **signals}.items():
-        run.read(name, path)
-    if choice:
-        chosen = _take_choice(chosen, run.read("choice", choice))
-    optimisation = getattr(chosen, "optimisation", None)
-    task = TransferTask(student, teacher, benchmark, signals, chosen, seed, checkpoint, label, run.identity())
+    run = Run("transfer", settings, attempt.seed)
+    method = TypeAdapter(Method).validate_python(run.settings)
+    run.modules.append(module_of(method.method))
+    by_stage = {str(check(folder)["stage"]): folder for folder in signals}
+    run.read_all(student=student, teacher=teacher, benchmark=benchmark, **by_stage, choice=attempt.choice)
+    if attempt.choice:
+        method = _at_chosen_rate(method, attempt.choice)
+    task = TransferTask(
+        student=student,
+        teacher=teacher,
+        benchmark=benchmark,
+        signals=by_stage,
+        settings=method,
+        seed=attempt.seed,
+        checkpoint=attempt.checkpoint,
+        label=attempt.label,
+        identity=run.identity(),
+    )
     torch.use_deterministic_algorithms(True, warn_only=True)
     started = time.perf_counter()
     with replace_folder(out) as folder:
-        report = load_method(chosen.method)(task, folder)
+        report = load_method(method.method)(task, folder)
         seconds = round(time.perf_counter() - started, 3)
         write_jsonl(folder / "history.jsonl", report.history)
+        optimisation = getattr(method, "optimisation", None)
         cost = {
             "train_seconds": seconds,
             "trainable_parameters": report.trainable_parameters,
             "teacher_passes": report.teacher_passes,
             "learning_rate": optimisation.learning_rate if optimisation else None,
-            **signal_costs(signals.values()),
-            **search_costs(choice),
+            **signal_costs(signals),
+            **search_costs(attempt.choice),
         }
         run.seal(folder, {"cost": cost})
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    shutil.rmtree(attempt.checkpoint, ignore_errors=True)
 
 
-def _take_choice(settings: Any, choice: Path) -> Any:
+def _at_chosen_rate(settings: Any, choice: Path) -> Any:
     """The settings with the learning rate that a search chose."""
     rate = read_json(choice / "choice.json")["learning_rate"]
     optimisation = settings.optimisation.model_copy(update={"learning_rate": rate})

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-PRUNING = "semalign.models.pruning.stage"
+PRUNING = "semalign.models.pruning.recipe"
 MAKERS: dict[str, str] = {"pruned": PRUNING}
 
 

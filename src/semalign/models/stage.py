@@ -1,17 +1,20 @@
-"""The first stages: models and benchmarks become folders that every later stage reads."""
+"""The stage of a model: a plain Hugging Face folder, whatever its source."""
 
 import shutil
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from semalign.config.models import CutModel, Model
+from semalign.config.pruning import BenchmarkText
 from semalign.models.devices import write_loading
 from semalign.models.registry import PRUNING
 from semalign.models.sources import materialise
-from semalign.runtime.provenance import Run
+from semalign.runtime.errors import UserError
+from semalign.runtime.provenance import Run, inside
 
 
 def prepare_model(
@@ -21,17 +24,48 @@ def prepare_model(
     teacher: Path | None = None,
     benchmarks: Sequence[Path] = (),
 ) -> None:
-    """Make `out` the model folder that the settings describe.
+    """Make one model of the study a plain Hugging Face folder.
 
-    A model that is made of others of the study reads its `teacher` and the `benchmarks` that its text is in.
+    Args:
+        settings: the model's section of the config, as JSON
+        checkpoint: where a long training saves itself
+        out: folder of the model
+        teacher: folder of the model that a pruned one is cut out of
+        benchmarks: folders of the benchmarks whose text a pruned model is healed with
     """
     run = Run("model", settings)
-    given = TypeAdapter(Model).validate_python(run.settings)
-    if isinstance(given, CutModel):
+    section = TypeAdapter(Model).validate_python(run.settings)
+    if isinstance(section, CutModel):
+        files = _read_sources(run, section, teacher, benchmarks)
+        # by name, so that an edit of the recipe makes no other model stale
+        recipe = import_module(PRUNING)
         run.modules.append(PRUNING)
-        origin = import_module(PRUNING).make(run, given, teacher, benchmarks, out, checkpoint)
+        origin = recipe.prune(section, teacher, files, out, checkpoint, run.identity())
     else:
-        origin = materialise(given, out, checkpoint)
-    write_loading(out, given)
+        origin = materialise(section, out, checkpoint)
+    write_loading(out, section)
     run.seal(out, {"origin": origin})
     shutil.rmtree(checkpoint, ignore_errors=True)
+
+
+def _read_sources(
+    run: Run, section: CutModel, teacher: Path | None, benchmarks: Sequence[Path]
+) -> list[Path]:
+    """The files of a pruned model's text, in the order of the config; the record names what was read."""
+    if teacher is None:
+        raise UserError(f"pruning: no folder of the teacher {section.teacher}, expected --teacher")
+    run.read("teacher", teacher)
+    folders = {path.name: run.read(path.name, path) for path in benchmarks}
+    return [_text_file(run, text, folders) for text in section.text]
+
+
+def _text_file(run: Run, text: Any, folders: dict[str, Path]) -> Path:
+    """The file of one entry of `text`; its digest enters the record, and so the identity of checkpoints."""
+    if isinstance(text, BenchmarkText):
+        if text.benchmark not in folders:
+            raise UserError(f"pruning: no folder of the benchmark {text.benchmark}, expected --benchmarks")
+        return folders[text.benchmark] / f"{text.split}.jsonl"
+    path = Path(text.path).expanduser()
+    if path.is_file() and inside(path):
+        run.read(path.name, path)
+    return path

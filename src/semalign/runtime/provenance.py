@@ -7,7 +7,6 @@ nothing of the host reaches an artifact.
 """
 
 import hashlib
-import importlib
 import importlib.metadata
 import json
 import os
@@ -38,7 +37,7 @@ class Run:
         self.stage = stage
         self.seed = seed
         self.settings_file = settings
-        self.settings = read_json(settings) if settings else {}
+        self.settings = read_settings(settings) if settings else {}
         self.modules: list[str] = []
         self.inputs: dict[str, dict[str, str]] = {}
         self.paths: dict[str, Path] = {}
@@ -52,6 +51,12 @@ class Run:
         path = self.paths[name] = Path(path)
         self.inputs[name] = {"path": portable(path), "digest": digest(path)}
         return path
+
+    def read_all(self, **paths: Path | None) -> None:
+        """Note several inputs by their names; one that is None is not there to be read."""
+        for name, path in paths.items():
+            if path is not None:
+                self.read(name, path)
 
     def identity(self) -> str:
         """A digest of what this run is made from: a checkpoint with another one is not its own."""
@@ -85,15 +90,18 @@ class Run:
             "hardware": hardware(),
             "wall_seconds": round(time.time() - self.started, 3),
             "peak_memory_mb": peak_memory_mb(),
-            **self._device_memory(),
+            **accelerator_memory(),
         }
 
-    def _device_memory(self) -> dict[str, Any]:
-        """Predicted and measured peak of the GPUs, where a stage ran on some."""
-        # by name, so that an edited formula reruns nothing: no result depends on it
-        planning = importlib.import_module("semalign.study.planning.expected")
-        found = planning.device_memory(self.stage, self.paths, self.settings)
-        return {"device_memory": found} if found else {}
+
+def read_settings(path: Path | str) -> Any:
+    """A stage's settings; raises UserError if the file is missing or not JSON."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such file, expected JSON")
+    try:
+        return read_json(path)
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from None
 
 
 def check(folder: Path | str) -> dict[str, Any]:
@@ -154,6 +162,11 @@ def portable(path: Path | str) -> str:
     return Path(path).name if relative.startswith("..") else Path(relative).as_posix()
 
 
+def inside(path: Path | str) -> bool:
+    """Whether a file is below the working directory: a record names nothing outside."""
+    return Path(portable(path)).resolve() == Path(path).resolve()
+
+
 def versions() -> dict[str, str]:
     """Versions of the packages that can move a number."""
     found = {"python": platform.python_version()}
@@ -180,6 +193,16 @@ def hardware() -> dict[str, Any]:
 def peak_memory_mb() -> float:
     """Peak resident memory of this process in MB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def accelerator_memory() -> dict[str, Any]:
+    """Measured peak over all GPUs of this process; nothing if it used none."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
+        return {}
+    gpus = range(torch.cuda.device_count())
+    peak = sum(torch.cuda.max_memory_allocated(gpu) for gpu in gpus)
+    return {"device_memory": {"peak_mb": round(peak / 1e6, 1), "gpus": len(gpus)}}
 
 
 def _code(modules: list[str]) -> dict[str, Any] | None:

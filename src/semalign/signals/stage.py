@@ -1,7 +1,4 @@
-"""The stages of the flow as functions from folders to a folder, each sealed with its provenance.
-
-Scripts call these; the science is in the modules that they import.
-"""
+"""The signal stages of SemAlign, each from folders to one folder: attribution, pairing, activations, alignment."""
 
 import logging
 from pathlib import Path
@@ -9,7 +6,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from semalign.benchmarks.base import read_split
+from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
 from semalign.models.loading import load_model, load_tokenizer, read_head, read_shape
@@ -30,29 +27,30 @@ logger = logging.getLogger("semalign")
 
 
 def attribute_layers(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Score every teacher layer on the extract split."""
+    """Score every teacher layer on a benchmark's extract split.
+
+    Args:
+        teacher: model folder
+        benchmark: folder of the splits
+        settings: section `attribution` of the config, as JSON
+        out: folder of the result
+    """
     run = Run("attribution", settings)
-    chosen = Attribution(**run.settings)
-    run.read("teacher", teacher), run.read("benchmark", benchmark)
-    split = read_split(benchmark, "extract")
-    if chosen.examples is not None and chosen.examples > len(split):
-        raise UserError(
-            f"attribution.examples: found {chosen.examples}, expected at most the {len(split)} examples of the "
-            f"extract split of {benchmark.name}"
-        )
-    examples = split[: chosen.examples]
-    passes = 0
-    if chosen.score == "random":
-        scores = random_scores(len(examples), read_shape(teacher).layers, chosen.seed)
+    attribution = Attribution(**run.settings)
+    run.read_all(teacher=teacher, benchmark=benchmark)
+    examples = _first_examples(benchmark, attribution.examples)
+    if attribution.score == "random":
+        scores = random_scores(len(examples), read_shape(teacher).layers, attribution.seed)
+        passes = 0
     else:
         tokenizer = load_tokenizer(teacher)
         batches = [collate([encode(example, tokenizer)], 0) for example in examples]
-        scores = score_layers(load_model(teacher), batches, chosen)
+        scores = score_layers(load_model(teacher), batches, attribution)
         passes = len(examples)
     ranking = rank_layers(scores)
     with replace_folder(out) as folder:
-        found = {"ranking": ranking, "scores": scores, "teacher_passes": passes}
-        write_json(folder / "attribution.json", found)
+        result = {"ranking": ranking, "scores": scores, "teacher_passes": passes}
+        write_json(folder / "attribution.json", result)
         run.seal(folder)
     logger.info("attribution: layers by weight, most critical first: %s", ranking)
 
@@ -62,25 +60,32 @@ def pair_layers(
 ) -> None:
     """Pair the most critical teacher layers with student layers.
 
-    Weights and examples are read for the rule `cka` alone; pairing.json then has the numbers it chose by.
+    The rule `cka` alone reads weights and examples; pairing.json then has the numbers it chose by.
+
+    Args:
+        teacher: model folder
+        student: model folder
+        benchmark: folder of the splits
+        attribution: folder of the attribution
+        settings: section `pairing` of the config, as JSON
+        out: folder of the result
     """
     run = Run("pairing", settings)
-    chosen = Pairing(**run.settings)
+    pairing = Pairing(**run.settings)
     scored = read_json(run.read("attribution", attribution) / "attribution.json")
     passes: int = scored["teacher_passes"]
     likeness: list[list[float]] = []
     measured: dict[str, Any] = {}
-    if chosen.rule == "cka":
-        for name, path in {"teacher": teacher, "student": student, "benchmark": benchmark}.items():
-            run.read(name, path)
+    if pairing.rule == "cka":
+        run.read_all(teacher=teacher, student=student, benchmark=benchmark)
         examples = read_split(benchmark, "extract")
-        critical = critical_layers(scored["ranking"], chosen)
+        critical = critical_layers(scored["ranking"], pairing)
         likeness = measure_likeness(teacher, student, examples, critical)
         passes += len(examples)
         rows = zip(critical, likeness, strict=True)
         measured = {"cka": [{"teacher": layer, "students": row} for layer, row in rows]}
     depths = read_shape(teacher).layers, read_shape(student).layers
-    pairs = choose_pairs(scored["ranking"], *depths, chosen, likeness)
+    pairs = choose_pairs(scored["ranking"], *depths, pairing, likeness)
     with replace_folder(out) as folder:
         write_json(folder / "pairing.json", {"pairs": to_rows(pairs), "teacher_passes": passes, **measured})
         run.seal(folder)
@@ -90,23 +95,29 @@ def pair_layers(
 
 
 def extract_activations(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: Path) -> None:
-    """Store the teacher's states of the paired layers on the train split."""
+    """Store the teacher's states of the paired layers on a benchmark's train split.
+
+    Args:
+        teacher: model folder
+        benchmark: folder of the splits
+        pairing: folder of the pairing
+        settings: section `activations` of the config, as JSON
+        out: folder of the result
+    """
     run = Run("activations", settings)
-    chosen = Activations(**run.settings)
-    run.read("teacher", teacher), run.read("benchmark", benchmark)
+    reading = Activations(**run.settings)
+    run.read_all(teacher=teacher, benchmark=benchmark)
     paired = read_json(run.read("pairing", pairing) / "pairing.json")
-    layers = sorted({layer for p in from_rows(paired["pairs"]) for layer in (p.below, p.above)})
+    layers = sorted({layer for pair in from_rows(paired["pairs"]) for layer in (pair.below, pair.above)})
     tokenizer = load_tokenizer(teacher)
     encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
-    model = load_model(teacher)
-    states = read_states(
-        model, encoded, layers, chosen.interface, chosen.batch_size, tokenizer.pad_token_id or 0
-    )
+    pad_id = tokenizer.pad_token_id or 0
+    states = read_states(load_model(teacher), encoded, layers, reading.interface, reading.batch_size, pad_id)
     tensors = {f"layer.{layer}": tensor for layer, tensor in states.items()}
     passes = paired["teacher_passes"] + len(encoded)
     with replace_folder(out) as folder:
         save_file({**tensors, "offsets": offsets_of(encoded)}, folder / "activations.safetensors")
-        write_json(folder / "activations.json", {"interface": chosen.interface, "teacher_passes": passes})
+        write_json(folder / "activations.json", {"interface": reading.interface, "teacher_passes": passes})
         run.seal(folder)
 
 
@@ -119,39 +130,59 @@ def align_states(
     settings: Path,
     out: Path,
 ) -> None:
-    """Map the stored teacher states into the student's space: the targets of steering.
+    """Map the teacher's stored states into the student's space: the targets of steering.
 
-    Only a map that is fitted to data runs both models, on the align split. `map.safetensors` holds the map, or
-    one a layer where it is fitted; it is left out where no matrix does what was done (`top`).
+    Only a map that is fitted to data runs both models, on the align split. `map.safetensors` holds the map, or one per
+    layer if it is fitted; it is left out if no matrix describes the map (`top`).
+
+    Args:
+        teacher: model folder
+        student: model folder
+        benchmark: folder of the splits (a fitted map reads align)
+        pairing: folder of the pairing
+        activations: folder of the stored states
+        settings: section `alignment` of the config, as JSON
+        out: folder of the result
     """
     run = Run("alignment", settings)
-    chosen = Alignment(**run.settings)
-    check_top(chosen.map, chosen.top)
-    run.modules.append(module_of_map(chosen.map))
-    run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
-    pairs = from_rows(read_json(run.read("pairing", pairing) / "pairing.json")["pairs"])
-    source = read_json(run.read("activations", activations) / "activations.json")
+    alignment = Alignment(**run.settings)
+    check_top(alignment.map, alignment.top)
+    run.modules.append(module_of_map(alignment.map))
+    run.read_all(
+        teacher=teacher, student=student, benchmark=benchmark, pairing=pairing, activations=activations
+    )
+    pairs = from_rows(read_json(pairing / "pairing.json")["pairs"])
+    source = read_json(activations / "activations.json")
     states = load_file(activations / "activations.safetensors")
     heads = read_head(teacher), read_head(student)
-    shared = common_tokens(teacher, student, chosen.minimum_shared)
+    shared = common_tokens(teacher, student, alignment.minimum_shared)
     anchors = None
-    if chosen.map in FITTED_MAPS:
+    if alignment.map in FITTED_MAPS:
         batch_size = read_json(activations / RECORD)["settings"]["batch_size"]
         anchors, passes = read_anchors(teacher, student, benchmark, pairs, source["interface"], batch_size)
         source["teacher_passes"] += passes
-    layers = {
-        int(name.removeprefix("layer.")): tensor for name, tensor in states.items() if name != "offsets"
-    }
-    hidden = {p.student: interpolate(layers, p.below, p.above, p.weight) for p in pairs}
-    targets, maps = make_targets(hidden, heads, shared, chosen, anchors)
-    if chosen.shuffled:
-        targets = shuffle(targets, chosen.seed)
+    offsets = states.pop("offsets")
+    layers = {int(name.removeprefix("layer.")): tensor for name, tensor in states.items()}
+    hidden = {pair.student: interpolate(layers, pair.below, pair.above, pair.weight) for pair in pairs}
+    targets, maps = make_targets(hidden, heads, shared, alignment, anchors)
+    if alignment.shuffled:
+        targets = shuffle(targets, alignment.seed)
     tensors = {f"layer.{layer}": rows for layer, rows in targets.items()}
     with replace_folder(out) as folder:
-        save_file({**tensors, "offsets": states["offsets"]}, folder / "targets.safetensors")
+        save_file({**tensors, "offsets": offsets}, folder / "targets.safetensors")
         if maps:
             save_file({key: matrix.contiguous() for key, matrix in maps.items()}, folder / "map.safetensors")
-        write_json(
-            folder / "alignment.json", {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])}
-        )
+        facts = {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])}
+        write_json(folder / "alignment.json", facts)
         run.seal(folder)
+
+
+def _first_examples(benchmark: Path, count: int | None) -> list[Example]:
+    """The first `count` examples of the extract split; all of them without a count."""
+    split = read_split(benchmark, "extract")
+    if count is not None and count > len(split):
+        raise UserError(
+            f"attribution.examples: found {count}, expected at most the {len(split)} examples of the extract split "
+            f"of {benchmark.name}"
+        )
+    return split[:count]

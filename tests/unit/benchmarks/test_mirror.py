@@ -95,7 +95,7 @@ def test_the_mirror_comes_from_the_config_or_the_environment(
 def test_a_benchmark_is_stored_with_its_shots_and_origin(mirror: Path, tmp_path: Path) -> None:
     settings = RealBenchmark(benchmark="mbpp", verify=False).model_dump(mode="json")
     write_json(tmp_path / "settings.json", settings)
-    prepare_benchmark("mbpp", tmp_path / "settings.json", [], tmp_path / "out", str(mirror))
+    prepare_benchmark("mbpp", tmp_path / "settings.json", tmp_path / "out", mirror=str(mirror))
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *("align.jsonl", "extract.jsonl", "heal.jsonl", "run.json", "shots.jsonl"),
         *("test.jsonl", "train.jsonl", "validation.jsonl"),

@@ -41,7 +41,7 @@ def mixture(tmp_path: Path) -> Path:
         Run("benchmark").seal(tmp_path / name)
     write_json(tmp_path / "settings.json", {"parts": list(SIZES)})
     parts = [tmp_path / name for name in SIZES]
-    prepare_benchmark("mixture", tmp_path / "settings.json", parts, tmp_path / "mixture")
+    prepare_benchmark("mixture", tmp_path / "settings.json", tmp_path / "mixture", parts)
     return tmp_path / "mixture"
 
 

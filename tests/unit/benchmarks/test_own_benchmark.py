@@ -38,7 +38,7 @@ def test_one_line_of_config_is_enough(tmp_path: Path) -> None:
     assert own_files(settings) == [str(tmp_path / "mine.jsonl")]
     check_sources(study.benchmarks, None)
     write_json(tmp_path / "settings.json", settings.model_dump(mode="json"))
-    prepare_benchmark("mine", tmp_path / "settings.json", [], tmp_path / "out")
+    prepare_benchmark("mine", tmp_path / "settings.json", tmp_path / "out")
     sizes = {split: len(read_split(tmp_path / "out", split)) for split in SPLITS}
     assert sizes == {"train": 55, "extract": 5, "align": 10, "validation": 10, "test": 20}
     assert list(read_json(tmp_path / "out/run.json")["origin"]["files"]) == ["mine.jsonl"]
@@ -52,7 +52,7 @@ def test_a_file_of_the_working_directory_is_recorded_as_an_input(
     for path in ("mine.jsonl", "../mine.jsonl"):
         write(Path(path), pairs(30))
         write_json("settings.json", FileBenchmark(path=path).model_dump(mode="json"))
-        prepare_benchmark("mine", Path("settings.json"), [], Path("out"))
+        prepare_benchmark("mine", Path("settings.json"), Path("out"))
         inputs = read_json("out/run.json")["inputs"]
         assert [source["path"] for source in inputs.values()] == ([path] if path == "mine.jsonl" else [])
 

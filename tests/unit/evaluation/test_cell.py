@@ -15,7 +15,7 @@ from semalign.evaluation import harness
 from semalign.evaluation import stage as cell
 from semalign.evaluation.items import read_items
 from semalign.evaluation.sandbox.stage import NO_CODE, judge_answers
-from semalign.evaluation.stage import extract_reference, generate_answers
+from semalign.evaluation.stage import Scored, extract_reference, generate_answers
 from semalign.models.loading import load_tokenizer
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
@@ -156,12 +156,11 @@ def test_generation_runs_nothing_and_judging_loads_no_model(
 ) -> None:
     root = study["root"]
     transfer = write_untouched(root / "transfer", "student")
-    models = {role: study[role] for role in ("student", "teacher")}
+    scored = Scored(student=study["student"], teacher=study["teacher"], transfer=transfer)
     monkeypatch.setattr(
         "semalign.evaluation.sandbox.judge.choose", lambda _: pytest.fail("a program was run")
     )
-    given = (root / "completion", None, root / "settings.json", 0, root / "answers")
-    generate_answers(models, transfer, *given)
+    generate_answers(scored, root / "completion", root / "settings.json", 0, root / "answers")
     waiting = read_items(root / "answers/items.jsonl")
     assert all(item.correct is None and item.verdict is None for item in waiting)
     assert check(root / "answers")["stage"] == "answers"
@@ -169,7 +168,7 @@ def test_generation_runs_nothing_and_judging_loads_no_model(
 
     monkeypatch.undo()
     monkeypatch.setattr(cell, "load_model", lambda *_: pytest.fail("a model was loaded"))
-    judge_answers(root / "answers", transfer, root / "completion", root / "settings.json", 0, root / "out")
+    judge_answers(root / "answers", root / "completion", root / "settings.json", 0, root / "out", transfer)
     judged = read_items(root / "out/items.jsonl")
     assert [item.response for item in judged] == [item.response for item in waiting]
     assert all(item.verdict for item in judged)
@@ -182,15 +181,14 @@ def test_answers_that_were_tampered_with_are_not_judged(study: dict[str, Path]) 
     answers.write_text(answers.read_text().replace('"response": "', '"response": "x'))
     settings = study["root"] / "settings.json"
     with pytest.raises(UserError, match="does not match its provenance"):
-        judge_answers(out / "answers", out / "transfer", study["root"] / "completion", settings, 0, out)
+        judge_answers(out / "answers", study["root"] / "completion", settings, 0, out, out / "transfer")
 
 
 def test_a_model_is_scored_as_it_is(study: dict[str, Path]) -> None:
     root, settings = study["root"], study["root"] / "settings.json"
-    generate_answers(
-        {"model": study["student"]}, None, root / "facts", None, settings, 0, root / "it/answers"
-    )
-    judge_answers(root / "it/answers", None, root / "facts", settings, 0, root / "it")
+    scored = Scored(model=study["student"])
+    generate_answers(scored, root / "facts", settings, 0, root / "it/answers")
+    judge_answers(root / "it/answers", root / "facts", settings, 0, root / "it")
     cellwise = score(study, "facts", "student", "cell")
     assert [item.response for item in read_items(root / "it/items.jsonl")] == [
         item.response for item in read_items(cellwise / "items.jsonl")

@@ -23,7 +23,8 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, read_jsonl, write_json
 from semalign.runtime.provenance import Run, check
 from semalign.signals.distillation.logits import TeacherLogits
-from semalign.signals.distillation.states import TeacherStates, store_states
+from semalign.signals.distillation.stage import store_states
+from semalign.signals.distillation.states import TeacherStates
 
 WHOLE = {"logits.top_k": 1000, "logits.temperature": 2.0}
 SMALL: dict[str, Any] = {

@@ -10,7 +10,6 @@ from fabricated_signals import laten_settings, locate_in, run_transfer
 from safetensors.torch import load_file
 
 from semalign.config.methods import Laten
-from semalign.methods import stage as stages
 from semalign.methods.laten import injection
 from semalign.methods.laten import transfer as laten
 from semalign.methods.laten.injection import KINDS, TeacherNeurons, module_of
@@ -22,7 +21,7 @@ from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, read_jsonl
 from semalign.runtime.provenance import check
-from semalign.signals.location.stage import Locations
+from semalign.signals.location.stored import Locations
 
 
 def inject(
@@ -125,7 +124,7 @@ def test_the_teacher_is_never_loaded(run, sealed_pair, monkeypatch: pytest.Monke
         loaded.append(Path(folder))
         return load_model(folder, *arguments, **options)
 
-    for module in (laten, injection, stages):
+    for module in (laten, injection):
         monkeypatch.setattr(module, "load_model", watched)
     run(laten_settings())
     assert set(loaded) == {sealed_pair[1]}

@@ -12,7 +12,7 @@ from semalign.methods.base import TransferTask
 from semalign.methods.laten import transfer as laten
 from semalign.methods.laten.transfer import Aligner, answer_loss, portions
 from semalign.runtime.errors import UserError
-from semalign.signals.location.stage import Locations
+from semalign.signals.location.stored import Locations
 
 
 @pytest.fixture

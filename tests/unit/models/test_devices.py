@@ -19,6 +19,7 @@ from semalign.models import devices
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import read_states
 from semalign.runtime.errors import UserError
+from semalign.runtime.provenance import accelerator_memory
 from semalign.signals.attribution import score_layers
 from semalign.signals.distillation.units import score_units
 
@@ -135,11 +136,7 @@ def test_a_loss_over_a_whole_batch_takes_no_portions(method: Any) -> None:
 
 
 @pytest.mark.gpu
-def test_a_gpu_holds_and_reports(
-    tmp_path: Path, pico_benchmark: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from semalign.study.planning.expected import device_memory
-
+def test_a_gpu_holds_and_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(devices.VARIABLE, raising=False)
     folder = write_model(tmp_path / "model", "llama", layers=2, width=32, seed=0)
     loaded = load_model(folder)
@@ -149,8 +146,8 @@ def test_a_gpu_holds_and_reports(
         found, expected = loaded(ids.to(loaded.device)).logits, load_model(folder, "cpu")(ids).logits
     assert found.device.type == "cuda" and expected.device.type == "cpu"
     assert torch.allclose(found.cpu(), expected, atol=1e-3)
-    memory = device_memory("attribution", {"teacher": folder, "benchmark": pico_benchmark}, {})
-    assert memory is not None and memory["peak_mb"] > 0 and memory["predicted_mb"] > 0
+    memory = accelerator_memory()["device_memory"]
+    assert memory["peak_mb"] > 0
     assert memory["gpus"] == torch.cuda.device_count()
     monkeypatch.setenv(devices.VARIABLE, "cpu")
     assert devices.devices_of(load_model(folder)) == ["cpu"]

@@ -14,8 +14,10 @@ from semalign.models.loading import load_tokenizer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import check
+from semalign.signals.location.examples import counts_at, draw_final, located_tokens
 from semalign.signals.location.neurons import Counts
-from semalign.signals.location.stage import Locations, counts_at, draw_final, locate_neurons, located_tokens
+from semalign.signals.location.stage import locate_neurons
+from semalign.signals.location.stored import Locations
 
 
 def test_a_rate_is_taken_as_written() -> None:

@@ -26,7 +26,6 @@ from semalign.runtime.errors import UserError
 from semalign.signals.attribution import score_layers
 from semalign.signals.semantics import bases
 from semalign.study.planning import artifacts, memory
-from semalign.study.planning.expected import expected_peak
 from semalign.study.planning.shapes import (
     KNOWN,
     ModelShape,
@@ -234,19 +233,3 @@ def test_an_unknown_shape_is_one_line() -> None:
 
     with pytest.raises(UserError, match="its shape is not known yet; run `snakemake --cores 4 retrieve"):
         shape_of(HubModel(source="hub", repository="org/name", revision="v1"))
-
-
-def test_a_stage_at_work_is_predicted_from_what_it_reads(
-    sealed_pair: tuple[Path, Path], pico_benchmark: Path, signals: dict[str, Path]
-) -> None:
-    teacher, student = sealed_pair
-    paths = {"teacher": teacher, "student": student, "benchmark": pico_benchmark} | signals
-    for stage in ("attribution", "activations", "logits", "extraction", "alignment"):
-        peak = expected_peak(stage, paths, {"batch_size": 4})
-        assert peak is not None and peak.total > peak.weights > 0
-    settings = SemAlign(optimisation=Optimisation(batch_size=4)).model_dump(mode="json")
-    whole = expected_peak("transfer", paths, settings)
-    small = expected_peak("transfer", paths, settings | {"optimisation": {"batch_size": 4, "micro_batch": 1}})
-    assert whole is not None and small is not None and small.total < whole.total
-    assert expected_peak("transfer", paths, {"method": "student"}) is None
-    assert expected_peak("pairing", paths, {}) is None

@@ -17,33 +17,37 @@ from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import RECORD, Run
 
 logger = logging.getLogger("semalign")
-ANSWERS, TRANSFER = "answers", "transfer"
 NO_CODE = "none needed"  # in place of an isolation, where the answers hold no code
 
 
 def judge_answers(
-    answers: Path, transfer: Path | None, benchmark: Path, settings: Path, seed: int, out: Path
+    answers: Path, benchmark: Path, settings: Path, seed: int, out: Path, transfer: Path | None = None
 ) -> None:
-    """Judge the answers of one model; write items.jsonl, metrics.json and run.json into `out`.
+    """Judge the answers of one model; code runs isolated.
 
-    `transfer` tells what making the model cost; None for one that nothing was done to. Raises UserError where the
-    answers are not those of the benchmark's split, or where the sandbox can't isolate.
+    Writes items.jsonl, metrics.json and run.json. Raises UserError if the answers are not those of the benchmark's
+    split, or if the sandbox can't isolate.
+
+    Args:
+        answers: folder of the answers
+        benchmark: folder of the splits
+        settings: how answers are judged, as JSON (section `evaluation`)
+        seed: seed of the cell
+        out: folder of the scores
+        transfer: transfer folder that tells what making the model cost; none for a model scored as it is
     """
     run = Run("evaluation", settings, seed)
-    chosen = EvaluationSettings(**run.settings)
-    for name, path in {ANSWERS: answers, TRANSFER: transfer, "benchmark": benchmark}.items():
-        if path:
-            run.read(name, path)
-    said = read_json(answers / RECORD)
-    records, isolation = _verdicts(read_items(answers / ITEMS), read_split(benchmark, chosen.split), chosen)
-    metrics = summarise(records, {task: found["metric"] for task, found in said["evaluation"].items()})
-    write_items(out / ITEMS, records)
+    evaluation = EvaluationSettings(**run.settings)
+    run.read_all(answers=answers, transfer=transfer, benchmark=benchmark)
+    record = read_json(answers / RECORD)
+    examples = read_split(benchmark, evaluation.split)
+    items, isolation = _verdicts(read_items(answers / ITEMS), examples, evaluation)
+    metrics = summarise(items, {task: facts["metric"] for task, facts in record["evaluation"].items()})
+    write_items(out / ITEMS, items)
     write_json(out / "metrics.json", metrics | (_costs(transfer) if transfer else {}))
-    found = {"evaluation": said["evaluation"], "throughput": said["throughput"], "isolation": isolation}
-    run.seal(out, found, ignore=(ANSWERS, TRANSFER))
-    logger.info(
-        "%s: %s %.1f %% of %d items", benchmark.name, metrics["metric"], metrics["score"], len(records)
-    )
+    extra = {"evaluation": record["evaluation"], "throughput": record["throughput"], "isolation": isolation}
+    run.seal(out, extra, ignore=("answers", "transfer"))
+    logger.info("%s: %s %.1f %% of %d items", benchmark.name, metrics["metric"], metrics["score"], len(items))
 
 
 def _verdicts(
@@ -57,8 +61,8 @@ def _verdicts(
     scored, isolation = score_code(
         [records[index] for index in waiting], [by_id[records[index].id] for index in waiting], settings
     )
-    found = dict(zip(waiting, scored, strict=True))
-    return [found.get(index, record) for index, record in enumerate(records)], isolation
+    judged = dict(zip(waiting, scored, strict=True))
+    return [judged.get(index, record) for index, record in enumerate(records)], isolation
 
 
 def _costs(transfer: Path) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json
-from semalign.signals.location.stage import Locations
+from semalign.signals.location.stored import Locations
 from semalign.training.loop import train
 
 BETA2 = 0.95

@@ -19,7 +19,7 @@ from semalign.config.pruning import PrunedModel
 from semalign.models.anatomy import layers_of
 from semalign.models.loading import load_model, load_tokenizer, read_config
 from semalign.models.pruning.depth import block_influence, keep_layers, most_influential
-from semalign.models.pruning.documents import draw_batches, encode_documents, in_turn
+from semalign.models.pruning.documents import draw_batches, encode_documents, in_turn, read_documents
 from semalign.models.pruning.feed_forward import keep_channels
 from semalign.models.pruning.healing import heal
 from semalign.models.pruning.rebuilding import check_sizes
@@ -37,6 +37,20 @@ class Cut:
     kept: list[int]
     influence: list[float]
     directions: torch.Tensor | None
+
+
+def prune(
+    settings: PrunedModel,
+    teacher: Path,
+    files: Sequence[Path],
+    folder: Path,
+    checkpoint: Path,
+    identity: str,
+) -> dict[str, Any]:
+    """`build_pruned` on the documents in `files`; returns what provenance records of the model's origin."""
+    sources = [read_documents(file) for file in files]
+    facts = build_pruned(settings, teacher, sources, folder, checkpoint, identity)
+    return {"source": "pruned", "teacher": settings.teacher, **facts}
 
 
 def build_pruned(

@@ -1,13 +1,14 @@
-"""The signal stages of the distillation baselines, from folders to a sealed folder."""
+"""The signal stages of the distillation baselines, each from folders to one folder: logits, units, final states."""
 
 import logging
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import encode
-from semalign.config.signals import Logits, Units
+from semalign.config.signals import Logits, States, Units
 from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.models.states import offsets_of
 from semalign.models.vocabulary import common_tokens
@@ -15,24 +16,32 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.distillation.logits import read_logits
+from semalign.signals.distillation.states import NAME
 from semalign.signals.distillation.units import choose_units, read_units, score_units
 
 logger = logging.getLogger("semalign")
 
 
 def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Store the teacher's next-token distributions on the train split."""
+    """Store the teacher's next-token distributions on a benchmark's train split.
+
+    Args:
+        teacher: model folder
+        student: model folder
+        benchmark: folder of the splits
+        settings: section `logits` of the config, as JSON
+        out: folder of the result
+    """
     run = Run("logits", settings)
-    run.modules.append(__name__)
-    chosen = Logits(**run.settings)
-    run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
+    logits = Logits(**run.settings)
+    run.read_all(teacher=teacher, student=student, benchmark=benchmark)
     shared = common_tokens(teacher, student)
     tokenizer = load_tokenizer(teacher)
     encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
     pad_id = tokenizer.pad_token_id or 0
-    tensors = read_logits(load_model(teacher), encoded, shared, chosen, pad_id)
+    tensors = read_logits(load_model(teacher), encoded, shared, logits, pad_id)
     facts = {
-        "temperature": chosen.temperature,
+        "temperature": logits.temperature,
         "top_k": tensors["ids"].shape[1],
         "shared_tokens": len(shared[0]),
         "mean_tail": tensors["log_tail"].double().exp().mean().item(),
@@ -42,15 +51,22 @@ def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, 
         save_file({**tensors, "offsets": offsets_of(encoded)}, folder / "logits.safetensors")
         write_json(folder / "logits.json", facts)
         run.seal(folder)
-    logger.info("logits: %d of %d tokens a position", facts["top_k"], len(shared[0]))
+    logger.info("logits: %d of %d tokens per position", facts["top_k"], len(shared[0]))
 
 
 def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Choose the teacher's units on the extract split; store its states there on the train split."""
+    """Choose the teacher's units on the extract split; store its states there on the train split.
+
+    Args:
+        teacher: model folder
+        student: model folder
+        benchmark: folder of the splits
+        settings: section `units` of the config, as JSON
+        out: folder of the result
+    """
     run = Run("units", settings)
-    run.modules.append(__name__)
-    chosen = Units(**run.settings)
-    run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
+    batch_size = Units(**run.settings).batch_size
+    run.read_all(teacher=teacher, student=student, benchmark=benchmark)
     width, wanted = read_shape(teacher).width, read_shape(student).width
     if width < wanted:
         raise UserError(
@@ -61,9 +77,9 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     splits = {name: read_split(benchmark, name) for name in ("extract", "train")}
     encoded = {name: [encode(example, tokenizer) for example in split] for name, split in splits.items()}
     pad_id = tokenizer.pad_token_id or 0
-    scores = score_units(model, encoded["extract"], chosen.batch_size, pad_id)
+    scores = score_units(model, encoded["extract"], batch_size, pad_id)
     units = choose_units(scores, wanted)
-    states = read_units(model, encoded["train"], units, chosen.batch_size, pad_id)
+    states = read_units(model, encoded["train"], units, batch_size, pad_id)
     tensors = {"states": states, "units": units, "scores": scores, "offsets": offsets_of(encoded["train"])}
     passes = sum(len(split) for split in encoded.values())
     with replace_folder(out) as folder:
@@ -71,3 +87,28 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
         write_json(folder / "units.json", {"teacher_passes": passes})
         run.seal(folder)
     logger.info("units: %d of %d", wanted, width)
+
+
+def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
+    """Store the teacher's final states on the train split, float32 `states` [positions, teacher width].
+
+    Args:
+        teacher: model folder
+        student: model folder
+        benchmark: folder of the splits
+        settings: section `states` of the config, as JSON
+        out: folder of the result
+    """
+    run = Run("states", settings)
+    batch_size = States(**run.settings).batch_size
+    run.read_all(teacher=teacher, student=student, benchmark=benchmark)
+    common_tokens(teacher, student)  # refuse a pair that can't be compared before the teacher runs
+    tokenizer, width = load_tokenizer(teacher), read_shape(teacher).width
+    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
+    pad_id = tokenizer.pad_token_id or 0
+    states = read_units(load_model(teacher), encoded, torch.arange(width), batch_size, pad_id)
+    with replace_folder(out) as folder:
+        save_file({"states": states, "offsets": offsets_of(encoded)}, folder / NAME)
+        write_json(folder / "states.json", {"width": width, "teacher_passes": len(encoded)})
+        run.seal(folder)
+    logger.info("states: %d positions of width %d", *states.shape)

@@ -9,40 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
-from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import Encoded, encode
-from semalign.config.signals import States
-from semalign.models.loading import load_model, load_tokenizer, read_shape
+from semalign.benchmarks.encoding import Encoded
 from semalign.models.readout import read_readout
-from semalign.models.states import offsets_of
 from semalign.models.vocabulary import common_tokens
-from semalign.runtime.files import read_json, replace_folder, write_json
-from semalign.runtime.provenance import Run
-from semalign.signals.distillation.units import read_units
+from semalign.runtime.files import read_json
 from semalign.signals.stored import Stored
 
 logger = logging.getLogger("semalign")
 NAME = "states.safetensors"
-
-
-def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Store the teacher's final states on the train split, float32 `states` [positions, teacher width]."""
-    run = Run("states", settings)
-    run.modules.append(__name__)
-    chosen = States(**run.settings)
-    run.read("teacher", teacher), run.read("student", student), run.read("benchmark", benchmark)
-    common_tokens(teacher, student)  # a pair that can't be compared is refused before the teacher runs
-    tokenizer, width = load_tokenizer(teacher), read_shape(teacher).width
-    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
-    pad_id = tokenizer.pad_token_id or 0
-    states = read_units(load_model(teacher), encoded, torch.arange(width), chosen.batch_size, pad_id)
-    with replace_folder(out) as folder:
-        save_file({"states": states, "offsets": offsets_of(encoded)}, folder / NAME)
-        write_json(folder / "states.json", {"width": width, "teacher_passes": len(encoded)})
-        run.seal(folder)
-    logger.info("states: %d positions of width %d", *states.shape)
 
 
 class TeacherStates:

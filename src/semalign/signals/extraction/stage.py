@@ -1,25 +1,16 @@
-"""The signal stage of Seeking, from folders to a folder."""
+"""The signal stage of Seeking, from folders to one folder."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import Batch, collate, encode
+from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Extraction
-from semalign.models.anatomy import WHOLE, adapted_modules, layers_of
 from semalign.models.loading import load_model, load_tokenizer
-from semalign.models.vocabulary import shared_tokens
 from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
-from semalign.signals.extraction.factors import spread_tokens, window_factors, write_factors
-from semalign.signals.extraction.matrices import Matrix, check_depth, matrices_of, skeleton, window_shapes
-from semalign.signals.extraction.search import Found, find_windows, kept_matrices, random_windows
-from semalign.training.low_rank import Factors
+from semalign.signals.extraction.factors import write_factors
+from semalign.signals.extraction.plan import Plan
 
 logger = logging.getLogger("semalign")
 
@@ -27,91 +18,27 @@ logger = logging.getLogger("semalign")
 def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Find the teacher's most sensitive blocks and windows on the extract split; store the windows' factors.
 
-    Writes factors.safetensors (see `write_factors`) and extraction.json: the kept teacher layers (the k-th is for
-    student layer k), every layer's score, each window's place, and how many examples passed through the teacher.
-    The student is read for its shapes alone. Raises UserError before anything long where the pair does not fit.
+    factors.safetensors has the factors (see `write_factors`). extraction.json has the kept teacher layers (the k-th is
+    for student layer k), every layer's score, each window's place, and how many examples passed through the teacher.
+    The student is read for its shapes alone. Raises UserError before anything long if the pair does not fit.
+
+    Args:
+        teacher: model folder
+        student: model folder
+        benchmark: folder of the splits
+        settings: section `extraction` of the config, as JSON
+        out: folder of the result
     """
     run = Run("extraction", settings)
-    run.modules.append(__name__)
-    chosen = Extraction(**run.settings)
-    for name, path in {"teacher": teacher, "student": student, "benchmark": benchmark}.items():
-        run.read(name, path)
-    plan = _Plan(teacher, student, chosen)
+    run.read_all(teacher=teacher, student=student, benchmark=benchmark)
+    plan = Plan(teacher, student, Extraction(**run.settings))
     tokenizer = load_tokenizer(teacher)
     batches = [collate([encode(example, tokenizer)], 0) for example in read_split(benchmark, "extract")]
     model = load_model(teacher)
-    found = plan.find(model, batches)
-    factors = plan.factors(model, found)
+    windows = plan.find(model, batches)
+    factors = plan.factors(model, windows)
     with replace_folder(out) as folder:
         write_factors(folder, factors)
-        write_json(folder / "extraction.json", plan.describe(found, len(batches)))
+        write_json(folder / "extraction.json", plan.describe(windows, len(batches)))
         run.seal(folder)
-    logger.info("extraction: student layers 1 to %d <- teacher layers %s", plan.depth, found.layers)
-
-
-class _Plan:
-    """What is taken from where to where, known before any weight is read."""
-
-    def __init__(self, teacher: Path, student: Path, settings: Extraction) -> None:
-        pair, names = (skeleton(teacher), skeleton(student)), (teacher.name, student.name)
-        check_depth(names, *pair)
-        adapted_modules(pair[1], [1], settings.projections)  # refuses what the student has only fused
-        self.settings, self.rank, self.depth = settings, settings.rank, len(layers_of(pair[1]))
-        rows = [model.get_input_embeddings().weight.shape[0] for model in pair]
-        self.vocabulary = rows[1]
-        theirs, self.tokens = _shared(teacher, student, (rows[0], rows[1]), settings.projections)
-        self.matrices = matrices_of(pair[0], settings.projections, theirs)
-        self.own = matrices_of(pair[1], settings.projections, self.tokens)
-        self.shapes = window_shapes(names, pair, (self.matrices, self.own), self.rank)
-
-    def find(self, model: Any, batches: Sequence[Batch]) -> Found:
-        """The kept layers of the loaded teacher and their windows."""
-        if self.settings.windows == "sensitive":
-            return find_windows(model, batches, self.matrices, self.shapes, self.depth)
-        found = find_windows(model, batches, (), self.shapes, self.depth)
-        kept = kept_matrices(self.matrices, found.layers)
-        return replace(found, windows=random_windows(model, kept, self.shapes, self.settings.seed))
-
-    def sources(self, found: Found) -> dict[str, Matrix]:
-        """Full name of a student's module -> the teacher's matrix whose window goes there."""
-        theirs = {(matrix.projection, matrix.layer): matrix for matrix in self.matrices}
-        kept = dict(enumerate(found.layers, start=1))
-        return {
-            own.module: theirs[own.projection, None if own.layer is None else kept[own.layer]]
-            for own in self.own
-        }
-
-    def factors(self, model: Any, found: Found) -> dict[str, Factors]:
-        """Full name of a student's module -> the factors of the loaded teacher's window."""
-        result = {}
-        for name, matrix in self.sources(found).items():
-            shape = self.shapes[matrix.projection]
-            pair = window_factors(matrix.of(model), found.windows[matrix.key], shape, self.rank)
-            if matrix.projection in WHOLE:
-                pair = spread_tokens(pair, matrix.projection, self.tokens, self.vocabulary)
-            result[name] = pair
-        return result
-
-    def describe(self, found: Found, examples: int) -> dict[str, Any]:
-        """The content of extraction.json."""
-        windows = {
-            name: {
-                "teacher": matrix.module,
-                "layer": matrix.layer,
-                **found.windows[matrix.key]._asdict(),
-                "shape": self.shapes[matrix.projection],
-            }
-            for name, matrix in self.sources(found).items()
-        }
-        passes = examples * found.passes
-        scores = {"layers": found.layers, "scores": found.scores}
-        return {**scores, "rank": self.rank, "windows": windows, "teacher_passes": passes}
-
-
-def _shared(
-    teacher: Path, student: Path, rows: tuple[int, int], projections: list[str]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids of the shared tokens on either side; none where neither embedding nor head is asked for."""
-    if not set(projections) & set(WHOLE):
-        return torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.long)
-    return shared_tokens(load_tokenizer(teacher), load_tokenizer(student), rows)
+    logger.info("extraction: student layers 1 to %d <- teacher layers %s", plan.depth, windows.layers)

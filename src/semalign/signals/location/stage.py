@@ -1,174 +1,52 @@
-"""The signal stage of LaTen: layers and neurons of both models, for every extract example and for the injection.
+"""The signal stage of LaTen, from folders to one folder: neurons of both models, per extract example and for injection.
 
-The student is the unmodified one at every step of the alignment, so all is located once and shared by all seeds.
+The student is the untouched one at every step of the alignment, so all is located once and shared by all seeds.
 """
 
 import logging
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
-from semalign.benchmarks.base import Example, read_split
-from semalign.benchmarks.encoding import encode_answer, encode_prompt
+from semalign.benchmarks.base import read_split
 from semalign.config.signals import Location
-from semalign.models.loading import load_model, load_tokenizer, read_shape
-from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json, replace_folder, write_json
+from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
-from semalign.signals.location.neurons import Counts, Located, locate, sizes_of
+from semalign.signals.location.examples import common_depth, describe, draw_final, locate_all, tensors_of
 
 logger = logging.getLogger("semalign")
 
-STRIPPED = '. " )\n,]'  # what an answer may end with that does not carry it
-REPORT_SECONDS = 10.0
-PARTS = ("attention_layers", "ffn_layers", "ffn", "o", "v")
-
 
 def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Locate in both models; write location.json and location.safetensors.
+    """Locate the layers and neurons of both models that carry the answer (LaTen).
 
-    Raises UserError when the teacher is shallower than the student, or narrower than what is taken from it.
+    Raises UserError if the teacher is shallower than the student, or narrower than what is taken from it.
+
+    Args:
+        teacher: model folder
+        student: model folder
+        benchmark: folder of the splits (extract, and one example of train for the injection)
+        settings: section `location` of the config, as JSON
+        out: folder of the result
     """
     run = Run("location", settings)
-    run.modules.append(__name__)
-    chosen = Location(**run.settings)
-    for name, path in {"teacher": teacher, "student": student, "benchmark": benchmark}.items():
-        run.read(name, path)
-    depth = _check_depth(teacher, student)
-    examples = [
-        *read_split(benchmark, "extract"),
-        draw_final(read_split(benchmark, "train"), chosen.final_seed),
-    ]
-    in_student, counts = _locate_all(student, examples, depth, chosen, None)
-    in_teacher, _ = _locate_all(teacher, examples, depth, chosen, counts)
-    found = {"teacher": in_teacher, "student": in_student}
+    location = Location(**run.settings)
+    run.read_all(teacher=teacher, student=student, benchmark=benchmark)
+    depth = common_depth(teacher, student)
+    final = draw_final(read_split(benchmark, "train"), location.final_seed)
+    examples = [*read_split(benchmark, "extract"), final]
+    in_student, counts = locate_all(student, examples, depth, location, None)
+    in_teacher, _ = locate_all(teacher, examples, depth, location, counts)
+    located = {"teacher": in_teacher, "student": in_student}
     with replace_folder(out) as folder:
-        save_file(_tensors(found), folder / "location.safetensors")
-        write_json(folder / "location.json", _report(found, examples))
+        save_file(tensors_of(located), folder / "location.safetensors")
+        write_json(folder / "location.json", describe(located, examples))
         run.seal(folder)
     logger.info(
-        "location: %d examples, %d layers; a layer's %d feed-forward and %d attention neurons, %d value rows",
-        *(len(examples), depth, counts.ffn, counts.attention, counts.value),
+        "location: %d examples, %d layers; per layer %d feed-forward and %d attention neurons, %d value rows",
+        len(examples),
+        depth,
+        counts.ffn,
+        counts.attention,
+        counts.value,
     )
-
-
-@dataclass(frozen=True)
-class Locations:
-    """What the stage stored: model -> part -> integers [examples, ...]; the last row is for the injection."""
-
-    parts: dict[str, dict[str, torch.Tensor]]
-    teacher_passes: int
-
-    @property
-    def extracts(self) -> int:
-        """How many extract examples were located."""
-        return len(self.parts["student"]["ffn"]) - 1
-
-    @classmethod
-    def read(cls, folder: Path) -> "Locations":
-        """Read the stage's folder."""
-        parts: dict[str, dict[str, torch.Tensor]] = {}
-        for name, tensor in load_file(folder / "location.safetensors").items():
-            model, _, part = name.partition(".")
-            parts.setdefault(model, {})[part] = tensor.long()
-        return cls(parts, read_json(folder / "location.json")["teacher_passes"])
-
-
-def draw_final(train: Sequence[Example], seed: int) -> Example:
-    """The train example that locates for the injection."""
-    return train[int(np.random.default_rng(seed).integers(len(train)))]
-
-
-def located_tokens(example: Example, tokenizer: Any) -> list[int]:
-    """Tokens up to the one that carries the answer: its last behind which only `. " ) , ]` and blanks stand.
-
-    Raises UserError when the answer has nothing else.
-    """
-    answer = encode_answer(example.answer.rstrip(STRIPPED), tokenizer)
-    if not answer:
-        raise UserError(
-            f"example {example.id}: the answer {example.answer!r} has no token left once its end is stripped of "
-            f"{STRIPPED!r}; expected one that LaTen can locate"
-        )
-    return encode_prompt(example.prompt, tokenizer) + answer
-
-
-def counts_at(rate: float, sizes: Counts) -> Counts:
-    """floor(rate * size) of the student's neurons; raises UserError where that is none."""
-    share = Fraction(str(rate))  # as written: 0.29 * 100 is 29
-    counts = Counts(int(share * sizes.ffn), int(share * sizes.attention), int(share * sizes.value))
-    if min(counts.ffn, counts.attention, counts.value) < 1:
-        raise UserError(
-            f"location.rate: {rate} takes {counts.ffn} of {sizes.ffn} feed-forward neurons, {counts.attention} of "
-            f"{sizes.attention} attention neurons and {counts.value} of {sizes.value} value rows of the student; "
-            "expected at least one of each"
-        )
-    return counts
-
-
-def _check_depth(teacher: Path, student: Path) -> int:
-    above, below = read_shape(teacher).layers, read_shape(student).layers
-    if above < below:
-        raise UserError(
-            f"LaTen: {teacher.name} has {above} layers, fewer than the {below} of {student.name}; "
-            "expected a teacher at least as deep as the student"
-        )
-    return below
-
-
-def _locate_all(
-    folder: Path, examples: Sequence[Example], depth: int, settings: Location, counts: Counts | None
-) -> tuple[list[Located], Counts]:
-    """Locate every example in one model; without `counts`, they follow from this model's size."""
-    tokenizer = load_tokenizer(folder)
-    model = load_model(folder)
-    sizes = sizes_of(model)
-    if counts is None:
-        counts = counts_at(settings.rate, sizes)
-    _check_width(folder.name, sizes, counts)
-    tokens = [located_tokens(example, tokenizer) for example in examples]
-    found, said = [], time.monotonic()
-    for number, line in enumerate(tokens, start=1):
-        found.append(locate(model, line, depth, counts, as_released=settings.as_released))
-        if time.monotonic() - said > REPORT_SECONDS:
-            said = time.monotonic()
-            logger.info("location: %s: %d of %d examples", folder.name, number, len(tokens))
-    return found, counts
-
-
-def _check_width(name: str, sizes: Counts, counts: Counts) -> None:
-    for part in ("ffn", "attention", "value"):
-        wanted, has = getattr(counts, part), getattr(sizes, part)
-        if has < wanted:
-            raise UserError(
-                f"LaTen: {name} has {has} {part} neurons a layer, fewer than the {wanted} that location.rate takes "
-                "of the student; expected as many (lower the rate)"
-            )
-
-
-def _tensors(found: dict[str, list[Located]]) -> dict[str, torch.Tensor]:
-    """`<model>.<part>` -> int32 [examples, ...]."""
-    return {
-        f"{model}.{part}": torch.stack([getattr(located, part) for located in rows]).int()
-        for model, rows in found.items()
-        for part in PARTS
-    }
-
-
-def _report(found: dict[str, list[Located]], examples: Sequence[Example]) -> dict[str, Any]:
-    scores = {
-        model: [{"attention": row.attention_scores, "ffn": row.ffn_scores} for row in rows]
-        for model, rows in found.items()
-    }
-    return {
-        "teacher_passes": len(examples),
-        "examples": [example.id for example in examples],
-        "layer_scores": scores,
-    }

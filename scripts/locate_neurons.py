@@ -1,0 +1,6 @@
+"""Locate the neurons of both models that carry the answer (LaTen)."""
+
+from semalign.runtime.script import run_stage
+
+if __name__ == "__main__":
+    run_stage("semalign.signals.location.stage:locate_neurons")

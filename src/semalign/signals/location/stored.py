@@ -1,0 +1,31 @@
+"""Located neurons as the stage stores them, read again by the method."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from semalign.runtime.files import read_json
+
+
+@dataclass(frozen=True)
+class Locations:
+    """What the stage stored: model -> part -> integers [examples, ...]; the last row is for the injection."""
+
+    parts: dict[str, dict[str, torch.Tensor]]
+    teacher_passes: int
+
+    @property
+    def extracts(self) -> int:
+        """How many extract examples were located."""
+        return len(self.parts["student"]["ffn"]) - 1
+
+    @classmethod
+    def read(cls, folder: Path) -> "Locations":
+        """Read the stage's folder."""
+        parts: dict[str, dict[str, torch.Tensor]] = {}
+        for name, tensor in load_file(folder / "location.safetensors").items():
+            model, _, part = name.partition(".")
+            parts.setdefault(model, {})[part] = tensor.long()
+        return cls(parts, read_json(folder / "location.json")["teacher_passes"])
