@@ -20,14 +20,17 @@ from semalign.study.preflight import check_pinned, check_study
 from semalign.runtime.script import explain_full_disk, prepare_environment
 from semalign.runtime.study_lock import hold_study
 from semalign.runtime.fork_server import start_server
+from semalign.runtime.snakemake_internals import is_dry_run, is_main_process, lift_rate_limit, runs_here
 
+MAIN = is_main_process(workflow)
+DRY = is_dry_run(workflow)
 try:
     STUDY = parse_study(config)
     check_study(STUDY)
     LAYOUT = Layout(STUDY)
     # a dry run beside a run at work must not change the settings under it
-    WRITES = workflow.is_main_process and hold_study(STUDY.study, only_look=workflow.output_settings.dryrun)
-    if workflow.is_main_process and not workflow.output_settings.dryrun:
+    WRITES = MAIN and hold_study(STUDY.study, only_look=DRY)
+    if MAIN and not DRY:
         check_pinned(STUDY)
     if WRITES:
         LAYOUT.write_settings()
@@ -38,7 +41,7 @@ except OSError as error:
         sys.exit(line)
     raise
 
-prepare_environment(watched=workflow.is_main_process, device=STUDY.device)
+prepare_environment(watched=MAIN, device=STUDY.device)
 # A time limit or a preemption sends SIGTERM to all processes of a job. The shell waits for the script, which may be a
 # training that saves itself, and tee for the script's last words.
 shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\"); ")
@@ -47,9 +50,7 @@ shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@
 def start_local_run():
     """Jobs on this machine are forks of one process that has imported the libraries."""
     start_server()
-    # With the limiter, each job that has ended wakes the scheduler once a second ever after (Snakemake 9.27): after
-    # a few hundred it keeps a core busy. Here --cores limits the jobs.
-    workflow.scheduler.job_rate_limiter = None
+    lift_rate_limit(workflow)
 
 
 def made_from(wildcards):
