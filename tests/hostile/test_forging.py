@@ -50,7 +50,7 @@ WRONG = {
 def test_a_wrong_program_does_not_pass(run: Run, name: str) -> None:
     code, status = WRONG[name]
     verdict = run(code, "assert f(2) == 4")
-    assert (verdict.status, verdict.seconds < 2) == (status, True), verdict
+    assert verdict.status == status, verdict
 
 
 def test_an_object_equal_to_everything_is_no_evidence_in_any_place(run: Run) -> None:

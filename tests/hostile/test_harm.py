@@ -53,10 +53,8 @@ CUT_SHORT = {
 @pytest.mark.parametrize("name", CUT_SHORT)
 def test_a_greedy_program_is_cut_short(run: Run, name: str) -> None:
     code, statuses = CUT_SHORT[name]
-    start = time.monotonic()
     verdict = run(code, "assert list(f(2)) == 4" if "iterator" in name else "assert f(2) == 4")
     assert verdict.status in statuses, verdict
-    assert time.monotonic() - start < 4
 
 
 def host_processes(name: str) -> list[str]:

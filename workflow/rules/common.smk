@@ -1,7 +1,16 @@
 # The study's config, its layout, and the functions that rules share.
+#
+# No job makes the inputs `settings` and `code`; parsing writes them (below, and in library.smk).
+# - `settings`: what a job reads of the config, as results/<study>/settings/<section>.json;
+# - `code`: the digests of the script and of the library files behind it, as results/<study>/settings/code/<script>.json.
+# Either is written only when its content changes, so an edited config or module reruns what depends on it and nothing
+# else, in a restored clone too.
+#
+# Scripts are given the record (`run.json`) of each artifact and take the folder that it is in.
 import sys
 from pathlib import Path
 
+from semalign.config.base import SPLITS
 from semalign.study.definition import parse_study
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
@@ -11,14 +20,17 @@ from semalign.study.preflight import check_pinned, check_study
 from semalign.runtime.script import explain_full_disk, prepare_environment
 from semalign.runtime.study_lock import hold_study
 from semalign.runtime.fork_server import start_server
+from semalign.runtime.snakemake_internals import is_dry_run, is_main_process, lift_rate_limit, runs_here
 
+MAIN = is_main_process(workflow)
+DRY = is_dry_run(workflow)
 try:
     STUDY = parse_study(config)
     check_study(STUDY)
     LAYOUT = Layout(STUDY)
     # a dry run beside a run at work must not change the settings under it
-    WRITES = workflow.is_main_process and hold_study(STUDY.study, only_look=workflow.output_settings.dryrun)
-    if workflow.is_main_process and not workflow.output_settings.dryrun:
+    WRITES = MAIN and hold_study(STUDY.study, only_look=DRY)
+    if MAIN and not DRY:
         check_pinned(STUDY)
     if WRITES:
         LAYOUT.write_settings()
@@ -29,7 +41,7 @@ except OSError as error:
         sys.exit(line)
     raise
 
-prepare_environment(watched=workflow.is_main_process, device=STUDY.device)
+prepare_environment(watched=MAIN, device=STUDY.device)
 # A time limit or a preemption sends SIGTERM to all processes of a job. The shell waits for the script, which may be a
 # training that saves itself, and tee for the script's last words.
 shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\"); ")
@@ -38,9 +50,7 @@ shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@
 def start_local_run():
     """Jobs on this machine are forks of one process that has imported the libraries."""
     start_server()
-    # With the limiter, each job that has ended wakes the scheduler once a second ever after (Snakemake 9.27): after
-    # a few hundred it keeps a core busy. Here --cores limits the jobs.
-    workflow.scheduler.job_rate_limiter = None
+    lift_rate_limit(workflow)
 
 
 def made_from(wildcards):
@@ -100,11 +110,20 @@ def trials_of(wildcards):
     return [f"{trial}/run.json" for trial in LAYOUT.trial_folders(*of)]
 
 
+def benchmarks_at(names):
+    """The records of benchmarks of the study."""
+    return [f"{LAYOUT.root}/benchmarks/{name}/run.json" for name in names]
+
+
+def options(*names):
+    """The options of a script for those of these inputs that there are: `--teacher <record>`."""
+
+    def join(wildcards, input):
+        return " ".join(f"--{name} {getattr(input, name)}" for name in names if input.get(name))
+
+    return join
+
+
 def folder(path):
     """The folder of a record."""
     return str(Path(str(path)).parent)
-
-
-def scored_model(wildcards, input):
-    """The options that name the model of a cell: what the transfer makes of its pair."""
-    return " ".join(f"--{role} {folder(input[role])}" for role in ("student", "teacher", "transfer"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from semalign.methods.base import TransferTask
+from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.methods.registry import METHODS
 from semalign.runtime.command import grouped
@@ -59,18 +59,18 @@ def transfer_knowledge(
     """
     run = Run("transfer", settings, attempt.seed)
     method = METHODS.load(run.settings["method"])
-    chosen = method.settings.model_validate(run.settings)
+    section = method.settings.model_validate(run.settings)
     run.modules.append(METHODS.module_of(method.name))
     by_stage = {str(check(folder)["stage"]): folder for folder in signals}
     run.read_all(student=student, teacher=teacher, benchmark=benchmark, **by_stage, choice=attempt.choice)
     if attempt.choice:
-        chosen = _at_chosen_rate(chosen, attempt.choice)
+        section = _at_chosen_rate(section, attempt.choice)
     task = TransferTask(
         student=student,
         teacher=teacher,
         benchmark=benchmark,
         signals=by_stage,
-        settings=chosen,
+        settings=section,
         seed=attempt.seed,
         checkpoint=attempt.checkpoint,
         label=attempt.label,
@@ -82,17 +82,20 @@ def transfer_knowledge(
         report = method(task, folder)
         seconds = round(time.perf_counter() - started, 3)
         write_jsonl(folder / "history.jsonl", report.history)
-        optimisation = getattr(chosen, "optimisation", None)
-        cost = {
-            "train_seconds": seconds,
-            "trainable_parameters": report.trainable_parameters,
-            "teacher_passes": report.teacher_passes,
-            "learning_rate": optimisation.learning_rate if optimisation else None,
-            **signal_costs(signals),
-            **search_costs(attempt.choice),
-        }
+        cost = _cost(section, report, seconds) | signal_costs(signals) | search_costs(attempt.choice)
         run.seal(folder, {"cost": cost})
     shutil.rmtree(attempt.checkpoint, ignore_errors=True)
+
+
+def _cost(settings: Any, report: TransferReport, seconds: float) -> dict[str, Any]:
+    """What the training itself took."""
+    optimisation = getattr(settings, "optimisation", None)
+    return {
+        "train_seconds": seconds,
+        "trainable_parameters": report.trainable_parameters,
+        "teacher_passes": report.teacher_passes,
+        "learning_rate": optimisation.learning_rate if optimisation else None,
+    }
 
 
 def _at_chosen_rate(settings: Any, choice: Path) -> Any:

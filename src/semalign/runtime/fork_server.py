@@ -2,10 +2,18 @@
 
 Importing torch, transformers, PEFT and lm-eval takes longer than most jobs of the embedded study. A run on one
 machine starts this server; `semalign.runtime.script.run` hands its script over, with its arguments and its standard
-streams, and waits for the exit status. Where no server answers (by hand, on a cluster) the script runs by itself,
-with the same result.
+streams, and waits for the exit status. If no server answers (by hand, on a cluster), the script runs by itself, with
+the same result.
 
-A job dies with its client, the server with the run that started it, and every job with the server.
+Four processes are involved, each the parent of the next but for one gap:
+
+    snakemake -> shell -> client: `python scripts/x.py`, which only waits        (one per job)
+    snakemake -> server: imports the libraries, forks, never runs a job itself   (one per run)
+                 server -> job: the fork that becomes the script                 (one per job)
+
+The gap is between client and job. The kernel does not link their lives, so the socket between them does: if either
+end closes, the other side knows. A job dies with its client, the server with the run that started it, and every job
+with the server.
 """
 
 import atexit
@@ -51,6 +59,9 @@ def start_server() -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(64)
+    # The socket is bound here, before the server has imported anything: a client that comes early waits in the queue
+    # instead of finding no server. The session of its own keeps the terminal's Ctrl-C away from the server, which must
+    # live until the jobs have ended.
     subprocess.Popen(
         [sys.executable, "-m", "semalign.runtime.fork_server", str(listener.fileno()), str(os.getpid())],
         pass_fds=[listener.fileno()],
@@ -70,7 +81,10 @@ def _remove_abandoned() -> None:
 
 
 def delegate() -> int | None:
-    """Have the server run this script; its exit status, or None where no server took it."""
+    """Have the server run this script; its exit status, or None if no server took it.
+
+    None is only safe before the server's `_STARTED`, when no fork exists that could do the same work a second time.
+    """
     path = os.environ.get(VARIABLE)
     if not path or "SLURM_JOB_ID" in os.environ or not hasattr(socket, "send_fds"):
         return None
@@ -81,15 +95,22 @@ def delegate() -> int | None:
             socket.send_fds(server, [json.dumps(job).encode() + b"\n"], [0, 1, 2])
             if server.recv(1) != _STARTED:
                 return None
+            # SIGTERM means "save yourself": it is passed on, and this client goes on waiting for the job's status.
+            # All other ends of this client close the socket, and the server then kills the job.
             signal.signal(signal.SIGTERM, lambda *_: server.sendall(_TERMINATE))
             status = server.recv(16)
         except OSError:
             return None
+    # no status: the server itself was killed, and its jobs with it
     return int(status) if status else 128 + signal.SIGKILL
 
 
 class _Server:
-    """Forks a process a job; waits for clients, for their word, and for the ends of jobs."""
+    """Forks one process per job; waits for clients, for their word, and for the ends of jobs.
+
+    It has one thread and no lock that a fork could copy in a locked state. Whatever is added here must keep it so: no
+    thread, no torch call that starts a pool of threads.
+    """
 
     def __init__(self, listener: socket.socket) -> None:
         self.listener = listener
@@ -97,8 +118,12 @@ class _Server:
         self.selector.register(listener, selectors.EVENT_READ, self._accept)
 
     def serve(self) -> None:
-        """Until the run that started this is gone. SIGTERM, as it reaches all of a machine's processes, is for jobs:
-        each has its own from there or from its client, and may yet save itself."""
+        """Serve until the run that started this is gone.
+
+        SIGTERM must not end the server: its death kills all jobs at once, by `die_with_parent`. When a machine shuts
+        down or a scheduler preempts, every process gets SIGTERM, and each job uses its own to save a checkpoint. A fork
+        takes the default back before it becomes a script.
+        """
         signal.signal(signal.SIGTERM, lambda *_: None)
         while True:
             for key, _ in self.selector.select():
@@ -111,20 +136,24 @@ class _Server:
         except (OSError, ValueError):
             client.close()
             return
-        sys.stdout.flush()
+        sys.stdout.flush()  # what is buffered would be printed by both
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            for key in list(self.selector.get_map().values()):  # the sockets of other jobs
+            # A fork has copies of the listener, of the other clients' sockets and of the other jobs' pidfds. While a
+            # copy is open here, the other end never sees the socket close: a client would wait for this job too.
+            for key in list(self.selector.get_map().values()):
                 os.close(key.fd)
-            client.close()
+            client.close()  # its own as well: only the server reports the status
             _run(job, streams)
+        # the job has its copies; if the server kept these, a pipe from the job would never end (`script | tee log`)
         for stream in streams:
             os.close(stream)
         self._watch(client, child)
 
     def _watch(self, client: socket.socket, child: int) -> None:
         """Report the job's end to its client; end the job when the client asks or is gone."""
+        # A pidfd names this process for good. A number may be another process's by the time the signal is sent.
         ended = os.pidfd_open(child)
 
         def finish() -> None:
@@ -146,6 +175,7 @@ class _Server:
 
 
 def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Receive a job and its three standard streams; the environment may be longer than one packet."""
     text, streams, _, _ = socket.recv_fds(client, 1 << 16, 3)
     while not text.endswith(b"\n"):
         more = client.recv(1 << 16)
@@ -174,7 +204,9 @@ def _run(job: dict[str, Any], streams: list[int]) -> None:
     status = 1
     try:
         die_with_parent()
-        random.seed()  # forks that share a state would choose the same "random" names and ports
+        # All forks start with the server's state of `random`, so they would draw the same temporary names and ports.
+        # No result hangs on this state: whatever a study draws has a seed of its own.
+        random.seed()
         for target, stream in enumerate(streams):
             os.dup2(stream, target)
             os.close(stream)
@@ -197,7 +229,9 @@ def _run(job: dict[str, Any], streams: list[int]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(status)
+        os._exit(
+            status
+        )  # not sys.exit: the server's `atexit` and the rest of its stack are not this process's
 
 
 def die_with_parent() -> None:

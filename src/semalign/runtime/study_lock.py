@@ -12,8 +12,8 @@ from typing import TextIO
 
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
+from semalign.runtime.snakemake_internals import STATE, remove_stale_locks
 
-STATE = Path(".snakemake")
 _held: list[TextIO] = []  # keeps the files open, and so the locks, until this process ends
 
 
@@ -39,7 +39,7 @@ def hold_study(study: str, only_look: bool = False) -> bool:
     handle.truncate(0)
     print(os.getpid(), file=handle, flush=True)
     _held.append(handle)
-    _remove_stale_locks(study)
+    remove_stale_locks(study)
     remove_partial(Path("results") / study)
     return True
 
@@ -51,10 +51,3 @@ def _lock(handle: TextIO) -> bool:
     except OSError as error:
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True
-
-
-def _remove_stale_locks(study: str) -> None:
-    """Remove Snakemake's lock files that name artifacts of this study; another study may be at work."""
-    for lock in (STATE / "locks").glob("*.lock"):
-        if f"results/{study}/" in lock.read_text(encoding="utf-8", errors="replace"):
-            lock.unlink(missing_ok=True)

@@ -48,9 +48,13 @@ def spread(values: np.ndarray) -> Spread:
     seeds, items = values.shape
     if seeds < 2:
         return Spread(0.0, 0.0, 0, items)
+    # The mean square between seeds expects residual + items x (variance of a seed): the mean over items of one seed
+    # still has the noise of those items, divided by their number.
     between = items * float(values.mean(axis=1).var(ddof=1))
     if items < 2:
         return Spread(between, 0.0, seeds - 1, items)
+    # What neither the seed nor the item explains, cell by cell. An item that is hard for every seed drops out here, so
+    # the residual is the noise that a seed's mean has by itself.
     left = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
     return Spread(between, float((left**2).sum()) / ((seeds - 1) * (items - 1)), seeds - 1, items)
 
@@ -79,6 +83,10 @@ def seed_deviations(given: Spread, share: float, resamples: int, seed: int, stre
     if not given.degrees:
         return np.zeros(resamples)
     rng = np.random.default_rng([seed, given.degrees + 1, stream])
+    # Why this looks like Student's t: the observed B is (true mean square) x W. Read backwards, the true one could be
+    # B / W for any such W. With two degrees W is often near 0 and B / W huge: few seeds leave open that seeds vary far
+    # more than these did. A normal with variance B / W is Student's t with as many degrees. Subtracting E makes it
+    # less: only what exceeds the items' noise is the seeds' part, and it is 0 in many draws if B is no more than noise.
     known = rng.chisquare(given.degrees, resamples) / given.degrees
     variance = np.maximum(given.between / known - given.residual, 0.0) / given.items
     return np.asarray(rng.standard_normal(resamples) * np.sqrt(share * variance))

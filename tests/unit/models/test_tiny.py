@@ -76,7 +76,9 @@ def test_every_program_does_what_its_code_says() -> None:
     draw = random.Random(1)
     for _ in range(300):
         program = programs.draw_program(draw, draw.random() < 0.5, 0.5)
-        exec("\n".join([program.signature + program.body, *programs.tests_of(program, draw)]), {})
+        tests = programs.tests_of(program, draw)
+        assert tests and all(test.startswith("assert ") for test in tests)
+        exec("\n".join([program.signature + program.body, *tests]), {})
 
 
 def test_a_word_has_one_value_of_each_attribute() -> None:

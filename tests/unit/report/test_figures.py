@@ -296,4 +296,5 @@ def test_the_registry_is_light_and_drawing_needs_no_pyplot() -> None:
         "assert 'torch' not in sys.modules"
     )
     support = Path(fabricated.__file__).parent
-    subprocess.run([sys.executable, "-c", code], cwd=support, check=True)
+    ended = subprocess.run([sys.executable, "-c", code], cwd=support, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr

@@ -12,7 +12,11 @@ from . import kernel
 from .confine import NOBODY, SCRATCH
 
 _ROOT = "/proc"
-"""The new root is put together over a folder that every machine has and that holds nothing we bind."""
+"""The new root is put together over a folder that every machine has and that holds nothing we bind.
+
+The tmpfs is mounted over it in this process's own mount namespace; the machine's /proc stays as it is. Inside there is
+then no /proc at all, and so no way to other processes' memory or environment through it.
+"""
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
@@ -32,7 +36,11 @@ def _write(path: str, text: str) -> None:
 
 
 def _map_users(process: int) -> None:
-    """Map users and groups of `process`; root also lends `nobody`, whom the limit of processes holds."""
+    """Map users and groups of `process`; root also lends `nobody`, whom the limit of processes holds.
+
+    A line is "inside outside count". Root maps 0 and nobody one to one: the kernel does not count root's processes, so
+    programs run as nobody. An ordinary user can map but one id, their own, and is called nobody inside.
+    """
     for kind, own in (("uid", os.geteuid()), ("gid", os.getegid())):
         path = f"/proc/{process}/{kind}_map"
         try:
@@ -40,13 +48,20 @@ def _map_users(process: int) -> None:
                 path, f"0 0 1\n{NOBODY} {NOBODY} 1\n" if own == 0 == os.geteuid() else f"{NOBODY} {own} 1\n"
             )
         except OSError:
+            # The kernel lets an ordinary user map a group only after setgroups(2) was denied for good: a group may
+            # also be there to keep its members out of a file.
             if kind == "gid":
                 _write(f"/proc/{process}/setgroups", "deny")
             _write(path, f"{NOBODY} {own} 1\n")
 
 
 def _leave_with_helper() -> None:
-    """Unshare, while a helper that stayed outside writes the maps, as only one with rights there may."""
+    """Unshare, while a helper that stayed outside writes the maps, as only one with rights there may.
+
+    A process that has left its user namespace has no rights in the old one, so it could not write a map that names
+    other users than itself. The helper is forked before, and waits for one byte. If `unshare` fails, the pipe closes
+    without that byte, the helper ends with status 1, and the error of `unshare` itself goes up.
+    """
     ready_read, ready_write = os.pipe()
     process = os.getpid()
     helper = os.fork()
@@ -86,7 +101,12 @@ def _touch(path: str, folder: bool) -> None:
 
 
 def _make_read_only(mountinfo: int) -> None:
-    """Remount everything under the new root, mounts within bound folders too."""
+    """Remount everything under the new root, mounts within bound folders too.
+
+    Read-only is a property of each mount, not of the tree: binding a folder recursively brings in writable mounts
+    below it. `mountinfo` lists them all; it was opened before the new root covered /proc, and is read again from its
+    start. Paths in it have spaces and the like as octal escapes.
+    """
     os.lseek(mountinfo, 0, os.SEEK_SET)
     text = b"".join(iter(lambda: os.read(mountinfo, 1 << 16), b"")).decode()
     for line in text.splitlines():
@@ -98,6 +118,8 @@ def _make_read_only(mountinfo: int) -> None:
 
 
 def _build_root(view: View) -> None:
+    """Put together a root of what `view` lists, read only, and move into it; nothing else remains reachable."""
+    # private: no mount made here may appear outside, whatever the machine's setting
     kernel.mount("none", "/", None, kernel.RECURSIVE | kernel.PRIVATE)
     mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY)
     kernel.mount("tmpfs", _ROOT, "tmpfs", kernel.NO_SUID | kernel.NO_DEV, "size=1m,mode=755")
@@ -106,7 +128,7 @@ def _build_root(view: View) -> None:
         kernel.mount(path, _ROOT + path, None, kernel.BIND | kernel.RECURSIVE)
     for path, target in view["links"].items():
         Path(_ROOT + path).symlink_to(target)
-    Path(_ROOT + SCRATCH).mkdir()
+    Path(_ROOT + SCRATCH).mkdir()  # empty; each program mounts its own folder over it (confine.empty_scratch)
     _make_read_only(mountinfo)
     os.close(mountinfo)
     kernel.change_root(_ROOT)
@@ -118,8 +140,11 @@ def enter(view: View) -> None:
     Raises OSError, in either process, where the kernel or a container refuses.
     """
     _leave_with_helper()
+    # A new process namespace begins with the next child, which is its process 1: when it ends, the kernel kills all
+    # others in there. So the caller can't be inside itself, and waits.
     inner = os.fork()
     if inner:
+        # the judge's socket among them: if the inner process dies, the judge must see the socket close
         os.closerange(3, 4096)
         status = os.waitpid(inner, 0)[1]
         os._exit(1 if status else 0)

@@ -2,6 +2,10 @@
 
 It refuses what no judged program needs: sockets, other processes' memory and signals, mounts, new namespaces.
 The closed form is for machines without namespaces: no file can be opened and no process started after it.
+
+A filter is a small program that the kernel runs at every system call. It loads 32 bits of a fixed record (the call's
+number, the architecture, six arguments), compares, jumps forward only, and returns what happens: allow, fail with an
+error, or kill. A child inherits it, and nobody can take it off again.
 """
 
 import errno
@@ -11,22 +15,28 @@ import struct
 from .syscalls import BY_ARGUMENT, FIRST_NEW, FORBIDDEN, FORBIDDEN_WHEN_CLOSED, NEW_ALLOWED
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+# operation codes of classic BPF: load a word of the record, three kinds of conditional jump, return
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL = 0x7FFF0000, 0x80000000
+# byte offsets in `struct seccomp_data`; an argument has 8 bytes, of which the lower 4 come first on both architectures
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
 _REFUSE = 0x00050000 | errno.EPERM
 _UNKNOWN = 0x00050000 | errno.ENOSYS
+# On x86_64 a call with this bit has the numbers of the x32 ABI, a second table that the rules below do not know.
 _X32 = 0x40000000
 
+# flags of clone(2): all that make a new namespace (CLONE_NEW*), and the one of a thread in the same process
 _NAMESPACES = 0x7E020000
 _THREAD = 0x10000
 # Owner and signal of a descriptor: with these a program could make the kernel signal another process.
 _FCNTL_OWNER = (8, 10, 15)
 _IOCTL_OWNER = (0x8901, 0x8902, 0x5412)
+# PR_SET_PDEATHSIG: undone, the program would outlive the sandbox that is to end it.
 _PRCTL_PARENT_SIGNAL = (1,)
 
 
 def _step(code: int, value: int, when_true: int = 0, when_false: int = 0) -> bytes:
+    """One instruction of 8 bytes; the jumps count the instructions to skip."""
     return struct.pack("=HBBI", code, when_true, when_false, value)
 
 
@@ -36,11 +46,14 @@ def available() -> bool:
 
 
 def _answer(numbers: list[int], action: int) -> bytes:
+    """Answer these calls with `action`, whatever their arguments are."""
     return b"".join(_step(_EQUAL, number, 0, 1) + _step(_RETURN, action) for number in numbers)
 
 
 def _by_argument(number: int, position: int, test: bytes, tested: int, otherwise: int) -> bytes:
     """`test` holds comparisons that jump over `return otherwise` to `return tested` when true."""
+    # Only the lower 32 bits are looked at. The kernel reads these arguments as 32-bit integers too, so nothing can be
+    # hidden in the upper half. The number in the accumulator is overwritten, which is why every body returns.
     load = _step(_LOAD, _ARGUMENTS_AT + 8 * position)
     body = load + test + _step(_RETURN, otherwise) + _step(_RETURN, tested)
     return _step(_EQUAL, number, 0, len(body) // 8) + body
@@ -52,6 +65,11 @@ def _among(values: tuple[int, ...]) -> bytes:
 
 
 def _arguments(column: int, process: int, closed: bool) -> bytes:
+    """Rules for calls that are harmless or not by one argument.
+
+    `process` is the id of the process that installs the filter: it may limit, and when closed signal, itself. The
+    id is as this process sees it, inside its namespace if there is one.
+    """
     number = {name: numbers[column] or 0 for name, numbers in BY_ARGUMENT.items()}
     rules = [
         _by_argument(number["prlimit64"], 0, _among((0, process)), _ALLOW, _REFUSE),
@@ -75,6 +93,8 @@ def assemble(process: int, closed: bool) -> bytes:
     column, architecture = _ARCHITECTURES[platform.machine()]
     named = {**FORBIDDEN, **(FORBIDDEN_WHEN_CLOSED if closed else {})}
     numbers = [numbers[column] for numbers in named.values()]
+    # The order matters: what comes first answers first. The architecture must be known before a number means
+    # anything; new calls that are allowed come before the rule that refuses all that are new.
     return b"".join(
         [
             _step(_LOAD, _ARCHITECTURE_AT),
@@ -82,7 +102,8 @@ def assemble(process: int, closed: bool) -> bytes:
             _step(_LOAD, _NUMBER_AT),
             _step(_AT_LEAST, _X32, 0, 1) + _step(_RETURN, _UNKNOWN),
             _answer(list(NEW_ALLOWED.values()), _ALLOW),
-            # clone3 hides its flags behind a pointer; "no such call" makes the C library use clone.
+            # A filter of what is forbidden would let in what later kernels add, so a call above this table's end does
+            # not exist. clone3 hides its flags behind a pointer; "no such call" makes the C library use clone.
             _step(_AT_LEAST, FIRST_NEW, 0, 1) + _step(_RETURN, _UNKNOWN),
             _answer([number for number in numbers if number is not None], _REFUSE),
             _arguments(column, process, closed),

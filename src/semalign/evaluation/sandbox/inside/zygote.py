@@ -2,6 +2,14 @@
 
 For each program it forks the candidate's process and the tester's. Code and tests pass it by: each of the two
 reads its own part from the judge's socket, so no later program can find an earlier one's tests in memory.
+
+    judge (outside) --socket `control`-- zygote
+                                           |- candidate: runs the program
+                                           |- tester: runs the tests, calls the candidate over `channel`,
+                                              reports to the judge over `control`
+
+The candidate has none of the judge's descriptors, so it can't forge a verdict. The tester runs only the benchmark's
+tests; what comes from the candidate is data to it, never code.
 """
 
 import contextlib
@@ -34,6 +42,8 @@ class Zygote:
     def serve(self) -> None:
         """Judge programs one after another until the judge hangs up."""
         guard(self._isolation)
+        # What exists now is never collected again: a collection in a fork would write to every object's header, and so
+        # copy the pages that it shares with the zygote, which count as the program's memory.
         gc.collect()
         gc.freeze()
         wire.send(self._control, {"ready": True})
@@ -45,25 +55,33 @@ class Zygote:
             wire.send(self._control, self._run(code_size, tests_size))
 
     def _run(self, code_size: int, tests_size: int) -> dict[str, Any]:
+        # Each descriptor is closed here as soon as the fork that needs it has it. Otherwise the second fork would have
+        # the first one's, and the end of a process could not be seen by the end of its pipe.
         deadline = time.monotonic() + self._limits["wall_seconds"]
         ours, theirs = (end.detach() for end in socket.socketpair())
         output, printed = os.pipe()
         first = self._fork_candidate(theirs, printed, code_size)
         os.close(theirs)
         os.close(printed)
+        # nothing is ever written to `held`; it closes when the tester ends, however it ends, and `alive` then says so
         alive, held = os.pipe()
         second = self._fork_tester(ours, held, tests_size)
         os.close(ours)
         os.close(held)
         cause = self._watch(alive, output, deadline)
         ends = self._sweep(first, second)
-        if cause == "judge":
+        if cause == "judge":  # nobody is there to hear a verdict
             os._exit(0)
         os.close(alive)
         os.close(output)
         return {"cause": cause, "candidate": ends.get(first), "tester": ends.get(second)}
 
     def _fork_candidate(self, channel: int, printed: int, size: int) -> int:
+        """Fork the process that runs the program; return once it has taken the program from the socket.
+
+        Candidate and tester read from one stream, one after the other. The pipe holds the zygote back until the
+        candidate has its part: `confine` closes its write end, as does the candidate's death.
+        """
         read_end, write_end = os.pipe()
         process = os.fork()
         if process:
@@ -81,6 +99,7 @@ class Zygote:
             os._exit(125)
 
     def _fork_tester(self, channel: int, held: int, size: int) -> int:
+        """Fork the process that runs the tests. It may write to the judge, and so is as confined as the candidate."""
         process = os.fork()
         if process:
             return process
@@ -89,7 +108,7 @@ class Zygote:
             confine(self._isolation, self._limits, channel, self._control, held)
             tester.run(self._control, channel, job, self._output_limit)
         finally:
-            os._exit(125)
+            os._exit(125)  # whatever happened, a fork never goes on as a second zygote
 
     def _watch(self, alive: int, output: int, deadline: float) -> str | None:
         """Wait for the tester's end; returns what cut it short: "wall", "output", "judge" (gone) or None."""

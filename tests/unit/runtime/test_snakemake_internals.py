@@ -1,0 +1,103 @@
+"""What we rely on in Snakemake is where we expect it. When one of these fails, read snakemake_internals.py first."""
+
+import dataclasses
+import inspect
+import subprocess
+import sys
+import textwrap
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from semalign.runtime import snakemake_internals as internals
+
+ROOT = Path(__file__).parents[3]
+SNAKEFILE = """
+    from semalign.runtime import snakemake_internals as internals
+
+    print("main", internals.is_main_process(workflow), "dry", internals.is_dry_run(workflow))
+
+    onstart:
+        print("here", internals.runs_here(workflow))
+        print("before", type(workflow.scheduler.job_rate_limiter).__name__)
+        internals.lift_rate_limit(workflow)
+        print("after", workflow.scheduler.job_rate_limiter)
+
+    rule all:
+        output: "results/s/made"
+        shell: "cat {internals.STATE}/locks/*.lock > {output}"
+"""
+
+
+def test_it_is_written_for_the_pinned_version() -> None:
+    pins = (ROOT / "requirements.lock").read_text().splitlines()
+    assert f"snakemake=={internals.WRITTEN_FOR}" in pins
+    assert version("snakemake") == internals.WRITTEN_FOR
+
+
+def test_the_classes_have_what_we_read_and_change() -> None:
+    from snakemake.api import Workflow
+    from snakemake.settings.types import OutputSettings
+
+    for name in ("is_main_process", "local_exec", "scheduler"):
+        assert isinstance(inspect.getattr_static(Workflow, name), property), name
+    assert "output_settings" in {field.name for field in dataclasses.fields(Workflow)}
+    assert "dryrun" in {field.name for field in dataclasses.fields(OutputSettings)}
+
+
+def test_the_scheduler_still_has_a_rate_limiter_and_none_means_no_limit() -> None:
+    import snakemake.api  # noqa: F401 - first: its modules import each other
+    from snakemake.scheduling.job_scheduler import JobRateLimiter, JobScheduler
+
+    assert JobRateLimiter.get_free_jobs
+    assert "self.job_rate_limiter = " in inspect.getsource(JobScheduler.__init__)
+    assert "if self.job_rate_limiter is None:" in inspect.getsource(JobScheduler.job_selector)
+    assert "if self.job_rate_limiter is not None:" in inspect.getsource(JobScheduler.schedule)
+
+
+def test_locks_are_files_in_one_folder_that_name_artifacts() -> None:
+    import snakemake.api  # noqa: F401
+    from snakemake.persistence.file import FilePersistence
+
+    source = inspect.getsource(FilePersistence)
+    assert 'os.path.join(self.path, "locks")' in source
+    assert ".lock" in inspect.getsource(FilePersistence._write_locks)
+
+
+def test_a_run_is_seen_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(textwrap.dedent(SNAKEFILE))
+    lines = run(tmp_path)
+    assert {"main True dry False", "here True", "before JobRateLimiter", "after None"} <= lines
+    assert (tmp_path / "results/s/made").read_text().split() == ["results/s/made"]
+    assert "main True dry True" in run(tmp_path, "--dry-run", "--forceall")
+
+
+def run(folder: Path, *arguments: str) -> set[str]:
+    """Lines that a run of the small workflow prints."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return set(ended.stdout.splitlines())
+
+
+def test_only_the_locks_of_a_study_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    locks = tmp_path / internals.STATE / "locks"
+    locks.mkdir(parents=True)
+    (locks / "0.output.lock").write_text("results/s/a\n")
+    (locks / "1.output.lock").write_text("results/t/a\n")
+    internals.remove_stale_locks("s")
+    assert [path.name for path in locks.iterdir()] == ["1.output.lock"]
+
+
+def test_nothing_else_reaches_inside() -> None:
+    files = [*ROOT.glob("workflow/**/*.smk"), ROOT / "workflow/Snakefile", *ROOT.glob("src/**/*.py")]
+    inside = ("workflow.scheduler", "workflow.output_settings", ".is_main_process", ".local_exec")
+    reaching = {path.name for path in files if any(name in path.read_text() for name in inside)}
+    assert reaching == {"snakemake_internals.py"}
+
+
+def test_a_cluster_run_is_not_here() -> None:
+    assert not internals.runs_here(SimpleNamespace(local_exec=False))
