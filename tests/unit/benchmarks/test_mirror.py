@@ -297,7 +297,7 @@ def test_a_name_tells_the_benchmark_and_a_mixture_has_no_module() -> None:
     assert isinstance(study.benchmarks["both"], Mixture)
     with pytest.raises(UserError, match=r"unknown key 'benchmarks.mmlu.tests'"):
         parse_study({"study": "s", "benchmarks": {"mmlu": {"tests": 4}}})
-    with pytest.raises(UserError, match=r"benchmarks.x.benchmark: .*'mmlu', 'gsm8k'.* .found 'mlu'"):
+    with pytest.raises(UserError, match=r"benchmarks.x.benchmark: .*'gsm8k', 'humaneval'.* .found 'mlu'"):
         parse_study({"study": "s", "benchmarks": {"x": {"benchmark": "mlu"}}})
 
 
