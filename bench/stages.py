@@ -25,7 +25,7 @@ from semalign.signals.distillation.logits import read_logits
 from semalign.signals.extraction.sensitivity import Tally, add_up
 from semalign.signals.location.neurons import Scorer
 from semalign.signals.semantics.maps import build_map
-from semalign.training.loop import Checkpoint
+from semalign.training.checkpoint import Checkpoint
 
 EPOCHS = 3
 

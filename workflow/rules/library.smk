@@ -1,5 +1,5 @@
-# Which files of the library stand behind a rule: an edit there reruns it.
-# Their digests stand in one small file a rule, which is written anew only where one of them changes.
+# Which files of the library a rule runs, directly or not: an edit there reruns it.
+# Their digests are in one small file per rule, which is written again only if one of them changes.
 from functools import cache
 
 from semalign.benchmarks.registry import module_of as module_of_benchmark
@@ -47,7 +47,7 @@ def library_of_notebooks():
 
 
 def note_code(name, files):
-    """Write the digests of some files where the rules' settings stand."""
+    """Write the digests of some files next to the rules' settings."""
     path = f"{LAYOUT.root}/settings/code/{name}.json"
     if WRITES:
         update_json(path, digests_of(files))

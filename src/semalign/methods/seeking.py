@@ -3,7 +3,7 @@
 The teacher gives an initial subspace and scale, nothing else: the frozen weights lose what the adapter begins with, so
 that the first forward pass is the student's. SemAlign's paper writes the whole window in the place of that product;
 the released code subtracts the product of rank r, which is followed here. In half precision the difference is rounded
-while training; what is exported are factors in float32 beside the student's own weights.
+while training; what is exported are factors in float32 next to the student's own weights.
 """
 
 from pathlib import Path

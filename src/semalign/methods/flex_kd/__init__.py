@@ -28,7 +28,7 @@ class FlexKd(Adapted):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states at the chosen dimensions, and its logits where they have a weight."""
+        """The teacher's states at the chosen dimensions, and its logits if they have a weight."""
         logits = ("logits",) if self.logit_loss_weight else ()
         return ("units", *logits, *super().needs)
 

@@ -42,7 +42,7 @@ def distill(task: TransferTask[FlexKd], folder: Path) -> TransferReport:
 
 
 def units_loss(settings: FlexKd, units: Stored, logits: TeacherLogits | None) -> Loss:
-    """The loss of one batch: `layer` (correlation), and `label` and `kl` where they have weights."""
+    """The loss of one batch: `layer` (correlation), and `label` and `kl` if they have weights."""
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
         states = final_states(model, batch)

@@ -27,7 +27,7 @@ class Prox(Anchored):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states beside what both need."""
+        """The teacher's states, and what self-anchor needs too."""
         return ("activations", *super().needs)
 
     @property

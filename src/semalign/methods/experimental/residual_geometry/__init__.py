@@ -30,7 +30,7 @@ class ResidualGeometry(Adapted):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Targets of the paired layers, and the teacher's logits where their divergence has a weight."""
+        """Targets of the paired layers, and the teacher's logits if their divergence has a weight."""
         logits = ("logits",) if self.divergence_weight else ()
         return ("alignment", *logits, *super().needs)
 
