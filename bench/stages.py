@@ -13,7 +13,8 @@ from semalign.benchmarks.encoding import collate
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.config.signals import Attribution, Logits
-from semalign.methods.common.adapters import adapt, train_adapter
+from semalign.methods.common.adapters import Training, adapt, train_adapter
+from semalign.methods.common.adapters import Work as StudentAtWork
 from semalign.methods.common.lora import answer_loss
 from semalign.models.loading import Head
 from semalign.models.states import read_states
@@ -24,6 +25,7 @@ from semalign.signals.distillation.logits import read_logits
 from semalign.signals.extraction.sensitivity import Tally, add_up
 from semalign.signals.location.neurons import Scorer
 from semalign.signals.semantics.maps import build_map
+from semalign.training.loop import Checkpoint
 
 EPOCHS = 3
 
@@ -109,16 +111,9 @@ def steering(scale: Scale, device: str) -> tuple[Work, Floor]:
     def work() -> None:
         adapted = adapt(holder["model"], [layer], Lora(), seed=0)
         with tempfile.TemporaryDirectory() as folder:
-            train_adapter(
-                adapted,
-                data.encoded,
-                answer_loss,
-                settings,
-                seed=0,
-                pad_id=0,
-                checkpoint=Path(folder) / "checkpoint",
-                label="growth",
-            )
+            training = Training(settings, 0, "growth", Checkpoint(Path(folder) / "checkpoint"))
+            student = StudentAtWork(adapted.base_model.model, data.encoded, 0)
+            train_adapter(student, answer_loss, training)
         holder["model"] = adapted.unload().requires_grad_(False)
 
     above, once = LAYERS - layer + 1, floor.inputs(data.shape) * sum(data.lengths)

@@ -12,8 +12,9 @@ from bench.subject import Case, Check, Goal, Sides, Size, Subject
 from semalign.benchmarks.encoding import IGNORED, Encoded
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
-from semalign.methods.common.adapters import adapt, train_adapter
+from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
 from semalign.methods.common.lora import answer_loss
+from semalign.training.loop import Checkpoint
 from semalign.training.schedule import epoch_batches, total_steps
 
 LORA = Lora()
@@ -102,16 +103,8 @@ def build(size: Size, device: str) -> Sides:
 
     def ours() -> list[float]:
         with tempfile.TemporaryDirectory() as folder:
-            trained = train_adapter(
-                holder.fresh(),
-                encoded,
-                answer_loss,
-                settings,
-                seed=0,
-                pad_id=0,
-                checkpoint=Path(folder) / "checkpoint",
-                label="bench",
-            )
+            training = Training(settings, 0, "bench", Checkpoint(Path(folder) / "checkpoint"))
+            trained = train_adapter(Work(holder.fresh().base_model.model, encoded, 0), answer_loss, training)
         return [row["cross_entropy"] for row in trained.history]
 
     def check(mine: list[float], theirs: list[float]) -> Check:

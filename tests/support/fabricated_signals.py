@@ -5,9 +5,8 @@ from typing import Any
 
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import Encoded, encode
-from semalign.config.methods import Laten
-from semalign.config.methods.laten import HypernetworkOptimisation
 from semalign.config.signals import Activations, Alignment, Attribution, Location, Logits, Pairing, Units
+from semalign.methods.laten import HypernetworkOptimisation, Laten
 from semalign.methods.stage import Attempt, transfer_knowledge
 from semalign.models.loading import load_tokenizer
 from semalign.runtime.files import write_json

@@ -4,12 +4,14 @@ from typing import Any
 
 from fabricated_pairs import Pair
 
-from semalign.config.methods import Lora, Prox, SelfAnchor
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.base import TransferTask
-from semalign.methods.common.anchored import Anchor, own_states, read_pairs
 from semalign.methods.common.lora import Work, load_student_at_work
-from semalign.methods.experimental.prox.transfer import proximal_anchors
+from semalign.methods.experimental.anchored.training import Anchor, own_states, read_pairs
+from semalign.methods.experimental.prox import Prox
+from semalign.methods.experimental.prox.targets import proximal_anchors
+from semalign.methods.experimental.self_anchor import SelfAnchor
 
 SMALL: dict[str, Any] = {
     "optimisation": Optimisation(learning_rate=1e-2, steps=8, batch_size=3),

@@ -1,33 +1,122 @@
-# What single methods read off the teacher, a stage each; all have the same inputs. The registry of methods names them.
-from semalign.methods.registry import METHOD_STAGES
+# Signals of the baselines: what single methods read off the teacher. A method names those that it needs.
+# Inputs `settings` and `code`: see common.smk.
 
-for STAGE in METHOD_STAGES:
 
-    rule:
-        name:
-            f"signal_{STAGE}"
-        input:
-            teacher=model_of("teacher"),
-            student=model_of("student"),
-            benchmark="results/{study}/benchmarks/{benchmark}/run.json",
-            settings=f"results/{{study}}/settings/{STAGE}/{{name}}.json",
-            code=library("extract_signal", METHOD_STAGES[STAGE].split(":")[0]),
-        output:
-            f"results/{{study}}/signals/{{pair}}/{{benchmark}}/{STAGE}/{{name}}/run.json",
-        log:
-            f"results/{{study}}/logs/signals/{{pair}}/{{benchmark}}/{STAGE}/{{name}}.log",
-        priority: 50
-        conda:
-            "../../environment.yml"
-        params:
-            out=lambda wildcards, output: folder(output),
-            teacher=lambda wildcards, input: folder(input.teacher),
-            student=lambda wildcards, input: folder(input.student),
-            benchmark=lambda wildcards, input: folder(input.benchmark),
-            stage=STAGE,
-        message:
-            f"{{wildcards.pair}} {{wildcards.benchmark}}: extract the teacher's {STAGE} ({{wildcards.name}})"
-        shell:
-            "python scripts/extract_signal.py --stage {params.stage} --teacher {params.teacher}"
-            " --student {params.student} --benchmark {params.benchmark} --settings {input.settings}"
-            " --out {params.out} 2>&1 | tee {log}"
+rule store_logits:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/logits/{name}.json",
+        code=library("store_logits"),
+    output:
+        logits="results/{study}/signals/{pair}/{benchmark}/logits/{name}/logits.safetensors",
+        facts="results/{study}/signals/{pair}/{benchmark}/logits/{name}/logits.json",
+        record="results/{study}/signals/{pair}/{benchmark}/logits/{name}/run.json",
+    log:
+        "results/{study}/logs/signals/{pair}/{benchmark}/logits/{name}.log",
+    priority: 50
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: store the teacher's logits ({wildcards.name})"
+    shell:
+        "python scripts/store_logits.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --settings {input.settings}"
+        " --out {output.record} 2>&1 | tee {log}"
+
+
+rule store_states:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/states/{name}.json",
+        code=library("store_states"),
+    output:
+        states="results/{study}/signals/{pair}/{benchmark}/states/{name}/states.safetensors",
+        facts="results/{study}/signals/{pair}/{benchmark}/states/{name}/states.json",
+        record="results/{study}/signals/{pair}/{benchmark}/states/{name}/run.json",
+    log:
+        "results/{study}/logs/signals/{pair}/{benchmark}/states/{name}.log",
+    priority: 50
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: store the teacher's final states ({wildcards.name})"
+    shell:
+        "python scripts/store_states.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --settings {input.settings}"
+        " --out {output.record} 2>&1 | tee {log}"
+
+
+rule select_units:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/units/{name}.json",
+        code=library("select_units"),
+    output:
+        units="results/{study}/signals/{pair}/{benchmark}/units/{name}/units.safetensors",
+        facts="results/{study}/signals/{pair}/{benchmark}/units/{name}/units.json",
+        record="results/{study}/signals/{pair}/{benchmark}/units/{name}/run.json",
+    log:
+        "results/{study}/logs/signals/{pair}/{benchmark}/units/{name}.log",
+    priority: 50
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: select the teacher's units ({wildcards.name})"
+    shell:
+        "python scripts/select_units.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --settings {input.settings}"
+        " --out {output.record} 2>&1 | tee {log}"
+
+
+rule extract_windows:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/extraction/{name}.json",
+        code=library("extract_windows"),
+    output:
+        factors="results/{study}/signals/{pair}/{benchmark}/extraction/{name}/factors.safetensors",
+        windows="results/{study}/signals/{pair}/{benchmark}/extraction/{name}/extraction.json",
+        record="results/{study}/signals/{pair}/{benchmark}/extraction/{name}/run.json",
+    log:
+        "results/{study}/logs/signals/{pair}/{benchmark}/extraction/{name}.log",
+    priority: 50
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: extract the teacher's windows ({wildcards.name})"
+    shell:
+        "python scripts/extract_windows.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --settings {input.settings}"
+        " --out {output.record} 2>&1 | tee {log}"
+
+
+rule locate_neurons:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/location/{name}.json",
+        code=library("locate_neurons"),
+    output:
+        location="results/{study}/signals/{pair}/{benchmark}/location/{name}/location.safetensors",
+        facts="results/{study}/signals/{pair}/{benchmark}/location/{name}/location.json",
+        record="results/{study}/signals/{pair}/{benchmark}/location/{name}/run.json",
+    log:
+        "results/{study}/logs/signals/{pair}/{benchmark}/location/{name}.log",
+    priority: 50
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: locate neurons ({wildcards.name})"
+    shell:
+        "python scripts/locate_neurons.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --settings {input.settings}"
+        " --out {output.record} 2>&1 | tee {log}"

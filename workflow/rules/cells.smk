@@ -1,7 +1,9 @@
 # Cells: one pair x benchmark x method x variant x seed each. A method makes a transfer; evaluation knows no method,
-# and generates in one rule what it judges in another.
+# and generates in one rule what it judges in another. Inputs `settings` and `code`: see common.smk.
 
 
+# beside them the adapter (adapter_config.json, adapter_model.safetensors), or delta.safetensors of a method that is
+# not low-rank; nothing of an untouched model
 rule transfer_knowledge:
     input:
         teacher=model_of("teacher"),
@@ -12,27 +14,24 @@ rule transfer_knowledge:
         settings=settings_of_method,
         code=library_of_method,
     output:
-        "results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
+        kind="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/transfer.json",
+        history="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/history.jsonl",
+        record="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
     log:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer.log",
     conda:
         "../../environment.yml"
     params:
-        out=lambda wildcards, output: folder(output),
-        teacher=lambda wildcards, input: folder(input.teacher),
-        student=lambda wildcards, input: folder(input.student),
-        benchmark=lambda wildcards, input: folder(input.benchmark),
-        signals=lambda wildcards, input: [folder(record) for record in input.signals],
-        choice=lambda wildcards, input: f"--choice {folder(input.choice)}" if input.choice else "",
+        choice=options("choice"),
         seed="{seed}",
         cell="cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}",
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: transfer"
     shell:
-        "python scripts/transfer_knowledge.py --student {params.student} --teacher {params.teacher}"
-        " --benchmark {params.benchmark} --signals {params.signals} --settings {input.settings}"
+        "python scripts/transfer_knowledge.py --student {input.student} --teacher {input.teacher}"
+        " --benchmark {input.benchmark} --signals {input.signals} --settings {input.settings}"
         " --seed {params.seed} {params.choice} --checkpoint results/{wildcards.study}/checkpoints/{params.cell}"
-        " --label '{params.cell}' --out {params.out} 2>&1 | tee {log}"
+        " --label '{params.cell}' --out {output.record} 2>&1 | tee {log}"
 
 
 rule extract_reference:
@@ -42,21 +41,18 @@ rule extract_reference:
         settings="results/{study}/settings/evaluation.json",
         code=library("extract_reference"),
     output:
-        "results/{study}/signals/{pair}/{benchmark}/reference/run.json",
+        reference="results/{study}/signals/{pair}/{benchmark}/reference/reference.safetensors",
+        record="results/{study}/signals/{pair}/{benchmark}/reference/run.json",
     log:
         "results/{study}/logs/signals/{pair}/{benchmark}/reference.log",
     priority: 50
     conda:
         "../../environment.yml"
-    params:
-        out=lambda wildcards, output: folder(output),
-        teacher=lambda wildcards, input: folder(input.teacher),
-        benchmark=lambda wildcards, input: folder(input.benchmark),
     message:
         "{wildcards.pair} {wildcards.benchmark}: store the teacher's reference for agreement"
     shell:
-        "python scripts/extract_reference.py --teacher {params.teacher} --benchmark {params.benchmark}"
-        " --settings {input.settings} --out {params.out} 2>&1 | tee {log}"
+        "python scripts/extract_reference.py --teacher {input.teacher} --benchmark {input.benchmark}"
+        " --settings {input.settings} --out {output.record} 2>&1 | tee {log}"
 
 
 rule generate_answers:
@@ -69,22 +65,20 @@ rule generate_answers:
         settings="results/{study}/settings/evaluation.json",
         code=library("generate_answers"),
     output:
-        "results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers/run.json",
+        answers="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers/items.jsonl",
+        record="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers/run.json",
     log:
         "results/{study}/logs/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers.log",
     conda:
         "../../environment.yml"
     params:
-        out=lambda wildcards, output: folder(output),
-        model=scored_model,
-        benchmark=lambda wildcards, input: folder(input.benchmark),
-        reference=lambda wildcards, input: f"--reference {folder(input.reference)}",
+        scored=options("model", "student", "teacher", "transfer", "reference"),
         seed="{seed}",
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: answer"
     shell:
-        "python scripts/generate_answers.py {params.model} --benchmark {params.benchmark} {params.reference}"
-        " --settings {input.settings} --seed {params.seed} --out {params.out} 2>&1 | tee {log}"
+        "python scripts/generate_answers.py {params.scored} --benchmark {input.benchmark}"
+        " --settings {input.settings} --seed {params.seed} --out {output.record} 2>&1 | tee {log}"
 
 
 # the one rule that runs what a model wrote; it loads no model
@@ -104,16 +98,13 @@ rule judge_answers:
     conda:
         "../../environment.yml"
     params:
-        out=lambda wildcards, output: folder(output.record),
-        answers=lambda wildcards, input: folder(input.answers),
-        transfer=lambda wildcards, input: f"--transfer {folder(input.transfer)}",
-        benchmark=lambda wildcards, input: folder(input.benchmark),
+        transfer=options("transfer"),
         seed="{seed}",
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: judge"
     shell:
-        "python scripts/judge_answers.py --answers {params.answers} {params.transfer}"
-        " --benchmark {params.benchmark} --settings {input.settings} --seed {params.seed} --out {params.out}"
+        "python scripts/judge_answers.py --answers {input.answers} {params.transfer}"
+        " --benchmark {input.benchmark} --settings {input.settings} --seed {params.seed} --out {output.record}"
         " 2>&1 | tee {log}"
 
 

@@ -1,7 +1,16 @@
 # The study's config, its layout, and the functions that rules share.
+#
+# No job makes the inputs `settings` and `code`; parsing writes them (below, and in library.smk).
+# - `settings`: what a job reads of the config, as results/<study>/settings/<section>.json;
+# - `code`: the digests of the script and of the library files behind it, as results/<study>/settings/code/<script>.json.
+# Either is written only when its content changes, so an edited config or module reruns what depends on it and nothing
+# else, in a restored clone too.
+#
+# Scripts are given the record (`run.json`) of each artifact and take the folder that it is in.
 import sys
 from pathlib import Path
 
+from semalign.config.base import SPLITS
 from semalign.study.definition import parse_study
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
@@ -101,11 +110,20 @@ def trials_of(wildcards):
     return [f"{trial}/run.json" for trial in LAYOUT.trial_folders(*of)]
 
 
+def benchmarks_at(names):
+    """The records of benchmarks of the study."""
+    return [f"{LAYOUT.root}/benchmarks/{name}/run.json" for name in names]
+
+
+def options(*names):
+    """The options of a script for those of these inputs that there are: `--teacher <record>`."""
+
+    def join(wildcards, input):
+        return " ".join(f"--{name} {getattr(input, name)}" for name in names if input.get(name))
+
+    return join
+
+
 def folder(path):
     """The folder of a record."""
     return str(Path(str(path)).parent)
-
-
-def scored_model(wildcards, input):
-    """The options that name the model of a cell: what the transfer makes of its pair."""
-    return " ".join(f"--{role} {folder(input[role])}" for role in ("student", "teacher", "transfer"))

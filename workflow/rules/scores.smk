@@ -8,14 +8,12 @@ use rule generate_answers as answer_as_it_is with:
         settings="results/{study}/settings/scores/{protocol}.json",
         code=library("generate_answers"),
     output:
-        "results/{study}/scores/{model}/{benchmark}/{protocol}/answers/run.json",
+        answers="results/{study}/scores/{model}/{benchmark}/{protocol}/answers/items.jsonl",
+        record="results/{study}/scores/{model}/{benchmark}/{protocol}/answers/run.json",
     log:
         "results/{study}/logs/scores/{model}/{benchmark}/{protocol}/answers.log",
     params:
-        out=lambda wildcards, output: folder(output),
-        model=lambda wildcards, input: f"--model {folder(input.model)}",
-        benchmark=lambda wildcards, input: folder(input.benchmark),
-        reference="",
+        scored=options("model"),
         seed=STUDY.scores.seed,
     message:
         "{wildcards.model} {wildcards.benchmark}: answer ({wildcards.protocol})"
@@ -34,10 +32,7 @@ use rule judge_answers as judge_as_it_is with:
     log:
         "results/{study}/logs/scores/{model}/{benchmark}/{protocol}/judging.log",
     params:
-        out=lambda wildcards, output: folder(output.record),
-        answers=lambda wildcards, input: folder(input.answers),
         transfer="",
-        benchmark=lambda wildcards, input: folder(input.benchmark),
         seed=STUDY.scores.seed,
     message:
         "{wildcards.model} {wildcards.benchmark}: judge ({wildcards.protocol})"

@@ -1,5 +1,6 @@
 # The search for a learning rate: every trained method is tried with as many rates, and scored on the validation split.
 # A trial is a cell of its own kind: the same scripts, other settings, no test item read.
+# Inputs `settings` and `code`: see common.smk.
 
 
 use rule transfer_knowledge as transfer_trial with:
@@ -8,20 +9,16 @@ use rule transfer_knowledge as transfer_trial with:
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         signals=signals_of,
-        choice=[],
         settings=settings_of_method,
         code=library_of_method,
     output:
-        "results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",
+        kind="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/transfer.json",
+        history="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/history.jsonl",
+        record="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",
     log:
         "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer.log",
     priority: 20
     params:
-        out=lambda wildcards, output: folder(output),
-        teacher=lambda wildcards, input: folder(input.teacher),
-        student=lambda wildcards, input: folder(input.student),
-        benchmark=lambda wildcards, input: folder(input.benchmark),
-        signals=lambda wildcards, input: [folder(record) for record in input.signals],
         choice="",
         seed=STUDY.search.seed,
         cell="search/{pair}/{benchmark}/{method}/{variant}/{trial}",
@@ -38,15 +35,13 @@ use rule generate_answers as answer_trial with:
         settings="results/{study}/settings/validation.json",
         code=library("generate_answers"),
     output:
-        "results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/answers/run.json",
+        answers="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/answers/items.jsonl",
+        record="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/answers/run.json",
     log:
         "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/answers.log",
     priority: 20
     params:
-        out=lambda wildcards, output: folder(output),
-        model=scored_model,
-        benchmark=lambda wildcards, input: folder(input.benchmark),
-        reference="",
+        scored=options("student", "teacher", "transfer"),
         seed=STUDY.search.seed,
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: answer validation"
@@ -67,10 +62,7 @@ use rule judge_answers as judge_trial with:
         "results/{study}/logs/search/{pair}/{benchmark}/{method}/{variant}/{trial}/judging.log",
     priority: 20
     params:
-        out=lambda wildcards, output: folder(output.record),
-        answers=lambda wildcards, input: folder(input.answers),
-        transfer=lambda wildcards, input: f"--transfer {folder(input.transfer)}",
-        benchmark=lambda wildcards, input: folder(input.benchmark),
+        transfer=options("transfer"),
         seed=STUDY.search.seed,
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: judge"

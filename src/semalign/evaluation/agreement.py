@@ -33,38 +33,48 @@ class Comparison:
     tokens: int
 
 
+@dataclass(frozen=True)
+class StoredTeacher:
+    """The teacher as it is on disk: its reference on the examples, its head, and the tokens that it shares.
+
+    `shared` holds the ids [shared tokens] of the same tokens at the teacher and at the model.
+    """
+
+    reference: Reference
+    head: Head
+    shared: Shared
+
+
 def compare(
     model: Any,
     tokenizer: Any,
     examples: Sequence[Example],
-    reference: Reference,
-    head: Head,
-    shared: Shared,
+    stored: StoredTeacher,
     *,
     batch_size: int,
     positions_per_chunk: int,
 ) -> list[Comparison | None]:
     """Compare `model` with the teacher at each answer token (eos included) of each example.
 
-    `head` is the teacher's, `shared` the ids [shared tokens] of the same tokens at the teacher and at the
-    model. An example whose answer the two tokenizers cut differently has no common positions: None. Logits
+    An example whose answer the two tokenizers cut differently has no common positions: None. Logits
     [positions_per_chunk, vocabulary] are held at once, in float32. Examples with the same text, as parts of a
     mixture may have, are read once. Raises UserError when the reference was made on other examples or by a
     teacher of another width.
     """
-    _check(reference, examples, head)
-    teacher = _TeacherHead(head, shared, model.device)
+    reference = stored.reference
+    _check(reference, examples, stored.head)
+    teacher = _TeacherHead(stored.head, stored.shared, model.device)
     texts = [(example.prompt, example.answer) for example in examples]
     firsts = {text: place for place, text in reversed([*enumerate(texts)])}
     places = sorted(firsts.values())
     encoded = [encode(examples[place], tokenizer) for place in places]
-    found: dict[tuple[str, str], Comparison | None] = {}
+    compared: dict[tuple[str, str], Comparison | None] = {}
     for group in like_lengths(encoded, batch_size):
         batch = collate([encoded[i] for i in group], tokenizer.pad_token_id or 0).to(model.device)
-        chosen = [places[i] for i in group]
-        part = _compare_batch(model, batch, reference.pick(chosen), teacher, positions_per_chunk)
-        found |= zip((texts[place] for place in chosen), part, strict=True)
-    results = [found[text] for text in texts]
+        members = [places[i] for i in group]
+        part = _compare_batch(model, batch, reference.pick(members), teacher, positions_per_chunk)
+        compared |= zip((texts[place] for place in members), part, strict=True)
+    results = [compared[text] for text in texts]
     if missing := results.count(None):
         logger.warning(
             "agreement: %d of %d answers are cut into other tokens, left out", missing, len(results)

@@ -6,20 +6,20 @@ and scores are made from the stored answers, in a job of their own (`semalign.ev
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from semalign.benchmarks.base import Example, read_split
+from semalign.benchmarks.base import read_split
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
-from semalign.evaluation.agreement import Comparison, add_comparisons, compare
+from semalign.evaluation.agreement import StoredTeacher, add_comparisons, compare
 from semalign.evaluation.harness import describe, run_task, study_model
 from semalign.evaluation.items import ITEMS, ItemRecord, write_items
-from semalign.evaluation.reference import Reference, read_reference, reference_states, write_reference
+from semalign.evaluation.reference import read_reference, reference_states, write_reference
 from semalign.models.devices import device
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
@@ -50,8 +50,8 @@ class Scored:
     teacher: Path | None = None
     transfer: Path | None = None
 
-    def __post_init__(self) -> None:
-        """Raises UserError unless exactly one of the two ways is complete."""
+    def check(self) -> None:
+        """Raise UserError unless exactly one of the two ways is complete."""
         of_pair = [path is not None for path in (self.student, self.teacher, self.transfer)]
         if any(of_pair) if self.model else not all(of_pair):
             raise UserError("expected either --model, or --student, --teacher and --transfer together")
@@ -105,6 +105,7 @@ def generate_answers(
     """
     run = Run("answers", settings, seed)
     evaluation = EvaluationSettings(**run.settings)
+    scored.check()
     if reference and not scored.teacher:
         raise UserError("--reference: expected only with a --teacher")
     run.read_all(
@@ -121,55 +122,33 @@ def generate_answers(
     model, tokenizer = scored.load(evaluation)
     answering = study_model(model, tokenizer, evaluation, seed)
     started = time.perf_counter()
-    answers = [
-        _answers(answering, task, path, evaluation, part=len(tasks) > 1) for task, path in tasks.items()
-    ]
+    by_id = {record.id: record for record in _answers(answering, tasks, evaluation)}
     throughput = answering.counts.rates(len(examples), time.perf_counter() - started)
-    by_id = {record.id: record for records in answers for record in records}
     records = [by_id[example.id] for example in examples]
     if reference and scored.teacher:
-        stored = read_reference(reference / REFERENCE)
-        comparisons = _comparisons(model, tokenizer, examples, scored.teacher, stored, evaluation)
-        records = add_comparisons(records, comparisons)
+        stored = _stored_teacher(scored.teacher, reference, model, tokenizer)
+        sizes = {"batch_size": evaluation.batch_size, "positions_per_chunk": evaluation.positions_per_chunk}
+        records = add_comparisons(records, compare(model, tokenizer, examples, stored, **sizes))
     with replace_folder(out) as folder:
         write_items(folder / ITEMS, records)
         run.seal(folder, {"evaluation": facts, "throughput": throughput})
-    logger.info(
-        "%s: %d answers, %.1f items and %.0f tokens per second",
-        benchmark.name,
-        len(records),
-        throughput["items_per_second"],
-        throughput["tokens_per_second"],
-    )
+    rates = throughput["items_per_second"], throughput["tokens_per_second"]
+    logger.info("%s: %d answers, %.1f items and %.0f tokens per second", benchmark.name, len(records), *rates)
 
 
-def _answers(model: Any, task: str, path: Path, settings: EvaluationSettings, part: bool) -> list[ItemRecord]:
-    """One task's records; those of a mixture's part name it."""
-    records = run_task(model, task, path, settings)
-    return [replace(record, part=task) for record in records] if part else records
+def _answers(model: Any, tasks: Mapping[str, Path], settings: EvaluationSettings) -> Iterator[ItemRecord]:
+    """The records of all tasks; those of a mixture's parts name their part."""
+    for task, path in tasks.items():
+        records = run_task(model, task, path, settings)
+        yield from (replace(record, part=task) for record in records) if len(tasks) > 1 else records
 
 
-def _comparisons(
-    model: Any,
-    tokenizer: Any,
-    examples: Sequence[Example],
-    teacher: Path,
-    reference: Reference,
-    settings: EvaluationSettings,
-) -> list[Comparison | None]:
-    """KL and agreement of every item, from the stored states and the teacher's head alone."""
+def _stored_teacher(teacher: Path, reference: Path, model: Any, tokenizer: Any) -> StoredTeacher:
+    """What KL and agreement are computed from: the teacher's stored states and its head, without the teacher."""
     head = read_head(teacher)
     rows = (len(head.weight), model.get_output_embeddings().weight.shape[0])
-    return compare(
-        model,
-        tokenizer,
-        examples,
-        reference,
-        head,
-        shared_tokens(load_tokenizer(teacher), tokenizer, rows),
-        batch_size=settings.batch_size,
-        positions_per_chunk=settings.positions_per_chunk,
-    )
+    shared = shared_tokens(load_tokenizer(teacher), tokenizer, rows)
+    return StoredTeacher(read_reference(reference / REFERENCE), head, shared)
 
 
 def _dtype(settings: EvaluationSettings) -> torch.dtype:

@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
+
+from semalign.config.methods import MethodSettings
+
+SettingsT = TypeVar("SettingsT", bound=MethodSettings)
+ReadT = TypeVar("ReadT", bound=MethodSettings, covariant=True)  # a task is only read
 
 
 @dataclass(frozen=True)
-class TransferTask:
+class TransferTask(Generic[ReadT]):
     """What a method is given.
 
     `student` and `teacher` are model folders, `benchmark` a folder of splits, `signals` the folders of the
@@ -19,7 +24,7 @@ class TransferTask:
     teacher: Path
     benchmark: Path
     signals: dict[str, Path]
-    settings: Any
+    settings: ReadT
     seed: int
     checkpoint: Path
     label: str = "transfer"
@@ -38,4 +43,17 @@ class TransferReport:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-Method = Callable[[TransferTask, Path], TransferReport]
+Transfer = Callable[[TransferTask[SettingsT], Path], TransferReport]
+
+
+@dataclass(frozen=True)
+class Method(Generic[SettingsT]):
+    """A method of a study: its name and settings, and the function that writes its transfer folder."""
+
+    name: str
+    settings: type[SettingsT]
+    transfer: Transfer[SettingsT]
+
+    def __call__(self, task: TransferTask[SettingsT], folder: Path) -> TransferReport:
+        """Run the method."""
+        return self.transfer(task, folder)

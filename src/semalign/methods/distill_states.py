@@ -6,18 +6,45 @@ memory. The temperature is the method's own, since what is stored does not depen
 """
 
 from pathlib import Path
+from typing import Literal
 
+from pydantic import Field
+
+from semalign.config.methods import Adapted
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.common.answers import divergence_loss
-from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
-from semalign.signals.distillation.states import TeacherStates
+from semalign.methods.registry import method
 
 
-def transfer(task: TransferTask, folder: Path) -> TransferReport:
+class DistillStates(Adapted):
+    """The same from the teacher's stored final states and its LM head: as many floats a token as it is wide."""
+
+    method: Literal["distill-states"] = "distill-states"
+    temperature: float = Field(1.0, gt=0, description="temperature of both distributions")
+    label_loss_weight: float = Field(
+        0.0, ge=0, description="weight of cross-entropy beside the KL divergence"
+    )
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """The teacher's final states."""
+        return ("states", *super().needs)
+
+
+@method(
+    "distill-states",
+    title="Logit distillation from states",
+    paper="arXiv:1503.02531",
+    settings=DistillStates,
+)
+def transfer(task: TransferTask[DistillStates], folder: Path) -> TransferReport:
     """Train on the train split against the stored states."""
+    from semalign.methods.common.answers import divergence_loss
+    from semalign.methods.common.lora import Adaptation, chosen_layers, load_student_at_work, train_student
+    from semalign.signals.distillation.states import TeacherStates
+
     work = load_student_at_work(task)
     layers, passes = chosen_layers(task, work)
     stored, temperature = task.signals["states"], task.settings.temperature
     teacher = TeacherStates(stored, task.teacher, task.student, work.examples, temperature)
     loss = divergence_loss(teacher, task.settings.label_loss_weight)
-    return train_student(task, work, layers, loss, folder, passes + teacher.teacher_passes)
+    return train_student(task, work, Adaptation(layers, loss), folder, passes + teacher.teacher_passes)

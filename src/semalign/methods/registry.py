@@ -1,31 +1,33 @@
-"""Methods by name, and the signal stages that serve single methods.
+"""Methods by name: each is announced in its own file, with `@method` above its function.
 
-A new one is a file beside this (or a module of its own), a line here, and its settings in `semalign.config`.
+The announcing file holds the method's settings too. Configs are checked against them whenever Snakemake parses the
+workflow, so such a file imports neither torch nor anything that does at its top: those imports are inside the function.
 """
 
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from semalign.methods.base import Method
-from semalign.runtime.errors import UserError
+from semalign.methods.base import Method, SettingsT, Transfer
+from semalign.runtime.registry import Registry
 
-METHODS: dict[str, str] = {
-    "student": "semalign.methods.untouched:student",
-    "teacher": "semalign.methods.untouched:teacher",
-    "semalign": "semalign.methods.semalign.steering:transfer",
-    "sft": "semalign.methods.sft:transfer",
-    "pissa": "semalign.methods.pissa:transfer",
-    "seeking": "semalign.methods.seeking:transfer",
-    "laten": "semalign.methods.laten.transfer:transfer",
-    "distill-logits": "semalign.methods.distill_logits:transfer",
-    "distill-hidden": "semalign.methods.distill_hidden:transfer",
-    "flex-kd": "semalign.methods.flex_kd:transfer",
-    "distill-states": "semalign.methods.distill_states:transfer",
-    "prox": "semalign.methods.experimental.prox.transfer:transfer",
-    "self-anchor": "semalign.methods.experimental.self_anchor:transfer",
-    "residual-geometry": "semalign.methods.experimental.residual_geometry:transfer",
-}
+METHODS: Registry[Method[Any]] = Registry("method", "semalign.methods", "method")
+
+
+def method(
+    name: str, *, title: str, settings: type[SettingsT], paper: str = ""
+) -> Callable[[Transfer[SettingsT]], Method[SettingsT]]:
+    """Announce a method; `title` is its printed name, `paper` where it was published (arXiv:...).
+
+    Raises ValueError if its settings have another name.
+    """
+    named = settings.model_fields["method"].default
+    if named != name:
+        raise ValueError(
+            f"method {name!r}: found {named!r} as `method` in {settings.__name__}, expected {name!r}"
+        )
+    return lambda transfer: Method(name, settings, transfer)
 
 
 # What single methods read off the teacher: a function of (teacher, student, benchmark, settings, out), all paths.
@@ -38,22 +40,8 @@ METHOD_STAGES: dict[str, str] = {
 }
 
 
-def load_method(name: str) -> Method:
-    """Import a method's function; raises UserError for an unknown name."""
-    module = module_of(name)
-    method: Method = getattr(importlib.import_module(module), METHODS[name].split(":")[1])
-    return method
-
-
 def load_stage(name: str) -> Callable[[Path, Path, Path, Path, Path], None]:
     """Import the function of a signal stage, a name of METHOD_STAGES."""
     module, function = METHOD_STAGES[name].split(":")
     stage: Callable[[Path, Path, Path, Path, Path], None] = getattr(importlib.import_module(module), function)
     return stage
-
-
-def module_of(name: str) -> str:
-    """The module that holds a method's function; raises UserError for an unknown name."""
-    if name not in METHODS:
-        raise UserError(f"method {name!r} is not known; expected one of {', '.join(METHODS)}")
-    return METHODS[name].split(":")[0]

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
 
-from semalign.config.methods import Method
-from semalign.methods.base import TransferTask
+from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.costs import search_costs, signal_costs
-from semalign.methods.registry import load_method, module_of
+from semalign.methods.registry import METHODS
 from semalign.runtime.command import grouped
 from semalign.runtime.files import read_json, replace_folder, write_jsonl
 from semalign.runtime.provenance import Run, check
@@ -60,18 +58,19 @@ def transfer_knowledge(
         signals: folders of the signal stages that the method reads
     """
     run = Run("transfer", settings, attempt.seed)
-    method = TypeAdapter(Method).validate_python(run.settings)
-    run.modules.append(module_of(method.method))
+    method = METHODS.load(run.settings["method"])
+    section = method.settings.model_validate(run.settings)
+    run.modules.append(METHODS.module_of(method.name))
     by_stage = {str(check(folder)["stage"]): folder for folder in signals}
     run.read_all(student=student, teacher=teacher, benchmark=benchmark, **by_stage, choice=attempt.choice)
     if attempt.choice:
-        method = _at_chosen_rate(method, attempt.choice)
+        section = _at_chosen_rate(section, attempt.choice)
     task = TransferTask(
         student=student,
         teacher=teacher,
         benchmark=benchmark,
         signals=by_stage,
-        settings=method,
+        settings=section,
         seed=attempt.seed,
         checkpoint=attempt.checkpoint,
         label=attempt.label,
@@ -80,20 +79,23 @@ def transfer_knowledge(
     torch.use_deterministic_algorithms(True, warn_only=True)
     started = time.perf_counter()
     with replace_folder(out) as folder:
-        report = load_method(method.method)(task, folder)
+        report = method(task, folder)
         seconds = round(time.perf_counter() - started, 3)
         write_jsonl(folder / "history.jsonl", report.history)
-        optimisation = getattr(method, "optimisation", None)
-        cost = {
-            "train_seconds": seconds,
-            "trainable_parameters": report.trainable_parameters,
-            "teacher_passes": report.teacher_passes,
-            "learning_rate": optimisation.learning_rate if optimisation else None,
-            **signal_costs(signals),
-            **search_costs(attempt.choice),
-        }
+        cost = _cost(section, report, seconds) | signal_costs(signals) | search_costs(attempt.choice)
         run.seal(folder, {"cost": cost})
     shutil.rmtree(attempt.checkpoint, ignore_errors=True)
+
+
+def _cost(settings: Any, report: TransferReport, seconds: float) -> dict[str, Any]:
+    """What the training itself took."""
+    optimisation = getattr(settings, "optimisation", None)
+    return {
+        "train_seconds": seconds,
+        "trainable_parameters": report.trainable_parameters,
+        "teacher_passes": report.teacher_passes,
+        "learning_rate": optimisation.learning_rate if optimisation else None,
+    }
 
 
 def _at_chosen_rate(settings: Any, choice: Path) -> Any:

@@ -1,18 +1,40 @@
 """The untouched student and teacher: what every method is measured against."""
 
 from pathlib import Path
+from typing import ClassVar, Literal
 
+from semalign.config.methods import MethodSettings
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.models.transfers import write_transfer
+from semalign.methods.registry import method
 
 
-def student(_task: TransferTask, folder: Path) -> TransferReport:
+class Student(MethodSettings):
+    """The untouched student."""
+
+    trained: ClassVar[bool] = False
+    method: Literal["student"] = "student"
+
+
+class Teacher(MethodSettings):
+    """The untouched teacher."""
+
+    trained: ClassVar[bool] = False
+    method: Literal["teacher"] = "teacher"
+
+
+@method("student", title="Student", settings=Student)
+def student(_task: TransferTask[Student], folder: Path) -> TransferReport:
     """Evaluate the student as it is."""
+    from semalign.models.transfers import write_transfer
+
     write_transfer(folder, "untouched", "student")
     return TransferReport()
 
 
-def teacher(_task: TransferTask, folder: Path) -> TransferReport:
+@method("teacher", title="Teacher", settings=Teacher)
+def teacher(_task: TransferTask[Teacher], folder: Path) -> TransferReport:
     """Evaluate the teacher as it is."""
+    from semalign.models.transfers import write_transfer
+
     write_transfer(folder, "untouched", "teacher")
     return TransferReport()

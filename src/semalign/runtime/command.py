@@ -4,6 +4,7 @@ A parameter `benchmark` is the option `--benchmark`; a list takes all values up 
 class is marked with `grouped` is a set of options: one per field, without a prefix.
 """
 
+import dataclasses
 import importlib
 import inspect
 from collections.abc import Callable, Sequence
@@ -55,10 +56,24 @@ def _by_name(stage: Callable[..., Any]) -> Callable[..., Any]:
         return stage(**options)
 
     signature = inspect.signature(stage, eval_str=True)
-    parameters = [each.replace(kind=each.KEYWORD_ONLY) for each in signature.parameters.values()]
+    parameters = [
+        _with_default(each.replace(kind=each.KEYWORD_ONLY)) for each in signature.parameters.values()
+    ]
     named.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     named.__doc__ = stage.__doc__
     return named
+
+
+def _with_default(parameter: inspect.Parameter) -> inspect.Parameter:
+    """A group of options that may all be left out has a default: all of them left out."""
+    group, default = parameter.annotation, parameter.default
+    if not dataclasses.is_dataclass(group) or default is not inspect.Parameter.empty:
+        return parameter
+    missing = dataclasses.MISSING
+    optional = all(
+        (field.default, field.default_factory) != (missing, missing) for field in dataclasses.fields(group)
+    )
+    return parameter.replace(default=group()) if optional and isinstance(group, type) else parameter
 
 
 def _folder(text: str) -> str:

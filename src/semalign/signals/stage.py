@@ -1,9 +1,11 @@
 """The signal stages of SemAlign, each from folders to one folder: attribution, pairing, activations, alignment."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 
 from semalign.benchmarks.base import Example, read_split
@@ -19,7 +21,7 @@ from semalign.signals.alignment import interpolate, make_targets, shuffle
 from semalign.signals.anchors import read_anchors
 from semalign.signals.attribution import random_scores, rank_layers, score_layers
 from semalign.signals.likeness import measure_likeness
-from semalign.signals.pairing import choose_pairs, critical_layers, from_rows, to_rows
+from semalign.signals.pairing import LayerPair, choose_pairs, critical_layers, from_rows, to_rows
 from semalign.signals.semantics.registry import FITTED_MAPS, check_top
 from semalign.signals.semantics.registry import module_of as module_of_map
 
@@ -153,7 +155,6 @@ def align_states(
     )
     pairs = from_rows(read_json(pairing / "pairing.json")["pairs"])
     source = read_json(activations / "activations.json")
-    states = load_file(activations / "activations.safetensors")
     heads = read_head(teacher), read_head(student)
     shared = common_tokens(teacher, student, alignment.minimum_shared)
     anchors = None
@@ -161,9 +162,7 @@ def align_states(
         batch_size = read_json(activations / RECORD)["settings"]["batch_size"]
         anchors, passes = read_anchors(teacher, student, benchmark, pairs, source["interface"], batch_size)
         source["teacher_passes"] += passes
-    offsets = states.pop("offsets")
-    layers = {int(name.removeprefix("layer.")): tensor for name, tensor in states.items()}
-    hidden = {pair.student: interpolate(layers, pair.below, pair.above, pair.weight) for pair in pairs}
+    hidden, offsets = _paired_states(activations, pairs)
     targets, maps = make_targets(hidden, heads, shared, alignment, anchors)
     if alignment.shuffled:
         targets = shuffle(targets, alignment.seed)
@@ -175,6 +174,17 @@ def align_states(
         facts = {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])}
         write_json(folder / "alignment.json", facts)
         run.seal(folder)
+
+
+def _paired_states(
+    activations: Path, pairs: Sequence[LayerPair]
+) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
+    """Student layer -> stored teacher states [positions, teacher width], interpolated; and the examples' offsets."""
+    states = load_file(activations / "activations.safetensors")
+    offsets = states.pop("offsets")
+    layers = {int(name.removeprefix("layer.")): tensor for name, tensor in states.items()}
+    hidden = {pair.student: interpolate(layers, pair.below, pair.above, pair.weight) for pair in pairs}
+    return hidden, offsets
 
 
 def _first_examples(benchmark: Path, count: int | None) -> list[Example]:

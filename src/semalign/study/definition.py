@@ -11,7 +11,6 @@ from semalign.config.base import Strict
 from semalign.config.benchmarks import Mixture, name_benchmarks
 from semalign.config.evaluation import SAMPLED, EvaluationSettings
 from semalign.config.extending import extended, read_yaml
-from semalign.config.methods import Method
 from semalign.config.pruning import check_source
 from semalign.config.revisions import with_revisions
 from semalign.config.scores import ModelScores
@@ -20,6 +19,7 @@ from semalign.config.signals import STAGES, Signals
 from semalign.config.sources import Sources
 from semalign.config.statistics import StatisticsSettings
 from semalign.runtime.errors import UserError
+from semalign.study.kinds import Method
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 

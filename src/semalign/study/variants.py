@@ -9,10 +9,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from semalign.config.cells import DEFAULT, Cell, variant_name
-from semalign.config.methods import Method
 from semalign.config.signals import STAGES, Signals, behind
 from semalign.runtime.errors import UserError
 from semalign.study.definition import Study, explain
+from semalign.study.kinds import Method
 
 RATE = "optimisation.learning_rate"
 

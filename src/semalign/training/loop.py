@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
@@ -33,42 +34,70 @@ REPORT_SECONDS = 10.0
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
+@dataclass(frozen=True)
+class Budget:
+    """How long a training is and how it is optimised.
+
+    `schedule` gives learning rate and beta1 of an update (0-based) if the settings can't say them.
+    """
+
+    steps: int
+    settings: Optimisation
+    schedule: Schedule | None = None
+
+    def at(self, step: int) -> tuple[float, float]:
+        """Learning rate and beta1 of an update (0-based)."""
+        if self.schedule is not None:
+            return self.schedule(step)
+        return learning_rate(step, self.steps, self.settings), self.settings.beta1
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a training saves its state, and when.
+
+    `identity` says what the result depends on besides label, budget and initial parameters, such as the data: a
+    state with another identity is not resumed. `save_last` saves the state after the last step too, for a caller
+    that has more to train. The caller removes the folder.
+    """
+
+    folder: Path
+    every: int = 200
+    identity: str = ""
+    save_last: bool = False
+
+    def due(self, step: int, steps: int) -> bool:
+        """Whether the state is saved after this many steps."""
+        return self.save_last if step == steps else step % self.every == 0
+
+
 def train(
     parameters: dict[str, torch.nn.Parameter],
     batches: Callable[[int], BatchT],
     loss: Callable[[BatchT], dict[str, torch.Tensor]],
-    steps: int,
-    settings: Optimisation,
+    budget: Budget,
     *,
-    checkpoint: Path | None = None,
-    checkpoint_every: int = 200,
     label: str = "train",
-    identity: str = "",
-    schedule: Schedule | None = None,
-    save_last: bool = False,
+    checkpoint: Checkpoint | None = None,
     portions: Portions[BatchT] | None = None,
 ) -> list[Record]:
     """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
 
     Returns the history: step (1-based), learning rate and each term, about a hundred rows and the last step.
 
-    With `checkpoint` (a folder), the state is saved every `checkpoint_every` steps and at SIGTERM, which ends
-    the process with status 143 after the step in hand. A checkpoint found on entry is resumed, and the result
-    has the bytes of an undisturbed run as long as `batches(step)` depends on the step alone. A checkpoint of
-    another run (other label, settings, steps, initial parameters or `identity`, where the caller says what
-    else it depends on, such as its data) is ignored, and so is a damaged one. The caller removes it.
+    With `checkpoint`, the state is saved regularly and at SIGTERM, which ends the process with status 143 after the
+    step in hand. A state that is there already is resumed, and the result has the bytes of an undisturbed run if
+    `batches(step)` depends on the step alone. The state of another run is ignored, and so is a damaged one.
 
-    `schedule` gives learning rate and beta1 of an update (0-based) where the settings can't say them. `save_last`
-    saves the state after the last step too, for a caller that has more to train.
-
-    `portions` cuts a batch into parts with weights that add up to 1: each leaves its share of the gradient before the
-    next is in memory. With terms that are means over what the weights count, the sum is the whole batch's.
+    `portions` cuts a batch into parts with weights that add up to 1: each adds its share of the gradient before the
+    next is in memory. If the terms are means over what the weights count, the sum is the whole batch's.
 
     Raises UserError when a term or the gradient's norm is not finite.
     """
-    run = _Run(parameters, settings, steps, label, schedule)
+    run = _Run(parameters, budget, label)
     if checkpoint is not None:
-        run.resume(checkpoint, identity)
+        run.resume(checkpoint)
+    steps = budget.steps
     progress = _Progress(label, run.step, steps)
     with _Terminated() as terminated:
         while run.step < steps:
@@ -76,11 +105,10 @@ def train(
             parts = [(1.0, batch)] if portions is None else portions(batch)
             total = run.update((weight, loss(part)) for weight, part in parts)
             progress.report(run.step, total)
-            due = save_last if run.step == steps else run.step % checkpoint_every == 0
-            if checkpoint is not None and (due or terminated.seen):
-                run.save(checkpoint)
+            if checkpoint is not None and (terminated.seen or checkpoint.due(run.step, steps)):
+                run.save(checkpoint.folder)
             if terminated.seen:
-                saved = f", saved in {checkpoint}" if checkpoint else ""
+                saved = f", saved in {checkpoint.folder}" if checkpoint else ""
                 logger.info("%s: told to end (SIGTERM) after step %d/%d%s", label, run.step, steps, saved)
                 sys.exit(128 + signal.SIGTERM)
     return run.history
@@ -89,16 +117,11 @@ def train(
 class _Run:
     """A training's state: parameters, optimizer moments, step and history."""
 
-    def __init__(
-        self,
-        parameters: dict[str, torch.nn.Parameter],
-        settings: Optimisation,
-        steps: int,
-        label: str,
-        schedule: Schedule | None = None,
-    ) -> None:
-        self.parameters, self.settings, self.steps, self.label = parameters, settings, steps, label
-        self.schedule = schedule or (lambda step: (learning_rate(step, steps, settings), settings.beta1))
+    def __init__(self, parameters: dict[str, torch.nn.Parameter], budget: Budget, label: str) -> None:
+        settings = budget.settings
+        self.parameters = parameters
+        self.budget = budget
+        self.label = label
         self.step = 0
         self.identity = ""
         self.history: list[Record] = []
@@ -112,7 +135,7 @@ class _Run:
 
     def update(self, parts: Iterable[tuple[float, dict[str, torch.Tensor]]]) -> float:
         """One optimizer step on weighted parts, whose graphs are made one after the other; the loss before it."""
-        rate, beta1 = self.schedule(self.step)
+        rate, beta1 = self.budget.at(self.step)
         values: Record = {}
         self.optimizer.zero_grad(set_to_none=True)
         for weight, terms in parts:
@@ -122,12 +145,12 @@ class _Run:
             total = torch.stack(list(terms.values())).sum()
             (total if weight == 1 else weight * total).backward()
             del terms, total
-        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.settings.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.budget.settings.clip_norm)
         self._check_finite("gradient norm", norm.item())
-        self.optimizer.param_groups[0].update(lr=rate, betas=(beta1, self.settings.beta2))
+        self.optimizer.param_groups[0].update(lr=rate, betas=(beta1, self.budget.settings.beta2))
         self.optimizer.step()
         self.step += 1
-        if self.step % max(1, self.steps // 100) == 0 or self.step == self.steps:
+        if self.step % max(1, self.budget.steps // 100) == 0 or self.step == self.budget.steps:
             self.history.append({"step": self.step, "learning_rate": rate, **values})
         return sum(values.values())
 
@@ -139,7 +162,11 @@ class _Run:
             )
 
     def save(self, folder: Path) -> None:
-        """Write tensors and step; the folder takes its name only when it is whole."""
+        """Write tensors and step; the folder takes its name only when it is whole.
+
+        A power cut can still leave a named file without its bytes: `state.json` has the tensors' digest, which
+        `resume` compares.
+        """
         tensors = {f"parameter.{name}": tensor.detach() for name, tensor in self.parameters.items()}
         for name, parameter in self.parameters.items():
             state = self.optimizer.state.get(parameter, {})
@@ -151,9 +178,16 @@ class _Run:
             facts = {"identity": self.identity, "step": self.step, "history": self.history}
             write_json(temporary / "state.json", facts | {"digest": written})
 
-    def resume(self, folder: Path, identity: str) -> None:
-        """Take up the state in `folder` if it is there and belongs to this run."""
-        self.identity = self._digest(identity)
+    def resume(self, checkpoint: Checkpoint) -> None:
+        """Take up the state in the checkpoint's folder if it is there and belongs to this run.
+
+        Four things make the rest of the run give the bytes that it would have given undisturbed: the parameters,
+        AdamW's moments, the state of the random generators, and the step, which determines the batch and the
+        learning rate.
+        """
+        folder = checkpoint.folder
+        # before the parameters change: the initial ones are part of what identifies a run
+        self.identity = self._digest(checkpoint.identity)
         if not folder.is_dir():
             return
         state = _whole_state(folder)
@@ -161,21 +195,24 @@ class _Run:
             reason = "is damaged" if state is None else "belongs to another run"
             logger.info("%s: %s %s, starting anew", self.label, folder, reason)
             return
-        self.step, self.history = state["step"], state["history"]
+        self.step = state["step"]
+        self.history = state["history"]
         tensors = load_file(folder / STATE)
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"parameter.{name}"])
                 keys = [key for key in MOMENTS if f"{key}.{name}" in tensors]
-                if keys:  # a parameter that never had a gradient has no moments
+                # none for a parameter that had no gradient yet: AdamW begins them, and their count of steps, at its
+                # first one
+                if keys:
                     moments = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in keys}
                     self.optimizer.state[parameter] = moments
         _restore_random_state(tensors)
-        logger.info("%s: resumed at step %d/%d", self.label, self.step, self.steps)
+        logger.info("%s: resumed at step %d/%d", self.label, self.step, self.budget.steps)
 
     def _digest(self, identity: str) -> str:
         """What a checkpoint must share with this run: settings, length, initial parameters and `identity`."""
-        facts = [self.label, self.steps, self.settings.model_dump_json(), identity]
+        facts = [self.label, self.budget.steps, self.budget.settings.model_dump_json(), identity]
         digest = hashlib.sha256(json.dumps(facts).encode())
         for name, parameter in self.parameters.items():
             digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
@@ -184,7 +221,7 @@ class _Run:
 
 
 def _whole_state(folder: Path) -> dict[str, Any] | None:
-    """What a checkpoint says of itself; None where a file is missing, truncated or changed."""
+    """What a checkpoint says of itself; None if a file is missing, truncated or changed."""
     try:
         state: dict[str, Any] = read_json(folder / "state.json")
         written = hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
@@ -231,21 +268,21 @@ class _Progress:
     """A log line every ten seconds, and one at the end."""
 
     def __init__(self, label: str, first: int, steps: int) -> None:
-        self.label, self.first, self.steps = label, first, steps
+        self.label = label
+        self.first = first
+        self.steps = steps
         self.start = self.last = time.monotonic()
 
     def report(self, step: int, loss: float) -> None:
         """Log if it is time to."""
         now = time.monotonic()
         if step == self.steps:
-            logger.info(
-                "%s: step %d/%d (100 %%), loss %.4g, took %.0f s",
-                *(self.label, step, self.steps, loss, now - self.start),
-            )
+            took = now - self.start
+            message = "%s: step %d/%d (100 %%), loss %.4g, took %.0f s"
+            logger.info(message, self.label, step, self.steps, loss, took)
         elif now - self.last >= REPORT_SECONDS:
             self.last = now
             left = (now - self.start) / (step - self.first) * (self.steps - step)
-            logger.info(
-                "%s: step %d/%d (%d %%), loss %.4g, %.0f s left",
-                *(self.label, step, self.steps, 100 * step // self.steps, loss, left),
-            )
+            percent = 100 * step // self.steps
+            message = "%s: step %d/%d (%d %%), loss %.4g, %.0f s left"
+            logger.info(message, self.label, step, self.steps, percent, loss, left)

@@ -1,33 +1,8 @@
-"""The losses of steering, each over supervised positions only, in float32 (paper section on steering)."""
-
-from collections.abc import Callable
+"""Losses that several methods use, each over supervised positions only and in float32."""
 
 import torch
 
-LabelLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 NEGLIGIBLE = 1e-12
-
-
-def layer_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """L_layer = 1 - mean cos(student state, target), both [positions, width]."""
-    return 1 - torch.nn.functional.cosine_similarity(states.float(), targets, dim=-1).mean()
-
-
-def cosine_logits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """L_out = 1 - mean cos(z, onehot_y) = 1 - mean z_y / |z|; logits [positions, vocabulary], labels [positions]."""
-    logits = logits.float()
-    chosen = logits.gather(-1, labels[:, None]).squeeze(-1)
-    return 1 - (chosen / logits.norm(dim=-1).clamp_min(NEGLIGIBLE)).mean()
-
-
-def cosine_probabilities(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The same on probabilities: 1 - mean cos(p, onehot_y) = 1 - mean p_y / |p| with p = softmax(z).
-
-    The softmax's own sum cancels: p_y / |p| = exp(z_y - logsumexp(2 z) / 2), in which nothing overflows.
-    """
-    logits = logits.float()
-    chosen = logits.gather(-1, labels[:, None]).squeeze(-1)
-    return 1 - (chosen - (2 * logits).logsumexp(-1) / 2).exp().mean()
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -88,14 +63,6 @@ def _centred(rows: torch.Tensor) -> torch.Tensor:
     rows = rows.float()
     rows = rows - rows.mean(0)
     return rows / rows.norm().clamp_min(NEGLIGIBLE)
-
-
-# the others need the teacher (kl) or nothing (none)
-LABEL_LOSSES: dict[str, LabelLoss] = {
-    "cosine-logits": cosine_logits,
-    "cosine-probabilities": cosine_probabilities,
-    "cross-entropy": cross_entropy,
-}
 
 
 def keep_top(logits: torch.Tensor, names: torch.Tensor, top_k: int) -> dict[str, torch.Tensor]:

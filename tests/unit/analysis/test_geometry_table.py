@@ -13,8 +13,9 @@ from semalign.analysis.geometry import Goal, Place, Target, geometry_table
 from semalign.analysis.listing import cells_among
 from semalign.benchmarks.base import Example, read_split, write_split
 from semalign.benchmarks.encoding import encode
-from semalign.config.methods import Sft, Student, Teacher
 from semalign.config.signals import Activations, Alignment
+from semalign.methods.sft import Sft
+from semalign.methods.untouched import Student, Teacher
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError

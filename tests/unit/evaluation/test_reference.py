@@ -11,7 +11,7 @@ import torch
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.encoding import encode
 from semalign.evaluation import agreement
-from semalign.evaluation.agreement import Comparison, add_comparisons, compare
+from semalign.evaluation.agreement import Comparison, StoredTeacher, add_comparisons, compare
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.reference import read_reference, reference_states, write_reference
 from semalign.evaluation.states import answer_states
@@ -51,15 +51,13 @@ def direct_comparison(teacher: torch.Tensor, student: torch.Tensor, shared: Any)
 def run_compare(pair: Any, folder: Path, reference: Any = None, **options: Any) -> list[Comparison | None]:
     teacher, student, tokenizer = pair
     everything = torch.arange(VOCABULARY)
-    given = {
-        "reference": reference or reference_states(teacher, tokenizer, EXAMPLES, 2),
-        "head": read_head(folder),
-        "shared": (everything, everything),
-        "batch_size": 2,
-        "positions_per_chunk": 7,
-        **options,
-    }
-    return compare(student, tokenizer, EXAMPLES, **given)
+    stored = StoredTeacher(
+        reference or reference_states(teacher, tokenizer, EXAMPLES, 2),
+        read_head(folder),
+        options.pop("shared", (everything, everything)),
+    )
+    sizes = {"batch_size": 2, "positions_per_chunk": 7, **options}
+    return compare(student, tokenizer, EXAMPLES, stored, **sizes)
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
@@ -226,9 +224,11 @@ def test_examples_with_one_text_are_read_once(
         student,
         tokenizer,
         examples,
-        reference_states(teacher, tokenizer, examples, 2),
-        read_head(pico_pair[0]),
-        (everything, everything),
+        StoredTeacher(
+            reference_states(teacher, tokenizer, examples, 2),
+            read_head(pico_pair[0]),
+            (everything, everything),
+        ),
         batch_size=2,
         positions_per_chunk=7,
     )

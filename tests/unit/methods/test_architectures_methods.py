@@ -9,11 +9,11 @@ import torch
 from fabricated_pairs import PAIRS, Pair
 from pydantic import TypeAdapter
 
-from semalign.config.methods import Method
 from semalign.methods.registry import METHODS
 from semalign.models.loading import load_model
 from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError
+from semalign.study.kinds import Method
 
 TRAINED = [name for name in METHODS if name not in ("student", "teacher")]
 SEPARATE = ["up", "down", "v", "o"]

@@ -8,8 +8,13 @@ from fabricated_signals import train_split
 from safetensors.torch import load_file
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import DistillHidden
-from semalign.methods.distill_hidden import TeacherStates, make_projectors, standardise, states_loss
+from semalign.methods.distill_hidden import DistillHidden
+from semalign.methods.distill_hidden.projection import (
+    TeacherStates,
+    make_projectors,
+    standardise,
+    states_loss,
+)
 from semalign.models.anatomy import capture
 from semalign.models.loading import load_model
 from semalign.runtime.files import read_json
@@ -19,7 +24,7 @@ from semalign.signals.pairing import LayerPair, from_rows
 
 @pytest.mark.parametrize("at_once", [7, 8192])
 def test_standardised_channels_have_unit_scale_and_constant_ones_are_zero(at_once: int, monkeypatch) -> None:
-    monkeypatch.setattr("semalign.methods.distill_hidden.POSITIONS", at_once)
+    monkeypatch.setattr("semalign.methods.distill_hidden.projection.POSITIONS", at_once)
     torch.manual_seed(3)
     states = torch.randn(50, 3) * torch.tensor([1e-2, 1.0, 1e2]) + 7
     states = torch.cat([states, torch.full((50, 1), 7.0)], dim=1)

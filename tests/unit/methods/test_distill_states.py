@@ -13,10 +13,12 @@ from fabricated_signals import train_split
 from safetensors.torch import load_file
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import DistillLogits, DistillStates, Lora
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.config.signals import States
 from semalign.methods.common.answers import divergence_loss
+from semalign.methods.distill_logits import DistillLogits
+from semalign.methods.distill_states import DistillStates
 from semalign.models.loading import load_model
 from semalign.models.readout import answer_logits
 from semalign.runtime.errors import UserError

@@ -11,9 +11,12 @@ import torch
 from safetensors.torch import load_file
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import DistillHidden, DistillLogits, FlexKd, Lora
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common import adapters
+from semalign.methods.distill_hidden import DistillHidden
+from semalign.methods.distill_logits import DistillLogits
+from semalign.methods.flex_kd import FlexKd
 from semalign.models.loading import load_model
 from semalign.models.transfers import load_student
 from semalign.runtime.files import read_json, read_jsonl

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 
 from semalign.benchmarks.base import read_split, write_split
 from semalign.config.base import SPLITS
-from semalign.config.methods import Method
 from semalign.methods.registry import METHODS
 from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import Run
 from semalign.signals.stored import Stored
+from semalign.study.kinds import Method
 
 ADAPTER = "adapter_model.safetensors"
 TRAINED = [name for name in METHODS if name not in ("student", "teacher", "laten")]
@@ -47,7 +47,7 @@ def whole_and_cut(pico_benchmark: Path, tmp_path_factory: pytest.TempPathFactory
 def test_fewer_examples_are_training_on_a_truncated_benchmark(
     method: str, whole_and_cut: tuple[Pair, Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("semalign.methods.common.anchored.BATCH", OWN)
+    monkeypatch.setattr("semalign.methods.experimental.anchored.training.BATCH", OWN)
     whole, cut = whole_and_cut
     names = ("history.jsonl", ADAPTER)
     found = whole.transfer(tiny(method, 4), tmp_path / "first", demands=ALIKE)

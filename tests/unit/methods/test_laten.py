@@ -9,11 +9,10 @@ from fabricated_models import ARCHITECTURES, build_model, write_model
 from fabricated_signals import laten_settings, locate_in, run_transfer
 from safetensors.torch import load_file
 
-from semalign.config.methods import Laten
-from semalign.methods.laten import injection
-from semalign.methods.laten import transfer as laten
+from semalign.methods.laten import Laten, injection
+from semalign.methods.laten import alignment as laten
+from semalign.methods.laten.alignment import Aligner
 from semalign.methods.laten.injection import KINDS, TeacherNeurons, module_of
-from semalign.methods.laten.transfer import Aligner
 from semalign.models.anatomy import facts_of
 from semalign.models.deltas import read_deltas
 from semalign.models.loading import load_model

@@ -7,10 +7,10 @@ import torch
 from fabricated_signals import laten_settings
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import Laten
 from semalign.methods.base import TransferTask
-from semalign.methods.laten import transfer as laten
-from semalign.methods.laten.transfer import Aligner, answer_loss, portions
+from semalign.methods.laten import Laten
+from semalign.methods.laten import alignment as laten
+from semalign.methods.laten.alignment import Aligner, answer_loss, portions
 from semalign.runtime.errors import UserError
 from semalign.signals.location.stored import Locations
 

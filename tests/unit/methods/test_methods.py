@@ -9,10 +9,12 @@ from safetensors.torch import load_file, save_file
 
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
-from semalign.config.methods import Lora, SemAlign, Sft
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common.adapters import adapt
-from semalign.methods.registry import METHODS, load_method
+from semalign.methods.registry import METHODS
+from semalign.methods.semalign import SemAlign
+from semalign.methods.sft import Sft
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.readout import answer_logits
 from semalign.models.transfers import load_student
@@ -104,7 +106,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(transfer) ->
 
 
 def test_untouched_methods_evaluate_the_named_model(transfer, sealed_pair) -> None:
-    from semalign.config.methods import Student, Teacher
+    from semalign.methods.untouched import Student, Teacher
 
     for settings, base in ((Student(), sealed_pair[1]), (Teacher(), sealed_pair[0])):
         model = load_student(sealed_pair[1], sealed_pair[0], transfer(settings, name=settings.method))
@@ -135,9 +137,9 @@ def test_answer_logits_are_the_full_logits_at_answers(sealed_pair, pico_benchmar
 
 
 def test_every_registered_method_loads_and_an_unknown_one_is_refused() -> None:
-    assert all(callable(load_method(name)) for name in METHODS)
-    with pytest.raises(UserError, match="method 'semaling' is not known"):
-        load_method("semaling")
+    assert all(callable(METHODS.load(name)) for name in METHODS)
+    with pytest.raises(UserError, match="method: found 'semaling', expected one of .*semalign"):
+        METHODS.load("semaling")
 
 
 def test_a_tampered_artifact_is_refused(signals, sealed_pair, tmp_path: Path) -> None:

@@ -14,10 +14,11 @@ from fabricated_signals import train_split
 from safetensors.torch import load_file
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import Lora, SemAlign
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common import adapters
-from semalign.methods.common.adapters import adapt, train_adapter
+from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
+from semalign.methods.semalign import SemAlign
 from semalign.methods.semalign.phases import divide
 from semalign.methods.semalign.steering import Targets, steering_loss
 from semalign.models.loading import load_model
@@ -68,10 +69,8 @@ def test_phases_are_trainings_of_one_layer_each(llama: Pair, tmp_path: Path) -> 
         for name, parameter in factors.items():
             parameter.requires_grad_(f"layers.{layer - 1}." in name and "lora_" in name)
         loss = steering_loss(steer(), targets, "mlp", [layer])
-        trained = train_adapter(
-            *(model, encoded, loss, OPTIMISATION), seed=0, pad_id=0, checkpoint=tmp_path / f"x{layer}",
-            label="by hand", updates=updates,
-        )  # fmt: skip
+        training = Training(OPTIMISATION, 0, "by hand", updates=updates)
+        trained = train_adapter(Work(model.base_model.model, encoded, 0), loss, training)
         history += trained.history
         moved = {name for name, p in factors.items() if not torch.equal(p, before[name])}
         assert moved == {name for name in factors if f"layers.{layer - 1}." in name and "lora_" in name}

@@ -11,13 +11,13 @@ from fabricated_models import ARCHITECTURES
 from semalign.benchmarks.encoding import Batch, Encoded
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
-from semalign.methods.common.adapters import adapt, train_adapter
+from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
 from semalign.methods.common.prefix import can_keep, first_trained, frozen_prefix
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.loading import load_model
 from semalign.models.readout import final_states, head_logits
 from semalign.runtime.errors import UserError
-from semalign.training.loop import Record
+from semalign.training.loop import Checkpoint, Record
 from semalign.training.losses import cross_entropy
 
 EXAMPLES = [
@@ -40,17 +40,10 @@ def steering(model: Any, batch: Batch, _indices: list[int]) -> dict[str, torch.T
 
 def run(adapted: Any, folder: Path, **changes: Any) -> tuple[list[Record], dict[str, torch.Tensor]]:
     settings = {"learning_rate": 0.02, "epochs": 3, "batch_size": 4} | changes.pop("settings", {})
-    trained = train_adapter(
-        adapted,
-        EXAMPLES,
-        changes.pop("loss", steering),
-        Optimisation(**settings),
-        seed=5,
-        pad_id=0,
-        checkpoint=folder / "checkpoint",
-        label="test",
-        **changes,
-    )
+    loss, every = changes.pop("loss", steering), changes.pop("every", 200)
+    checkpoint = Checkpoint(folder / "checkpoint", every)
+    training = Training(Optimisation(**settings), 5, "test", checkpoint, **changes)
+    trained = train_adapter(Work(adapted.base_model.model, EXAMPLES, 0), loss, training)
     factors = {n: p.detach().clone() for n, p in adapted.named_parameters() if p.requires_grad}
     return trained.history, factors
 
@@ -94,16 +87,9 @@ def test_a_resumed_training_has_the_same_bytes(models: Callable[..., Path], tmp_
             raise KeyboardInterrupt
         return steering(model, batch, indices)
 
-    import semalign.training.loop
-
-    every = semalign.training.loop.train.__kwdefaults__
-    every["checkpoint_every"], before = 1, every["checkpoint_every"]
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            run(make(models, "llama", [3]), tmp_path / "part", loss=breaking)
-        resumed = run(make(models, "llama", [3]), tmp_path / "part")
-    finally:
-        every["checkpoint_every"] = before
+    with pytest.raises(KeyboardInterrupt):
+        run(make(models, "llama", [3]), tmp_path / "part", loss=breaking, every=1)
+    resumed = run(make(models, "llama", [3]), tmp_path / "part")
     assert resumed[0] == whole[0]
     assert all(torch.equal(resumed[1][name], factor) for name, factor in whole[1].items())
 

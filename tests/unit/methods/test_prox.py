@@ -11,16 +11,18 @@ from prox_cases import METHODS, SMALL, name_of, solved, task_of
 from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import load_file
 
-from semalign.config.methods import Method, Prox, SelfAnchor
 from semalign.config.optimisation import Optimisation
-from semalign.methods.common.anchored import own_states, read_pairs
 from semalign.methods.common.lora import Work
+from semalign.methods.experimental.anchored.training import own_states, read_pairs
+from semalign.methods.experimental.prox import Prox
+from semalign.methods.experimental.self_anchor import SelfAnchor
 from semalign.models.loading import load_model
 from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_jsonl
 from semalign.runtime.provenance import check
 from semalign.study.definition import parse_study
+from semalign.study.kinds import Method
 from semalign.study.variants import resolve, signal_name
 
 

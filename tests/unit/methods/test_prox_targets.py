@@ -13,11 +13,17 @@ from prox_cases import METHODS, TWO, name_of, solved, task_of
 from safetensors.torch import load_file, save_file
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import Prox
 from semalign.methods.base import TransferTask
-from semalign.methods.common.anchored import Anchor, anchored_loss, own_states, read_pairs, total_variance
 from semalign.methods.common.lora import Work, load_student_at_work
-from semalign.methods.experimental.prox.transfer import make_solver, proximal_anchors, solve_layer
+from semalign.methods.experimental.anchored.training import (
+    Anchor,
+    anchored_loss,
+    own_states,
+    read_pairs,
+    total_variance,
+)
+from semalign.methods.experimental.prox import Prox
+from semalign.methods.experimental.prox.targets import make_solver, proximal_anchors, solve_layer
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.loading import load_model
 from semalign.models.readout import read_readout, readout_of
@@ -86,7 +92,7 @@ def test_a_student_that_is_its_own_teacher_keeps_its_states(llama: Pair) -> None
 def test_chunks_change_no_target(llama: Pair, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
     with caplog.at_level(logging.INFO, logger="semalign"):
         _, _, whole = solved(llama, Prox())
-        monkeypatch.setattr("semalign.methods.experimental.prox.transfer.LOGITS_AT_ONCE", 259 * 4)
+        monkeypatch.setattr("semalign.methods.experimental.prox.targets.LOGITS_AT_ONCE", 259 * 4)
         _, _, parts = solved(llama, Prox())
     for layer, anchor in whole.items():
         torch.testing.assert_close(anchor.targets, parts[layer].targets, atol=1e-3, rtol=1e-3)

@@ -6,10 +6,10 @@ from typing import Any
 
 import torch
 
-from semalign.config.methods import Prox
-from semalign.methods.common.anchored import Anchor, total_variance
+from semalign.methods.experimental.anchored.training import Anchor, total_variance
+from semalign.methods.experimental.prox import Prox
 from semalign.methods.experimental.prox.solver import Solver
-from semalign.methods.experimental.prox.transfer import make_solver, solve_layer
+from semalign.methods.experimental.prox.targets import make_solver, solve_layer
 from semalign.models.readout import Readout
 
 

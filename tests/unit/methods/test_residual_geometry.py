@@ -13,10 +13,11 @@ from safetensors.torch import load_file
 from slow_references import coarse_kl
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import Lora, ResidualGeometry
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common.adapters import adapt
-from semalign.methods.experimental.residual_geometry import geometry_loss
+from semalign.methods.experimental.residual_geometry import ResidualGeometry
+from semalign.methods.experimental.residual_geometry.relations import geometry_loss
 from semalign.methods.semalign.steering import Targets
 from semalign.models.loading import load_model
 from semalign.models.readout import answer_logits

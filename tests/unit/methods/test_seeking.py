@@ -12,11 +12,13 @@ from safetensors.torch import load_file
 
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
-from semalign.config.methods import Lora, Pissa, Seeking
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.config.signals import Extraction
 from semalign.methods.common import lora as lora_module
 from semalign.methods.common.adapters import adapt, save_adapter
+from semalign.methods.pissa import Pissa
+from semalign.methods.seeking import Seeking
 from semalign.models.anatomy import adapted_modules
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.readout import answer_logits
@@ -255,7 +257,7 @@ def test_an_interrupted_training_ends_with_the_same_bytes(pair, transfer, monkey
             os.kill(os.getpid(), signal.SIGTERM)
         return original(*arguments)
 
-    monkeypatch.setattr("semalign.methods.seeking.answer_loss", interrupted)
+    monkeypatch.setattr("semalign.methods.common.lora.answer_loss", interrupted)
     with pytest.raises(SystemExit):
         transfer(*pair, settings, "resumed")
     resumed = transfer(*pair, settings, "resumed")

@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from slow_references import coarse_kl
 
 from semalign.benchmarks.encoding import collate
-from semalign.config.methods import Lora, SemAlign
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
+from semalign.methods.semalign import SemAlign
 from semalign.methods.semalign.steering import Targets, steering_loss
 from semalign.models.anatomy import capture
 from semalign.models.loading import load_model

@@ -9,12 +9,16 @@ from fabricated_models import write_model
 
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
-from semalign.config.methods import FlexKd, Lora, ResidualGeometry, SemAlign, Sft
+from semalign.config.methods import Lora
 from semalign.config.models import FolderModel
 from semalign.config.optimisation import Optimisation
 from semalign.config.signals import Attribution
-from semalign.methods.common.adapters import adapt, train_adapter
+from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
 from semalign.methods.common.lora import answer_loss
+from semalign.methods.experimental.residual_geometry import ResidualGeometry
+from semalign.methods.flex_kd import FlexKd
+from semalign.methods.semalign import SemAlign
+from semalign.methods.sft import Sft
 from semalign.models import devices
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import read_states
@@ -76,7 +80,7 @@ def test_a_model_in_parts_says_the_same(
 
 
 def test_bfloat16_goes_through_reading_and_training(
-    pico_benchmark: Path, tmp_path: Path, sealed_pair: tuple[Path, Path]
+    pico_benchmark: Path, sealed_pair: tuple[Path, Path]
 ) -> None:
     texts = encoded(sealed_pair[0], pico_benchmark)
     model = load_model(sealed_pair[0], dtype=torch.bfloat16)
@@ -90,38 +94,31 @@ def test_bfloat16_goes_through_reading_and_training(
     adapted = adapt(load_model(sealed_pair[1], dtype=torch.bfloat16), [1], Lora(rank=2, alpha=2), 0)
     kinds = {p.dtype for p in adapted.parameters() if p.requires_grad}
     assert kinds == {torch.float32}
-    trained = train_adapter(
-        adapted,
-        encoded(sealed_pair[1], pico_benchmark),
-        answer_loss,
-        Optimisation(steps=20, batch_size=6, learning_rate=1e-2),
-        seed=0,
-        pad_id=0,
-        checkpoint=tmp_path / "none",
-        label="test",
-    )
+    work = Work(adapted.base_model.model, encoded(sealed_pair[1], pico_benchmark), 0)
+    training = Training(Optimisation(steps=20, batch_size=6, learning_rate=1e-2), 0)
+    trained = train_adapter(work, answer_loss, training)
     assert trained.history[-1]["cross_entropy"] < trained.history[0]["cross_entropy"]
 
 
-def train(student: Path, benchmark: Path, tmp_path: Path, micro: int | None) -> tuple[Any, Any]:
+def train(student: Path, benchmark: Path, micro: int | None) -> tuple[Any, Any]:
     adapted = adapt(load_model(student, dtype=torch.float64), [1, 2], Lora(rank=2, alpha=2), 0)
     adapted.double()
     settings = Optimisation(steps=4, batch_size=5, learning_rate=1e-2, micro_batch=micro)
-    options: dict[str, Any] = {"seed": 0, "pad_id": 0, "checkpoint": tmp_path / "none", "label": "test"}
-    trained = train_adapter(adapted, encoded(student, benchmark), answer_loss, settings, **options)
+    work = Work(adapted.base_model.model, encoded(student, benchmark), 0)
+    trained = train_adapter(work, answer_loss, Training(settings, 0))
     return trained.history, [p.detach().clone() for p in adapted.parameters() if p.requires_grad]
 
 
 @pytest.mark.parametrize("micro", [1, 2, 4, 8])
 def test_portions_of_a_batch_are_the_batch(
-    micro: int, sealed_pair: tuple[Path, Path], pico_benchmark: Path, tmp_path: Path
+    micro: int, sealed_pair: tuple[Path, Path], pico_benchmark: Path
 ) -> None:
-    expected, whole = train(sealed_pair[1], pico_benchmark, tmp_path, None)
-    history, parts = train(sealed_pair[1], pico_benchmark, tmp_path, micro)
+    expected, whole = train(sealed_pair[1], pico_benchmark, None)
+    history, parts = train(sealed_pair[1], pico_benchmark, micro)
     for one, other in zip(history, expected, strict=True):
         assert one["cross_entropy"] == pytest.approx(other["cross_entropy"], rel=1e-5)
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(parts, whole, strict=True))
-    start = train(sealed_pair[1], pico_benchmark, tmp_path, micro)[1]
+    start = train(sealed_pair[1], pico_benchmark, micro)[1]
     assert all(torch.equal(one, other) for one, other in zip(parts, start, strict=True))
 
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from semalign.benchmarks.encoding import Encoded, collate, like_lengths
-from semalign.config.methods import Lora, SemAlign
+from semalign.config.methods import Lora
 from semalign.config.signals import Logits
 from semalign.methods.common.adapters import adapt
+from semalign.methods.semalign import SemAlign
 from semalign.methods.semalign.steering import steering_loss
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.loading import load_model

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from semalign.methods.registry import METHODS
 from semalign.runtime import code as library
 from semalign.runtime.code import behind, digest_of, imports
 
@@ -31,8 +32,22 @@ def test_a_script_stands_on_what_it_imports_directly_or_not() -> None:
 
 def test_methods_are_behind_a_script_only_where_they_are_named() -> None:
     assert "src/semalign/methods/semalign/steering.py" not in behind("scripts/transfer_knowledge.py")
-    named = behind("scripts/transfer_knowledge.py", ["semalign.methods.semalign.steering"])
+    named = behind("scripts/transfer_knowledge.py", ["semalign.methods.semalign"])
     assert {"src/semalign/methods/semalign/steering.py", "src/semalign/training/losses.py"} <= set(named)
+
+
+def test_a_method_stands_on_no_other_methods_files() -> None:
+    """An edit of one method leaves the others' cells as they are."""
+    shared = set(behind("scripts/transfer_knowledge.py"))
+    own = {name: set(behind("scripts/transfer_knowledge.py", [METHODS.module_of(name)])) for name in METHODS}
+    methods = Path("src/semalign/methods")
+    common = {str(methods / "base.py"), *map(str, methods.glob("common/*.py"))}
+    common |= set(map(str, methods.glob("experimental/anchored/*.py")))  # of prox and its control
+    for name, files in own.items():
+        file = Path("src", *METHODS.module_of(name).split("."))
+        at_home = {str(file.with_suffix(".py")), *map(str, file.rglob("*.py"))}
+        strangers = {path for path in files - shared - common - at_home if path.startswith(str(methods))}
+        assert not strangers, name
 
 
 def test_what_is_read_or_started_by_its_path_counts_too() -> None:

@@ -14,7 +14,7 @@ from slow_references import coarse_kl
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Logits, Units
-from semalign.methods.distill_hidden import TeacherStates
+from semalign.methods.distill_hidden.projection import TeacherStates
 from semalign.models.anatomy import facts_of
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.runtime.errors import UserError

@@ -1,6 +1,7 @@
 """Costs are computed from shapes; here they meet what small runs store and hold."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from tensor_memory import peak_bytes
 
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import Encoded, collate, encode
-from semalign.config.methods import Lora, SemAlign
+from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.config.pruning import PrunedModel
 from semalign.config.signals import Attribution
-from semalign.methods.common.adapters import adapt, train_adapter
+from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
 from semalign.methods.common.lora import answer_loss
+from semalign.methods.semalign import SemAlign
 from semalign.models.loading import load_tokenizer
 from semalign.models.pruning.recipe import cut
 from semalign.models.states import read_states
@@ -118,7 +120,7 @@ def check(found: int, predicted: memory.Peak) -> None:
     assert 1 / FACTOR < ratio < FACTOR, f"predicted {ratio:.2f} of the measured {found}"
 
 
-def test_peaks_are_predicted_within_a_factor(measured: Any, tmp_path: Path) -> None:
+def test_peaks_are_predicted_within_a_factor(measured: Any) -> None:
     make, shape, kind = measured
     model, texts = make(), examples()
     found = peak_bytes(lambda: score_layers(model, [collate(texts[:1], 0)], Attribution()))
@@ -128,13 +130,9 @@ def test_peaks_are_predicted_within_a_factor(measured: Any, tmp_path: Path) -> N
     projections = ["up", "down", "o"] if kind == "neox" else ["up", "down", "v", "o"]
     for layers in ([3], [1, 2, 3, 4, 5, 6]):
         adapted = adapt(make(), layers, Lora(rank=4, alpha=4, projections=projections), 0)
-        options: dict[str, Any] = {"seed": 0, "pad_id": 0, "checkpoint": tmp_path / "none", "label": "test"}
-        settings = Optimisation(steps=1, batch_size=4)
-        found = peak_bytes(
-            lambda adapted=adapted, options=options, settings=settings: train_adapter(
-                adapted, texts, answer_loss, settings, **options
-            )
-        )
+        work = Work(adapted.base_model.model, texts, 0)
+        training = Training(Optimisation(steps=1, batch_size=4), 0)
+        found = peak_bytes(partial(train_adapter, work, answer_loss, training))
         above = 6 - layers[0] + 1
         check(found, memory.training(shape, 640, 160, len(layers), above, 4, projections))
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from semalign.config.optimisation import Optimisation
-from semalign.training.loop import Record, train
+from semalign.training.loop import Budget, Checkpoint, Record, train
 
 SETTINGS = Optimisation(learning_rate=0.05, epochs=1, batch_size=4)
 
@@ -26,7 +26,8 @@ def run(checkpoint: Path | None, last: int | None = None) -> tuple[list[Record],
     def loss(step: int) -> dict[str, torch.Tensor]:
         return {"fit": ((weight - step) ** 2).mean()}
 
-    history = train({"w": weight}, batches, loss, 20, SETTINGS, checkpoint=checkpoint, checkpoint_every=5)
+    saved = Checkpoint(checkpoint, every=5) if checkpoint else None
+    history = train({"w": weight}, batches, loss, Budget(20, SETTINGS), checkpoint=saved)
     return history, weight.detach()
 
 

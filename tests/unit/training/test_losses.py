@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from semalign.methods.semalign.steering import cosine_logits, cosine_probabilities, layer_loss
 from semalign.training.losses import (
     correlation_loss,
-    cosine_logits,
-    cosine_probabilities,
     cross_entropy,
-    layer_loss,
     relation_loss,
 )
 

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from semalign.config.optimisation import Optimisation
 from semalign.runtime.errors import UserError
 from semalign.training import loop as training
-from semalign.training.loop import train
+from semalign.training.loop import Budget, Checkpoint, train
 from semalign.training.schedule import epoch_batches, learning_rate, total_steps
 
 SETTINGS = Optimisation(learning_rate=0.05, epochs=None, steps=20, warmup=0.2, weight_decay=0.1)
+TWENTY = Budget(20, SETTINGS)
 
 
 def make_problem(seed: int = 0) -> tuple[dict[str, torch.nn.Parameter], Callable, Callable]:
@@ -56,13 +57,13 @@ def test_minimises_the_sum_of_the_terms_as_adamw_written_by_hand() -> None:
         first = 0.9 * first + 0.1 * gradient
         second = 0.999 * second + 0.001 * gradient**2
         expected = expected - rate * (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
-    train({"b": parameters["b"]}, lambda step: step, loss, 3, settings)
+    train({"b": parameters["b"]}, lambda step: step, loss, Budget(3, settings))
     torch.testing.assert_close(parameters["b"].detach().double(), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_history_has_every_term_and_the_last_step() -> None:
     parameters, batches, loss = make_problem()
-    history = train(parameters, batches, loss, 250, SETTINGS)
+    history = train(parameters, batches, loss, Budget(250, SETTINGS))
     assert [row["step"] for row in history][-2:] == [248, 250]
     assert len(history) == 125
     assert set(history[0]) == {"step", "learning_rate", "fit", "size"}
@@ -72,7 +73,7 @@ def test_history_has_every_term_and_the_last_step() -> None:
 @pytest.mark.parametrize("stop", [1, 7, 19])
 def test_resumes_to_the_same_bytes(tmp_path: Path, stop: int) -> None:
     parameters, batches, loss = make_problem()
-    history = train(parameters, batches, loss, 20, SETTINGS)
+    history = train(parameters, batches, loss, TWENTY)
     expected = copy_of(parameters)
 
     parameters, batches, loss = make_problem()
@@ -84,7 +85,7 @@ def test_resumes_to_the_same_bytes(tmp_path: Path, stop: int) -> None:
         return batches(step)
 
     with pytest.raises(KeyboardInterrupt):
-        train(parameters, interrupted, loss, 20, SETTINGS, checkpoint=tmp_path / "c", checkpoint_every=1)
+        train(parameters, interrupted, loss, TWENTY, checkpoint=Checkpoint(tmp_path / "c", every=1))
 
     parameters, batches, loss = make_problem()
     torch.manual_seed(99)  # the random state comes from the checkpoint
@@ -93,7 +94,7 @@ def test_resumes_to_the_same_bytes(tmp_path: Path, stop: int) -> None:
         seen.append(step)
         return batches(step)
 
-    resumed = train(parameters, counted, loss, 20, SETTINGS, checkpoint=tmp_path / "c")
+    resumed = train(parameters, counted, loss, TWENTY, checkpoint=Checkpoint(tmp_path / "c"))
     assert seen == list(range(stop, 20))
     assert resumed == history
     for name, value in expected.items():
@@ -102,7 +103,7 @@ def test_resumes_to_the_same_bytes(tmp_path: Path, stop: int) -> None:
 
 def test_sigterm_finishes_the_step_saves_and_exits(tmp_path: Path) -> None:
     parameters, batches, loss = make_problem()
-    expected = train(parameters, batches, loss, 20, SETTINGS)
+    expected = train(parameters, batches, loss, TWENTY)
 
     parameters, batches, loss = make_problem()
 
@@ -113,11 +114,11 @@ def test_sigterm_finishes_the_step_saves_and_exits(tmp_path: Path) -> None:
 
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as raised:
-        train(parameters, terminating, loss, 20, SETTINGS, checkpoint=tmp_path / "c")
+        train(parameters, terminating, loss, TWENTY, checkpoint=Checkpoint(tmp_path / "c"))
     assert raised.value.code == 143
     assert signal.getsignal(signal.SIGTERM) == before
     parameters, batches, loss = make_problem()
-    assert train(parameters, batches, loss, 20, SETTINGS, checkpoint=tmp_path / "c") == expected
+    assert train(parameters, batches, loss, TWENTY, checkpoint=Checkpoint(tmp_path / "c")) == expected
 
 
 @pytest.mark.parametrize(
@@ -125,19 +126,22 @@ def test_sigterm_finishes_the_step_saves_and_exits(tmp_path: Path) -> None:
 )
 def test_ignores_the_checkpoint_of_another_run(tmp_path: Path, change: dict) -> None:
     parameters, batches, loss = make_problem()
-    train(parameters, batches, loss, 20, SETTINGS, checkpoint=tmp_path / "c", checkpoint_every=5)
+    train(parameters, batches, loss, TWENTY, checkpoint=Checkpoint(tmp_path / "c", every=5))
 
-    def outcome(checkpoint: Path | None) -> tuple[list, list[int]]:
+    def outcome(folder: Path | None) -> tuple[list, list[int]]:
         parameters, batches, loss = make_problem(change.get("seed", 0))
         settings = SETTINGS.model_copy(update={k: v for k, v in change.items() if k == "learning_rate"})
-        named = {key: value for key, value in change.items() if key in ("label", "identity")}
+        label = change.get("label", "train")
+        checkpoint = Checkpoint(folder, identity=change.get("identity", "")) if folder else None
         seen: list[int] = []
 
         def counted(step: int) -> list[int]:
             seen.append(step)
             return batches(step)
 
-        return train(parameters, counted, loss, 20, settings, checkpoint=checkpoint, **named), seen
+        return train(
+            parameters, counted, loss, Budget(20, settings), label=label, checkpoint=checkpoint
+        ), seen
 
     assert outcome(tmp_path / "c") == outcome(None)
 
@@ -151,14 +155,14 @@ def test_stops_at_a_loss_that_is_not_finite(term: str, value: float) -> None:
         return {**terms, term: terms[term] * value} if batch == batches(2) else terms
 
     with pytest.raises(UserError, match=f"steer x: step 3: {term} is {value}"):
-        train(parameters, batches, broken, 20, SETTINGS, label="steer x")
+        train(parameters, batches, broken, TWENTY, label="steer x")
 
 
 def test_reports_progress(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(training, "REPORT_SECONDS", 0.0)
     parameters, batches, loss = make_problem()
     with caplog.at_level(logging.INFO, logger="semalign"):
-        train(parameters, batches, loss, 4, SETTINGS, label="pretrain teacher")
+        train(parameters, batches, loss, Budget(4, SETTINGS), label="pretrain teacher")
     lines = [record.getMessage() for record in caplog.records]
     assert lines[0].startswith("pretrain teacher: step 1/4 (25 %), loss ")
     assert lines[0].endswith(" s left")

@@ -11,17 +11,47 @@ from safetensors.torch import save_file
 from semalign.benchmarks.encoding import Batch, Encoded, collate
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
-from semalign.methods.common.prefix import ROOM, frozen_prefix
+from semalign.methods.common.prefix import ROOM, Visit, frozen_prefix
 from semalign.models.anatomy import adapted_modules
-from semalign.training.loop import Portions, train
+from semalign.training.loop import Budget, Checkpoint, Portions, train
 from semalign.training.schedule import epoch_batches, total_steps
 
 Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]
 
 
 @dataclass(frozen=True)
+class Work:
+    """The student in memory and the encoded examples that it is trained on."""
+
+    model: Any
+    examples: list[Encoded]
+    pad_id: int
+
+
+@dataclass(frozen=True)
+class Training:
+    """How an adapter is trained.
+
+    `updates` are those of a longer training that this one is a part of: they have its batches and its numbers in the
+    history, and a schedule of their own. What enters the lowest adapted layer is computed once per example if that
+    takes at most `room` bytes (see `prefix`).
+    """
+
+    settings: Optimisation
+    seed: int
+    label: str = "train"
+    checkpoint: Checkpoint | None = None
+    updates: range | None = None
+    room: int = ROOM
+
+    def span(self, examples: int) -> range:
+        """The updates, numbered as in the whole training."""
+        return range(total_steps(examples, self.settings)) if self.updates is None else self.updates
+
+
+@dataclass(frozen=True)
 class Trained:
-    """What a training leaves behind: its curve and how many parameters it moved."""
+    """Result of a training: its curve and how many parameters it moved."""
 
     history: list[dict[str, float]]
     trainable_parameters: int
@@ -47,58 +77,46 @@ def adapt(model: Any, layers: Sequence[int], settings: Lora, seed: int) -> Any:
 
 
 def train_adapter(
-    adapted: Any,
-    encoded: Sequence[Encoded],
-    loss: Loss,
-    settings: Optimisation,
-    *,
-    seed: int,
-    pad_id: int,
-    checkpoint: Path,
-    label: str,
-    identity: str = "",
-    extra: torch.nn.Module | None = None,
-    updates: range | None = None,
-    room: int = ROOM,
+    work: Work, loss: Loss, training: Training, extra: torch.nn.Module | None = None
 ) -> Trained:
-    """Train the adapter's factors on the encoded examples.
+    """Train what requires a gradient of the student at work, which are its adapter's factors.
 
-    `loss(model, batch, indices)` gives named terms for the examples `indices` of `encoded`. `identity` tells a
-    checkpoint of other data from this run's. The parameters of `extra` are trained, counted, clipped and
-    checkpointed with the factors. `updates` are those of a longer training that this one is a part of: they have
-    its batches and its numbers in the history, a schedule of their own, and a checkpoint at their end. What enters
-    the lowest adapted layer is computed once per example if that takes at most `room` bytes (see `prefix`).
+    `loss(model, batch, indices)` gives named terms for the examples `indices` of `work`. The parameters of `extra`
+    are trained, counted, clipped and checkpointed with the factors.
     """
-    model = adapted.base_model.model
-    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    parameters = {name: p for name, p in work.model.named_parameters() if p.requires_grad}
     if extra is not None:
         parameters |= {f"extra.{name}": p for name, p in extra.named_parameters()}
-    order = epoch_batches(len(encoded), settings.batch_size, seed)
-    span = range(total_steps(len(encoded), settings)) if updates is None else updates
-
-    def terms(indices: list[int]) -> dict[str, torch.Tensor]:
-        batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
-        with visit(batch, indices):
-            return loss(model, batch, indices)
-
-    at_once, visits = settings.micro_batch or settings.batch_size, len(span) * settings.batch_size
-    prefix = frozen_prefix(model, encoded, at_once, pad_id, visits, room)
+    settings = training.settings
+    order = epoch_batches(len(work.examples), settings.batch_size, training.seed)
+    span = training.span(len(work.examples))
+    at_once = settings.micro_batch or settings.batch_size
+    visits = len(span) * settings.batch_size
+    prefix = frozen_prefix(work.model, work.examples, at_once, work.pad_id, visits, training.room)
     with prefix as visit, torch.random.fork_rng():
-        torch.manual_seed(seed)
+        torch.manual_seed(training.seed)
         history = train(
             parameters,
             lambda step: order(span[step]),
-            terms,
-            len(span),
-            settings,
-            checkpoint=checkpoint,
-            label=label,
-            identity=identity,
-            save_last=updates is not None,
-            portions=portions_of(encoded, settings.micro_batch) if settings.micro_batch else None,
+            _terms(work, loss, visit),
+            Budget(len(span), settings),
+            label=training.label,
+            checkpoint=training.checkpoint,
+            portions=portions_of(work.examples, settings.micro_batch) if settings.micro_batch else None,
         )
     history = [{**row, "step": span.start + row["step"]} for row in history]
     return Trained(history, sum(p.numel() for p in parameters.values()))
+
+
+def _terms(work: Work, loss: Loss, visit: Visit) -> Callable[[list[int]], dict[str, torch.Tensor]]:
+    """The loss of a batch that is named by its examples' indices."""
+
+    def terms(indices: list[int]) -> dict[str, torch.Tensor]:
+        batch = collate([work.examples[i] for i in indices], work.pad_id).to(work.model.device)
+        with visit(batch, indices):
+            return loss(work.model, batch, indices)
+
+    return terms
 
 
 def portions_of(encoded: Sequence[Encoded], size: int) -> Portions[list[int]]:

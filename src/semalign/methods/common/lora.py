@@ -8,41 +8,50 @@ from typing import Any
 import torch
 
 from semalign.benchmarks.base import Example, read_split
-from semalign.benchmarks.encoding import Batch, Encoded, encode
+from semalign.benchmarks.encoding import Batch, encode
+from semalign.config.methods import Adapted
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.common.adapters import Loss, adapt, save_adapter, train_adapter
+from semalign.methods.common.adapters import Loss, Training, Work, adapt, save_adapter, train_adapter
 from semalign.models.anatomy import layers_of
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.readout import answer_logits
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
+from semalign.training.loop import Checkpoint
 from semalign.training.losses import cross_entropy
 from semalign.training.low_rank import Start, begin_at, fold_start
 
 
 @dataclass(frozen=True)
-class Work:
-    """The student in memory and the encoded examples that it is trained on."""
+class Adaptation:
+    """What is adapted, and towards what.
 
-    model: Any
-    examples: list[Encoded]
-    pad_id: int
+    `layers` of the student get an adapter that is trained with `loss`. `extra` is trained along and not stored.
+    `start` holds the factors that the adapter begins at, taken out of the frozen weights; without it, it begins at
+    nothing.
+    """
+
+    layers: Sequence[int]
+    loss: Loss
+    extra: torch.nn.Module | None = None
+    start: Start | None = None
 
 
-def load_student_at_work(task: TransferTask) -> Work:
+def load_student_at_work(task: TransferTask[Adapted]) -> Work:
     """Load what every training needs; the teacher is never loaded here."""
     tokenizer = load_tokenizer(task.student)
     examples = [encode(example, tokenizer) for example in train_examples(task)]
     return Work(load_model(task.student), examples, tokenizer.pad_token_id or 0)
 
 
-def train_examples(task: TransferTask) -> list[Example]:
+def train_examples(task: TransferTask[Adapted]) -> list[Example]:
     """The train split, or the first examples of it that `optimisation.examples` asks for.
 
     Raises UserError when it asks for more than there are: the run would not be what its name says.
     """
-    split, wanted = read_split(task.benchmark, "train"), task.settings.optimisation.examples
+    split = read_split(task.benchmark, "train")
+    wanted = task.settings.optimisation.examples
     if wanted is not None and wanted > len(split):
         raise UserError(
             f"optimisation.examples: found {wanted}, expected at most the {len(split)} examples of the train split "
@@ -56,7 +65,7 @@ def all_layers(work: Work) -> list[int]:
     return list(range(1, len(layers_of(work.model)) + 1))
 
 
-def chosen_layers(task: TransferTask, work: Work) -> tuple[list[int], int]:
+def chosen_layers(task: TransferTask[Adapted], work: Work) -> tuple[list[int], int]:
     """The layers to adapt, all or the paired ones, and the examples that their choice sent through the teacher."""
     if task.settings.layers == "all":
         return all_layers(work), 0
@@ -70,35 +79,17 @@ def answer_loss(model: Any, batch: Batch, _indices: list[int]) -> dict[str, torc
 
 
 def train_student(
-    task: TransferTask,
-    work: Work,
-    layers: Sequence[int],
-    loss: Loss,
-    folder: Path,
-    teacher_passes: int = 0,
-    extra: torch.nn.Module | None = None,
-    start: Start | None = None,
+    task: TransferTask[Adapted], work: Work, adaptation: Adaptation, folder: Path, teacher_passes: int = 0
 ) -> TransferReport:
-    """Adapt `layers` of the student with `loss` and write the transfer folder.
-
-    `extra` is trained along and not stored. `start` holds the factors that the adapter begins at, taken out of
-    the frozen weights; without it, it begins at nothing.
-    """
-    adapted = adapt(work.model, layers, task.settings.lora, task.seed)
+    """Adapt the student and write the transfer folder; `teacher_passes` is for the report."""
+    settings = task.settings
+    start = adaptation.start
+    adapted = adapt(work.model, adaptation.layers, settings.lora, task.seed)
     if start is not None:
         begin_at(adapted, start)
-    trained = train_adapter(
-        adapted,
-        work.examples,
-        loss,
-        task.settings.optimisation,
-        seed=task.seed,
-        pad_id=work.pad_id,
-        checkpoint=task.checkpoint,
-        label=task.label,
-        identity=task.identity,
-        extra=extra,
-    )
+    checkpoint = Checkpoint(task.checkpoint, identity=task.identity)
+    training = Training(settings.optimisation, task.seed, task.label, checkpoint)
+    trained = train_adapter(work, adaptation.loss, training, adaptation.extra)
     if start is not None:
         fold_start(adapted, start)
     save_adapter(adapted, folder, task.student.name)

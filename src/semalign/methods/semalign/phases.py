@@ -15,22 +15,24 @@ from itertools import pairwise
 from pathlib import Path
 
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.common.adapters import Loss, Trained, adapt, save_adapter, train_adapter
-from semalign.methods.common.lora import Work
+from semalign.methods.common.adapters import Loss, Trained, Training, Work, adapt, save_adapter, train_adapter
+from semalign.methods.semalign import SemAlign
 from semalign.models.anatomy import facts_of
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
+from semalign.training.loop import Checkpoint
 from semalign.training.schedule import total_steps
 
 
 def train_in_turn(
-    task: TransferTask, work: Work, losses: Mapping[int, Loss], folder: Path, teacher_passes: int
+    task: TransferTask[SemAlign], work: Work, losses: Mapping[int, Loss], folder: Path, teacher_passes: int
 ) -> TransferReport:
     """Adapt the layers that `losses` names, in the order of their depth, and write the transfer folder.
 
     Raises UserError when there are fewer updates than layers.
     """
-    settings, layers = task.settings, sorted(losses)
+    settings = task.settings
+    layers = sorted(losses)
     adapted = adapt(work.model, layers, settings.lora, task.seed)
     model = adapted.base_model.model
     factors = {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -40,19 +42,10 @@ def train_in_turn(
         prefix = f"{facts_of(model).layers}.{layer - 1}."
         for name, parameter in factors.items():
             parameter.requires_grad_(name.startswith(prefix))
-        found = train_adapter(
-            adapted,
-            work.examples,
-            losses[layer],
-            settings.optimisation,
-            seed=task.seed,
-            pad_id=work.pad_id,
-            checkpoint=task.checkpoint / f"layer{layer}",
-            label=f"{task.label}, layer {layer}",
-            identity=task.identity,
-            updates=span,
-        )
-        done.append(found)
+        checkpoint = Checkpoint(task.checkpoint / f"layer{layer}", identity=task.identity, save_last=True)
+        label = f"{task.label}, layer {layer}"
+        training = Training(settings.optimisation, task.seed, label, checkpoint, updates=span)
+        done.append(train_adapter(work, losses[layer], training))
     save_adapter(adapted, folder, task.student.name)
     write_transfer(folder, "adapter")
     history = [row for trained in done for row in trained.history]

@@ -1,9 +1,9 @@
-"""SemAlign, version 1 of the paper: the paired layer is steered towards targets stored beforehand.
+"""SemAlign's steering: the paired layer learns targets that were stored beforehand (paper section on steering).
 
-Loss = L_layer + L_out over supervised positions; only LoRA factors of the paired layers move. The teacher is
-not in memory: its aligned states are read from the alignment stage.
+Loss = L_layer + L_out, each over supervised positions only and in float32; only LoRA factors of the paired layers move.
+The teacher is not in memory: its aligned states are read from the alignment stage.
 
-Beside the paper: other losses on the logits, among them the divergence to the teacher's stored ones, or none; LoRA
+Not in the paper: other losses on the logits, among them the divergence to the teacher's stored ones, or none; LoRA
 on all layers, with L_layer still on the paired ones; and the paired layers one after the other
 (`semalign.methods.semalign.phases`).
 """
@@ -15,31 +15,64 @@ from typing import Any
 
 import torch
 
-from semalign.benchmarks.encoding import Batch, Encoded
-from semalign.config.methods import SemAlign
+from semalign.benchmarks.encoding import Batch
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import Divergence
-from semalign.methods.common.lora import all_layers, load_student_at_work, train_student
+from semalign.methods.common.lora import Adaptation, all_layers, load_student_at_work, train_student
+from semalign.methods.common.targets import Targets
+from semalign.methods.semalign import SemAlign
 from semalign.methods.semalign.phases import train_in_turn
 from semalign.models.anatomy import capture
 from semalign.models.readout import final_states, head_logits
 from semalign.models.states import stop_after
 from semalign.runtime.files import read_json
 from semalign.signals.distillation.logits import TeacherLogits
-from semalign.signals.stored import Stored
-from semalign.training.losses import LABEL_LOSSES, layer_loss
+from semalign.training.losses import cross_entropy
 
-PREFIX = "layer."  # what a layer's tensor is called: layer.<number>
+LabelLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 LabelTerm = Callable[[torch.Tensor, torch.Tensor, list[int]], torch.Tensor]
+NEGLIGIBLE = 1e-12
 
 
-def transfer(task: TransferTask, folder: Path) -> TransferReport:
-    """Steer the paired layers on the train split."""
-    work, settings = load_student_at_work(task), task.settings
+def layer_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """L_layer = 1 - mean cos(student state, target), both [positions, width]."""
+    return 1 - torch.nn.functional.cosine_similarity(states.float(), targets, dim=-1).mean()
+
+
+def cosine_logits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """L_out = 1 - mean cos(z, onehot_y) = 1 - mean z_y / |z|; logits [positions, vocabulary], labels [positions]."""
+    logits = logits.float()
+    labelled = logits.gather(-1, labels[:, None]).squeeze(-1)
+    return 1 - (labelled / logits.norm(dim=-1).clamp_min(NEGLIGIBLE)).mean()
+
+
+def cosine_probabilities(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The same on probabilities: 1 - mean cos(p, onehot_y) = 1 - mean p_y / |p| with p = softmax(z).
+
+    The softmax's own sum cancels: p_y / |p| = exp(z_y - logsumexp(2 z) / 2), in which nothing overflows.
+    """
+    logits = logits.float()
+    labelled = logits.gather(-1, labels[:, None]).squeeze(-1)
+    return 1 - (labelled - (2 * logits).logsumexp(-1) / 2).exp().mean()
+
+
+# the others need the teacher (kl) or nothing (none)
+LABEL_LOSSES: dict[str, LabelLoss] = {
+    "cosine-logits": cosine_logits,
+    "cosine-probabilities": cosine_probabilities,
+    "cross-entropy": cross_entropy,
+}
+
+
+def steer(task: TransferTask[SemAlign], folder: Path) -> TransferReport:
+    """Train the paired layers on the train split, together or in turn, and write the transfer folder."""
+    work = load_student_at_work(task)
+    settings = task.settings
     alignment = read_json(task.signals["alignment"] / "alignment.json")
     targets = Targets(task.signals["alignment"] / "targets.safetensors", work.examples)
-    passes, teacher = alignment["teacher_passes"], None
+    passes = alignment["teacher_passes"]
+    teacher = None
     if settings.reads_logits:
         teacher = TeacherLogits(task.signals["logits"], work.examples)
         passes += teacher.teacher_passes
@@ -51,23 +84,7 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
         losses = {layer: loss_on([layer]) for layer in targets.layers}
         return train_in_turn(task, work, losses, folder, passes)
     adapted = all_layers(work) if settings.layers == "all" else targets.layers
-    return train_student(task, work, adapted, loss_on(targets.layers), folder, passes)
-
-
-class Targets:
-    """The teacher's aligned states, by student layer and example.
-
-    Raises UserError when the stored positions are not those of the examples.
-    """
-
-    def __init__(self, path: Path, examples: Sequence[Encoded]) -> None:
-        self.stored = Stored(path, examples)
-        names = (name for name in self.stored.tensors if name.startswith(PREFIX))
-        self.layers = sorted(int(name.removeprefix(PREFIX)) for name in names)
-
-    def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
-        """Targets [supervised positions, width] of a batch's examples, in their order."""
-        return self.stored.of(f"{PREFIX}{layer}", indices)
+    return train_student(task, work, Adaptation(adapted, loss_on(targets.layers)), folder, passes)
 
 
 def steering_loss(
@@ -90,15 +107,14 @@ def steering_loss(
             final = final_states(model, batch)
         terms = {}
         if steered:
-            chosen = {layer: states[interface, layer][batch.supervised] for layer in steered}
+            own = {layer: states[interface, layer][batch.supervised] for layer in steered}
             per_layer = [
-                layer_loss(found, targets.of(layer, indices).to(found.device))
-                for layer, found in chosen.items()
+                layer_loss(rows, targets.of(layer, indices).to(rows.device)) for layer, rows in own.items()
             ]
             terms["layer"] = settings.layer_loss_weight * torch.stack(per_layer).mean()
         if label_term is not None:
-            found = label_term(head_logits(model, final), batch.labels[batch.supervised], indices)
-            terms["label"] = settings.label_loss_weight * found
+            on_labels = label_term(head_logits(model, final), batch.labels[batch.supervised], indices)
+            terms["label"] = settings.label_loss_weight * on_labels
         return terms
 
     return loss

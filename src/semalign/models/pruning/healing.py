@@ -16,7 +16,7 @@ from semalign.config.pruning import Healing
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.pruning.documents import draw_batches
 from semalign.models.readout import head_logits
-from semalign.training.loop import Record, train
+from semalign.training.loop import Budget, Checkpoint, Record, train
 from semalign.training.losses import keep_top, sparse_kl
 
 Pairs = list[tuple[int, int]]
@@ -45,22 +45,20 @@ def heal(
     batches = draw_batches(lengths, settings.tokens, settings.batch_tokens, seed)
     pairs = matched_layers(kept, len(layers_of(teacher)), settings.hidden_layers)
     kept_of = None if directions is None else directions.float().to(student.device)
+    optimisation = Optimisation(
+        learning_rate=settings.learning_rate,
+        steps=len(batches),
+        warmup=settings.warmup,
+        schedule="linear",
+    )
     student.train().requires_grad_(True)
     history = train(
         dict(student.named_parameters()),
         lambda step: collate([documents[at] for at in batches[step]], pad_id).to(student.device),
         lambda batch: terms(student, teacher, batch, pairs, kept_of, settings),
-        len(batches),
-        Optimisation(
-            learning_rate=settings.learning_rate,
-            steps=len(batches),
-            warmup=settings.warmup,
-            schedule="linear",
-        ),
-        checkpoint=checkpoint,
-        checkpoint_every=settings.checkpoint_every,
+        Budget(len(batches), optimisation),
         label=label,
-        identity=identity,
+        checkpoint=Checkpoint(checkpoint, settings.checkpoint_every, identity),
     )
     student.eval().requires_grad_(False)
     return history

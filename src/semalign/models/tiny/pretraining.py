@@ -14,7 +14,7 @@ from semalign.config.optimisation import Optimisation
 from semalign.config.tiny import TinyModel
 from semalign.models.tiny.tokenizer import build_tokenizer
 from semalign.runtime.files import replace_folder
-from semalign.training.loop import Record, train
+from semalign.training.loop import Budget, Checkpoint, Record, train
 from semalign.training.schedule import epoch_batches, total_steps
 
 POSITIONS = 256  # room for long generations; the corpus stays below 64
@@ -94,11 +94,9 @@ def build_model(settings: TinyModel, folder: Path, checkpoint: Path) -> list[Rec
             dict(model.named_parameters()),
             _batches(corpus, settings, tokenizer.pad_token_id),
             lambda batch: {"loss": weighted_loss(model, *batch)},
-            total_steps(len(corpus), optimisation),
-            optimisation,
-            checkpoint=checkpoint,
+            Budget(total_steps(len(corpus), optimisation), optimisation),
             label=f"pretrain {folder.name}",
-            identity=settings.model_dump_json(),
+            checkpoint=Checkpoint(checkpoint, identity=settings.model_dump_json()),
         )
     with replace_folder(folder) as temporary:
         model.eval().save_pretrained(temporary)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,8 +125,8 @@ class Plan:
             "activations": self._activations,
             "alignment": self._alignment,
             "logits": self._logits,
-            "units": self._states,
-            "states": self._states,
+            "units": partial(self._states, "select_units"),
+            "states": partial(self._states, "store_states"),
             "extraction": self._extraction,
             "location": self._location,
         }
@@ -183,13 +184,13 @@ class Plan:
         train = pair.texts.splits["train"]
         peak = memory.reading(pair.teacher, pair.tokens("train", settings.batch_size), 1, logits=True)
         seconds = work.forward(pair.teacher, train.tokens, self.device)
-        return self._job("signal_logits", seconds, artifacts.logits_bytes(train, settings.top_k), peak)
+        return self._job("store_logits", seconds, artifacts.logits_bytes(train, settings.top_k), peak)
 
-    def _states(self, pair: Work, settings: Any) -> Job:
+    def _states(self, rule: str, pair: Work, settings: Any) -> Job:
         train = pair.texts.splits["train"]
         peak = memory.reading(pair.teacher, pair.tokens("train", settings.batch_size), 1, logits=True)
         seconds = work.forward(pair.teacher, train.tokens, self.device)
-        return self._job("signal_states", seconds, artifacts.states_bytes(train, pair.teacher.width), peak)
+        return self._job(rule, seconds, artifacts.states_bytes(train, pair.teacher.width), peak)
 
     def _extraction(self, pair: Work, settings: Any) -> Job:
         split = pair.texts.splits["extract"]
@@ -198,7 +199,7 @@ class Plan:
         sums = split.examples * matrices * 8 * 4 / self.device.bandwidth
         seconds = passes * (1.5 * work.attributed(pair.teacher, split.tokens, self.device) + sums)
         disk = artifacts.adapter_bytes(pair.student, pair.student.layers, settings.rank, settings.projections)
-        return self._job("signal_extraction", seconds, disk, memory.sensitivity(pair.teacher, split.longest))
+        return self._job("extract_windows", seconds, disk, memory.sensitivity(pair.teacher, split.longest))
 
     def _location(self, pair: Work, settings: Any) -> Job:
         split = pair.texts.splits["extract"]
@@ -211,7 +212,7 @@ class Plan:
         head = 4 * pair.teacher.vocabulary * pair.teacher.width
         peak = memory.reading(pair.teacher, split.longest, pair.teacher.layers)
         return self._job(
-            "signal_location", seconds, disk, Peak(peak.weights, 0, 0, peak.activations, head + (3 << 27))
+            "locate_neurons", seconds, disk, Peak(peak.weights, 0, 0, peak.activations, head + (3 << 27))
         )
 
     def _reference(self, pair: Work) -> Job:

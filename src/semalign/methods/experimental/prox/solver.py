@@ -1,7 +1,7 @@
 """Proximal targets: the state near the student's own that its head reads as the teacher's reads the teacher's state.
 
 For each token on its own, h* = argmin over h of KL(softmax(teacher's logits) || softmax(H_S n_S(h))) + w |h - h0|^2,
-H_S n_S being the student's head behind its final norm and h0 its own state (findings of the prototype, section G).
+H_S n_S being the student's head behind its final norm and h0 its own state.
 Both heads define the map; nothing is fitted.
 """
 

@@ -1,10 +1,10 @@
-"""What prox and self-anchor share: block outputs of the paired layers are trained to targets in their own space.
+"""Training of block outputs towards targets in the student's own space.
 
 Loss = layer_loss_weight x the mean over the paired layers of |h - target|^2 / (positions x total variance), + the
 KL divergence to the teacher's stored logits, + a weight times cross-entropy on the answers, the last two where
 they are asked for; all over supervised positions. The total variance is that of the untouched student's states
-over the train split, summed over the channels: 1 is the distance of the states from their mean. One number a
-layer, and not one a channel, is what the findings of the prototype say ("normalised by variance"). LoRA is on the
+over the train split, summed over the channels: 1 is the distance of the states from their mean. There is one
+number per layer and not one per channel, so that a channel counts as much as it varies. LoRA is on the
 paired layers or on all, the loss on the states on the paired ones.
 """
 
@@ -16,11 +16,11 @@ from typing import Any
 import torch
 
 from semalign.benchmarks.encoding import Batch, Encoded
-from semalign.config.methods import Anchored
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import Divergence, answer_terms
-from semalign.methods.common.lora import Work, chosen_layers, train_student
+from semalign.methods.common.lora import Adaptation, Work, chosen_layers, train_student
+from semalign.methods.experimental.anchored import Anchored
 from semalign.models.anatomy import capture
 from semalign.models.readout import answer_logits
 from semalign.models.states import offsets_of, read_states
@@ -46,7 +46,7 @@ class Anchor:
         return (states.float() - targets).square().sum(-1).mean() / self.variance
 
 
-def read_pairs(task: TransferTask) -> tuple[list[LayerPair], int]:
+def read_pairs(task: TransferTask[Anchored]) -> tuple[list[LayerPair], int]:
     """The paired layers, and the examples that their choice sent through the teacher."""
     paired = read_json(task.signals["pairing"] / "pairing.json")
     return from_rows(paired["pairs"]), paired["teacher_passes"]
@@ -59,14 +59,14 @@ def own_states(work: Work, pairs: Sequence[LayerPair]) -> dict[int, Anchor]:
     """
     layers = [pair.student for pair in pairs]
     states = read_states(work.model, work.examples, layers, INTERFACE, BATCH, work.pad_id)
-    found = {layer: Anchor(states[layer], total_variance(states[layer])) for layer in layers}
-    for layer, anchor in found.items():
+    anchors = {layer: Anchor(states[layer], total_variance(states[layer])) for layer in layers}
+    for layer, anchor in anchors.items():
         if not anchor.variance > 0:
             raise UserError(
                 f"student layer {layer}: {len(anchor.targets)} states with variance {anchor.variance}, expected "
                 "states that differ over the train split"
             )
-    return found
+    return anchors
 
 
 def total_variance(states: torch.Tensor) -> float:
@@ -75,7 +75,7 @@ def total_variance(states: torch.Tensor) -> float:
 
 
 def train_anchored(
-    task: TransferTask, work: Work, anchors: dict[int, Anchor], folder: Path, passes: int
+    task: TransferTask[Anchored], work: Work, anchors: dict[int, Anchor], folder: Path, passes: int
 ) -> TransferReport:
     """Train towards the anchors and on the answers; `passes` counts what the anchors sent through the teacher."""
     layers, _ = chosen_layers(task, work)
@@ -84,7 +84,7 @@ def train_anchored(
         teacher = TeacherLogits(task.signals["logits"], work.examples)
         passes += teacher.teacher_passes
     loss = anchored_loss(task.settings, anchors, work.examples, teacher)
-    return train_student(task, work, layers, loss, folder, passes)
+    return train_student(task, work, Adaptation(layers, loss), folder, passes)
 
 
 def anchored_loss(
@@ -100,10 +100,10 @@ def anchored_loss(
         terms = answer_terms(logits, batch, indices, teacher, settings.label_loss_weight)
         if layers:
             rows = torch.cat([torch.arange(int(offsets[i]), int(offsets[i + 1])) for i in indices])
-            found = [
+            distances = [
                 anchors[layer].distance(states[INTERFACE, layer][batch.supervised], rows) for layer in layers
             ]
-            terms["layer"] = settings.layer_loss_weight * torch.stack(found).mean()
+            terms["layer"] = settings.layer_loss_weight * torch.stack(distances).mean()
         return terms
 
     return loss

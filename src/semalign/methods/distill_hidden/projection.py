@@ -1,4 +1,4 @@
-"""Layer-wise distillation: the student's states at the paired layers learn to tell the teacher's.
+"""Hidden-state distillation's training: linear projectors from the student's states to the teacher's.
 
 The teacher's states are those of the activations stage, at its interface, interpolated as SemAlign's are. One
 linear projector a paired layer, from the student's width to the teacher's, is trained with the LoRA factors under
@@ -6,7 +6,7 @@ the same optimiser, and dropped afterwards.
 
 Loss on the states: the mean squared error of the projected state, each teacher channel divided by its variance
 over the train split; a projector that only knows the means scores 1. Cosine, the other usual choice, would let
-the few channels of large variance decide alone. The projector tells the standardised channels, which is the same
+the few channels of large variance decide alone. The projector predicts the standardised channels, which is the same
 loss with a target of unit scale. Cross-entropy on the answers is added. With `layers: all` every layer has LoRA,
 while the states stay those of the paired layers.
 """
@@ -18,11 +18,11 @@ from typing import Any
 import torch
 
 from semalign.benchmarks.encoding import Batch, Encoded
-from semalign.config.methods import DistillHidden
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import answer_terms
-from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.lora import Adaptation, chosen_layers, load_student_at_work, train_student
+from semalign.methods.distill_hidden import DistillHidden
 from semalign.models.anatomy import capture
 from semalign.models.readout import answer_logits
 from semalign.runtime.files import read_json
@@ -34,7 +34,7 @@ POSITIONS = 8192
 NEGLIGIBLE = 1e-6  # a channel whose deviation is this share of the largest one is as good as constant
 
 
-def transfer(task: TransferTask, folder: Path) -> TransferReport:
+def distill(task: TransferTask[DistillHidden], folder: Path) -> TransferReport:
     """Train on the train split against the stored states."""
     work = load_student_at_work(task)
     layers, _ = chosen_layers(task, work)
@@ -43,8 +43,8 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
     teacher = TeacherStates(task.signals["activations"] / "activations.safetensors", pairs, work.examples)
     projectors = make_projectors(teacher.widths, work.model.config.hidden_size, task.seed)
     loss = states_loss(task.settings, teacher, projectors, activations["interface"])
-    passes = activations["teacher_passes"]
-    return train_student(task, work, layers, loss, folder, passes, extra=projectors.to(work.model.device))
+    adaptation = Adaptation(layers, loss, extra=projectors.to(work.model.device))
+    return train_student(task, work, adaptation, folder, activations["teacher_passes"])
 
 
 class TeacherStates:
@@ -103,9 +103,9 @@ def states_loss(
             logits = answer_logits(model, batch)
         errors = []
         for layer in layers:
-            told = projectors[str(layer)](states[interface, layer][batch.supervised].float())
-            target = teacher.of(layer, indices).to(told.device)
-            errors.append(torch.nn.functional.mse_loss(told, target))
+            predicted = projectors[str(layer)](states[interface, layer][batch.supervised].float())
+            target = teacher.of(layer, indices).to(predicted.device)
+            errors.append(torch.nn.functional.mse_loss(predicted, target))
         layer_term = {"layer": settings.layer_loss_weight * torch.stack(errors).mean()}
         return layer_term | answer_terms(logits, batch, indices, None, settings.label_loss_weight)
 

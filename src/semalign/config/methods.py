@@ -1,4 +1,4 @@
-"""What the settings of every method share."""
+"""What the settings of every method share; each method's own are in its file under `semalign/methods/`."""
 
 from typing import Any, ClassVar, Literal
 
@@ -25,10 +25,14 @@ class Lora(Strict):
 
 
 class MethodSettings(Strict):
-    """What every method shares; `trained` is false for one without randomness, which then has a single seed."""
+    """What every method shares; `trained` is false for one without randomness, which then has a single seed.
+
+    A method narrows `method` to its name: `method: Literal["sft"] = "sft"`.
+    """
 
     trained: ClassVar[bool] = True
 
+    method: str = Field(description="the method's name")
     signals: dict[str, Any] = Field(
         {},
         description="changes to the signal stages for this method alone, as dotted keys (alignment.map: random)",
@@ -55,7 +59,7 @@ class MethodSettings(Strict):
 
 
 def refuse_portions(optimisation: Optimisation, why: str) -> None:
-    """Raises ValueError where a batch is to be cut into parts whose losses don't add up to its own."""
+    """Raise ValueError if a batch is to be cut into parts whose losses don't add up to its own."""
     if optimisation.micro_batch is not None:
         raise ValueError(
             f"optimisation.micro_batch: found {optimisation.micro_batch}, expected null, since {why}"

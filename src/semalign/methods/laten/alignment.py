@@ -1,4 +1,4 @@
-"""LaTen (arXiv 2505.14436): the teacher's most attributed neurons, mapped by hypernetworks, are added to the student's.
+"""LaTen's alignment: hypernetworks learn what to add to the student from the teacher's most attributed neurons.
 
 One hypernetwork for each of up, down, v and o, shared by layers and neurons. Update t takes extract example t: its
 located slices of both models, and a batch of it and some align examples. The student stays frozen; what the
@@ -21,9 +21,9 @@ import torch
 from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import IGNORED, Batch, Encoded, collate, encode
 from semalign.config.base import Split
-from semalign.config.methods import Laten
 from semalign.config.optimisation import Optimisation
 from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.laten import Laten
 from semalign.methods.laten.hypernetwork import Hypernetwork, one_cycle
 from semalign.methods.laten.injection import KINDS, TeacherNeurons, check_injection, deltas_of
 from semalign.models.anatomy import facts_of
@@ -33,18 +33,20 @@ from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json
 from semalign.signals.location.stored import Locations
-from semalign.training.loop import train
+from semalign.training.loop import Budget, Checkpoint, train
 
 BETA2 = 0.95
+EVERY = 10  # updates between two checkpoints: one takes as long as a batch of long examples
 POSITIONS = 1024  # that run through the student at once: one long example, or a batch of short ones
 
 
-def transfer(task: TransferTask, folder: Path) -> TransferReport:
-    """Align the hypernetworks on the extract and align splits, inject by the final location, check the export."""
+def align_and_inject(task: TransferTask[Laten], folder: Path) -> TransferReport:
+    """Train the hypernetworks, write the deltas of the final location, and check what evaluation will load."""
     locations = Locations.read(task.signals["location"])
     aligner = Aligner(task, locations)
     history = aligner.run()
-    deltas, trained = aligner.final(), sum(p.numel() for p in aligner.parameters().values())
+    deltas = aligner.final()
+    trained = sum(parameter.numel() for parameter in aligner.parameters().values())
     del aligner  # the check has two students in memory; not a third
     save_deltas(deltas, folder)
     write_transfer(folder, "delta")
@@ -55,8 +57,10 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
 class Aligner:
     """The student, frozen, and the hypernetworks that learn what to add to it."""
 
-    def __init__(self, task: TransferTask, locations: Locations) -> None:
-        self.task, self.settings, self.locations = task, _settings(task), locations
+    def __init__(self, task: TransferTask[Laten], locations: Locations) -> None:
+        self.task = task
+        self.settings = task.settings
+        self.locations = locations
         self.model = load_model(task.student)
         self.device = self.model.device
         self.teacher = TeacherNeurons(task.teacher, locations.parts["teacher"])
@@ -80,25 +84,23 @@ class Aligner:
 
     def run(self) -> list[dict[str, float]]:
         """One update an extract example; no clipping."""
-        optimisation, task = self.settings.optimisation, self.task
-        steps = optimisation.steps or len(self.extract)
+        own = self.settings.optimisation
+        steps = own.steps or len(self.extract)
+        optimisation = Optimisation(
+            learning_rate=own.learning_rate,
+            steps=steps,
+            weight_decay=own.weight_decay,
+            beta2=BETA2,
+            clip_norm=math.inf,
+        )
+        schedule = one_cycle(own.learning_rate, max(steps, len(self.extract)))
         return train(
             self.parameters(),
             self.batch,
             self.loss,
-            steps,
-            Optimisation(
-                learning_rate=optimisation.learning_rate,
-                steps=steps,
-                weight_decay=optimisation.weight_decay,
-                beta2=BETA2,
-                clip_norm=math.inf,
-            ),
-            checkpoint=task.checkpoint,
-            checkpoint_every=10,
-            label=task.label,
-            identity=task.identity,
-            schedule=one_cycle(optimisation.learning_rate, max(steps, len(self.extract))),
+            Budget(steps, optimisation, schedule),
+            label=self.task.label,
+            checkpoint=Checkpoint(self.task.checkpoint, EVERY, self.task.identity),
         )
 
     def batch(self, step: int) -> tuple[int, list[Encoded]]:
@@ -140,21 +142,27 @@ class Aligner:
         return deltas
 
     def _cross_entropy(self, deltas: Sequence[Delta], batch: Sequence[Encoded]) -> torch.Tensor:
-        """The sum over the examples, few in memory at a time: each portion leaves its gradient at the deltas.
+        """The sum over the examples, with few of them in memory at a time; its gradient reaches the hypernetworks.
 
-        The returned value is that sum; its gradient flows on from the deltas to the hypernetworks.
+        The student's graph for a whole batch would not fit, so the chain rule is applied in two halves. Every
+        portion runs its backward pass at once and stops at the deltas, which are cut off from the hypernetworks
+        there: their gradients g = dL/d(delta) add up over the portions. What is returned then has the value of L
+        and the gradient of the sum of delta * g: the hypernetworks get g carried on by their own graph, which is
+        small.
         """
+        # copies that end a graph: a backward pass leaves its gradient in them and goes no further
         leaves = [replace(delta, values=delta.values.detach().requires_grad_()) for delta in deltas]
         total = torch.zeros((), device=self.device)
         for portion in portions(batch):
             with beside(self.model, leaves):
                 loss = answer_loss(self.model, collate(portion, 0).to(self.device))
-            loss.backward()
+            loss.backward()  # frees this portion's graph
             total += loss.detach()
         gradients = [leaf.values.grad for leaf in leaves]
+        # g is a constant here; a delta of a layer that no answer depends on has none
         carried = [(d.values * g).sum() for d, g in zip(deltas, gradients, strict=True) if g is not None]
         link = torch.stack(carried).sum()
-        return total + (link - link.detach())
+        return total + (link - link.detach())  # adds zero, and the gradient of `link`
 
     def _encode(self, split: Split) -> list[Encoded]:
         tokenizer = load_tokenizer(self.task.student)
@@ -208,8 +216,3 @@ def _released_mask(encoded: Encoded) -> Encoded:
             "as_released: an answer has a single token and no eos, so none is supervised; expected more"
         )
     return replace(encoded, answer_start=encoded.answer_start + 1)
-
-
-def _settings(task: TransferTask) -> Laten:
-    settings: Laten = task.settings
-    return settings

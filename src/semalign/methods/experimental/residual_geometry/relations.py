@@ -1,4 +1,4 @@
-"""Residual geometry: what tokens are to each other in a layer follows the aligned supervision, with output KL.
+"""The loss of residual geometry, and what had to be reconstructed.
 
 A reconstruction from one sentence. The abstract of the paper's later versions speaks of residual geometry (centred
 relations of tokens in what a layer adds to the residual stream, against the aligned supervision) with a divergence
@@ -25,12 +25,12 @@ from typing import Any
 import torch
 
 from semalign.benchmarks.encoding import Batch
-from semalign.config.methods import ResidualGeometry
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import Divergence, answer_terms
-from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
-from semalign.methods.semalign.steering import Targets
+from semalign.methods.common.lora import Adaptation, chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.targets import Targets
+from semalign.methods.experimental.residual_geometry import ResidualGeometry
 from semalign.models.anatomy import capture
 from semalign.models.readout import answer_logits
 from semalign.runtime.files import read_json
@@ -38,18 +38,19 @@ from semalign.signals.distillation.logits import TeacherLogits
 from semalign.training.losses import relation_loss
 
 
-def transfer(task: TransferTask, folder: Path) -> TransferReport:
+def relate(task: TransferTask[ResidualGeometry], folder: Path) -> TransferReport:
     """Train on the train split against the stored targets and distributions."""
     work = load_student_at_work(task)
     layers, _ = chosen_layers(task, work)
     alignment = read_json(task.signals["alignment"] / "alignment.json")
     targets = Targets(task.signals["alignment"] / "targets.safetensors", work.examples)
-    passes, teacher = alignment["teacher_passes"], None
+    passes = alignment["teacher_passes"]
+    teacher = None
     if task.settings.divergence_weight:
         teacher = TeacherLogits(task.signals["logits"], work.examples)
         passes += teacher.teacher_passes
     loss = geometry_loss(task.settings, targets, alignment["interface"], teacher)
-    return train_student(task, work, layers, loss, folder, passes)
+    return train_student(task, work, Adaptation(layers, loss), folder, passes)
 
 
 def geometry_loss(
@@ -64,14 +65,14 @@ def geometry_loss(
             logits = answer_logits(model, batch)
         terms = {}
         if related:
-            found = [
+            per_layer = [
                 relation_loss(
                     states[interface, layer][batch.supervised],
                     targets.of(layer, indices).to(logits.device),
                 )
                 for layer in related
             ]
-            terms["layer"] = settings.layer_loss_weight * torch.stack(found).mean()
+            terms["layer"] = settings.layer_loss_weight * torch.stack(per_layer).mean()
         return terms | answer_terms(logits, batch, indices, teacher, *weights)
 
     return loss

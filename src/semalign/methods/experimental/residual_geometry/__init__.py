@@ -1,10 +1,16 @@
-"""The objective of later versions of the paper, as far as its abstract tells."""
+"""Residual geometry: what tokens are to each other in a layer follows the aligned supervision, with output KL.
 
+A reconstruction from the abstract of SemAlign's later versions; `relations` has the loss and what is open in it.
+"""
+
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from semalign.config.methods.base import Adapted, refuse_portions
+from semalign.config.methods import Adapted, refuse_portions
+from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.registry import method
 
 
 class ResidualGeometry(Adapted):
@@ -25,7 +31,8 @@ class ResidualGeometry(Adapted):
     @property
     def needs(self) -> tuple[str, ...]:
         """Targets of the paired layers, and the teacher's logits where their divergence has a weight."""
-        return ("alignment", *(("logits",) if self.divergence_weight else ()), *super().needs)
+        logits = ("logits",) if self.divergence_weight else ()
+        return ("alignment", *logits, *super().needs)
 
     @property
     def demands(self) -> dict[str, str]:
@@ -43,3 +50,11 @@ class ResidualGeometry(Adapted):
         if not (self.layer_loss_weight or self.divergence_weight or self.label_loss_weight):
             raise ValueError("nothing would be trained: found no weight above 0, expected one")
         return self
+
+
+@method("residual-geometry", title="Residual geometry", settings=ResidualGeometry)
+def transfer(task: TransferTask[ResidualGeometry], folder: Path) -> TransferReport:
+    """Train on the train split against the stored targets and distributions."""
+    from semalign.methods.experimental.residual_geometry.relations import relate
+
+    return relate(task, folder)

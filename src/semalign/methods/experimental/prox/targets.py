@@ -1,17 +1,15 @@
-"""Prox: block outputs of the paired layers learn proximal targets. No paper describes it.
+"""Prox's targets: solved per position through the student's own head, then trained towards.
 
 A target is solved once per token (`solver`): through the student's final norm and head, its state predicts what the
 teacher's layer predicts through the teacher's, and it stays near the student's own state. Training is that of
-`semalign.methods.common.anchored`. The teacher is not in memory: its block outputs are stored, and its final
+`semalign.methods.experimental.anchored`. The teacher is not in memory: its block outputs are stored, and its final
 norm and head alone are read. Without a loss on the answers nothing above the deepest paired layer moves.
 
-The findings leave open, and chosen here is:
-- the distance's unit: |h - h0|^2 over the states' total variance, which no width changes. If the prototype summed
-  it over the channels and divided it by the variance of one, its 0.3 is 0.3 times the student's width here;
+Choices that nothing dictates:
+- the distance's unit: |h - h0|^2 over the states' total variance, which no width changes;
 - the solver's rate: constant, in the states' standard deviations, and the best state on the way is kept;
 - the tokens: the teacher's distribution is over the shared ones, the student's over its whole vocabulary;
-- the teacher's layer: the pairing's, two adjacent ones mixed before the norm where it interpolates, while the
-  findings pair student 2 with teacher 3 and 3 with 4;
+- the teacher's layer: the pairing's, two adjacent ones mixed before the norm if it interpolates;
 - several layers: their losses are averaged.
 """
 
@@ -21,10 +19,16 @@ from pathlib import Path
 
 import torch
 
-from semalign.config.methods import Prox
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.common.anchored import INTERFACE, Anchor, own_states, read_pairs, train_anchored
 from semalign.methods.common.lora import Work, load_student_at_work
+from semalign.methods.experimental.anchored.training import (
+    INTERFACE,
+    Anchor,
+    own_states,
+    read_pairs,
+    train_anchored,
+)
+from semalign.methods.experimental.prox import Prox
 from semalign.methods.experimental.prox.solver import LOGITS_AT_ONCE, Solver
 from semalign.models.readout import Readout, read_readout, readout_of
 from semalign.models.vocabulary import common_tokens
@@ -37,7 +41,7 @@ from semalign.signals.stored import Stored
 logger = logging.getLogger("semalign")
 
 
-def transfer(task: TransferTask, folder: Path) -> TransferReport:
+def solve_and_train(task: TransferTask[Prox], folder: Path) -> TransferReport:
     """Solve the targets, then train towards them on the train split."""
     activations = read_json(task.signals["activations"] / "activations.json")
     if activations["interface"] != INTERFACE:
@@ -51,7 +55,7 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
     return train_anchored(task, work, anchors, folder, activations["teacher_passes"])
 
 
-def proximal_anchors(task: TransferTask, work: Work, pairs: list[LayerPair]) -> dict[int, Anchor]:
+def proximal_anchors(task: TransferTask[Prox], work: Work, pairs: list[LayerPair]) -> dict[int, Anchor]:
     """Student layer -> its proximal targets."""
     path = task.signals["activations"] / "activations.safetensors"
     stored = Stored(path, work.examples).tensors

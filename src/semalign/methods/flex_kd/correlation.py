@@ -1,4 +1,4 @@
-"""Flex-KD: the student's final state learns from the teacher's most relevant units (arXiv 2507.10155, section 3).
+"""Flex-KD's training: the student's final state correlates with the teacher's most relevant units.
 
 From the paper: units of the teacher's last hidden layer are ranked by the magnitude of a gradient summed over the
 task's data (`signals.distillation.units`); as many as the student is wide are kept; a loss of correlation, without
@@ -15,11 +15,11 @@ from typing import Any
 import torch
 
 from semalign.benchmarks.encoding import Batch
-from semalign.config.methods import FlexKd
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import answer_terms
-from semalign.methods.common.lora import chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.lora import Adaptation, chosen_layers, load_student_at_work, train_student
+from semalign.methods.flex_kd import FlexKd
 from semalign.models.readout import final_states, head_logits
 from semalign.runtime.files import read_json
 from semalign.signals.distillation.logits import TeacherLogits
@@ -27,7 +27,7 @@ from semalign.signals.stored import Stored
 from semalign.training.losses import correlation_loss
 
 
-def transfer(task: TransferTask, folder: Path) -> TransferReport:
+def distill(task: TransferTask[FlexKd], folder: Path) -> TransferReport:
     """Train on the train split against the teacher's stored units."""
     work = load_student_at_work(task)
     layers, passes = chosen_layers(task, work)
@@ -37,7 +37,8 @@ def transfer(task: TransferTask, folder: Path) -> TransferReport:
     if task.settings.logit_loss_weight:
         logits = TeacherLogits(task.signals["logits"], work.examples)
         passes += logits.teacher_passes
-    return train_student(task, work, layers, units_loss(task.settings, units, logits), folder, passes)
+    loss = units_loss(task.settings, units, logits)
+    return train_student(task, work, Adaptation(layers, loss), folder, passes)
 
 
 def units_loss(settings: FlexKd, units: Stored, logits: TeacherLogits | None) -> Loss:

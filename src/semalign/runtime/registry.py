@@ -1,0 +1,138 @@
+"""Objects that the files of a package announce by name, known without importing those files.
+
+A file announces a function with a decorator whose name, title and other facts are literals:
+
+    @method("seeking", title="Seeking", paper="arXiv:2310.11451", settings=Seeking)
+    def transfer(task: TransferTask[Seeking], folder: Path) -> TransferReport: ...
+
+The facts are read off the syntax tree: Snakemake asks for them each time it parses the workflow, and must not load
+torch for that. The function itself is imported when it is used.
+"""
+
+import ast
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from semalign.runtime.errors import UserError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What an announcement says.
+
+    `attribute` is the announced function's name in `module`, `facts` the decorator's arguments other than name and
+    title. `summary` is the first line of the file's docstring, or of the function's if the file announces several.
+    """
+
+    name: str
+    title: str
+    summary: str
+    module: str
+    attribute: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Registry(Mapping[str, Entry], Generic[T]):
+    """Name -> entry, of all that the files of `package` announce with `decorator`.
+
+    `kind` is what an error calls a name. Files are searched once, at the first look-up.
+    """
+
+    def __init__(self, kind: str, package: str, decorator: str) -> None:
+        self.kind = kind
+        self.package = package
+        self.decorator = decorator
+
+    def load(self, name: str) -> T:
+        """Import what is announced under a name; raises UserError for an unknown one."""
+        entry = self.entry(name)
+        announced: T = getattr(importlib.import_module(entry.module), entry.attribute)
+        return announced
+
+    def module_of(self, name: str) -> str:
+        """The module that announces a name; raises UserError for an unknown one."""
+        return self.entry(name).module
+
+    def entry(self, name: str) -> Entry:
+        """The entry of a name; raises UserError, listing the known ones, for an unknown one."""
+        if name not in self._entries:
+            raise UserError(f"{self.kind}: found {name!r}, expected one of {', '.join(self._entries)}")
+        return self._entries[name]
+
+    def named(self, **facts: Any) -> dict[str, Entry]:
+        """The entries that have all of these facts, in their order."""
+        wanted = facts.items()
+        return {name: entry for name, entry in self.items() if wanted <= entry.facts.items()}
+
+    def __getitem__(self, name: str) -> Entry:
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @cached_property
+    def _entries(self) -> dict[str, Entry]:
+        """In the order of the files' paths, and within a file from top to bottom."""
+        entries: dict[str, Entry] = {}
+        for path, module in _files(self.package):
+            text = path.read_text(encoding="utf-8")
+            if f"@{self.decorator}(" not in text:  # parsing every file would take longer than reading it
+                continue
+            for entry in _announced(ast.parse(text), module, self.decorator):
+                if entry.name in entries:
+                    raise UserError(
+                        f"{self.kind} {entry.name!r}: found in {entries[entry.name].module} and in {module}, "
+                        "expected in one file only"
+                    )
+                entries[entry.name] = entry
+        return entries
+
+
+def _files(package: str) -> Iterator[tuple[Path, str]]:
+    """(file, module) of a package and all below it, without importing it."""
+    spec = find_spec(package)
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for path in sorted(Path(folder).rglob("*.py")):
+            parts = path.relative_to(folder).with_suffix("").parts
+            yield path, ".".join([package, *(part for part in parts if part != "__init__")])
+
+
+def _announced(tree: ast.Module, module: str, decorator: str) -> list[Entry]:
+    """The announcements of one file."""
+    calls = [
+        (function, call)
+        for function in tree.body
+        if isinstance(function, ast.FunctionDef)
+        for call in function.decorator_list
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == decorator
+    ]
+    entries = []
+    for function, call in calls:
+        facts = {key.arg: _literal(key.value) for key in call.keywords if key.arg}
+        facts = {key: value for key, value in facts.items() if value is not None}
+        name = _literal(call.args[0]) if call.args else None
+        if not isinstance(name, str):
+            raise UserError(f"{module}: line {call.lineno}: found @{decorator} without a name in quotes")
+        described = tree if len(calls) == 1 else function
+        summary = (ast.get_docstring(described) or "").partition("\n")[0]
+        title = str(facts.pop("title", name))
+        entries.append(Entry(name, title, summary, module, function.name, facts))
+    return entries
+
+
+def _literal(node: ast.expr) -> Any:
+    """The value of a literal; None for anything else, such as a settings class."""
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return None
