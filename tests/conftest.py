@@ -18,15 +18,8 @@ STUDIES = Path(__file__).parent / "workflow"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With workers of pytest-xdist: begin with the studies, which take longest, and keep a file's tests together.
-
-    Tests of a file share fixtures, which each worker makes for itself. A test of a study is long enough to be sent
-    alone, unless its file has a study of its own for all tests and says so with `xdist_group`.
-    """
+    """Begin with the studies: they take longest, and a worker of pytest-xdist should not have one left at the end."""
     items.sort(key=lambda item: STUDIES not in item.path.parents)
-    for item in items:
-        if STUDIES not in item.path.parents and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.relative_to(STUDIES.parent))))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from projects import copy_project, snakemake
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("baselines")]
+pytestmark = pytest.mark.study
 
 CONFIG = ("--configfile", "tests/workflow/baselines.yaml")
 ROOT = Path("results/mini-baselines")
