@@ -138,7 +138,7 @@ def test_answer_logits_are_the_full_logits_at_answers(sealed_pair, pico_benchmar
 
 def test_every_registered_method_loads_and_an_unknown_one_is_refused() -> None:
     assert all(callable(METHODS.load(name)) for name in METHODS)
-    with pytest.raises(UserError, match="method: found 'semaling', expected one of .*semalign"):
+    with pytest.raises(UserError, match=r"method: found 'semaling', expected one of .*semalign"):
         METHODS.load("semaling")
 
 
