@@ -53,7 +53,7 @@ def run_compare(pair: Any, folder: Path, reference: Any = None, **options: Any) 
     everything = torch.arange(VOCABULARY)
     stored = StoredTeacher(
         reference or reference_states(teacher, tokenizer, EXAMPLES, 2),
-        read_head(folder),
+        options.pop("head", None) or read_head(folder),
         options.pop("shared", (everything, everything)),
     )
     sizes = {"batch_size": 2, "positions_per_chunk": 7, **options}

@@ -9,8 +9,9 @@ import torch
 from pruning_cases import batches, documents, pico
 
 from semalign.config.pruning import Healing
-from semalign.models.pruning.healing import heal, matched_layers, normed_distance, terms
+from semalign.models.pruning.healing import Cut, Documents, heal, matched_layers, normed_distance, terms
 from semalign.models.pruning.width import narrow
+from semalign.training.loop import Checkpoint
 
 SETTINGS = Healing(
     tokens=600, learning_rate=3e-3, batch_tokens=40, top_k=8, hidden_layers=2, checkpoint_every=4
@@ -27,19 +28,9 @@ def pair() -> tuple[Any, Any, torch.Tensor]:
 
 def run(pair: tuple[Any, Any, torch.Tensor], checkpoint: Path, identity: str = "") -> list[dict[str, float]]:
     teacher, student, directions = pair
-    return heal(
-        student,
-        teacher,
-        documents(),
-        [0, 1, 2, 3],
-        directions,
-        SETTINGS,
-        pad_id=0,
-        seed=0,
-        checkpoint=checkpoint,
-        label="heal",
-        identity=identity,
-    )
+    pruned = Cut(student, [0, 1, 2, 3], [], directions)
+    saved = Checkpoint(checkpoint, SETTINGS.checkpoint_every, identity)
+    return heal(pruned, teacher, Documents(documents(), 0, 0), SETTINGS, "heal", saved)
 
 
 def divergence(teacher: Any, student: Any, directions: torch.Tensor) -> float:

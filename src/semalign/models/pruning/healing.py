@@ -5,7 +5,7 @@ once, read once, and far larger than the models.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -23,29 +23,41 @@ from semalign.training.losses import keep_top, sparse_kl
 Pairs = list[tuple[int, int]]
 
 
-def heal(
-    student: Any,
-    teacher: Any,
-    documents: Sequence[Encoded],
-    kept: Sequence[int],
-    directions: torch.Tensor | None,
-    settings: Healing,
-    *,
-    pad_id: int,
-    seed: int,
-    checkpoint: Path,
-    label: str,
-    identity: str,
-) -> list[Record]:
-    """Train all of the student's weights in place; returns the training's history.
+@dataclass(frozen=True)
+class Cut:
+    """A pruned model and what the cuts kept of the teacher.
 
-    `kept` are the teacher's layers (from 0) that the student has, `directions` [teacher width, student width] what
-    it keeps of the residual stream (None: all). Interrupted, it goes on from `checkpoint` to the same bytes.
+    `kept` are the teacher's layers (from 0) that the model has, `influence` each teacher layer's block influence,
+    `directions` [teacher width, student width] what it keeps of the residual stream (None: all).
     """
-    lengths = [len(document.input_ids) for document in documents]
-    batches = draw_batches(lengths, settings.tokens, settings.batch_tokens, seed)
-    pairs = matched_layers(kept, len(layers_of(teacher)), settings.hidden_layers)
-    kept_of = None if directions is None else directions.float().to(student.device)
+
+    model: Any
+    kept: list[int]
+    influence: list[float]
+    directions: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The healing text as tokens, and the seed of its order."""
+
+    encoded: Sequence[Encoded]
+    pad_id: int
+    seed: int
+
+
+def heal(
+    pruned: Cut, teacher: Any, documents: Documents, settings: Healing, label: str, checkpoint: Checkpoint
+) -> list[Record]:
+    """Train all of the pruned model's weights in place; returns the training's history.
+
+    Interrupted, it goes on from `checkpoint` to the same bytes.
+    """
+    student, encoded = pruned.model, documents.encoded
+    lengths = [len(document.input_ids) for document in encoded]
+    batches = draw_batches(lengths, settings.tokens, settings.batch_tokens, documents.seed)
+    pairs = matched_layers(pruned.kept, len(layers_of(teacher)), settings.hidden_layers)
+    directions = None if pruned.directions is None else pruned.directions.float().to(student.device)
     optimisation = Optimisation(
         learning_rate=settings.learning_rate,
         steps=len(batches),
@@ -55,11 +67,11 @@ def heal(
     student.train().requires_grad_(True)
     history = train(
         dict(student.named_parameters()),
-        lambda step: collate([documents[at] for at in batches[step]], pad_id).to(student.device),
-        lambda batch: terms(student, teacher, batch, pairs, kept_of, settings),
+        lambda step: collate([encoded[at] for at in batches[step]], documents.pad_id).to(student.device),
+        lambda batch: terms(student, teacher, batch, pairs, directions, settings),
         Budget(len(batches), optimisation),
         label=label,
-        checkpoint=Checkpoint(checkpoint, settings.checkpoint_every, identity),
+        checkpoint=checkpoint,
     )
     student.eval().requires_grad_(False)
     return history

@@ -7,7 +7,6 @@ then the teacher heals. Interrupted, it goes on from the cut model and from the 
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +20,14 @@ from semalign.models.loading import load_model, load_tokenizer, read_config
 from semalign.models.pruning.depth import block_influence, keep_layers, most_influential
 from semalign.models.pruning.documents import draw_batches, encode_documents, in_turn, read_documents
 from semalign.models.pruning.feed_forward import keep_channels
-from semalign.models.pruning.healing import heal
+from semalign.models.pruning.healing import Cut, Documents, heal
 from semalign.models.pruning.rebuilding import check_sizes
 from semalign.models.pruning.width import narrow
 from semalign.models.registry import model_source
 from semalign.runtime.files import read_json, replace_folder, write_json
+from semalign.training.checkpoint import Checkpoint
 
 logger = logging.getLogger("semalign")
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A pruned model: the teacher's layers that it has (from 0), each one's influence, and what its width keeps."""
-
-    model: Any
-    kept: list[int]
-    influence: list[float]
-    directions: torch.Tensor | None
 
 
 @model_source("pruned", title="Pruned")
@@ -78,19 +68,9 @@ def build_pruned(
     made = _cut_or_resume(settings, model, encoded, pad_id, checkpoint / "pruned", identity)
     history: list[dict[str, float]] = []
     if settings.healing:
-        history = heal(
-            made.model,
-            model,
-            encoded,
-            made.kept,
-            made.directions,
-            settings.healing,
-            pad_id=pad_id,
-            seed=settings.seed,
-            checkpoint=checkpoint / "healing",
-            label=f"heal {folder.name}",
-            identity=identity,
-        )
+        documents = Documents(encoded, pad_id, settings.seed)
+        healing = Checkpoint(checkpoint / "healing", settings.healing.checkpoint_every, identity)
+        history = heal(made, model, documents, settings.healing, f"heal {folder.name}", healing)
     with replace_folder(folder) as temporary:
         made.model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
