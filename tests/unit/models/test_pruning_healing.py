@@ -11,7 +11,7 @@ from pruning_cases import batches, documents, pico
 from semalign.config.pruning import Healing
 from semalign.models.pruning.healing import Cut, Documents, heal, matched_layers, normed_distance, terms
 from semalign.models.pruning.width import narrow
-from semalign.training.loop import Checkpoint
+from semalign.training.checkpoint import Checkpoint
 
 SETTINGS = Healing(
     tokens=600, learning_rate=3e-3, batch_tokens=40, top_k=8, hidden_layers=2, checkpoint_every=4

@@ -215,4 +215,4 @@ def test_a_config_is_parsed_without_torch() -> None:
         "Layout(study); heavy = {'torch', 'transformers', 'peft', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules);"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], check=True)
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3]).returncode == 0
