@@ -64,8 +64,8 @@ def build_map(
     if name in FITTED_MAPS:
         raise ValueError(f"map {name} is fitted to states, not made of heads")
     _check_shared(teacher, student, shared)
-    made = load_map(name)(teacher, student, shared, fold_final_norm, seed)
-    matrix: Tensor = made.matrix(shared) if isinstance(made, BasesPair) else made
+    result = load_map(name)(teacher, student, shared, fold_final_norm, seed)
+    matrix: Tensor = result.matrix(shared) if isinstance(result, BasesPair) else result
     return matrix
 
 
@@ -113,6 +113,7 @@ def unit_states(hidden: Tensor) -> Tensor:
 
 def _cross(student_rows: Iterable[Tensor], teacher_rows: Iterable[Tensor]) -> Tensor:
     """Sum over tokens of (student row) (teacher row)^T, chunk by chunk: [D_S, D_T]."""
+    # some 10^5 terms of either sign per entry: in float64 their rounding stays far below the float32 of stored targets
     total: Tensor | None = None
     for student_chunk, teacher_chunk in zip(student_rows, teacher_rows, strict=True):
         if total is None:
@@ -165,6 +166,8 @@ def dual(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) ->
 def vocabulary_least_squares(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """The matrix that takes the teacher's centred head rows closest to the student's: C_ST pinv(C_TT)."""
     gains = _gains(teacher, student, fold)
+    # the heads are streamed twice, for the means and for the products: centring after the fact (C - n m m^T) would
+    # subtract two large numbers, since head rows have a common direction
     means = [
         sum(rows.sum(dim=0) for rows in stream(head.weight, gain, ids)) / len(ids)
         for head, gain, ids in zip((teacher, student), gains, shared, strict=True)
