@@ -87,16 +87,22 @@ def add_comparisons(
 ) -> list[ItemRecord]:
     """The records with their agreement with the teacher filled in."""
     return [
-        replace(record, teacher_kl=found.kl, teacher_agreement=found.agreement, answer_tokens=found.tokens)
-        if found
+        replace(
+            record,
+            teacher_kl=comparison.kl,
+            teacher_agreement=comparison.agreement,
+            answer_tokens=comparison.tokens,
+        )
+        if comparison
         else record
-        for record, found in zip(records, comparisons, strict=True)
+        for record, comparison in zip(records, comparisons, strict=True)
     ]
 
 
 def divergence(teacher: torch.Tensor, student: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """KL(teacher || student) in nats and equality of argmaxes, each [positions], of two rows of logits."""
-    left, right = log_softmax(teacher.float(), dim=-1), log_softmax(student.float(), dim=-1)
+    left = log_softmax(teacher.float(), dim=-1)
+    right = log_softmax(student.float(), dim=-1)
     kl = torch.nn.functional.kl_div(right, left, reduction="none", log_target=True).sum(dim=-1)
     return kl.clamp_min(0), left.argmax(dim=-1) == right.argmax(dim=-1)
 
@@ -141,8 +147,8 @@ def _compare_batch(
     ]
     sizes = [lengths[i] for i in alike]
     kl, same = (torch.cat(values).double().cpu().split(sizes) for values in zip(*pairs, strict=True))
-    found = dict(zip(alike, map(_comparison, kl, same), strict=True))
-    return [found.get(i) for i in range(len(lengths))]
+    comparisons = dict(zip(alike, map(_comparison, kl, same), strict=True))
+    return [comparisons.get(i) for i in range(len(lengths))]
 
 
 def _comparison(kl: torch.Tensor, same: torch.Tensor) -> Comparison:

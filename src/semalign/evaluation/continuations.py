@@ -46,10 +46,10 @@ def log_likelihoods(
     Texts are read in batches of like length, the longest first; against other batches figures differ by rounding.
     """
     texts = sorted(shared_texts(pairs), key=lambda text: -len(text.tokens))
-    found: dict[int, tuple[float, bool]] = {}
+    figures: dict[int, tuple[float, bool]] = {}
     for start in range(0, len(texts), batch_size):
-        found |= _read(model, texts[start : start + batch_size], pairs, pad_id)
-    return [found[index] for index in range(len(pairs))]
+        figures |= _read(model, texts[start : start + batch_size], pairs, pad_id)
+    return [figures[index] for index in range(len(pairs))]
 
 
 def shared_texts(pairs: Sequence[Pair]) -> list[Text]:
@@ -71,7 +71,8 @@ def _read(
 ) -> dict[int, tuple[float, bool]]:
     """The figures of all pairs of one batch of texts, by index."""
     ids = torch.full((len(texts), max(len(text.tokens) for text in texts)), pad_id)
-    mask, wanted = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+    mask = torch.zeros_like(ids)
+    wanted = torch.zeros_like(ids, dtype=torch.bool)
     for row, text in enumerate(texts):
         ids[row, : len(text.tokens)] = torch.tensor(text.tokens)
         mask[row, : len(text.tokens)] = 1
@@ -92,15 +93,13 @@ def _token_figures(
     model: Any, states: torch.Tensor, places: torch.Tensor, tokens: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Log-probability (float64) of `tokens` [n] at `states[places]`, and whether none is likelier, [n] each."""
-    logs, likeliest = (
-        torch.zeros(len(tokens), dtype=torch.float64),
-        torch.zeros(len(tokens), dtype=torch.bool),
-    )
+    logs = torch.zeros(len(tokens), dtype=torch.float64)
+    likeliest = torch.zeros(len(tokens), dtype=torch.bool)
     for start in range(0, len(states), POSITIONS_AT_ONCE):
         inside = (places >= start) & (places < start + POSITIONS_AT_ONCE)
         rows = places[inside] - start
         logits = logits_of(model, states[start : start + POSITIONS_AT_ONCE]).float()
-        chosen = logits.log_softmax(-1)[rows.to(logits.device), tokens[inside].to(logits.device)]
-        logs[inside] = chosen.double().cpu()
+        values = logits.log_softmax(-1)[rows.to(logits.device), tokens[inside].to(logits.device)]
+        logs[inside] = values.double().cpu()
         likeliest[inside] = logits.argmax(-1).cpu()[rows] == tokens[inside]
     return logs, likeliest

@@ -57,8 +57,8 @@ def last_number(text: str) -> Decimal | None:
 
 def same_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Whether the last number of the generated text equals the reference's."""
-    found = last_number(results[0])
-    return {"exact_match": float(found is not None and found == last_number(item["target"]))}
+    number = last_number(results[0])
+    return {"exact_match": float(number is not None and number == last_number(item["target"]))}
 
 
 def final_number(text: str) -> str | None:
@@ -72,8 +72,8 @@ def final_number(text: str) -> str | None:
 
 def same_final_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Whether the final number of the generated text is, letter by letter, the reference's."""
-    found = final_number(results[0])
-    return {"exact_match": float(found is not None and found == final_number(item["target"]))}
+    number = final_number(results[0])
+    return {"exact_match": float(number is not None and number == final_number(item["target"]))}
 
 
 def same_lines_or_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:

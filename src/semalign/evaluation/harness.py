@@ -19,7 +19,7 @@ from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
-from semalign.evaluation.likelihood import told
+from semalign.evaluation.likelihood import response_text
 from semalign.evaluation.protocols import TASKS, task_name
 from semalign.runtime.errors import UserError
 
@@ -52,7 +52,8 @@ def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSett
         results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
     metric = metric_of(task)
     by_item: dict[int, list[dict[str, Any]]] = {}
-    for sample in results["samples"][name]:  # one for every item and answer extraction
+    # lm-eval logs a sample per item and answer extraction (filter), all items of one extraction after those of another
+    for sample in results["samples"][name]:
         by_item.setdefault(sample["doc_id"], []).append(sample)
     return [_record(samples, task.OUTPUT_TYPE, metric) for samples in by_item.values()]
 
@@ -119,12 +120,16 @@ def describe(benchmark: str, split_file: Path, settings: EvaluationSettings) -> 
 def _record(samples: Sequence[dict[str, Any]], output_type: str, metric: str) -> ItemRecord:
     """One item's record from what lm-eval logged of it, a sample for every answer extraction."""
     first, *others = samples
-    item, responses = first["doc"], first["resps"][0]
+    item = first["doc"]
+    responses = first["resps"][0]
+    # `resps` holds texts only where the model generated; otherwise the response is made from the log-likelihoods
     if output_type == "multiple_choice":
-        chosen = likeliest(first["filtered_resps"])
-        responses, expected = [item["choices"][chosen]], item["choices"][item["gold"]]
+        choice = likeliest(first["filtered_resps"])
+        responses = [item["choices"][choice]]
+        expected = item["choices"][item["gold"]]
     elif output_type == "loglikelihood":
-        responses, expected = [told(first["filtered_resps"])], item["answer"]
+        responses = [response_text(first["filtered_resps"])]
+        expected = item["answer"]
     else:
         expected = item["target"] or item["answer"]
     return ItemRecord(
@@ -146,9 +151,11 @@ def _value(sample: dict[str, Any], metric: str) -> float | None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Silence lm-eval's log and the progress bar over prompts; its errors still raise."""
-    logger, bar = logging.getLogger("lm_eval"), task_module.tqdm
+    logger = logging.getLogger("lm_eval")
     level = logger.level
     logger.setLevel(logging.ERROR)
+    # lm-eval has no switch for this bar: the name in its module is replaced and put back
+    bar = task_module.tqdm
     task_module.tqdm = lambda items, **_: items
     try:
         yield

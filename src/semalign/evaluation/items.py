@@ -121,15 +121,15 @@ def _apart(records: Sequence[ItemRecord]) -> dict[str, Any]:
             subjects.setdefault(record.subject, []).append(record.correct)
         for name, correct in (record.other_extractions or {}).items():
             others.setdefault(name, []).append(correct)
-    found: dict[str, Any] = {}
+    breakdown: dict[str, Any] = {}
     if subjects:
-        found["subjects"] = {
+        breakdown["subjects"] = {
             name: {"score": _percent(scores), "items": len(scores)}
             for name, scores in sorted(subjects.items())
         }
     if others:
-        found["other_extractions"] = {name: _percent(scores) for name, scores in others.items()}
-    return found
+        breakdown["other_extractions"] = {name: _percent(scores) for name, scores in others.items()}
+    return breakdown
 
 
 def _percent(scores: Sequence[float]) -> float:

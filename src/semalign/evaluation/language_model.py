@@ -80,7 +80,8 @@ class StudyModel(HFLM):
         if context != self._last[0]:
             self._last = (context, encode_prompt(context, self.tokenizer))
             self.counts.prompt_tokens += len(self._last[1])
-        prompt, answer = self._last[1], encode_answer(continuation, self.tokenizer)
+        prompt = self._last[1]
+        answer = encode_answer(continuation, self.tokenizer)
         self._check_length(context, len(prompt) + len(answer) - 1)
         return prompt, answer
 
@@ -93,10 +94,13 @@ class StudyModel(HFLM):
         ids = torch.full((len(prompts), width), self.tokenizer.pad_token_id, dtype=torch.long)
         mask = torch.zeros_like(ids)
         for row, (string, prompt) in enumerate(zip(strings, prompts, strict=True)):
+            # lm-eval passes the positions that generation leaves for a prompt and would cut longer ones; here a prompt
+            # that does not fit is an error, so the room for new tokens is worked out from that number again
             if left_truncate_len is not None:
                 self._check_length(string, len(prompt) + self.max_length - left_truncate_len)
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
             mask[row, width - len(prompt) :] = 1
+        # generation follows with the same prompts in the same order: their rows draw by these keys
         self._keys = [getattr(string, "key", string) for string in strings]
         self.counts.prompt_tokens += int(mask.sum())
         return ids, mask
@@ -123,11 +127,11 @@ class StudyModel(HFLM):
         """As lm-eval's, with logits where a continuation stands, and what texts share read once."""
         pairs = [Pair(prompt, continuation) for _, prompt, continuation in requests]
         size = override_bs or self.batch_size
-        found = log_likelihoods(self.model, pairs, size, self.tokenizer.pad_token_id)
-        for (texts, *_), figures in zip(requests, found, strict=True):
+        likelihoods = log_likelihoods(self.model, pairs, size, self.tokenizer.pad_token_id)
+        for (texts, *_), figures in zip(requests, likelihoods, strict=True):
             if texts is not None:  # lm-eval's own store of results, where one is kept
                 self.cache_hook.add_partial("loglikelihood", texts, figures)
-        return found
+        return likelihoods
 
     def generate_until(self, requests: Any, disable_tqdm: bool = True) -> list[str]:
         """As lm-eval's, without a progress bar; each prompt keeps draws of its own."""

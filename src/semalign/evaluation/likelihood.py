@@ -33,6 +33,6 @@ def further_figures(metric: str, scores: Sequence[float]) -> dict[str, float]:
     return {"bits_per_character": mean, "bits_per_character_stderr": math.sqrt(variance / len(values))}
 
 
-def told(results: Sequence[tuple[float, bool]]) -> str:
-    """What stands as a response in an item's record: the log-likelihoods, and which the model would write itself."""
+def response_text(results: Sequence[tuple[float, bool]]) -> str:
+    """The response in an item's record: the log-likelihoods, and which continuations are the greedy ones."""
     return "; ".join(f"{value:.3f} nats{', greedy' if greedy else ''}" for value, greedy in results)

@@ -50,7 +50,9 @@ class Reference:
 
 def reference_states(model: Any, tokenizer: Any, examples: Sequence[Example], batch_size: int) -> Reference:
     """Run the teacher once over prompts with their reference answers."""
-    states, tokens, lengths = [], [], []
+    states = []
+    tokens = []
+    lengths = []
     for start in range(0, len(examples), batch_size):
         encoded = [encode(example, tokenizer) for example in examples[start : start + batch_size]]
         batch = collate(encoded, tokenizer.pad_token_id or 0).to(model.device)

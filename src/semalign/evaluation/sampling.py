@@ -25,15 +25,15 @@ class KeyedPrompt(str):
 def keyed(requests: Sequence[Any], seed: int) -> list[Any]:
     """The generation requests with a key each: the seed, the item, and how often it was asked before."""
     asked: Counter[str] = Counter()
-    found = []
+    copies = []
     for request in requests:
         text, *rest = request.args
         name = str((request.doc or {}).get("id", text))
         prompt = KeyedPrompt(text)
         prompt.key = f"{seed} {name} {asked[name]}"
         asked[name] += 1
-        found.append(SimpleNamespace(args=(prompt, *rest)))
-    return found
+        copies.append(SimpleNamespace(args=(prompt, *rest)))
+    return copies
 
 
 class Draws(LogitsProcessor):

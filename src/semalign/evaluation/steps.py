@@ -25,8 +25,8 @@ class StepTask(ConfigurableTask):
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> list[Instance]:
         """The log-likelihood, and whether it is the greedy one, of every step's value."""
-        for given in ("apply_chat_template", "chat_template"):
-            kwargs.pop(given, None)
+        for option in ("apply_chat_template", "chat_template"):
+            kwargs.pop(option, None)
         return [
             Instance(request_type="loglikelihood", doc=doc, arguments=(ctx + before, value), idx=at, **kwargs)
             for at, (before, value) in enumerate(steps_of(doc))
@@ -41,10 +41,10 @@ def steps_of(item: dict[str, Any]) -> list[tuple[str, str]]:
     """
     solution = item["fields"]["solution"].rpartition(RESULT)[0].lstrip()
     steps = []
-    for found in MARK.finditer(solution):
-        value = found[1].strip()
-        if value and solution.startswith(value, found.end()):
-            steps.append(_split(" " + ANY_MARK.sub("", solution[: found.start()]), value))
+    for mark in MARK.finditer(solution):
+        value = mark[1].strip()
+        if value and solution.startswith(value, mark.end()):
+            steps.append(_split(" " + ANY_MARK.sub("", solution[: mark.start()]), value))
     return steps or [_split(item["answer"].rpartition(item["target"])[0], item["target"])]
 
 

@@ -62,7 +62,8 @@ def make_targets(
     by student layer; it is one map a layer then, else one map called `map`. With `settings.top` what is done to a
     state is not linear, and there is no map.
     """
-    fold, seed = settings.fold_final_norm, settings.seed
+    fold = settings.fold_final_norm
+    seed = settings.seed
     if settings.top is not None:
         bases = build_bases_pair(settings.map, *heads, shared, fold_final_norm=fold, seed=seed)
         top = settings.top

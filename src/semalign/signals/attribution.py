@@ -96,7 +96,8 @@ def _watch(model: Any, layers: Sequence[int], granularity: str) -> Iterator[Stat
         with capture(model, layers, PARTS[granularity]) as states:
             yield states
         return
-    down, neurons = facts_of(model).projections["down"], {}
+    down = facts_of(model).projections["down"]
+    neurons: States = {}
     with contextlib.ExitStack() as hooks:
         for layer in layers:
 

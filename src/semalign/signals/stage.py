@@ -1,7 +1,7 @@
 """The signal stages of SemAlign, each from folders to one folder: attribution, pairing, activations, alignment."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -166,14 +166,24 @@ def align_states(
     targets, maps = make_targets(hidden, heads, shared, alignment, anchors)
     if alignment.shuffled:
         targets = shuffle(targets, alignment.seed)
-    tensors = {f"layer.{layer}": rows for layer, rows in targets.items()}
     with replace_folder(out) as folder:
-        save_file({**tensors, "offsets": offsets}, folder / "targets.safetensors")
-        if maps:
-            save_file({key: matrix.contiguous() for key, matrix in maps.items()}, folder / "map.safetensors")
+        _save_targets(folder, targets, offsets, maps)
         facts = {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])}
         write_json(folder / "alignment.json", facts)
         run.seal(folder)
+
+
+def _save_targets(
+    folder: Path,
+    targets: Mapping[int, torch.Tensor],
+    offsets: torch.Tensor,
+    maps: Mapping[str, torch.Tensor],
+) -> None:
+    """Write the targets by student layer with the examples' offsets, and the maps if there are any."""
+    tensors = {f"layer.{layer}": rows for layer, rows in targets.items()}
+    save_file({**tensors, "offsets": offsets}, folder / "targets.safetensors")
+    if maps:
+        save_file({key: matrix.contiguous() for key, matrix in maps.items()}, folder / "map.safetensors")
 
 
 def _paired_states(

@@ -21,13 +21,15 @@ class Stored:
 
     def __init__(self, path: Path, examples: Sequence[Encoded]) -> None:
         tensors = load_file(path)
-        stored, self.offsets = tensors.pop("offsets"), offsets_of(examples)
+        stored = tensors.pop("offsets")
+        self.offsets = offsets_of(examples)
         if not torch.equal(stored[: len(self.offsets)], self.offsets):
             raise UserError(
                 f"{path}: holds {int(stored[-1])} positions of {len(stored) - 1} examples, expected "
                 f"{int(self.offsets[-1])} of {len(examples)}; do teacher and student tokenise alike?"
             )
-        total, wanted = int(stored[-1]), int(self.offsets[-1])
+        total = int(stored[-1])
+        wanted = int(self.offsets[-1])
         # what has another number of rows is not about positions
         self.tensors: Mapping[str, torch.Tensor] = {
             name: tensor[:wanted] for name, tensor in tensors.items() if tensor.shape[:1] == (total,)

@@ -25,9 +25,10 @@ def score_code(
         for response in record.responses
     }
     verdicts = run_many([*programs.values()], settings.sandbox, settings.sandbox_workers)
-    said = {key: verdict.status for key, verdict in zip(programs, verdicts, strict=True)}
+    statuses = {key: verdict.status for key, verdict in zip(programs, verdicts, strict=True)}
     scored = [
-        _judged(record, [said[record.id, response] for response in record.responses]) for record in records
+        _judged(record, [statuses[record.id, response] for response in record.responses])
+        for record in records
     ]
     return scored, ", ".join(sorted({verdict.isolation for verdict in verdicts}))
 

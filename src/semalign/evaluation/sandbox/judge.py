@@ -18,27 +18,27 @@ Program = tuple[str, list[str]] | tuple[str, list[str], str | None]
 _PROBE = """
 def breaches():
     import os, socket
-    found = []
+    gaps = []
     for path in ("/etc/passwd", "/etc/hosts", "/proc/self/environ"):
         try:
             open(path).close()
-            found.append(path)
+            gaps.append(path)
         except OSError:
             pass
     try:
         os.close(os.open("/usr/written", os.O_CREAT | os.O_WRONLY))
-        found.append("/usr/written")
+        gaps.append("/usr/written")
     except OSError:
         pass
     try:
         with socket.socket() as connection:
             connection.connect(("127.0.0.1", 9))
-            found.append("network")
+            gaps.append("network")
     except ConnectionRefusedError:
-        found.append("network")
+        gaps.append("network")
     except OSError:
         pass
-    return found
+    return gaps
 """
 
 
@@ -158,7 +158,8 @@ class Judge:
             try:
                 return self._worker.run(code, tests, entry_point)
             except MemoryError:
-                status, detail = "memory", f"more than {self._limits.memory_mb} MB in all"
+                status = "memory"
+                detail = f"more than {self._limits.memory_mb} MB in all"
             except WorkerLost as error:
                 detail = f"the sandbox was lost: {error}"
             self._close()

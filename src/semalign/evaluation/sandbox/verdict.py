@@ -45,7 +45,8 @@ def decide(report: dict[str, Any] | None, end: dict[str, Any], limits: SandboxLi
 def _ended(how: list[float] | None, limits: SandboxLimits, who: str) -> tuple[Status, str]:
     if how is None:
         return "error", f"{who} was never started"
-    status, seconds = int(how[0]), how[1]
+    status = int(how[0])
+    seconds = how[1]
     number = status & 0x7F
     if number in (signal.SIGKILL, signal.SIGXCPU) and seconds >= limits.cpu_seconds - 0.5:
         return "timeout", f"more than {limits.cpu_seconds} s of processor time"

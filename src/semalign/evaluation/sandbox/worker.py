@@ -78,8 +78,8 @@ class Worker:
             message = next(iter(self._messages(deadline)))
         except WorkerLost:
             self._process.kill()
-            said = self._process.stderr.read(2000).decode(errors="replace") if self._process.stderr else ""
-            raise WorkerLost(" ".join(said.split())[-300:] or "it ended without a word") from None
+            output = self._process.stderr.read(2000).decode(errors="replace") if self._process.stderr else ""
+            raise WorkerLost(" ".join(output.split())[-300:] or "it ended without a word") from None
         if not message.get("ready"):
             raise WorkerLost(str(message.get("error")))
 

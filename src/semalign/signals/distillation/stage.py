@@ -67,13 +67,15 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     run = Run("units", settings)
     batch_size = Units(**run.settings).batch_size
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
-    width, wanted = read_shape(teacher).width, read_shape(student).width
+    width = read_shape(teacher).width
+    wanted = read_shape(student).width
     if width < wanted:
         raise UserError(
             f"units: teacher {teacher.name} has {width} units, expected at least the {wanted} of student "
             f"{student.name}: Flex-KD gives every student unit one of the teacher's"
         )
-    tokenizer, model = load_tokenizer(teacher), load_model(teacher)
+    tokenizer = load_tokenizer(teacher)
+    model = load_model(teacher)
     splits = {name: read_split(benchmark, name) for name in ("extract", "train")}
     encoded = {name: [encode(example, tokenizer) for example in split] for name, split in splits.items()}
     pad_id = tokenizer.pad_token_id or 0
@@ -103,7 +105,8 @@ def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     batch_size = States(**run.settings).batch_size
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
     common_tokens(teacher, student)  # refuse a pair that can't be compared before the teacher runs
-    tokenizer, width = load_tokenizer(teacher), read_shape(teacher).width
+    tokenizer = load_tokenizer(teacher)
+    width = read_shape(teacher).width
     encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
     pad_id = tokenizer.pad_token_id or 0
     states = read_units(load_model(teacher), encoded, torch.arange(width), batch_size, pad_id)

@@ -16,8 +16,8 @@ FILE = "factors.safetensors"
 def window_factors(matrix: torch.Tensor, window: Window, shape: Shape, rank: int) -> Factors:
     """The principal factors of the window of `shape` in a teacher's `matrix` [rows, columns]."""
     rows = matrix.narrow(0, window.row, shape[0])
-    found = principal_factors(rows.narrow(1, window.column, shape[1]), rank)
-    return Factors(found.b.cpu(), found.a.cpu())
+    factors = principal_factors(rows.narrow(1, window.column, shape[1]), rank)
+    return Factors(factors.b.cpu(), factors.a.cpu())
 
 
 def spread_tokens(factors: Factors, projection: str, tokens: torch.Tensor, vocabulary: int) -> Factors:

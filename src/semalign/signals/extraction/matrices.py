@@ -77,8 +77,8 @@ def matrices_of(model: Any, projections: Sequence[str], tokens: torch.Tensor) ->
     """
     layers = range(1, len(layers_of(model)) + 1)
     inner = [name for name in projections if name not in WHOLE]
-    found = [_block_matrix(model, name, layer) for layer in layers for name in inner]
-    return found + [_whole_matrix(model, name, tokens) for name in projections if name in WHOLE]
+    blocks = [_block_matrix(model, name, layer) for layer in layers for name in inner]
+    return blocks + [_whole_matrix(model, name, tokens) for name in projections if name in WHOLE]
 
 
 def check_depth(names: tuple[str, str], teacher: Any, student: Any) -> None:
@@ -87,7 +87,10 @@ def check_depth(names: tuple[str, str], teacher: Any, student: Any) -> None:
 
 
 def window_shapes(
-    names: tuple[str, str], models: tuple[Any, Any], found: tuple[list[Matrix], list[Matrix]], rank: int
+    names: tuple[str, str],
+    models: tuple[Any, Any],
+    matrices: tuple[list[Matrix], list[Matrix]],
+    rank: int,
 ) -> dict[str, Shape]:
     """Projection -> shape of the student's matrix, which is that of the window.
 
@@ -95,8 +98,8 @@ def window_shapes(
     in any, or when the rank is larger than a side.
     """
     theirs, own = (
-        {matrix.projection: matrix.shape(model) for matrix in matrices}
-        for model, matrices in zip(models, found, strict=True)
+        {matrix.projection: matrix.shape(model) for matrix in group}
+        for model, group in zip(models, matrices, strict=True)
     )
     for projection, shape in own.items():
         for side, large, small in zip(SIDES[projection], theirs[projection], shape, strict=True):
@@ -133,7 +136,7 @@ def _whole_matrix(model: Any, projection: str, tokens: torch.Tensor) -> Matrix:
 
     def rows(weight: torch.Tensor) -> torch.Tensor:
         """The rows of the tokens; an embedding's are columns, since it maps tokens to widths."""
-        chosen = weight.index_select(0, tokens.to(weight.device))
-        return chosen.T if projection == "embedding" else chosen
+        part = weight.index_select(0, tokens.to(weight.device))
+        return part.T if projection == "embedding" else part
 
     return Matrix(projection, None, f"{name}.weight", rows)

@@ -14,7 +14,7 @@ from semalign.models.loading import load_tokenizer
 from semalign.models.vocabulary import shared_tokens
 from semalign.signals.extraction.factors import spread_tokens, window_factors
 from semalign.signals.extraction.matrices import Matrix, check_depth, matrices_of, skeleton, window_shapes
-from semalign.signals.extraction.search import Found, find_windows, kept_matrices, random_windows
+from semalign.signals.extraction.search import SearchResult, find_windows, kept_matrices, random_windows
 from semalign.training.low_rank import Factors
 
 
@@ -22,10 +22,13 @@ class Plan:
     """What is taken from where to where, known before any weight is read."""
 
     def __init__(self, teacher: Path, student: Path, settings: Extraction) -> None:
-        pair, names = (skeleton(teacher), skeleton(student)), (teacher.name, student.name)
+        pair = (skeleton(teacher), skeleton(student))
+        names = (teacher.name, student.name)
         check_depth(names, *pair)
         adapted_modules(pair[1], [1], settings.projections)  # refuses what the student has only fused
-        self.settings, self.rank, self.depth = settings, settings.rank, len(layers_of(pair[1]))
+        self.settings = settings
+        self.rank = settings.rank
+        self.depth = len(layers_of(pair[1]))
         rows = [model.get_input_embeddings().weight.shape[0] for model in pair]
         self.vocabulary = rows[1]
         theirs, self.tokens = _shared(teacher, student, (rows[0], rows[1]), settings.projections)
@@ -33,47 +36,47 @@ class Plan:
         self.own = matrices_of(pair[1], settings.projections, self.tokens)
         self.shapes = window_shapes(names, pair, (self.matrices, self.own), self.rank)
 
-    def find(self, model: Any, batches: Sequence[Batch]) -> Found:
+    def find(self, model: Any, batches: Sequence[Batch]) -> SearchResult:
         """The kept layers of the loaded teacher and their windows."""
         if self.settings.windows == "sensitive":
             return find_windows(model, batches, self.matrices, self.shapes, self.depth)
-        found = find_windows(model, batches, (), self.shapes, self.depth)
-        kept = kept_matrices(self.matrices, found.layers)
-        return replace(found, windows=random_windows(model, kept, self.shapes, self.settings.seed))
+        result = find_windows(model, batches, (), self.shapes, self.depth)
+        kept = kept_matrices(self.matrices, result.layers)
+        return replace(result, windows=random_windows(model, kept, self.shapes, self.settings.seed))
 
-    def sources(self, found: Found) -> dict[str, Matrix]:
+    def sources(self, result: SearchResult) -> dict[str, Matrix]:
         """Full name of a student's module -> the teacher's matrix whose window goes there."""
         theirs = {(matrix.projection, matrix.layer): matrix for matrix in self.matrices}
-        kept = dict(enumerate(found.layers, start=1))
+        kept = dict(enumerate(result.layers, start=1))
         return {
             own.module: theirs[own.projection, None if own.layer is None else kept[own.layer]]
             for own in self.own
         }
 
-    def factors(self, model: Any, found: Found) -> dict[str, Factors]:
+    def factors(self, model: Any, result: SearchResult) -> dict[str, Factors]:
         """Full name of a student's module -> the factors of the loaded teacher's window."""
-        result = {}
-        for name, matrix in self.sources(found).items():
+        factors = {}
+        for name, matrix in self.sources(result).items():
             shape = self.shapes[matrix.projection]
-            pair = window_factors(matrix.of(model), found.windows[matrix.key], shape, self.rank)
+            pair = window_factors(matrix.of(model), result.windows[matrix.key], shape, self.rank)
             if matrix.projection in WHOLE:
                 pair = spread_tokens(pair, matrix.projection, self.tokens, self.vocabulary)
-            result[name] = pair
-        return result
+            factors[name] = pair
+        return factors
 
-    def describe(self, found: Found, examples: int) -> dict[str, Any]:
+    def describe(self, result: SearchResult, examples: int) -> dict[str, Any]:
         """The content of extraction.json."""
         windows = {
             name: {
                 "teacher": matrix.module,
                 "layer": matrix.layer,
-                **found.windows[matrix.key]._asdict(),
+                **result.windows[matrix.key]._asdict(),
                 "shape": self.shapes[matrix.projection],
             }
-            for name, matrix in self.sources(found).items()
+            for name, matrix in self.sources(result).items()
         }
-        passes = examples * found.passes
-        scores = {"layers": found.layers, "scores": found.scores}
+        passes = examples * result.passes
+        scores = {"layers": result.layers, "scores": result.scores}
         return {**scores, "rank": self.rank, "windows": windows, "teacher_passes": passes}
 
 

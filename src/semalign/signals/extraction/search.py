@@ -1,4 +1,10 @@
-"""Seeking's choice: which teacher blocks, and which window of each of their matrices (spec section 1.2, 2 and 3)."""
+"""Seeking's choice: which teacher blocks, and which window of each of their matrices.
+
+Only the kept blocks need windows, but which blocks are kept is known only after all examples have been read, and for a
+much smaller student the accumulators of all windows would take more memory than the teacher. So if they fit, one pass
+of the examples is enough; if not, a first pass chooses the blocks, and further passes search as many of their matrices
+at a time as fit. Every pass adds up the same numbers, so the result is the same.
+"""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,8 +23,8 @@ BYTES = 8  # of a float64
 
 
 @dataclass(frozen=True)
-class Found:
-    """What the search ends with.
+class SearchResult:
+    """Result of the search.
 
     `scores` are those of all teacher layers, `layers` the kept ones (from 1, by depth), `windows` those of their
     matrices, `passes` how often the examples went through the teacher.
@@ -37,7 +43,7 @@ def find_windows(
     shapes: dict[str, Shape],
     layers: int,
     share: float = SHARE,
-) -> Found:
+) -> SearchResult:
     """Keep `layers` blocks of the teacher `model` and find the best window in each of their `matrices`.
 
     `shapes` are the windows' by projection, `batches` one example each. The examples pass through the teacher once
@@ -50,17 +56,18 @@ def find_windows(
     first = Tally(shapes, matrices if at_once else (), blocks=True)
     add_up(model, batches, first)
     scores = [score for _, score in sorted(first.scores.items())]
-    kept = most_sensitive(scores, layers)
-    chosen = kept_matrices(matrices, kept)
+    blocks = most_sensitive(scores, layers)
+    kept = kept_matrices(matrices, blocks)
     if at_once:
-        return Found(scores, kept, _best(first, chosen), 1)
-    windows, passes = {}, 1
-    for group in _groups(chosen, sizes, room):
+        return SearchResult(scores, blocks, _best(first, kept), 1)
+    windows: dict[Key, Window] = {}
+    passes = 1
+    for group in _groups(kept, sizes, room):
         tally = Tally(shapes, group)
         add_up(model, batches, tally)
         windows.update(_best(tally, group))
         passes += 1
-    return Found(scores, kept, windows, passes)
+    return SearchResult(scores, blocks, windows, passes)
 
 
 def random_windows(
@@ -97,7 +104,8 @@ def _groups(matrices: Sequence[Matrix], sizes: dict[Key, int], room: float) -> I
     for matrix in matrices:
         if group and used + sizes[matrix.key] > room:
             yield group
-            group, used = [], 0
+            group = []
+            used = 0
         group.append(matrix)
         used += sizes[matrix.key]
     yield group

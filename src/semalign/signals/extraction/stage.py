@@ -35,10 +35,10 @@ def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Pat
     tokenizer = load_tokenizer(teacher)
     batches = [collate([encode(example, tokenizer)], 0) for example in read_split(benchmark, "extract")]
     model = load_model(teacher)
-    windows = plan.find(model, batches)
-    factors = plan.factors(model, windows)
+    result = plan.find(model, batches)
+    factors = plan.factors(model, result)
     with replace_folder(out) as folder:
         write_factors(folder, factors)
-        write_json(folder / "extraction.json", plan.describe(windows, len(batches)))
+        write_json(folder / "extraction.json", plan.describe(result, len(batches)))
         run.seal(folder)
-    logger.info("extraction: student layers 1 to %d <- teacher layers %s", plan.depth, windows.layers)
+    logger.info("extraction: student layers 1 to %d <- teacher layers %s", plan.depth, result.layers)

@@ -37,7 +37,9 @@ def first_maximum(sums: torch.Tensor) -> Window:
 
 def _sliding_sums(values: torch.Tensor, dim: int, size: int) -> torch.Tensor:
     """Sums of every `size` neighbours along `dim`."""
-    values, others = values.to(torch.float64), values.shape[dim] - size
+    values = values.to(torch.float64)
+    others = values.shape[dim] - size
     first = values.narrow(dim, 0, size).sum(dim, keepdim=True)
-    entering, leaving = values.narrow(dim, size, others), values.narrow(dim, 0, others)
+    entering = values.narrow(dim, size, others)
+    leaving = values.narrow(dim, 0, others)
     return torch.cat([first, entering - leaving], dim).cumsum_(dim)

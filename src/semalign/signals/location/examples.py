@@ -57,7 +57,8 @@ def counts_at(rate: float, sizes: Counts) -> Counts:
 
 
 def common_depth(teacher: Path, student: Path) -> int:
-    above, below = read_shape(teacher).layers, read_shape(student).layers
+    above = read_shape(teacher).layers
+    below = read_shape(student).layers
     if above < below:
         raise UserError(
             f"LaTen: {teacher.name} has {above} layers, fewer than the {below} of {student.name}; "
@@ -77,18 +78,20 @@ def locate_all(
         counts = counts_at(settings.rate, sizes)
     _check_width(folder.name, sizes, counts)
     tokens = [located_tokens(example, tokenizer) for example in examples]
-    found, said = [], time.monotonic()
+    located: list[Located] = []
+    reported = time.monotonic()
     for number, line in enumerate(tokens, start=1):
-        found.append(locate(model, line, depth, counts, as_released=settings.as_released))
-        if time.monotonic() - said > REPORT_SECONDS:
-            said = time.monotonic()
+        located.append(locate(model, line, depth, counts, as_released=settings.as_released))
+        if time.monotonic() - reported > REPORT_SECONDS:
+            reported = time.monotonic()
             logger.info("location: %s: %d of %d examples", folder.name, number, len(tokens))
-    return found, counts
+    return located, counts
 
 
 def _check_width(name: str, sizes: Counts, counts: Counts) -> None:
     for part in ("ffn", "attention", "value"):
-        wanted, has = getattr(counts, part), getattr(sizes, part)
+        wanted = getattr(counts, part)
+        has = getattr(sizes, part)
         if has < wanted:
             raise UserError(
                 f"LaTen: {name} has {has} {part} neurons a layer, fewer than the {wanted} that location.rate takes "
@@ -96,19 +99,19 @@ def _check_width(name: str, sizes: Counts, counts: Counts) -> None:
             )
 
 
-def tensors_of(found: dict[str, list[Located]]) -> dict[str, torch.Tensor]:
+def tensors_of(located: dict[str, list[Located]]) -> dict[str, torch.Tensor]:
     """`<model>.<part>` -> int32 [examples, ...]."""
     return {
-        f"{model}.{part}": torch.stack([getattr(located, part) for located in rows]).int()
-        for model, rows in found.items()
+        f"{model}.{part}": torch.stack([getattr(row, part) for row in rows]).int()
+        for model, rows in located.items()
         for part in PARTS
     }
 
 
-def describe(found: dict[str, list[Located]], examples: Sequence[Example]) -> dict[str, Any]:
+def describe(located: dict[str, list[Located]], examples: Sequence[Example]) -> dict[str, Any]:
     scores = {
         model: [{"attention": row.attention_scores, "ffn": row.ffn_scores} for row in rows]
-        for model, rows in found.items()
+        for model, rows in located.items()
     }
     return {
         "teacher_passes": len(examples),

@@ -48,7 +48,9 @@ class Scorer:
     """The four scores of one example; `tokens` end with the token that is scored and not fed."""
 
     def __init__(self, model: Any, tokens: list[int], *, as_released: bool = False) -> None:
-        self.model, self.token, self.as_released = model, tokens[-1], as_released
+        self.model = model
+        self.token = tokens[-1]
+        self.as_released = as_released
         self.reading: Reading = read_example(model, tokens[:-1], as_released=as_released)
         self.lens = Lens(model, self.reading.final, as_released=as_released)
         self.parallel = bool(getattr(model.config, "use_parallel_residual", False))
@@ -102,15 +104,16 @@ def locate(
     rank. Without shared values that is the ranking of the attention neurons. Equals stand by their number.
     """
     scorer = Scorer(model, tokens, as_released=as_released)
-    attention, ffn = scorer.attention_layers(), scorer.ffn_layers()
+    attention = scorer.attention_layers()
+    ffn = scorer.ffn_layers()
     attention_layers = _best(attention, layers).sort().values
     ffn_layers = _best(ffn, layers).sort().values
     ranked = [ranking(scorer.attention_neurons(int(layer))) for layer in attention_layers]
-    chosen = [_best(scorer.ffn_neurons(int(layer)), counts.ffn) for layer in ffn_layers]
+    ffn_neurons = [_best(scorer.ffn_neurons(int(layer)), counts.ffn) for layer in ffn_layers]
     return Located(
         attention_layers,
         ffn_layers,
-        torch.stack(chosen),
+        torch.stack(ffn_neurons),
         torch.stack([neurons[: counts.attention] for neurons in ranked]),
         torch.stack([distinct(value_rows(model, neurons))[: counts.value] for neurons in ranked]),
         attention.tolist(),

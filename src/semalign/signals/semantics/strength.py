@@ -44,6 +44,7 @@ def _largest(directions: Tensor, bases: Bases, ids: Tensor, top: int) -> tuple[T
         new = torch.arange(first, first + len(rows)).expand(len(directions), -1)
         tokens = torch.cat([tokens, new], dim=1)
         kept = values.abs().topk(min(top, values.shape[1]), dim=1, sorted=False).indices
-        values, tokens = values.gather(1, kept), tokens.gather(1, kept)
+        values = values.gather(1, kept)
+        tokens = tokens.gather(1, kept)
         first += len(rows)
     return values, tokens

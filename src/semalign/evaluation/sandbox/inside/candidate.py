@@ -51,11 +51,12 @@ class Responder:
         return wire.decode(data, self._objects.get)
 
     def _names(self, names: list[str]) -> list[Any]:
-        found = {name: self._module.__dict__[name] for name in names if name in self._module.__dict__}
-        return [self._encode(found)]
+        values = {name: self._module.__dict__[name] for name in names if name in self._module.__dict__}
+        return [self._encode(values)]
 
     def _call(self, number: int, arguments: Any, named: Any) -> list[Any]:
-        arguments, named = self._decode(arguments), self._decode(named)
+        arguments = self._decode(arguments)
+        named = self._decode(named)
         result = self._objects.get(number)(*arguments, **named)
         # The arguments go back too, as the code may have changed them in place.
         return [self._encode(result), self._encode(arguments), self._encode(named)]

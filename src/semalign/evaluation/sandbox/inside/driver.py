@@ -21,7 +21,9 @@ _USUAL = """
 
 def main() -> None:
     """Enter the sandbox and serve; a failure to enter is told to the judge in one line."""
-    isolation, descriptor, settings = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+    isolation = sys.argv[1]
+    descriptor = int(sys.argv[2])
+    settings = json.loads(sys.argv[3])
     folder = Path(__file__).resolve().parent
     sys.path.insert(0, str(folder.parent))
     wire, zygote, namespaces, confine = (

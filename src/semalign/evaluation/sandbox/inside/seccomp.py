@@ -16,10 +16,18 @@ from .syscalls import BY_ARGUMENT, FIRST_NEW, FORBIDDEN, FORBIDDEN_WHEN_CLOSED, 
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 # operation codes of classic BPF: load a word of the record, three kinds of conditional jump, return
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_ALLOW, _KILL = 0x7FFF0000, 0x80000000
+_LOAD = 0x20
+_EQUAL = 0x15
+_AT_LEAST = 0x35
+_ANY_BIT = 0x45
+_RETURN = 0x06
 # byte offsets in `struct seccomp_data`; an argument has 8 bytes, of which the lower 4 come first on both architectures
-_NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16
+_NUMBER_AT = 0
+_ARCHITECTURE_AT = 4
+_ARGUMENTS_AT = 16
+# what a filter returns: allow, kill, fail with an error
+_ALLOW = 0x7FFF0000
+_KILL = 0x80000000
 _REFUSE = 0x00050000 | errno.EPERM
 _UNKNOWN = 0x00050000 | errno.ENOSYS
 # On x86_64 a call with this bit has the numbers of the x32 ABI, a second table that the rules below do not know.

@@ -87,10 +87,10 @@ def namespace(peer: Peer, names: Names, entry_point: str | None) -> dict[str, An
     for name in sorted(names.free & set(_TRUSTED)):
         trusted[name] = getattr(importlib.import_module(_TRUSTED[name]), name)
     wanted = names.wanted(entry_point)
-    found = peer.decode(peer.ask("names", wanted))
-    if type(found) is not dict or not set(found) <= set(wanted):
+    provided = peer.decode(peer.ask("names", wanted))
+    if type(provided) is not dict or not set(provided) <= set(wanted):
         peer.fail("forged", FORGED)
-    return {"__name__": "tests", **trusted, **found}
+    return {"__name__": "tests", **trusted, **provided}
 
 
 def outcome(channel: int, limit: int, tests: list[str], entry_point: str | None) -> tuple[str, str]:

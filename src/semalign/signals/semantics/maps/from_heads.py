@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def vocabulary_least_squares(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
     """The matrix that takes the teacher's centred head rows closest to the student's: C_ST pinv(C_TT)."""
     gains = gains_of(teacher, student, fold)
+    # the heads are streamed twice, for the means and for the products: centring after the fact (C - n m m^T) would
+    # subtract two large numbers, since head rows have a common direction
     means = [
         sum(rows.sum(dim=0) for rows in stream(head.weight, gain, ids)) / len(ids)
         for head, gain, ids in zip((teacher, student), gains, shared, strict=True)
