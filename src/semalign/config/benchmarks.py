@@ -64,18 +64,18 @@ class Mixture(Strict):
 KINDS = {"parts": "mixture", "path": "file", "benchmark": "real"}  # the key that tells each kind
 
 
-def _kind(given: Any) -> str:
-    told = given if isinstance(given, dict) else getattr(type(given), "model_fields", ())
-    return next((kind for key, kind in KINDS.items() if key in told), "embedded")
+def _kind(entry: Any) -> str:
+    keys = entry if isinstance(entry, dict) else getattr(type(entry), "model_fields", ())
+    return next((kind for key, kind in KINDS.items() if key in keys), "embedded")
 
 
 def name_benchmarks(section: dict[str, Any]) -> dict[str, Any]:
     """The section `benchmarks` where a published benchmark's name alone tells which one it is."""
     return {
-        name: {"benchmark": name, **(given or {})}
-        if name in REAL and (given is None or (isinstance(given, dict) and _kind(given) == "embedded"))
-        else given
-        for name, given in section.items()
+        name: {"benchmark": name, **(entry or {})}
+        if name in REAL and (entry is None or (isinstance(entry, dict) and _kind(entry) == "embedded"))
+        else entry
+        for name, entry in section.items()
     }
 
 
