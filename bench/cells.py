@@ -15,7 +15,6 @@ COLUMNS = {
     "goal": "goal",
     "met": "met",
 }
-GROWTH_COLUMNS = ["stage", "axis", "sizes", "seconds", "exponent", "floor, s", "measured over floor"]
 QUARTILES_FROM = 3  # repeats
 
 
@@ -64,16 +63,3 @@ def _checked(check: dict[str, Any]) -> str:
 def _noted(notes: dict[str, float] | None) -> str:
     """Further facts of a case, under names that read as words."""
     return "".join(f"; {name.replace('_', ' ')} {value:.2g}" for name, value in (notes or {}).items())
-
-
-def growth_cells(row: dict[str, Any]) -> list[str]:
-    """The same of a stage's growth, under GROWTH_COLUMNS."""
-    return [
-        row["stage"],
-        row["axis"],
-        ", ".join(f"{size:,}" for size in row["sizes"]),
-        ", ".join(f"{value:.3g}" for value in row["seconds"]),
-        f"{row['exponent']:.2f}",
-        f"{row['floor_seconds']:.3g}",
-        f"{row['over_floor']:.3g}",
-    ]

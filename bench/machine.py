@@ -2,27 +2,15 @@
 
 import gc
 import subprocess
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.timing import significant, timed
 from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import hardware, versions
 
 ROOT = Path(__file__).parents[1]
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What the machine reaches: floating-point operations a second in float32 and float64, bytes a second."""
-
-    single: float
-    double: float
-    bandwidth: float
 
 
 def facts(device: str, threads: int) -> dict[str, Any]:
@@ -62,23 +50,3 @@ def commit() -> str | None:
 def _git(*words: str) -> str:
     order = ["git", "-C", str(ROOT), *words]
     return subprocess.run(order, capture_output=True, text=True, check=True).stdout.strip()
-
-
-@cache
-def rates(device: str) -> Rates:
-    """The best of some products of square matrices and of some copies: the floor's measure."""
-
-    def best(work: Any) -> float:
-        return min(timed(work, lambda: finish(device))[0] for _ in range(10))
-
-    def product(dtype: torch.dtype) -> float:
-        side = 4096 if device == "cuda" else 1024
-        a = torch.randn(side, side, device=device, dtype=dtype)
-        return 2 * side**3 / best(lambda: a @ a)
-
-    count = (1 << 28) if device == "cuda" else (1 << 24)
-    source = torch.zeros(count, device=device)
-    target = torch.empty_like(source)
-    bandwidth = 2 * 4 * count / best(lambda: target.copy_(source))
-    found = (product(torch.float32), product(torch.float64), bandwidth)
-    return Rates(*(significant(value, 3) for value in found))

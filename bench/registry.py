@@ -20,13 +20,12 @@ SUBJECTS = {
     "startup": "bench.subjects.startup",
     "study": "bench.subjects.study",
 }
-GROWTH = "growth"  # measured in another way, see bench.growth
 APART = ("study",)  # takes as long as all others together: only by name
 
 
 def load_subject(name: str) -> "Subject":
     """The subject called `name`; raises UserError for one that is not registered."""
     if name not in SUBJECTS:
-        raise UserError(f"benchmark: found {name!r}, expected one of {', '.join((*SUBJECTS, GROWTH))}")
+        raise UserError(f"benchmark: found {name!r}, expected one of {', '.join(SUBJECTS)}")
     subject: Subject = importlib.import_module(SUBJECTS[name]).SUBJECT
     return subject

@@ -10,7 +10,7 @@ import torch
 
 from bench import machine
 from bench.memory import peak_of
-from bench.registry import APART, GROWTH, SUBJECTS, load_subject
+from bench.registry import APART, SUBJECTS, load_subject
 from bench.subject import Case, Sides, Subject
 from bench.timing import measure, ratio, significant, spread
 from semalign.runtime.files import write_json
@@ -25,13 +25,12 @@ def run_suite(out: Path, device: str, only: Sequence[str], quick: bool, threads:
     """
     machine.check_device(device)
     torch.set_num_threads(threads)
-    names = [*only] or [name for name in (*SUBJECTS, GROWTH) if name not in APART]
+    names = [*only] or [name for name in SUBJECTS if name not in APART]
     for name in names:
-        if name != GROWTH:
-            load_subject(name)  # a name that is not known is refused before anything runs
+        load_subject(name)  # a name that is not known is refused before anything runs
     suite = "quick" if quick else device
     for name in names:
-        found = _grown(device, quick) if name == GROWTH else run_subject(name, suite, device, threads)
+        found = run_subject(name, suite, device, threads)
         if found["rows"]:
             found["machine"] = machine.facts(device, threads)
             write_json(out / f"{name}{'' if device == 'cpu' else f'-{device}'}.json", found)
@@ -108,12 +107,6 @@ def _met(row: dict[str, Any], case: Case) -> bool | None:
         seen.append(row["rate"]["ours"] >= goal.rate)
     missing = goal.memory is not None and row["memory"] is not None and row["memory"]["share"] is None
     return None if not seen or (missing and all(seen)) else all(seen)
-
-
-def _grown(device: str, quick: bool) -> dict[str, Any]:
-    from bench.growth import measure_growth
-
-    return measure_growth(device, quick)
 
 
 def _told(value: float) -> float | None:

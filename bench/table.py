@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.cells import COLUMNS, GROWTH_COLUMNS, cells_of, growth_cells
-from bench.registry import GROWTH, SUBJECTS
+from bench.cells import COLUMNS, cells_of
+from bench.registry import SUBJECTS
 from semalign.report.marks import fill
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_text
@@ -32,21 +32,18 @@ def write_tables(folder: Path, readme: Path | None = None) -> None:
 
 def read_results(folder: Path) -> list[dict[str, Any]]:
     """The folder's files in the registry's order, each device's after the processor's."""
-    names = [f"{name}{device}.json" for device in ("", "-cuda") for name in (*SUBJECTS, GROWTH)]
+    names = [f"{name}{device}.json" for device in ("", "-cuda") for name in SUBJECTS]
     return [read_json(folder / name) for name in names if (folder / name).is_file()]
 
 
 def in_markdown(found: list[dict[str, Any]]) -> str:
-    """Both tables and what they were measured on, as Markdown."""
-    compared = [result for result in found if result["name"] != GROWTH]
-    grown = [result for result in found if result["name"] == GROWTH]
-    parts = [_table(list(COLUMNS.values()), (cells_of(row) for result in compared for row in _rows(result)))]
+    """The table and what it was measured on, as Markdown."""
+    parts = [_table(list(COLUMNS.values()), (cells_of(row) for result in found for row in _rows(result)))]
     parts += [
         f"**{result['what']}.** {result['explanation']}"
-        for result in compared
+        for result in found
         if result["explanation"] and any(row["met"] is False for row in result["rows"])
     ]
-    parts += [part for result in grown for part in _growth(result)]
     parts += _machines(found)
     return "\n\n".join(part for part in parts if part)
 
@@ -55,14 +52,6 @@ def _rows(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for row in result["rows"]:
         about = {"what": result["what"], "against": result["against"], "unit": result["unit"]}
         yield {**row, **about, "device": result["machine"]["device"]}
-
-
-def _growth(result: dict[str, Any]) -> Iterator[str]:
-    """How cost grows: an exponent a stage and axis, and the largest size over its floor."""
-    yield f"{result['what']}, on {result['machine']['device']}:"
-    yield _table(GROWTH_COLUMNS, map(growth_cells, result["rows"]))
-    told = dict.fromkeys((row["stage"], row["explanation"]) for row in result["rows"] if row["explanation"])
-    yield "\n".join(f"- **{stage}**: {why}" for stage, why in told)
 
 
 def _machines(found: list[dict[str, Any]]) -> Iterator[str]:

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from fabricated_pairs import Pair
 
 
+STUDIES = Path(__file__).parent / "workflow"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the studies: they take longest, and a worker of pytest-xdist should not have one left at the end."""
+    items.sort(key=lambda item: STUDIES not in item.path.parents)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Tests of a GPU are skipped where there is none."""
     if item.get_closest_marker("gpu"):

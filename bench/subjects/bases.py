@@ -157,6 +157,6 @@ SUBJECT = Subject(
     build,
     explanation={
         "cpu": "What is left is arithmetic in float64: half of two Gram matrices, the lengths of all rows behind "
-        "their inverses, and the product of both sides' rows; the table of growth has it over its floor."
+        "their inverses, and the product of both sides' rows."
     },
 )

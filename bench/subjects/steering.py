@@ -14,7 +14,7 @@ from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
 from semalign.methods.common.lora import answer_loss
-from semalign.training.loop import Checkpoint
+from semalign.training.checkpoint import Checkpoint
 from semalign.training.schedule import epoch_batches, total_steps
 
 LORA = Lora()

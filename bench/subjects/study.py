@@ -1,4 +1,4 @@
-"""The embedded study from nothing, with nothing to do, and one cell again, in a copy of the repository."""
+"""The embedded study from nothing, with nothing to do, and one cell again; planning the largest. In a copy."""
 
 import os
 import shutil
@@ -13,6 +13,7 @@ from typing import Any
 from bench.machine import ROOT
 from bench.subject import Case, Check, Goal, Sides, Size, Subject
 
+LARGEST = "config/tiny-full.yaml"
 CELL = "results/tiny/cells/tiny/facts/semalign/map~random/seed0"
 _KEPT: list[Any] = []  # the copy is removed when the process ends
 
@@ -31,12 +32,12 @@ def copy() -> Path:
     return Path(folder.name)
 
 
-def snakemake(*targets: str) -> tuple[int, float]:
+def snakemake(*arguments: str) -> tuple[int, float]:
     """Exit status and seconds of a run in the copy."""
     folder = copy()
     environment = {**os.environ, "PYTHONPATH": str(folder / "src"), "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
-    order = [sys.executable, "-m", "snakemake", "--cores", "all", *targets]
+    order = [sys.executable, "-m", "snakemake", "--cores", "all", *arguments]
     ended = subprocess.run(order, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     return ended.returncode, time.perf_counter() - start
 
@@ -49,19 +50,21 @@ def cold() -> tuple[int, float]:
 
 def build(size: Size, device: str) -> Sides:
     """What a case does follows from `work`."""
-    if size["work"] != "cold":
+    if size["work"] not in ("cold", "plan"):
         cold()
 
     def ours() -> tuple[int, float]:
         if size["work"] == "cold":
             return cold()
+        if size["work"] == "plan":
+            return snakemake("--dry-run", "--configfile", LARGEST)
         if size["work"] == "cell":
             shutil.rmtree(copy() / CELL)
             return snakemake(CELL)
         return snakemake()
 
     def check(mine: tuple[int, float], _theirs: Any) -> Check:
-        there = (copy() / CELL / "metrics.json").is_file()
+        there = size["work"] == "plan" or (copy() / CELL / "metrics.json").is_file()
         return Check("exit status, and one for a missing cell", float(mine[0] + (not there)), 0)
 
     return Sides(ours, None, check)
@@ -79,6 +82,7 @@ SUBJECT = Subject(
             _case("from nothing", "cold", 1, 600),
             _case("nothing to do", "idle", 3, 20),
             _case("one cell again", "cell", 3, 60),
+            _case("planning study tiny-full", "plan", 3, 10),
         )
     },
     build,

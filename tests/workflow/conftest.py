@@ -1,5 +1,7 @@
 """A copy of the project for every test that runs the workflow, and one finished miniature study for all."""
 
+import fcntl
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +18,19 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project after an undisturbed run of the miniature study. Not to be changed: see `study`."""
-    folder = copy_project(tmp_path_factory.mktemp("finished"))
-    ended = snakemake(folder, *MINI)
-    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
+    """The project after an undisturbed run of the miniature study. Not to be changed: see `study`.
+
+    The first worker of pytest-xdist that asks for it makes it; the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            made = copy_project(tmp_path_factory.mktemp("making"))
+            ended = snakemake(made, *MINI)
+            assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
+            made.rename(folder)
     return folder
 
 

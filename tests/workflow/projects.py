@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +41,16 @@ def call(folder: Path, *command: str, seconds: float = 1200) -> Finished:
 def snakemake(folder: Path, *arguments: str) -> Finished:
     """A real run on two cores must name its target or a config file among `arguments`."""
     return call(folder, "snakemake", "--cores", "2", *arguments)
+
+
+def planned(ended: Finished) -> Counter[str]:
+    """Rule -> jobs in the table that a dry run prints."""
+    assert ended.returncode == 0, ended.stderr
+    table = re.search(r"^job +count\n-+ +-+\n(.*?)\ntotal", ended.stdout, re.MULTILINE | re.DOTALL)
+    assert table, ended.stdout
+    return Counter(
+        {name: int(count) for name, count in re.findall(r"^(\S+) +(\d+)$", table[1], re.MULTILINE)}
+    )
 
 
 def copy_project(folder: Path) -> Path:

@@ -23,6 +23,6 @@ def test_a_pruned_model_is_made_after_its_teacher(tmp_path: Path) -> None:
     assert "Nothing to be done" in snakemake(project, "-n", STUDENT, *CONFIG).stdout
     recipe = project / "src/semalign/models/pruning/recipe.py"
     recipe.write_text(recipe.read_text() + "\n# another edition\n")
-    again = snakemake(project, STUDENT, *CONFIG)
+    again = snakemake(project, "-n", STUDENT, *CONFIG)
     assert "model student: prepare" in again.stdout + again.stderr
     assert "model teacher: prepare" not in again.stdout + again.stderr

@@ -1,13 +1,13 @@
-# Which files of the library stand behind a rule: an edit there reruns it.
-# Their digests stand in one small file a rule, which is written anew only where one of them changes.
+# Which files of the library a rule runs, directly or not: an edit there reruns it.
+# Their digests are in one small file per rule, which is written again only if one of them changes.
 from functools import cache
 
 from semalign.benchmarks.registry import module_of as module_of_benchmark
 from semalign.runtime.files import update_json
 from semalign.runtime.code import behind, digests_of, reached_from
-from semalign.methods.registry import module_of
+from semalign.methods.registry import METHODS
 from semalign.models.registry import module_of as module_of_model
-from semalign.signals.semantics.registry import module_of as module_of_map
+from semalign.signals.semantics.registry import MAPS
 
 
 @cache
@@ -30,24 +30,24 @@ def library_of_benchmark(wildcards):
 
 def library_of_method(wildcards):
     """What runs one method; the others' files don't matter to it."""
-    return library("transfer_knowledge", module_of(STUDY.methods[wildcards.method].method))
+    return library("transfer_knowledge", METHODS.module_of(STUDY.methods[wildcards.method].method))
 
 
 def library_of_map(wildcards):
     """What makes the targets with one map; a map in a file of its own does not matter to the others."""
     settings = LAYOUT.settings[f"alignment/{wildcards.name}"]
-    return library("align_states", module_of_map(settings["map"]))
+    return library("align_states", MAPS.module_of(settings["map"]))
 
 
 def library_of_notebooks():
     """The modules behind the notebooks' sentences, tables and figures."""
-    drawing = (Path("src/semalign/analysis/sentences"), Path("src/semalign/figures"))
-    shown = (path for folder in drawing for path in folder.glob("*.py"))
+    room = Path("src/semalign/report")
+    shown = [*room.glob("sentences/*.py"), *room.glob("figures/*.py")]
     return reached_from(Path("src/semalign/report/display.py"), *shown)
 
 
 def note_code(name, files):
-    """Write the digests of some files where the rules' settings stand."""
+    """Write the digests of some files next to the rules' settings."""
     path = f"{LAYOUT.root}/settings/code/{name}.json"
     if WRITES:
         update_json(path, digests_of(files))

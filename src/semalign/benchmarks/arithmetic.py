@@ -7,11 +7,13 @@ import random
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.embedded import draw_splits
+from semalign.benchmarks.registry import embedded
 from semalign.benchmarks.tiny.arithmetic import draw_problem
 from semalign.config.base import Split
 from semalign.config.tiny import TinyBenchmark
 
 
+@embedded("arithmetic", title="Arithmetic")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
     """All splits; raises UserError when too many are asked for."""
     return draw_splits("arithmetic", settings, draw_item)

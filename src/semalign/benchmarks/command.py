@@ -23,7 +23,7 @@ LOGGER = logging.getLogger("semalign")
 
 def source_of(name: str) -> Source:
     """The source of a published benchmark."""
-    source: Source = import_module(PUBLISHED[name]).SOURCE
+    source: Source = import_module(PUBLISHED.module_of(name)).SOURCE
     return source
 
 

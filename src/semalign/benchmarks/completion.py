@@ -4,11 +4,13 @@ import random
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.embedded import draw_splits
+from semalign.benchmarks.registry import embedded
 from semalign.benchmarks.tiny.programs import COMPLETION_TWO_STEPS, completion_prompt, draw_program, tests_of
 from semalign.config.base import Split
 from semalign.config.tiny import TinyBenchmark
 
 
+@embedded("completion", title="Completion")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
     """All splits; raises UserError when too many are asked for."""
     return draw_splits("completion", settings, draw_item)

@@ -9,11 +9,13 @@ import random
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.embedded import draw_splits
+from semalign.benchmarks.registry import embedded
 from semalign.benchmarks.tiny.facts import asked_facts, draw_question
 from semalign.config.base import Split
 from semalign.config.tiny import TinyBenchmark
 
 
+@embedded("facts", title="Facts")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
     """All splits; raises UserError when too many are asked for."""
     return draw_splits("facts", settings, draw_item)

@@ -1,4 +1,4 @@
-"""GSM8K: word problems of grade school, scored by exact match of the generated result (Cobbe et al. 2021).
+"""Word problems of grade school, scored by exact match of the generated result (Cobbe et al. 2021).
 
 Train, extract, align and validation all come from its train part, test is its test part, all 1,319.
 """
@@ -12,6 +12,7 @@ from semalign.benchmarks.contamination import Compared, plain
 from semalign.benchmarks.mirror import read_lines
 from semalign.benchmarks.origin import load
 from semalign.benchmarks.real import Sizes, draw
+from semalign.benchmarks.registry import published
 from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
@@ -57,6 +58,7 @@ SOURCE = Source(
 )
 
 
+@published("gsm8k", title="GSM8K", paper="arXiv:2110.14168")
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     """All splits, and the train part as shots, in its order; raises UserError where the source does not do."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)

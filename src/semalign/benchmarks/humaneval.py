@@ -1,4 +1,4 @@
-"""HumanEval: a function's body for its signature and docstring, scored by running it (Chen et al. 2021).
+"""A function's body for its signature and docstring, scored by running it (Chen et al. 2021).
 
 HumanEval has a test set alone, all 164. The paper trains on code instructions whose origin it does not state, so
 train, extract and align are MBPP's train tasks here, and validation its validation tasks, each put into HumanEval's
@@ -19,6 +19,7 @@ from semalign.benchmarks.mirror import existing, parse_lines
 from semalign.benchmarks.origin import load
 from semalign.benchmarks.overlap import normalise
 from semalign.benchmarks.real import Sizes, draw
+from semalign.benchmarks.registry import published
 from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
@@ -63,6 +64,7 @@ SOURCE = Source(
 )
 
 
+@published("humaneval", title="HumanEval", paper="arXiv:2107.03374", folders=("humaneval", "mbpp"))
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     """All splits; raises UserError where a source does not do."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)

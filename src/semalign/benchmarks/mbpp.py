@@ -1,4 +1,4 @@
-"""MBPP: a function for a task in words and three tests, scored by running it (Austin et al. 2021).
+"""A function for a task in words and three tests, scored by running it (Austin et al. 2021).
 
 Train, extract and align come from its train tasks (601-974), validation from its validation tasks (511-600), test is
 its test tasks (11-510), all 500. Tasks 2, 3 and 4 are the shots that its authors give.
@@ -16,6 +16,7 @@ from semalign.benchmarks.mirror import read_lines
 from semalign.benchmarks.origin import load
 from semalign.benchmarks.overlap import normalise
 from semalign.benchmarks.real import Sizes, draw
+from semalign.benchmarks.registry import published
 from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
@@ -70,6 +71,7 @@ SOURCE = Source(
 )
 
 
+@published("mbpp", title="MBPP", paper="arXiv:2108.07732")
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     """All splits, and the authors' three shots; raises UserError where the source does not do."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)

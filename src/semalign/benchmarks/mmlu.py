@@ -1,4 +1,4 @@
-"""MMLU: multiple choice over 57 subjects, scored by log-likelihood (Hendrycks et al. 2021).
+"""Multiple choice over 57 subjects, scored by log-likelihood (Hendrycks et al. 2021).
 
 Train, extract, align and validation come from its dev and validation questions, as in Seeking's and LaTen's data;
 `auxiliary` takes the first three from its auxiliary questions instead, which a mirror need not have. Test is its
@@ -17,6 +17,7 @@ from semalign.benchmarks.contamination import Compared, plain
 from semalign.benchmarks.mirror import existing
 from semalign.benchmarks.origin import load
 from semalign.benchmarks.real import Sizes, draw
+from semalign.benchmarks.registry import published
 from semalign.benchmarks.source import Part, Row, Rows, Source
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
@@ -124,6 +125,7 @@ SOURCE = Source(
 )
 
 
+@published("mmlu", title="MMLU", paper="arXiv:2009.03300")
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     """All splits, and the dev questions as shots; raises UserError where the source does not do."""
     parts = [*SOURCE.required, *([AUXILIARY] if settings.auxiliary else [])]

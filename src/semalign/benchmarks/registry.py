@@ -1,48 +1,67 @@
-"""The benchmarks by name; adding one is one line here and one file."""
+"""Benchmarks by name: each is announced above its `build` function, with `@embedded` or `@published`.
 
+An embedded one is drawn by the code, a published one is made from the rows of its source. A new one is a file in this
+folder, and an lm-eval task of the same name in `semalign/evaluation/tasks/`.
+"""
+
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
 from semalign.runtime.errors import UserError
+from semalign.runtime.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from semalign.benchmarks.base import Example, Prepared
     from semalign.config.base import Split
     from semalign.config.tiny import TinyBenchmark
 
-BENCHMARKS: dict[str, str] = {
-    "facts": "semalign.benchmarks.facts",
-    "arithmetic": "semalign.benchmarks.arithmetic",
-    "completion": "semalign.benchmarks.completion",
-    "synthesis": "semalign.benchmarks.synthesis",
-}
-PUBLISHED: dict[str, str] = {
-    "mmlu": "semalign.benchmarks.mmlu",
-    "gsm8k": "semalign.benchmarks.gsm8k",
-    "humaneval": "semalign.benchmarks.humaneval",
-    "mbpp": "semalign.benchmarks.mbpp",
-}
-# the folders of a mirror that each is made from
-FOLDERS = {name: ("humaneval", "mbpp") if name == "humaneval" else (name,) for name in PUBLISHED}
+BuildT = TypeVar("BuildT", bound=Callable[..., Any])
+
+BENCHMARKS: "Registry[Callable[[TinyBenchmark], dict[Split, list[Example]]]]" = Registry(
+    "benchmark", "semalign.benchmarks", "embedded"
+)
+PUBLISHED: "Registry[Callable[[RealBenchmark, str | None], Prepared]]" = Registry(
+    "benchmark", "semalign.benchmarks", "published"
+)
 OWN = "semalign.benchmarks.own"
+
+
+def embedded(name: str, *, title: str) -> Callable[[BuildT], BuildT]:
+    """Announce a benchmark that the code draws: `build(settings)` gives its splits."""
+    return lambda build: build
+
+
+def published(
+    name: str, *, title: str, paper: str, folders: tuple[str, ...] = ()
+) -> Callable[[BuildT], BuildT]:
+    """Announce a published benchmark: `build(settings, mirror)` gives its splits, `SOURCE` in its file where they are.
+
+    `folders` are those of a mirror that it is made from, if that is more than the one of its name.
+    """
+    return lambda build: build
+
+
+def folders_of(name: str) -> tuple[str, ...]:
+    """The folders of a mirror that a published benchmark is made from."""
+    folders: tuple[str, ...] = PUBLISHED.entry(name).facts.get("folders", (name,))
+    return folders
 
 
 def module_of(name: str, settings: Any) -> str | None:
     """The module that makes the splits of a benchmark of the study; None for a mixture, which has none.
 
-    Raises UserError where an embedded one has a name that no module has.
+    Raises UserError if an embedded one has a name that no module has.
     """
     if isinstance(settings, Mixture):
         return None
     if isinstance(settings, RealBenchmark):
-        return PUBLISHED[settings.benchmark]
+        return PUBLISHED.module_of(settings.benchmark)
     if isinstance(settings, FileBenchmark):
         return OWN
-    return _known(name)
+    return BENCHMARKS.module_of(name)
 
 
 def prepare(name: str, settings: Any, mirror: str | None = None) -> "Prepared":
@@ -53,7 +72,7 @@ def prepare(name: str, settings: Any, mirror: str | None = None) -> "Prepared":
     from semalign.benchmarks.base import Prepared
 
     if isinstance(settings, RealBenchmark):
-        prepared: Prepared = import_module(PUBLISHED[settings.benchmark]).build(settings, mirror)
+        prepared = PUBLISHED.load(settings.benchmark)(settings, mirror)
         return prepared.renamed(settings.benchmark, name)
     if isinstance(settings, FileBenchmark):
         own: Prepared = import_module(OWN).build(name, settings)
@@ -61,7 +80,7 @@ def prepare(name: str, settings: Any, mirror: str | None = None) -> "Prepared":
     return Prepared(build_benchmark(name, settings))
 
 
-def check_sources(benchmarks: "Mapping[str, Any]", mirror: str | None) -> None:
+def check_sources(benchmarks: Mapping[str, Any], mirror: str | None) -> None:
     """Look for the mirror, where one is named, and for users' own files, before any work starts.
 
     Raises UserError, in one line, for a folder or file that is not there.
@@ -75,7 +94,7 @@ def check_sources(benchmarks: "Mapping[str, Any]", mirror: str | None) -> None:
                     f"benchmarks.{name}: no file {path}, expected a JSONL file of prompts and answers"
                 )
         if isinstance(given, RealBenchmark):
-            check_present(FOLDERS[given.benchmark], mirror)
+            check_present(folders_of(given.benchmark), mirror)
 
 
 def own_files(settings: Any) -> list[str]:
@@ -92,12 +111,6 @@ def build_benchmark(kind: str, settings: "TinyBenchmark") -> "dict[Split, list[E
     """
     from semalign.benchmarks.overlap import check_splits
 
-    splits: dict[Split, list[Example]] = import_module(_known(kind)).build(settings)
+    splits = BENCHMARKS.load(kind)(settings)
     check_splits(kind, splits)
     return splits
-
-
-def _known(kind: str) -> str:
-    if kind not in BENCHMARKS:
-        raise UserError(f"benchmark {kind!r}: unknown; expected one of {', '.join(BENCHMARKS)}")
-    return BENCHMARKS[kind]

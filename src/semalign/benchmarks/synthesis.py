@@ -4,11 +4,13 @@ import random
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.embedded import draw_splits
+from semalign.benchmarks.registry import embedded
 from semalign.benchmarks.tiny.programs import SYNTHESIS_TWO_STEPS, draw_program, synthesis_prompt, tests_of
 from semalign.config.base import Split
 from semalign.config.tiny import TinyBenchmark
 
 
+@embedded("synthesis", title="Synthesis")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
     """All splits; raises UserError when too many are asked for."""
     return draw_splits("synthesis", settings, draw_item)

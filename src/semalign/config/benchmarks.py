@@ -1,20 +1,18 @@
 """The benchmarks of a study: drawn by the code, taken from a published one or a user's own file, or a mixture."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from collections.abc import Collection
+from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from semalign.config.base import Strict
 from semalign.config.tiny import TinyBenchmark
 
-RealName = Literal["mmlu", "gsm8k", "humaneval", "mbpp"]
-REAL: tuple[RealName, ...] = get_args(RealName)
-
 
 class RealBenchmark(Strict):
     """A published benchmark; a split without a size has the paper's (data/README.md lists them)."""
 
-    benchmark: RealName = Field(description="which one; by default its name in the config")
+    benchmark: str = Field(description="which one; by default its name in the config")
     train: int | None = Field(None, ge=1, description="examples a method may train on")
     extract: int | None = Field(None, ge=1, description="examples for attribution and pairing")
     align: int | None = Field(None, ge=1, description="examples for maps fitted on data")
@@ -64,16 +62,17 @@ class Mixture(Strict):
 KINDS = {"parts": "mixture", "path": "file", "benchmark": "real"}  # the key that tells each kind
 
 
-def _kind(entry: Any) -> str:
+def kind_of(entry: Any) -> str:
+    """What kind of benchmark a section describes: real, file, mixture, or else embedded."""
     keys = entry if isinstance(entry, dict) else getattr(type(entry), "model_fields", ())
     return next((kind for key, kind in KINDS.items() if key in keys), "embedded")
 
 
-def name_benchmarks(section: dict[str, Any]) -> dict[str, Any]:
-    """The section `benchmarks` where a published benchmark's name alone tells which one it is."""
+def name_benchmarks(section: dict[str, Any], published: Collection[str]) -> dict[str, Any]:
+    """The section `benchmarks`, in which the name of a published benchmark alone says which one it is."""
     return {
         name: {"benchmark": name, **(entry or {})}
-        if name in REAL and (entry is None or (isinstance(entry, dict) and _kind(entry) == "embedded"))
+        if name in published and (entry is None or (isinstance(entry, dict) and kind_of(entry) == "embedded"))
         else entry
         for name, entry in section.items()
     }
@@ -84,5 +83,5 @@ Benchmark = Annotated[
     | Annotated[RealBenchmark, Tag("real")]
     | Annotated[FileBenchmark, Tag("file")]
     | Annotated[Mixture, Tag("mixture")],
-    Discriminator(_kind),
+    Discriminator(kind_of),
 ]

@@ -82,7 +82,7 @@ class Alignment(Strict):
     """How a teacher state becomes a target in the student's space (paper section on semantic alignment)."""
 
     map: str = Field(
-        "pinv", description="name of the teacher-to-student map, see semalign/semantics/registry.py"
+        "pinv", description="name of the teacher-to-student map, `python -m semalign list maps` lists them"
     )
     fold_final_norm: bool = Field(
         False, description="fold the final norm's gain into the LM head first; the paper leaves it open"

@@ -1,7 +1,8 @@
-"""Distillation of the teacher's next-token distribution (Hinton et al., arXiv 1503.02531, section 2).
+"""Distillation of the teacher's next-token distribution, from its stored likeliest tokens.
 
-Loss = T^2 KL(teacher || student) over the teacher's k likeliest tokens and one rest, at the temperature T of the
-stored distributions, + a weight times cross-entropy on the answers; both over supervised positions.
+As Hinton et al. in section 2. Loss = T^2 KL(teacher || student) over the teacher's k likeliest tokens and one rest, at
+the temperature T of the stored distributions, + a weight times cross-entropy on the answers; both over supervised
+positions.
 """
 
 from pathlib import Path

@@ -44,7 +44,7 @@ def transfer(task: TransferTask[DistillStates], folder: Path) -> TransferReport:
 
     work = load_student_at_work(task)
     layers, passes = chosen_layers(task, work)
-    stored, temperature = task.signals["states"], task.settings.temperature
-    teacher = TeacherStates(stored, task.teacher, task.student, work.examples, temperature)
+    states = task.signals["states"]
+    teacher = TeacherStates(states, task.teacher, task.student, work.examples, task.settings.temperature)
     loss = divergence_loss(teacher, task.settings.label_loss_weight)
     return train_student(task, work, Adaptation(layers, loss), folder, passes + teacher.teacher_passes)

@@ -1,4 +1,4 @@
-"""PiSSA (arXiv 2404.02948): fine-tuning through LoRA that begins at the principal part of the student's own weights.
+"""Fine-tuning through LoRA that begins at the principal part of the student's own weights.
 
 Seeking's control: the same injection and training, with the student in the teacher's place. PiSSA shares the singular
 values evenly between both factors, Seeking has all of them in the first: `even_split` says which.

@@ -4,9 +4,7 @@ The announcing file holds the method's settings too. Configs are checked against
 workflow, so such a file imports neither torch nor anything that does at its top: those imports are inside the function.
 """
 
-import importlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from semalign.methods.base import Method, SettingsT, Transfer
@@ -28,20 +26,3 @@ def method(
             f"method {name!r}: found {named!r} as `method` in {settings.__name__}, expected {name!r}"
         )
     return lambda transfer: Method(name, settings, transfer)
-
-
-# What single methods read off the teacher: a function of (teacher, student, benchmark, settings, out), all paths.
-METHOD_STAGES: dict[str, str] = {
-    "logits": "semalign.signals.distillation.stage:store_logits",
-    "units": "semalign.signals.distillation.stage:select_units",
-    "states": "semalign.signals.distillation.states:store_states",
-    "extraction": "semalign.signals.extraction.stage:extract_windows",
-    "location": "semalign.signals.location.stage:locate_neurons",
-}
-
-
-def load_stage(name: str) -> Callable[[Path, Path, Path, Path, Path], None]:
-    """Import the function of a signal stage, a name of METHOD_STAGES."""
-    module, function = METHOD_STAGES[name].split(":")
-    stage: Callable[[Path, Path, Path, Path, Path], None] = getattr(importlib.import_module(module), function)
-    return stage

@@ -1,9 +1,9 @@
-"""Seeking (arXiv 2310.11451): fine-tuning through LoRA that begins at the teacher's most sensitive sub-matrices.
+"""Fine-tuning through LoRA that begins at the teacher's most sensitive sub-matrices.
 
 The teacher gives an initial subspace and scale, nothing else: the frozen weights lose what the adapter begins with, so
 that the first forward pass is the student's. SemAlign's paper writes the whole window in the place of that product;
 the released code subtracts the product of rank r, which is followed here. In half precision the difference is rounded
-while training; what is exported are factors in float32 beside the student's own weights.
+while training; what is exported are factors in float32 next to the student's own weights.
 """
 
 from pathlib import Path

@@ -1,18 +1,30 @@
-"""The sources of models that a module of their own makes, out of other artifacts of the study."""
+"""The sources of models that are made out of other artifacts of the study, announced with `@model_source`.
 
-from typing import Any
+All others (built in place, folders, the hub) are in `semalign.models.sources`.
+"""
 
-PRUNING = "semalign.models.pruning.recipe"
-MAKERS: dict[str, str] = {"pruned": PRUNING}
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from semalign.runtime.registry import Registry
+
+MakeT = TypeVar("MakeT", bound=Callable[..., dict[str, Any]])
+
+MAKERS: Registry[Callable[..., dict[str, Any]]] = Registry("source", "semalign.models", "model_source")
+
+
+def model_source(name: str, *, title: str) -> Callable[[MakeT], MakeT]:
+    """Announce what makes models of a source: (settings, teacher, text files, folder, checkpoint, identity)."""
+    return lambda make: make
 
 
 def module_of(source: str) -> str | None:
-    """The module that makes models of this source; None where `semalign.models.sources` does."""
-    return MAKERS.get(source)
+    """The module that makes models of this source; None if `semalign.models.sources` does."""
+    return MAKERS.module_of(source) if source in MAKERS else None
 
 
 def texts_of(settings: Any) -> tuple[list[str], list[str]]:
-    """What a model reads beside its teacher: benchmarks of the study by name, and files of the user's own."""
+    """What a model reads besides its teacher: benchmarks of the study by name, and files of the user's own."""
     texts = getattr(settings, "text", [])
     benchmarks = [text.benchmark for text in texts if hasattr(text, "benchmark")]
     return list(dict.fromkeys(benchmarks)), [text.path for text in texts if hasattr(text, "path")]

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic import TypeAdapter
 from semalign.config.models import CutModel, Model
 from semalign.config.pruning import BenchmarkText
 from semalign.models.devices import write_loading
-from semalign.models.registry import PRUNING
+from semalign.models.registry import MAKERS
 from semalign.models.sources import materialise
 from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import Run, inside
@@ -38,9 +37,9 @@ def prepare_model(
     if isinstance(section, CutModel):
         files = _read_sources(run, section, teacher, benchmarks)
         # by name, so that an edit of the recipe makes no other model stale
-        recipe = import_module(PRUNING)
-        run.modules.append(PRUNING)
-        origin = recipe.prune(section, teacher, files, out, checkpoint, run.identity())
+        make = MAKERS.load(section.source)
+        run.modules.append(MAKERS.module_of(section.source))
+        origin = make(section, teacher, files, out, checkpoint, run.identity())
     else:
         origin = materialise(section, out, checkpoint)
     write_loading(out, section)

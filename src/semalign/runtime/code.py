@@ -1,6 +1,7 @@
-"""Which files of the library stand behind a script: an edit there makes what the script wrote stale.
+"""Which files of the library a script runs, directly or not: an edit there makes what the script wrote stale.
 
-Left out: registries, which only name files, and the config's models, whose effect stands in the settings slices.
+Left out: registries, which only name files, and the config's models, whose effect is in the settings slices. The module
+that a registry gives for a name is added by whoever loads it (`modules`).
 """
 
 import ast
@@ -18,10 +19,14 @@ _IMPORT = re.compile(
 )
 # the stage that a script names in its one call
 _STAGE = re.compile(r'^ *run_stage\("([\w.]+):\w+"', re.M)
-# what a file reads or starts by its path, without an import
-BESIDE = {
-    "src/semalign/evaluation/harness.py": "tasks/*.yaml",
-    "src/semalign/evaluation/sandbox/isolation.py": "inside/*.py",
+# What a file reads, starts or loads without an import: its path -> a pattern below `src/semalign`. A stage that loads
+# one entry of a registry names its module instead, so that an edit of one entry makes no other's results stale; these
+# analyses may load any map.
+UNSEEN = {
+    "src/semalign/evaluation/harness.py": "evaluation/tasks/*.yaml",
+    "src/semalign/evaluation/sandbox/isolation.py": "evaluation/sandbox/inside/*.py",
+    "src/semalign/analysis/crossing.py": "signals/semantics/maps/*.py",
+    "src/semalign/analysis/geometry.py": "signals/semantics/maps/*.py",
 }
 
 
@@ -58,12 +63,12 @@ def digest_of(files: Iterable[str]) -> str:
 
 @cache
 def imports(path: Path) -> list[Path]:
-    """The files of the library that one file imports, or takes from beside it; read once a process."""
+    """The files of the library that one file imports, or uses without an import; read once per process."""
     if path.suffix != ".py":
         return []
-    beside = path.parent.glob(BESIDE[str(path)]) if str(path) in BESIDE else ()
+    unseen = (SOURCE / "semalign").glob(UNSEEN[str(path)]) if str(path) in UNSEEN else ()
     names = dict.fromkeys(_imported_names(path.read_text(encoding="utf-8")))
-    return [*beside, *(file for name in names for file in module_files(name))]
+    return [*unseen, *(file for name in names for file in module_files(name))]
 
 
 def scan() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
+from semalign.benchmarks.registry import PUBLISHED
 from semalign.config.analysis import Analysis
 from semalign.config.base import Strict
 from semalign.config.benchmarks import Mixture, name_benchmarks
@@ -19,7 +20,7 @@ from semalign.config.signals import STAGES, Signals
 from semalign.config.sources import Sources
 from semalign.config.statistics import StatisticsSettings
 from semalign.runtime.errors import UserError
-from semalign.study.kinds import Method
+from semalign.study.kinds import Benchmark, Method
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -46,12 +47,13 @@ class Ablations(Strict):
     def by_method(self) -> dict[str, Axes]:
         """The axes of every method that has some."""
         axes = {self.method: self.axes, **self.others}
-        return {method: found for method, found in axes.items() if found}
+        return {method: varied for method, varied in axes.items() if varied}
 
 
 class Study(Signals, Sources):
     """What one config file says."""
 
+    benchmarks: dict[str, Benchmark] = Field({}, description="benchmarks by name")
     search: Search = Search()
     methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
     contrasts: list[tuple[str, str]] = Field(
@@ -69,10 +71,10 @@ class Study(Signals, Sources):
     def _name_kinds(cls, data: Any) -> Any:
         """The kind of a method or of a published benchmark defaults to its name."""
         if isinstance(data, dict) and isinstance(data.get("methods"), dict):
-            methods = {name: {"method": name, **(given or {})} for name, given in data["methods"].items()}
+            methods = {name: {"method": name, **(section or {})} for name, section in data["methods"].items()}
             data = {**data, "methods": methods}
         if isinstance(data, dict) and isinstance(data.get("benchmarks"), dict):
-            data = {**data, "benchmarks": name_benchmarks(data["benchmarks"])}
+            data = {**data, "benchmarks": name_benchmarks(data["benchmarks"], PUBLISHED)}
         return data
 
     @model_validator(mode="after")
@@ -100,7 +102,9 @@ class Study(Signals, Sources):
             self._check_search()
         for name, benchmark in self.benchmarks.items():
             plain = {
-                other: given for other, given in self.benchmarks.items() if not isinstance(given, Mixture)
+                other: section
+                for other, section in self.benchmarks.items()
+                if not isinstance(section, Mixture)
             }
             _known(f"benchmarks.{name}.parts", getattr(benchmark, "parts", []), plain)
         if self.ablations.axes:
@@ -135,9 +139,9 @@ class Study(Signals, Sources):
         wanted = self.scores
         _known("scores.models", wanted.models, self.models)
         _known("scores.benchmarks", wanted.benchmarks, self.benchmarks)
-        for given in wanted.published:
-            _known("scores.published.model", [given.model], self.models)
-            _known("scores.published.benchmark", [given.benchmark], self.benchmarks)
+        for score in wanted.published:
+            _known("scores.published.model", [score.model], self.models)
+            _known("scores.published.benchmark", [score.benchmark], self.benchmarks)
         for name in (wanted.benchmarks or self.benchmarks) if wanted.models else ():
             if set(wanted.protocols) - {"paper"} and not getattr(self.benchmarks[name], "benchmark", None):
                 raise ValueError(
@@ -188,7 +192,7 @@ def _known(key: str, names: list[str], section: dict[str, Any]) -> None:
 
 
 def parse_study(data: dict[str, Any]) -> Study:
-    """Check a configuration as it was read from YAML; `extends` names a file that stands below it.
+    """Check a configuration as it was read from YAML; `extends` names a file whose keys it adds to.
 
     Raises UserError naming each bad key, what was found and what was expected.
     """
@@ -207,12 +211,12 @@ def explain(item: Any) -> str:
     """One pydantic error in a phrase: key, what was found, what was expected."""
     parts = [str(part) for part in item["loc"]]
     if parts[:1] in (["methods"], ["models"], ["benchmarks"]):
-        del parts[2:3]  # the kind, which stands in no key of the file
+        del parts[2:3]  # the kind, which is no key of the file
     key = ".".join(parts)
     if item["type"] == "extra_forbidden":
         return f"unknown key {key!r}"
     if item["type"] == "value_error" and not key:
         return str(item["ctx"]["error"])
-    found = item.get("input")
-    shown = "" if isinstance(found, dict) else f" (found {found!r})"
+    value = item.get("input")
+    shown = "" if isinstance(value, dict) else f" (found {value!r})"
     return f"{key}: {item['msg'][0].lower()}{item['msg'][1:]}{shown}"

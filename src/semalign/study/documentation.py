@@ -1,4 +1,4 @@
-"""The config's documentation, generated from the models that check it, so that each fact stands once."""
+"""The config's documentation, generated from the models that check it, so that each fact is said once."""
 
 import json
 from typing import Any

@@ -1,17 +1,38 @@
-"""The kinds of methods that a config may name, as the registry knows them: a new one needs no line here."""
+"""The kinds of methods and benchmarks that a config may name, as the registries know them.
+
+A new one is announced in its own file and needs no line here.
+"""
 
 from functools import reduce
 from operator import or_
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag, create_model
 
+from semalign.benchmarks.registry import PUBLISHED
+from semalign.config.benchmarks import Benchmark as AnyBenchmark
+from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark, kind_of
 from semalign.config.methods import MethodSettings
+from semalign.config.tiny import TinyBenchmark
 from semalign.methods.registry import METHODS
 
 if TYPE_CHECKING:
     Method = MethodSettings
+    Benchmark = AnyBenchmark
 else:
-    Method = Annotated[
-        reduce(or_, (METHODS.load(name).settings for name in METHODS)), Field(discriminator="method")
+    _SETTINGS = [METHODS.load(name).settings for name in METHODS]
+    Method = Annotated[reduce(or_, _SETTINGS), Field(discriminator="method")]
+
+    _Published = create_model(
+        "RealBenchmark",
+        __base__=RealBenchmark,
+        __doc__=RealBenchmark.__doc__,
+        benchmark=(Literal[tuple(PUBLISHED)], RealBenchmark.model_fields["benchmark"]),
+    )
+    Benchmark = Annotated[
+        Annotated[TinyBenchmark, Tag("embedded")]
+        | Annotated[_Published, Tag("real")]
+        | Annotated[FileBenchmark, Tag("file")]
+        | Annotated[Mixture, Tag("mixture")],
+        Discriminator(kind_of),
     ]

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
@@ -26,9 +26,9 @@ def check_study(study: Study) -> None:
 
     Raises UserError for what no later stage could use.
     """
-    drawn = (name for name, given in study.benchmarks.items() if isinstance(given, TinyBenchmark))
+    drawn = (name for name, section in study.benchmarks.items() if isinstance(section, TinyBenchmark))
     other = ", or a name with `benchmark:`, as `gsm8k-steps: {benchmark: gsm8k}`"
-    _check_names("benchmarks", drawn, BENCHMARKS | PUBLISHED, other)
+    _check_names("benchmarks", drawn, [*BENCHMARKS, *PUBLISHED], other)
     check_sources(study.benchmarks, study.mirror)
     for method in study.methods:
         for variant in variants_of(study, method):
@@ -39,13 +39,13 @@ def check_study(study: Study) -> None:
 
 
 def check_pinned(study: Study) -> None:
-    """Raise UserError, before any work, where a hub model has no commit yet."""
+    """Raise UserError, before any work, if a hub model has no commit yet."""
     for repository in unpinned(study):
         raise UserError(not_pinned(repository))
 
 
 def check_models(study: Study) -> None:
-    """Compare teachers with students where their shapes are known, and look for folders that a user named.
+    """Compare teachers with students if their shapes are known, and look for folders that a user named.
 
     A teacher that is shallower or narrower than its student is allowed with a warning: the depth map and the
     semantic map are defined there too. Raises UserError for a model folder that is missing, and for a pair
@@ -58,16 +58,17 @@ def check_models(study: Study) -> None:
         if isinstance(model, FolderModel):
             _check_folder(name, Path(model.path).expanduser())
     for name, pair in study.pairs.items():
-        teacher, student = _shape(study, pair.teacher), _shape(study, pair.student)
+        teacher = _shape(study, pair.teacher)
+        student = _shape(study, pair.student)
         if teacher and student:
             _compare(name, teacher, student)
         _check_vocabularies(study, name)
 
 
-def _check_names(key: str, names: Iterable[str], registry: Mapping[str, str], other: str = "") -> None:
+def _check_names(key: str, names: Iterable[str], known: Collection[str], other: str = "") -> None:
     for name in names:
-        if name not in registry:
-            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(registry)}{other}")
+        if name not in known:
+            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(known)}{other}")
 
 
 def _check_folder(name: str, folder: Path) -> None:
@@ -92,7 +93,7 @@ def _check_folder(name: str, folder: Path) -> None:
 
 
 def _whole_size(path: Path) -> int:
-    """The size in bytes that a safetensors file's header promises; -1 where there is no such header."""
+    """The size in bytes that a safetensors file's header promises; -1 if there is no such header."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -104,13 +105,14 @@ def _whole_size(path: Path) -> int:
 
 
 def _shape(study: Study, model: str) -> tuple[int, int] | None:
-    """(layers, width) where the config or a folder tells them."""
+    """(layers, width) if the config or a folder says so."""
     settings = study.models[model]
     if isinstance(settings, TinyModel):
         return settings.layers, settings.width
     if isinstance(settings, PrunedModel):
         whole = _shape(study, settings.teacher) or (settings.layers, settings.width)
-        layers, width = settings.layers or whole[0], settings.width or whole[1]
+        layers = settings.layers or whole[0]
+        width = settings.width or whole[1]
         return (layers, width) if layers and width else None
     if isinstance(settings, FolderModel):
         config = read_json(Path(settings.path).expanduser() / "config.json")
@@ -143,5 +145,5 @@ def _check_vocabularies(study: Study, name: str) -> None:
 def unpinned(study: Study) -> list[str]:
     """Repositories of the study that no commit is known of, in the order of its models."""
     models = study.models.values()
-    found = (model.repository for model in models if getattr(model, "revision", None) == LOCKED)  # type: ignore[union-attr]
-    return list(dict.fromkeys(found))
+    repositories = (model.repository for model in models if getattr(model, "revision", None) == LOCKED)  # type: ignore[union-attr]
+    return list(dict.fromkeys(repositories))

@@ -20,7 +20,7 @@ RATE = "optimisation.learning_rate"
 def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
     """Variant name -> changed dotted keys, the default first.
 
-    Raises UserError where two keys, or two values, would have one name.
+    Raises UserError if two keys, or two values, would have one name.
     """
     variants: dict[str, dict[str, Any]] = {DEFAULT: {}}
     axes: dict[str, str] = {}
@@ -41,7 +41,7 @@ def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
 
 
 def rates_of(study: Study, method: str) -> list[float]:
-    """The learning rates among which the search chooses for a method; none where it is not searched."""
+    """The learning rates among which the search chooses for a method; none if it is not searched."""
     settings = study.methods[method]
     if not (settings.trained and study.search.learning_rates):
         return []
@@ -49,7 +49,7 @@ def rates_of(study: Study, method: str) -> list[float]:
 
 
 def trials_of(study: Study, method: str, variant: str = DEFAULT) -> dict[str, dict[str, Any]]:
-    """Trial name -> changed dotted keys, one a learning rate; none where a variant is not searched itself."""
+    """Trial name -> changed dotted keys, one per learning rate; none if a variant is not searched itself."""
     changes = variants_of(study, method)[variant]
     if RATE in changes or (variant != DEFAULT and not study.ablations.search):
         return {}
@@ -88,16 +88,17 @@ def resolve(study: Study, method: str, variant: str) -> tuple[Method, Signals]:
 def at_benchmark(study: Study, method: str, changes: dict[str, Any], benchmark: str) -> Method:
     """The method's settings after `changes`, which win over its own ones for that benchmark.
 
-    Raises UserError where they change what the method reads: the signals are shared between benchmarks' settings.
+    Raises UserError if they change what the method reads: the signals are shared between benchmarks' settings.
     """
     own = study.methods[method].by_benchmark[benchmark]
     where = f"methods.{method}.by_benchmark.{benchmark}"
-    found, plain = (changed(study, method, given, where) for given in ({**own, **changes}, changes))
-    if found[1] != plain[1] or found[0].needs != plain[0].needs:
+    settings, signals = changed(study, method, {**own, **changes}, where)
+    plain, plain_signals = changed(study, method, changes, where)
+    if signals != plain_signals or settings.needs != plain.needs:
         raise UserError(
             f"config: {where}: found {', '.join(own)}, expected none that changes the method's signals"
         )
-    return found[0]
+    return settings
 
 
 def changed(study: Study, method: str, changes: dict[str, Any], where: str) -> tuple[Method, Signals]:
@@ -130,8 +131,9 @@ def signal_name(study: Study, signals: Signals, stage: str) -> str:
     """The name of a stage's folder: `default`, or what differs from the study's default up to that stage."""
     differences = []
     for section in (*behind(stage), stage):
-        base, given = getattr(study.signals, section), getattr(signals, section)
+        base = getattr(study.signals, section)
+        own = getattr(signals, section)
         for key in type(base).model_fields:
-            if getattr(base, key) != getattr(given, key):
-                differences.append(variant_name(key, getattr(given, key)))
+            if getattr(base, key) != getattr(own, key):
+                differences.append(variant_name(key, getattr(own, key)))
     return "+".join(differences) or DEFAULT

@@ -15,11 +15,17 @@ from types import FrameType
 from typing import Any, TypeVar
 
 import torch
-from safetensors.torch import load_file, save_file
 
 from semalign.config.optimisation import Optimisation
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json, replace_folder, write_json
+from semalign.training.checkpoint import (
+    Checkpoint,
+    random_state,
+    read_state,
+    read_tensors,
+    restore_random_state,
+    write_state,
+)
 from semalign.training.schedule import learning_rate
 
 logger = logging.getLogger("semalign")
@@ -29,7 +35,6 @@ BatchT = TypeVar("BatchT")
 Schedule = Callable[[int], tuple[float, float]]
 Portions = Callable[[BatchT], Sequence[tuple[float, BatchT]]]
 
-STATE = "state.safetensors"  # of a checkpoint, whose state.json has its digest
 REPORT_SECONDS = 10.0
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
@@ -50,25 +55,6 @@ class Budget:
         if self.schedule is not None:
             return self.schedule(step)
         return learning_rate(step, self.steps, self.settings), self.settings.beta1
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """Where a training saves its state, and when.
-
-    `identity` says what the result depends on besides label, budget and initial parameters, such as the data: a
-    state with another identity is not resumed. `save_last` saves the state after the last step too, for a caller
-    that has more to train. The caller removes the folder.
-    """
-
-    folder: Path
-    every: int = 200
-    identity: str = ""
-    save_last: bool = False
-
-    def due(self, step: int, steps: int) -> bool:
-        """Whether the state is saved after this many steps."""
-        return self.save_last if step == steps else step % self.every == 0
 
 
 def train(
@@ -162,21 +148,14 @@ class _Run:
             )
 
     def save(self, folder: Path) -> None:
-        """Write tensors and step; the folder takes its name only when it is whole.
-
-        A power cut can still leave a named file without its bytes: `state.json` has the tensors' digest, which
-        `resume` compares.
-        """
+        """Write all that `resume` needs."""
         tensors = {f"parameter.{name}": tensor.detach() for name, tensor in self.parameters.items()}
         for name, parameter in self.parameters.items():
             state = self.optimizer.state.get(parameter, {})
             tensors.update({f"{key}.{name}": value for key, value in state.items()})
-        tensors.update(_random_state())
-        with replace_folder(folder) as temporary:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, temporary / STATE)
-            written = hashlib.sha256((temporary / STATE).read_bytes()).hexdigest()
-            facts = {"identity": self.identity, "step": self.step, "history": self.history}
-            write_json(temporary / "state.json", facts | {"digest": written})
+        tensors.update(random_state())
+        facts = {"identity": self.identity, "step": self.step, "history": self.history}
+        write_state(folder, facts, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Take up the state in the checkpoint's folder if it is there and belongs to this run.
@@ -190,14 +169,14 @@ class _Run:
         self.identity = self._digest(checkpoint.identity)
         if not folder.is_dir():
             return
-        state = _whole_state(folder)
+        state = read_state(folder)
         if state is None or state["identity"] != self.identity:
             reason = "is damaged" if state is None else "belongs to another run"
             logger.info("%s: %s %s, starting anew", self.label, folder, reason)
             return
         self.step = state["step"]
         self.history = state["history"]
-        tensors = load_file(folder / STATE)
+        tensors = read_tensors(folder)
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"parameter.{name}"])
@@ -207,7 +186,7 @@ class _Run:
                 if keys:
                     moments = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in keys}
                     self.optimizer.state[parameter] = moments
-        _restore_random_state(tensors)
+        restore_random_state(tensors)
         logger.info("%s: resumed at step %d/%d", self.label, self.step, self.budget.steps)
 
     def _digest(self, identity: str) -> str:
@@ -218,30 +197,6 @@ class _Run:
             digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
             digest.update(parameter.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
-
-
-def _whole_state(folder: Path) -> dict[str, Any] | None:
-    """What a checkpoint says of itself; None if a file is missing, truncated or changed."""
-    try:
-        state: dict[str, Any] = read_json(folder / "state.json")
-        written = hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
-        return state if state["digest"] == written else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def _random_state() -> dict[str, torch.Tensor]:
-    """Torch's generators, so that dropout after a resumption draws what it would have drawn."""
-    states = {"random.cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        states["random.cuda"] = torch.cuda.get_rng_state()
-    return states
-
-
-def _restore_random_state(states: dict[str, torch.Tensor]) -> None:
-    torch.set_rng_state(states["random.cpu"])
-    if "random.cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["random.cuda"])
 
 
 class _Terminated:

@@ -16,11 +16,12 @@ def sparse_kl(
     """Mean KL(teacher || student) in nats over k + 1 outcomes: the teacher's k likeliest tokens, and the rest.
 
     Student `logits` [positions, vocabulary]; `ids` and `log_probs` [positions, k]; `log_tail` [positions], -inf
-    where nothing is left. Never above the KL over the whole vocabulary (data processing), equal to it when k is
+    if nothing is left. Never above the KL over the whole vocabulary (data processing), equal to it when k is
     the whole vocabulary. Both rests are sums over the rest itself: 1 minus the rest of the mass would be lost to
-    rounding where a model is sure.
+    rounding if a model is sure.
     """
-    logits, ids = logits.float(), ids.long()
+    logits = logits.float()
+    ids = ids.long()
     total = logits.logsumexp(-1)
     top = logits.gather(-1, ids) - total[:, None]
     divergence = (log_probs.exp() * (log_probs - top)).sum(-1)
@@ -46,15 +47,17 @@ def relation_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     With centred X and Y, CKA = |X^T Y|^2 / (|X^T X| |Y^T Y|) = <K, L> / (|K| |L|), norms of Frobenius, K = X X^T and
     L = Y Y^T the centred Gram matrices: what positions are to each other (Kornblith et al., arXiv 1905.00414). The
     smaller matrices are formed, [width, width] or [positions, positions]. Plain and hence biased: unrelated states
-    score well above 0 where positions are few against the width. Positions that do not differ relate to nothing:
+    score well above 0 if positions are few against the width. Positions that do not differ relate to nothing:
     the loss is 1 and has no gradient.
     """
     x, y = (_centred(rows) for rows in (states, targets))
     if len(x) < x.shape[-1]:
         grams = x @ x.T, y @ y.T
-        product, sizes = (grams[0] * grams[1]).sum(), grams[0].norm() * grams[1].norm()
+        product = (grams[0] * grams[1]).sum()
+        sizes = grams[0].norm() * grams[1].norm()
     else:
-        product, sizes = (x.T @ y).square().sum(), (x.T @ x).norm() * (y.T @ y).norm()
+        product = (x.T @ y).square().sum()
+        sizes = (x.T @ x).norm() * (y.T @ y).norm()
     return 1 - product / sizes.clamp_min(NEGLIGIBLE)
 
 

@@ -76,7 +76,7 @@ def begin_at(adapted: Any, start: Start) -> None:
 
 @torch.no_grad()
 def fold_start(adapted: Any, start: Start) -> None:
-    """Turn a trained adapter into the one of twice the rank that stands on the untouched student.
+    """Turn a trained adapter into the one of twice the rank that belongs on the untouched student.
 
     The frozen weights in memory stay as they are: store the adapter after this, and run the model no more.
     """
@@ -85,7 +85,8 @@ def fold_start(adapted: Any, start: Start) -> None:
         b.data = torch.cat([-start[name].b.to(b), b], 1)
         a.data = torch.cat([start[name].a.to(a), a])
     for config in adapted.peft_config.values():
-        config.r, config.lora_alpha = 2 * config.r, 2 * config.lora_alpha
+        config.r = 2 * config.r
+        config.lora_alpha = 2 * config.lora_alpha
 
 
 def _shapes(factors: Factors) -> str:

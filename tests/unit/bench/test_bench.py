@@ -8,12 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from slow_references import brute_force
 
-from bench import growth, machine, memory, run, timing
+from bench import machine, memory, run, timing
 from bench.registry import APART, SUBJECTS, load_subject
 from bench.run import run_case, run_subject, run_suite
 from bench.subject import Case, Check, Goal, Sides, Subject
@@ -223,57 +222,6 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="no GPU"):
             run_suite(tmp_path, "cuda", [], True, 1)
-
-
-def test_growth_has_exponents_and_floors(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = {name: growth.STAGES[name] for name in ("bases and map", "teacher signals")}
-    monkeypatch.setattr(growth, "STAGES", kept)
-    monkeypatch.setattr(growth, "REPEATS", 1)
-    found = growth.measure_growth("cpu", quick=True)
-    assert {(row["stage"], row["axis"]) for row in found["rows"]} == {
-        *(("bases and map", axis) for axis in ("model", "vocabulary")),
-        *(("teacher signals", axis) for axis in ("model", "examples", "vocabulary")),
-    }
-    for row in found["rows"]:
-        assert row["floor_seconds"] > 0 and row["over_floor"] > 1
-        assert np.isfinite(row["exponent"]) and bool(row["explanation"]) == (row["over_floor"] > growth.OVER)
-
-
-@pytest.mark.parametrize("name", growth.STAGES)
-def test_nothing_is_faster_than_its_floor(name: str) -> None:
-    work, floor = growth.STAGES[name].build(growth.PICO, "cpu")
-    seconds, _ = timing.timed(work, lambda: None)
-    assert 0 < floor.seconds(machine.rates("cpu")) <= seconds
-
-
-def test_nothing_stored_is_faster_than_its_floor() -> None:
-    """Floors are those of the stages as they are, at the sizes and rates of the stored figures."""
-    found = read_json(machine.ROOT / "results/benchmarks/growth.json")
-    for row in found["rows"]:
-        scale = growth._scaled(growth.FULL, row["axis"], growth.FACTORS[-1])
-        _, floor = growth.STAGES[row["stage"]].build(scale, "cpu")
-        assert growth.Point(scale, {}, 0).size(row["axis"]) == row["sizes"][-1]
-        assert floor.seconds(machine.Rates(**found["rates"])) <= row["seconds"][-1], row["stage"]
-
-
-def test_what_runs_on_the_processor_alone_has_no_row_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("pairing by likeness (CKA)", "verdicts on code")
-    assert [name for name, stage in growth.STAGES.items() if stage.processor_only] == [*names]
-    monkeypatch.setattr(growth, "STAGES", {name: growth.STAGES[name] for name in names})
-    monkeypatch.setattr(machine, "rates", lambda _device: machine.Rates(1.0, 1.0, 1.0))
-    assert growth.measure_growth("cuda", quick=True)["rows"] == []
-
-
-def test_a_size_that_axes_share_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage, built = growth.STAGES["teacher signals"], []
-    counted = replace(stage, build=lambda scale, device: built.append(scale) or stage.build(scale, device))
-    monkeypatch.setattr(growth, "STAGES", {"teacher signals": counted})
-    growth.measure_growth("cpu", quick=True)
-    assert len(built) == len(set(built)) == 4  # half a model, the base, twice the examples, twice the tokens
-
-
-def test_an_exponent_is_the_slope_in_logarithms() -> None:
-    assert growth.exponent([10, 20, 40], [3.0, 12.0, 48.0]) == pytest.approx(2)
 
 
 def test_the_double_loop_is_the_brute_force() -> None:

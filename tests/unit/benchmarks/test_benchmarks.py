@@ -123,7 +123,9 @@ def test_tests_tell_programs_apart(benchmarks: dict[str, Splits]) -> None:
 
 
 def test_an_unknown_benchmark_and_an_impossible_size_are_refused() -> None:
-    with pytest.raises(UserError, match="benchmark 'mmlu': unknown; expected one of facts, arithmetic"):
+    with pytest.raises(
+        UserError, match="benchmark: found 'mmlu', expected one of arithmetic, completion, facts"
+    ):
         build_benchmark("mmlu", TinyBenchmark())
     few = Example("", "prompt", " answer")
     with pytest.raises(

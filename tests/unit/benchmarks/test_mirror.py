@@ -17,10 +17,10 @@ from semalign.benchmarks import command, gsm8k, hub
 from semalign.benchmarks.command import check, source_of
 from semalign.benchmarks.mirror import SUMS, read_mirror, write_mirror
 from semalign.benchmarks.origin import load
-from semalign.benchmarks.registry import FOLDERS, PUBLISHED, check_sources, module_of, prepare
+from semalign.benchmarks.registry import PUBLISHED, check_sources, folders_of, module_of, prepare
 from semalign.benchmarks.source import Part, Source, checksum, verify
 from semalign.benchmarks.stage import prepare_benchmark
-from semalign.config.benchmarks import REAL, Mixture, RealBenchmark
+from semalign.config.benchmarks import Mixture, RealBenchmark
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.study.definition import parse_study
@@ -31,7 +31,7 @@ SMALL = {"train": 8, "extract": 2, "align": 3, "validation": 4}
 @pytest.fixture
 def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SEMALIGN_MIRROR", raising=False)
-    for name in REAL:
+    for name in PUBLISHED:
         monkeypatch.setattr(f"semalign.benchmarks.{name}.SIZES", SMALL)
     return write_fabricated(tmp_path / "mirror")
 
@@ -70,7 +70,12 @@ def fabricated_hub(
 
 
 def test_every_source_is_pinned_and_counts_the_official_test_sets() -> None:
-    assert list(PUBLISHED) == list(REAL) == list(FOLDERS)
+    assert {name: folders_of(name) for name in PUBLISHED} == {
+        "gsm8k": ("gsm8k",),
+        "humaneval": ("humaneval", "mbpp"),
+        "mbpp": ("mbpp",),
+        "mmlu": ("mmlu",),
+    }
     tests = {name: source_of(name).parts["test"].rows for name in PUBLISHED}
     assert tests == {"mmlu": 14042, "gsm8k": 1319, "humaneval": 164, "mbpp": 500}
     for name in PUBLISHED:
@@ -80,7 +85,7 @@ def test_every_source_is_pinned_and_counts_the_official_test_sets() -> None:
         assert source.licence.startswith(("MIT", "CC BY 4.0"))
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_mirror_comes_from_the_config_or_the_environment(
     name: Any, mirror: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,7 +93,7 @@ def test_the_mirror_comes_from_the_config_or_the_environment(
     given = prepare(name, settings, str(mirror))
     monkeypatch.setenv("SEMALIGN_MIRROR", str(mirror))
     assert prepare(name, settings).splits == given.splits
-    assert module_of(name, settings) == PUBLISHED[name]
+    assert module_of(name, settings) == PUBLISHED.module_of(name)
     assert str(mirror) not in json.dumps(given.origin)
 
 
@@ -196,7 +201,7 @@ def test_a_checksum_sees_any_change_but_of_white_space_around_a_text() -> None:
         verify(source, {"test": found[:1]}, "here")
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_the_hub_gives_the_same_splits_as_a_mirror(
     name: Any, mirror: Path, fabricated_hub: dict[str, dict[str, Any]]
 ) -> None:
@@ -286,13 +291,13 @@ def test_a_mirror_of_auxiliary_questions_is_written_and_read(tmp_path: Path) -> 
 def test_a_name_tells_the_benchmark_and_a_mixture_has_no_module() -> None:
     section = {"mmlu": None, "small": {"benchmark": "mmlu", "test": 40}, "facts": {"train": 5}}
     study = parse_study({"study": "s", "benchmarks": {**section, "both": {"parts": ["mmlu", "facts"]}}})
-    assert study.benchmarks["mmlu"] == RealBenchmark(benchmark="mmlu")
-    assert study.benchmarks["small"] == RealBenchmark(benchmark="mmlu", test=40)
+    wanted = {"mmlu": RealBenchmark(benchmark="mmlu"), "small": RealBenchmark(benchmark="mmlu", test=40)}
+    assert all(study.benchmarks[name].model_dump() == one.model_dump() for name, one in wanted.items())
     assert module_of("both", study.benchmarks["both"]) is None
     assert isinstance(study.benchmarks["both"], Mixture)
     with pytest.raises(UserError, match=r"unknown key 'benchmarks.mmlu.tests'"):
         parse_study({"study": "s", "benchmarks": {"mmlu": {"tests": 4}}})
-    with pytest.raises(UserError, match=r"benchmarks.x.benchmark: .*'mmlu', 'gsm8k'.* .found 'mlu'"):
+    with pytest.raises(UserError, match=r"benchmarks.x.benchmark: .*'gsm8k', 'humaneval'.* .found 'mlu'"):
         parse_study({"study": "s", "benchmarks": {"x": {"benchmark": "mlu"}}})
 
 

@@ -16,7 +16,7 @@ from semalign.benchmarks.mirror import read_mirror, write_mirror
 from semalign.benchmarks.registry import PUBLISHED, prepare
 from semalign.benchmarks.source import verify
 from semalign.config.base import SPLITS
-from semalign.config.benchmarks import REAL, RealBenchmark
+from semalign.config.benchmarks import RealBenchmark
 
 MIRROR = os.environ.get("SEMALIGN_MIRROR", "")
 pytestmark = pytest.mark.skipif(
@@ -40,10 +40,10 @@ DROPPED = {
 
 @pytest.fixture(scope="module")
 def prepared() -> dict[str, Prepared]:
-    return {name: prepare(name, RealBenchmark(benchmark=name)) for name in REAL}
+    return {name: prepare(name, RealBenchmark(benchmark=name)) for name in PUBLISHED}
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_sizes_and_what_was_dropped(prepared: dict[str, Prepared], name: str) -> None:
     splits, origin = prepared[name].splits, prepared[name].origin
     assert {split: len(items) for split, items in splits.items()} == SIZES[name]
@@ -60,7 +60,7 @@ def asked(item: Example) -> str:
     return "".join(filter(str.isalnum, (text + "".join(sorted(fields.get("options", [])))).lower()))
 
 
-@pytest.mark.parametrize("name", REAL)
+@pytest.mark.parametrize("name", PUBLISHED)
 def test_no_question_is_in_two_splits(prepared: dict[str, Prepared], name: str) -> None:
     seen: dict[str, str] = {}
     for split in SPLITS:

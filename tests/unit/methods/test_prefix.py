@@ -17,7 +17,8 @@ from semalign.models.anatomy import capture, layers_of
 from semalign.models.loading import load_model
 from semalign.models.readout import final_states, head_logits
 from semalign.runtime.errors import UserError
-from semalign.training.loop import Checkpoint, Record
+from semalign.training.checkpoint import Checkpoint
+from semalign.training.loop import Record
 from semalign.training.losses import cross_entropy
 
 EXAMPLES = [

@@ -274,7 +274,7 @@ def test_a_legend_fits_into_a_narrow_figure() -> None:
 
 
 def test_unknown_figures_and_missing_tables_are_user_errors() -> None:
-    with pytest.raises(UserError, match="found 'pie', expected one of scores"):
+    with pytest.raises(UserError, match=r"figure: found 'pie', expected one of .*scores"):
         registry.draw("pie", tables())
     with pytest.raises(UserError, match="figure scores: table 'main'"):
         registry.draw("scores", {})

@@ -8,6 +8,7 @@ import pytest
 from semalign.methods.registry import METHODS
 from semalign.runtime import code as library
 from semalign.runtime.code import behind, digest_of, imports
+from semalign.signals.semantics.registry import MAPS
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,7 +23,7 @@ def test_a_script_stands_on_what_it_imports_directly_or_not() -> None:
     assert {
         "scripts/align_states.py",
         "src/semalign/signals/stage.py",
-        "src/semalign/signals/semantics/maps.py",
+        "src/semalign/signals/semantics/maps/__init__.py",
     } <= set(files)
     assert not [name for name in files if "/config/" in name or name.endswith("registry.py")]
     assert "src/semalign/statistics/tables/collect.py" not in files
@@ -48,6 +49,15 @@ def test_a_method_stands_on_no_other_methods_files() -> None:
         at_home = {str(file.with_suffix(".py")), *map(str, file.rglob("*.py"))}
         strangers = {path for path in files - shared - common - at_home if path.startswith(str(methods))}
         assert not strangers, name
+
+
+def test_a_map_stands_behind_what_uses_it() -> None:
+    dual = "src/semalign/signals/semantics/maps/from_bases.py"
+    assert dual not in behind("scripts/align_states.py")
+    assert dual in behind("scripts/align_states.py", [MAPS.module_of("dual")])
+    assert dual not in behind("scripts/align_states.py", [MAPS.module_of("procrustes")])
+    assert dual in behind("scripts/measure_crossing.py")
+    assert dual in behind("scripts/measure_geometry.py")
 
 
 def test_what_is_read_or_started_by_its_path_counts_too() -> None:

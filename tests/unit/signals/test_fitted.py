@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from semalign.signals.semantics.fitted import RIDGE, least_squares, procrustes
 from semalign.signals.semantics.maps import apply_map, fit_map, unit_states
+from semalign.signals.semantics.maps.from_states import RIDGE, least_squares, procrustes
 from semalign.signals.semantics.registry import FITTED_MAPS
 
 

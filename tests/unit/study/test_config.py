@@ -40,7 +40,7 @@ def study() -> Study:
         ({"methods": {"student": {}, "semalign": {}}, "analysis": {}}, "methods: expected `student` and `teacher`"),
         ({"methods": {"student": {}, "teacher": {}, "semaling": {}}}, "semaling"),
         ({"study": "a/b"}, "name 'a/b'"),
-        ({"benchmarks": {"fact": {}}, "analysis": {}}, "benchmarks: found 'fact', expected one of facts"),
+        ({"benchmarks": {"fact": {}}, "analysis": {}}, "benchmarks: found 'fact', expected one of arithmetic, completion, facts"),
         ({"benchmarks": {"facts": {"train": -1}}}, "benchmarks.facts.train: input should be greater than or equal to 1 (found -1)"),
         ({"ablations": {"axes": {"alignment.mapp": ["random"]}}}, "unknown key 'alignment.mapp'"),
         ({"ablations": {"axes": {"alignment.map": ["rnd"]}}}, "rnd"),

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from semalign.config.optimisation import Optimisation
-from semalign.training.loop import Budget, Checkpoint, Record, train
+from semalign.training.checkpoint import Checkpoint
+from semalign.training.loop import Budget, Record, train
 
 SETTINGS = Optimisation(learning_rate=0.05, epochs=1, batch_size=4)
 

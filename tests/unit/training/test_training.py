@@ -14,7 +14,8 @@ from pydantic import ValidationError
 from semalign.config.optimisation import Optimisation
 from semalign.runtime.errors import UserError
 from semalign.training import loop as training
-from semalign.training.loop import Budget, Checkpoint, train
+from semalign.training.checkpoint import Checkpoint
+from semalign.training.loop import Budget, train
 from semalign.training.schedule import epoch_batches, learning_rate, total_steps
 
 SETTINGS = Optimisation(learning_rate=0.05, epochs=None, steps=20, warmup=0.2, weight_decay=0.1)

@@ -13,7 +13,8 @@ from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common.prefix import ROOM, Visit, frozen_prefix
 from semalign.models.anatomy import adapted_modules
-from semalign.training.loop import Budget, Checkpoint, Portions, train
+from semalign.training.checkpoint import Checkpoint
+from semalign.training.loop import Budget, Portions, train
 from semalign.training.schedule import epoch_batches, total_steps
 
 Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]

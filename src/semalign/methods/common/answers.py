@@ -1,4 +1,4 @@
-"""Losses on the answers that a method may have beside its own: cross-entropy, and the divergence to the teacher."""
+"""Losses on the answers that a method may have besides its own: cross-entropy, and the divergence to the teacher."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -29,7 +29,7 @@ def answer_terms(
     label_loss_weight: float,
     divergence_weight: float = 1.0,
 ) -> dict[str, torch.Tensor]:
-    """`kl` where there is a teacher, and `label` (cross-entropy) where it has a weight."""
+    """`kl` if there is a teacher, and `label` (cross-entropy) if it has a weight."""
     terms = {} if teacher is None else {"kl": divergence_weight * teacher.loss(logits, indices)}
     if label_loss_weight:
         terms["label"] = label_loss_weight * cross_entropy(logits, batch.labels[batch.supervised])
@@ -37,7 +37,7 @@ def answer_terms(
 
 
 def divergence_loss(teacher: Divergence, label_loss_weight: float) -> Loss:
-    """Distillation's loss of one batch: `kl`, and `label` where it has a weight."""
+    """Distillation's loss of one batch: `kl`, and `label` if it has a weight."""
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
         return answer_terms(answer_logits(model, batch), batch, indices, teacher, label_loss_weight)

@@ -1,4 +1,4 @@
-"""What a transfer cost beside its own training: the signals behind it and the search for its learning rate."""
+"""What a transfer cost besides its own training: the signals behind it and the search for its learning rate."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,13 +32,13 @@ def search_costs(choice: Path | None) -> dict[str, float]:
 
 def _records_behind(folders: Iterable[Path]) -> dict[Path, dict[str, Any]]:
     """Folder -> record, of the given signal stages and of all they are made from."""
-    found: dict[Path, dict[str, Any]] = {}
+    records: dict[Path, dict[str, Any]] = {}
     waiting = list(folders)
     while waiting:
         folder = waiting.pop()
-        if folder not in found:
-            found[folder] = read_json(folder / RECORD)
+        if folder not in records:
+            records[folder] = read_json(folder / RECORD)
             stages = folder.parent.parent
-            inputs = (Path(source["path"]) for source in found[folder]["inputs"].values())
+            inputs = (Path(source["path"]) for source in records[folder]["inputs"].values())
             waiting += [path for path in inputs if path.parent.parent == stages]
-    return dict(sorted(found.items()))
+    return dict(sorted(records.items()))

@@ -18,7 +18,7 @@ from semalign.models.readout import answer_logits
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
-from semalign.training.loop import Checkpoint
+from semalign.training.checkpoint import Checkpoint
 from semalign.training.losses import cross_entropy
 from semalign.training.low_rank import Start, begin_at, fold_start
 

@@ -1,12 +1,18 @@
-"""The frozen layers below the lowest one that is trained: run once an example, not once a step.
+"""The frozen layers below the lowest trained one: run once per example, not once per step.
 
 Steering moves factors of the paired layers alone, so what enters the lowest of them is the same at every step. Here
 it is kept at each example's first visit, in the model's own precision, and the layers below are skipped from then on.
 
+How it is done, without a change to the model's own code:
+- a layer below gets a `forward` that returns its input (`_skipped`), so that the model still runs from its embedding
+  to its head and computes masks and positions as it always does;
+- a hook in front of the lowest trained layer replaces what arrives there, which is only the embedding, by the kept
+  states (`_Kept.hand_over`).
+
 An example's states come from one forward pass over a fixed group of examples of like length, whatever batch it is
 first seen in, so that a training that resumes has the same bytes. Against running the whole model they differ by the
 rounding of matrix products over other groups of rows, and by nothing else: nothing below is trained, drops anything
-out or looks ahead at padding, which stands on the right.
+out or looks ahead at padding, which is on the right.
 """
 
 import contextlib
@@ -30,11 +36,11 @@ def frozen_prefix(
 ) -> Iterator[Visit]:
     """Give `visit(batch, indices)`, a context in which a forward pass over these of `encoded` skips the frozen layers.
 
-    It does nothing where nothing is to be saved, or more than `room` bytes were to be kept (`can_keep`). `visits` is
-    how many examples will be visited, counted as often as they are; `size` of them go through the layers below at
+    It does nothing if nothing is saved by it, or if more than `room` bytes would have to be kept (`can_keep`). `visits`
+    is how many examples will be visited, counted as often as they are; `size` of them go through the layers below at
     once. Within `visit` nothing may read a layer below: the forward pass raises ValueError then.
     """
-    first = first_trained(model)
+    first = first_trained(model)  # layers count from 1: layers[first - 1] is the lowest trained one
     if not can_keep(model, first, encoded, visits, room):
         yield lambda _batch, _indices: contextlib.nullcontext()
         return
@@ -47,7 +53,7 @@ def frozen_prefix(
 
 
 def first_trained(model: Any) -> int:
-    """The lowest layer (from 1) with a parameter that is trained; 1 where the embedding is, or no layer."""
+    """The lowest layer (from 1) with a parameter that is trained; 1 if the embedding is trained, or no layer."""
     if any(parameter.requires_grad for parameter in model.get_input_embeddings().parameters()):
         return 1
     layers = enumerate(layers_of(model), start=1)
@@ -55,7 +61,7 @@ def first_trained(model: Any) -> int:
 
 
 def can_keep(model: Any, first: int, encoded: Sequence[Encoded], visits: int, room: int = ROOM) -> bool:
-    """Whether layers below `first` may run once an example, their states fit, and examples are seen more than once."""
+    """Whether layers below `first` may run once per example, their states fit, and examples are seen more than once."""
     below = [module for layer in layers_of(model)[: first - 1] for module in layer.modules()]
     size = sum(len(item.input_ids) for item in encoded) * model.config.hidden_size * model.dtype.itemsize
     return first > 1 and visits > len(encoded) and size <= room and not any(map(_drops_out, below))
@@ -65,7 +71,10 @@ class _Kept:
     """The states that enter layer `first`, by example."""
 
     def __init__(self, model: Any, first: int, encoded: Sequence[Encoded], size: int, pad_id: int) -> None:
-        self.model, self.first, self.encoded, self.pad_id = model, first, encoded, pad_id
+        self.model = model
+        self.first = first
+        self.encoded = encoded
+        self.pad_id = pad_id
         self.group = {index: group for group in like_lengths(encoded, size) for index in group}
         self.states: dict[int, torch.Tensor] = {}
         self.now: torch.Tensor | None = None
@@ -85,23 +94,26 @@ class _Kept:
 
     def hand_over(self, _layer: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """Put the kept states in the place of what enters the layer."""
-        if self.now is None:
+        if self.now is None:  # not within a visit: the layers below ran, as when `_fill` reads them
             return None
         states = self.now.to((args[0] if args else kwargs["hidden_states"]).device)
         return ((states, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": states})
 
     def _fill(self, group: Sequence[int]) -> None:
         """Run the layers below on a group and keep each example's own positions."""
+        # the group and not the batch: which rows a matrix product has changes its rounding, and a resumed training
+        # meets its examples in other batches for the first time
         batch = collate([self.encoded[i] for i in group], self.pad_id).to(self.model.device)
         last = self.first - 1
         with torch.no_grad(), capture(self.model, [last], ["block"]) as states, stop_after(self.model, last):
             self.model.base_model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
-        found = states["block", last].cpu()
+        block = states["block", last].cpu()
         for row, index in enumerate(group):
-            self.states[index] = found[row, : len(self.encoded[index].input_ids)].clone()
+            # a copy, since a view would keep the padded group in memory
+            self.states[index] = block[row, : len(self.encoded[index].input_ids)].clone()
 
     def _padded(self, indices: Sequence[int], positions: int) -> torch.Tensor:
-        """[examples, positions, width], zero behind each example's end, where nothing looks."""
+        """[examples, positions, width], zero after each example's end, which no earlier position attends to."""
         first = self.states[indices[0]]
         padded = first.new_zeros(len(indices), positions, first.shape[1])
         for row, index in enumerate(indices):
@@ -112,7 +124,10 @@ class _Kept:
 
 @contextlib.contextmanager
 def _skipped(layers: Sequence[Any]) -> Iterator[None]:
-    """Let the layers pass their input on."""
+    """Let the layers pass their input on.
+
+    `forward` is set on the instance, which shadows the class's; hooks still run, since they are called around it.
+    """
     own = [layer.__dict__.get("forward") for layer in layers]  # a model over several GPUs has its own there
     try:
         for layer in layers:
@@ -127,7 +142,10 @@ def _skipped(layers: Sequence[Any]) -> Iterator[None]:
 
 
 def _passing(layer: Any) -> Callable[..., torch.Tensor]:
-    """A forward pass that does nothing, and refuses to be read."""
+    """A forward pass that does nothing, and refuses to be read.
+
+    A hook that is added within a visit would read an embedding and take it for a layer's output.
+    """
     before = _readers(layer)
 
     def forward(hidden_states: torch.Tensor, *_args: Any, **_kwargs: Any) -> torch.Tensor:

@@ -95,7 +95,7 @@ def make_projectors(widths: Mapping[int, int], student_width: int, seed: int) ->
 def states_loss(
     settings: DistillHidden, teacher: TeacherStates, projectors: torch.nn.ModuleDict, interface: str
 ) -> Loss:
-    """The loss of one batch: `layer` (mean over the paired layers), and `label` where it has a weight."""
+    """The loss of one batch: `layer` (mean over the paired layers), and `label` if it has a weight."""
     layers = sorted(teacher.states)
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:

@@ -1,4 +1,4 @@
-"""Self-anchor, prox's control: the same training with the student's own initial states as targets.
+"""Prox's control: the same training with the student's own initial states as targets.
 
 Block outputs of the paired layers stay near what they were while the answers teach, by logit distillation or by
 cross-entropy. Of the teacher only the logits and the choice of the layers are read: whatever this gains over the

@@ -1,4 +1,4 @@
-"""Flex-KD: the student's final state learns from the teacher's most relevant units (arXiv 2507.10155, section 3)."""
+"""The student's final state correlates with the teacher's units that the task's loss depends on most."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -28,7 +28,7 @@ class FlexKd(Adapted):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states at the chosen dimensions, and its logits where they have a weight."""
+        """The teacher's states at the chosen dimensions, and its logits if they have a weight."""
         logits = ("logits",) if self.logit_loss_weight else ()
         return ("units", *logits, *super().needs)
 

@@ -1,12 +1,12 @@
 """Flex-KD's training: the student's final state correlates with the teacher's most relevant units.
 
-From the paper: units of the teacher's last hidden layer are ranked by the magnitude of a gradient summed over the
-task's data (`signals.distillation.units`); as many as the student is wide are kept; a loss of correlation, without
-a projector, ties the student's last hidden layer to them; task loss and logit distillation may be added. Its text
-was at hand as summaries and not in full, so these readings are ours: the correlation is Pearson's, a unit at a
-time over the supervised positions of a batch, and the loss is 1 minus its mean over the units; the last hidden
-layer is what enters the LM head; the terms are added with weights. LoRA instead of full fine-tuning is ours too,
-as every method of a study adapts alike.
+From the paper (section 3): units of the teacher's last hidden layer are ranked by the magnitude of a gradient summed
+over the task's data (`signals.distillation.units`); as many as the student is wide are kept; a loss of correlation,
+without a projector, ties the student's last hidden layer to them; task loss and logit distillation may be added. Its
+text was at hand as summaries and not in full, so these readings are ours: the correlation is Pearson's, a unit at a
+time over the supervised positions of a batch, and the loss is 1 minus its mean over the units; the last hidden layer is
+what enters the LM head; the terms are added with weights. LoRA instead of full fine-tuning is ours too, as every method
+of a study adapts alike.
 """
 
 from pathlib import Path
@@ -42,7 +42,7 @@ def distill(task: TransferTask[FlexKd], folder: Path) -> TransferReport:
 
 
 def units_loss(settings: FlexKd, units: Stored, logits: TeacherLogits | None) -> Loss:
-    """The loss of one batch: `layer` (correlation), and `label` and `kl` where they have weights."""
+    """The loss of one batch: `layer` (correlation), and `label` and `kl` if they have weights."""
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
         states = final_states(model, batch)

@@ -1,4 +1,4 @@
-"""LaTen (arXiv 2505.14436): hypernetworks map the teacher's most attributed neurons to additions to the student's.
+"""Hypernetworks map the teacher's most attributed neurons to additions to the student's.
 
 `alignment` trains the hypernetworks, `injection` adds what they give to the student's weights and checks it.
 """

@@ -2,10 +2,10 @@
 
 One hypernetwork for each of up, down, v and o, shared by layers and neurons. Update t takes extract example t: its
 located slices of both models, and a batch of it and some align examples. The student stays frozen; what the
-hypernetworks give runs beside its weights, and is added to them once, at the end, without any training after it.
+hypernetworks give runs alongside its weights, and is added to them once, at the end, without any training after it.
 
-As the authors' code does it, apart from its errors. Where that is open: the initial weights' 1e-5 is a standard
-deviation, the shrinkage counts once an example as the cross-entropy does, a tokenizer's bos stands before every
+As the authors' code does it, apart from its errors. What that leaves open: the initial weights' 1e-5 is a standard
+deviation, the shrinkage counts once per example as the cross-entropy does, a tokenizer's bos comes before every
 text, and gradients are not clipped.
 """
 
@@ -33,7 +33,8 @@ from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json
 from semalign.signals.location.stored import Locations
-from semalign.training.loop import Budget, Checkpoint, train
+from semalign.training.checkpoint import Checkpoint
+from semalign.training.loop import Budget, train
 
 BETA2 = 0.95
 EVERY = 10  # updates between two checkpoints: one takes as long as a batch of long examples
@@ -83,7 +84,7 @@ class Aligner:
         }
 
     def run(self) -> list[dict[str, float]]:
-        """One update an extract example; no clipping."""
+        """One update per extract example; no clipping."""
         own = self.settings.optimisation
         steps = own.steps or len(self.extract)
         optimisation = Optimisation(
@@ -210,7 +211,7 @@ def portions(examples: Sequence[Encoded]) -> list[list[Encoded]]:
 
 
 def _released_mask(encoded: Encoded) -> Encoded:
-    """The mask that is one token too long; raises UserError where nothing would be left."""
+    """The mask that is one token too long; raises UserError if nothing would be left."""
     if encoded.answer_start + 1 >= len(encoded.input_ids):
         raise UserError(
             "as_released: an answer has a single token and no eos, so none is supervised; expected more"

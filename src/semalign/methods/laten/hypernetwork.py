@@ -6,7 +6,11 @@ import torch
 
 from semalign.training.loop import Schedule
 
-WARM_UP, START, HIGH_BETA1, LOW_BETA1 = 0.1, 1 / 25, 0.95, 0.85  # of the one-cycle schedule
+# of the one-cycle schedule
+WARM_UP = 0.1
+START = 1 / 25
+HIGH_BETA1 = 0.95
+LOW_BETA1 = 0.85
 
 
 class Hypernetwork(torch.nn.Module):
@@ -33,7 +37,8 @@ def one_cycle(peak: float, steps: int) -> Schedule:
     Cosine both ways; beta1 goes from 0.95 to 0.85 and back, as torch's OneCycleLR does by default, whatever the
     optimizer was given (the released behaviour).
     """
-    top, end = WARM_UP * steps - 1, steps - 1
+    top = WARM_UP * steps - 1
+    end = steps - 1
 
     def at(step: int) -> tuple[float, float]:
         rising = top > 0 and step <= top

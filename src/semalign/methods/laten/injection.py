@@ -19,7 +19,7 @@ logger = logging.getLogger("semalign")
 
 @dataclass(frozen=True)
 class Kind:
-    """A sort of slice: where its layers and indices stand in the located parts, and the dimension they index."""
+    """A sort of slice: the names of its layers and indices in the located parts, and the dimension they index."""
 
     layers: str
     indices: str
@@ -48,19 +48,22 @@ class TeacherNeurons:
     """
 
     def __init__(self, folder: Path, parts: Parts) -> None:
-        self.facts, self.files, self.parts = architecture_in(folder), TensorFolder(folder), parts
+        self.facts = architecture_in(folder)
+        self.files = TensorFolder(folder)
+        self.parts = parts
 
     def read(self, kind: str, row: int) -> torch.Tensor:
         """Float32 vectors [layers, neurons, teacher width] of one located example; columns lie as rows."""
-        layers, indices = self.parts[KINDS[kind].layers][row], self.parts[KINDS[kind].indices][row]
+        layers = self.parts[KINDS[kind].layers][row]
+        indices = self.parts[KINDS[kind].indices][row]
         return torch.stack(
-            [self._slice(kind, int(layer), chosen) for layer, chosen in zip(layers, indices, strict=True)]
+            [self._slice(kind, int(layer), rows) for layer, rows in zip(layers, indices, strict=True)]
         )
 
     def _slice(self, kind: str, layer: int, indices: torch.Tensor) -> torch.Tensor:
         weight = self.files.read(f"{module_of(self.facts, kind, layer)}.weight")
-        chosen = weight.index_select(KINDS[kind].dim, indices).float()
-        return chosen.T if KINDS[kind].dim else chosen
+        neurons = weight.index_select(KINDS[kind].dim, indices).float()
+        return neurons.T if KINDS[kind].dim else neurons
 
 
 def deltas_of(
@@ -69,10 +72,12 @@ def deltas_of(
     """One delta a module of the student, from additions [layers, neurons, student width] by kind."""
     deltas = []
     for name, kind in KINDS.items():
-        layers, indices = parts[kind.layers][row], parts[kind.indices][row]
-        for layer, chosen, values in zip(layers, indices, additions[name], strict=True):
+        located = zip(parts[kind.layers][row], parts[kind.indices][row], additions[name], strict=True)
+        for layer, indices, values in located:
             module = module_of(facts, name, int(layer))
-            deltas.append(Delta(module, kind.dim, chosen.to(values.device), values.T if kind.dim else values))
+            deltas.append(
+                Delta(module, kind.dim, indices.to(values.device), values.T if kind.dim else values)
+            )
     return deltas
 
 
@@ -85,9 +90,24 @@ def check_injection(student: Path, teacher: Path, folder: Path, deltas: Sequence
     dtype = TensorFolder(student).read(f"{deltas[0].module}.weight").dtype
     before = load_model(student, "cpu", dtype)  # two copies: on the processor, whatever the training ran on
     after = load_student(student, teacher, folder, "cpu", dtype)
+    size = _size(before, after, deltas)
+    entries = sum(delta.values.numel() for delta in deltas)
+    _report(size, entries, dtype)
+    if not size["changed_share"]:
+        raise UserError(
+            f"LaTen: the delta (root mean square {size['delta_rms']:.2g}) changes no weight of {student.name} in "
+            f"{dtype}, the type of its files; expected some change (a higher optimisation.learning_rate, more "
+            "steps, or a student in float32)"
+        )
+    return size
+
+
+def _size(before: Any, after: Any, deltas: Sequence[Delta]) -> dict[str, float]:
+    """How large the deltas are against what they are added to; refuses a change anywhere else."""
     by_weight = {f"{delta.module}.weight": delta for delta in deltas}
     others = dict(after.named_parameters())
-    changed, entries, delta_square, weight_square = 0, 0, 0.0, 0.0
+    changed = entries = 0
+    delta_square = weight_square = 0.0
     for name, old in before.named_parameters():
         differs = old != others[name]
         if name in by_weight:
@@ -100,32 +120,18 @@ def check_injection(student: Path, teacher: Path, folder: Path, deltas: Sequence
             differs.index_fill_(delta.dim, indices, False)
         if differs.any():
             raise RuntimeError(f"{name}: changed outside the slices that were to change")
-    size = {
+    return {
         "norm_ratio": (delta_square / weight_square) ** 0.5,
         "delta_rms": (delta_square / entries) ** 0.5,
         "weight_rms": (weight_square / entries) ** 0.5,
         "changed_share": changed / entries,
     }
-    _report(size, entries, dtype)
-    if not changed:
-        raise UserError(
-            f"LaTen: the delta (root mean square {size['delta_rms']:.2g}) changes no weight of {student.name} in "
-            f"{dtype}, the type of its files; expected some change (a higher optimisation.learning_rate, more "
-            "steps, or a student in float32)"
-        )
-    return size
 
 
 def _report(size: Mapping[str, float], entries: int, dtype: Any) -> None:
-    logger.info(
-        "LaTen: delta of %d entries, %.3g of the weights' norm (root mean square %.3g on %.3g); %.1f %% of them "
-        "change in %s",
-        *(
-            entries,
-            size["norm_ratio"],
-            size["delta_rms"],
-            size["weight_rms"],
-            100 * size["changed_share"],
-            dtype,
-        ),
+    message = (
+        f"LaTen: delta of {entries} entries, {size['norm_ratio']:.3g} of the weights' norm (root mean square "
+        f"{size['delta_rms']:.3g} on {size['weight_rms']:.3g}); {100 * size['changed_share']:.1f} % of them change in "
+        f"{dtype}"
     )
+    logger.info(message)

@@ -1,6 +1,7 @@
-"""SemAlign (arXiv 2510.24208), version 1: paired layers are steered towards the teacher's aligned states.
+"""Latent semantic alignment: paired layers are steered towards the teacher's states, mapped into the student's space.
 
-`steering` has the formula, the loss on a layer and those on the logits. `phases` trains one layer after the other.
+Version 1 of the paper. `steering` has the formula, the loss on a layer and those on the logits. `phases` trains one
+layer after the other.
 """
 
 from pathlib import Path

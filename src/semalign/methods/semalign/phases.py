@@ -1,10 +1,10 @@
-"""Layers trained one after the other, the shallowest first, each with a loss of its own.
+"""Layers trained one after the other, the shallowest first, each with its own loss.
 
 Every layer has its LoRA factors from the start, drawn as for joint training. In a layer's phase its factors alone
 move: the shallower ones stay as they were trained, the deeper ones at nothing. The joint training's updates are
-divided evenly over the phases, of which the first, the shallowest, have one more each where that leaves a rest. A
+divided evenly over the phases, of which the first, the shallowest, have one more each if that leaves a rest. A
 phase goes on with the joint training's batches, so that all phases together see what it sees; its schedule,
-warm-up included, and the optimiser's moments begin anew. One adapter comes out, in the history the updates are
+warm-up included, and the optimiser's moments begin again. One adapter comes out, in the history the updates are
 counted through.
 
 A phase has a checkpoint of its own, which it leaves when it is done: what was finished is not trained again.
@@ -20,7 +20,7 @@ from semalign.methods.semalign import SemAlign
 from semalign.models.anatomy import facts_of
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
-from semalign.training.loop import Checkpoint
+from semalign.training.checkpoint import Checkpoint
 from semalign.training.schedule import total_steps
 
 
@@ -53,7 +53,7 @@ def train_in_turn(
 
 
 def divide(steps: int, phases: int) -> list[range]:
-    """The updates of each phase: even shares, the first ones longer by one where that leaves a rest.
+    """The updates of each phase: even shares, the first ones longer by one if that leaves a rest.
 
     Raises UserError when a phase would have none.
     """

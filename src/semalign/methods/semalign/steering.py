@@ -94,7 +94,7 @@ def steering_loss(
     layers: Sequence[int],
     teacher: Divergence | None = None,
 ) -> Loss:
-    """The loss of one batch: `layer` (mean over `layers`) and `label`, each where it has a weight.
+    """The loss of one batch: `layer` (mean over `layers`) and `label`, each if it has a weight.
 
     Without a label loss nothing above the deepest steered layer runs, without a layer loss no state is kept.
     """
@@ -121,7 +121,7 @@ def steering_loss(
 
 
 def label_term_of(settings: SemAlign, teacher: Divergence | None) -> LabelTerm | None:
-    """The loss on a batch's logits [supervised positions, vocabulary] and labels, or None where there is none.
+    """The loss on a batch's logits [supervised positions, vocabulary] and labels, or None if there is none.
 
     Raises ValueError when the settings ask for the divergence and there is no teacher.
     """

@@ -16,7 +16,8 @@ from semalign.config.pruning import Healing
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.pruning.documents import draw_batches
 from semalign.models.readout import head_logits
-from semalign.training.loop import Budget, Checkpoint, Record, train
+from semalign.training.checkpoint import Checkpoint
+from semalign.training.loop import Budget, Record, train
 from semalign.training.losses import keep_top, sparse_kl
 
 Pairs = list[tuple[int, int]]

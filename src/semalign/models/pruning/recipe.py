@@ -23,12 +23,14 @@ from semalign.models.pruning.feed_forward import keep_channels
 from semalign.models.pruning.healing import Cut, Documents, heal
 from semalign.models.pruning.rebuilding import check_sizes
 from semalign.models.pruning.width import narrow
+from semalign.models.registry import model_source
 from semalign.runtime.files import read_json, replace_folder, write_json
-from semalign.training.loop import Checkpoint
+from semalign.training.checkpoint import Checkpoint
 
 logger = logging.getLogger("semalign")
 
 
+@model_source("pruned", title="Pruned")
 def prune(
     settings: PrunedModel,
     teacher: Path,

@@ -14,7 +14,8 @@ from semalign.config.optimisation import Optimisation
 from semalign.config.tiny import TinyModel
 from semalign.models.tiny.tokenizer import build_tokenizer
 from semalign.runtime.files import replace_folder
-from semalign.training.loop import Budget, Checkpoint, Record, train
+from semalign.training.checkpoint import Checkpoint
+from semalign.training.loop import Budget, Record, train
 from semalign.training.schedule import epoch_batches, total_steps
 
 POSITIONS = 256  # room for long generations; the corpus stays below 64

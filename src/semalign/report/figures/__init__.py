@@ -1,1 +1,1 @@
-"""Figures: one file a figure, each with `draw(tables)`; `registry` names them and `style` saves them."""
+"""Figures: one file per figure, each announces its `draw(tables)`; `style` saves them."""

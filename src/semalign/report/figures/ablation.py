@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from semalign.report.figures import rows
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import (
     BLACK,
     BLUE,
@@ -40,6 +41,7 @@ LOOKS: dict[str, tuple[str, str, str]] = {
 Panel = tuple[str, pd.DataFrame]
 
 
+@figure("ablation", title="Ablations", tables=("ablations",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `ablations`: a block a pair and method, a group of rows an axis, a column a benchmark.
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import (
     BLUE,
     GREY,
@@ -35,6 +36,7 @@ LOOKS: dict[int, tuple[str, str, str]] = {
 }
 
 
+@figure("agreement", title="Agreement with the teacher", tables=("agreement",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `agreement` for the default variants: a block a pair, a row of panels a measure, a column a benchmark.
 

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from semalign.report.figures import flow
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import BLUE, GREY, VERMILLION, blank, legend, message, styled, whole_ticks
 
 COLUMNS = 5
@@ -15,6 +16,7 @@ MOST_BARS = 16  # layers beyond which a line is drawn instead of bars
 KEYS = ("pair", "benchmark", "name")
 
 
+@figure("attribution", title="Attribution", tables=("attribution",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `attribution`: a panel a benchmark and way of counting, the share of each teacher layer in percent.
 

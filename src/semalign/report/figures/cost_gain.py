@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from semalign.report.figures import rows
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import blank, distinct, legend, look_of, message, spell, styled, wrap
 from semalign.report.sentences.cost_gain import costs_and_gains
 from semalign.report.words import STUDENT
@@ -17,6 +18,7 @@ COLUMNS = 3
 WIDE = 4  # the largest cost over the smallest from which on an axis is logarithmic
 
 
+@figure("cost_gain", title="Cost and gain", tables=("costs", "comparisons"))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `costs` with `comparisons`: a panel a pair and benchmark, a dot a method.
 

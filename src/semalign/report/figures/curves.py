@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import blank, distinct, legend, look_of, message, spell, styled, wrap
 
 DEFAULT = "default"
@@ -16,6 +17,7 @@ LEAST = 1e-5  # of the largest loss; what is smaller leaves a logarithmic axis
 APART = 30.0  # terms further apart than this factor need a logarithmic axis
 
 
+@figure("curves", title="Training curves", tables=("curves",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `curves` for the default variants: a panel a method and a benchmark, a colour a term.
 

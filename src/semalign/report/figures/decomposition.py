@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import (
     BLUE,
     GREEN,
@@ -30,6 +31,7 @@ UNFOLDED = ("random", "dual")  # bases that a fold can't change: their one measu
 PERCENT = (0, 105)
 
 
+@figure("decomposition", title="Decomposition", tables=("decomposition",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `decomposition`: a column an interface, a row a model and fold, a colour a kind of bases.
 

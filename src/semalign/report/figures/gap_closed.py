@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import (
     GREY,
     LIGHT,
@@ -24,6 +25,7 @@ from semalign.report.words import REFERENCES, STUDENT, TEACHER
 WINDOW = (-150.0, 250.0)
 
 
+@figure("gap_closed", title="Share of the gap closed", tables=("main",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `main`: a panel a pair, a row a method, a colour a benchmark.
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import (
     BLACK,
     GREY,
@@ -29,6 +30,7 @@ PANELS = {
 UNTOUCHED: dict[str, Any] = {"color": BLACK, "marker": "*", "markersize": 13, "linestyle": "none"}
 
 
+@figure("geometry", title="Geometry and behaviour", tables=("geometry", "seeds"))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `geometry` with `seeds`: a row a pair (and benchmark), a panel a measure of behaviour, a dot a variant.
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from semalign.report.figures import flow
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import BLACK, BLUE, GREY, LIGHT, VERMILLION, blank, legend, message, styled
 
 COLUMNS = 6
@@ -17,6 +18,7 @@ CLOSEST = 0.07  # of the depth; numbers nearer than this would overlap
 MOST_WEIGHED = 2  # pairs up to which the weights stand beside the lines
 
 
+@figure("pairing", title="Pairing", tables=("pairing",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `pairing`: a panel a benchmark and setting, teacher layers left, student layers right.
 

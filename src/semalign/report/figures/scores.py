@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import PURPLE, blank, distinct, legend, message, spell, styled, wrap
 from semalign.report.words import REFERENCES, methods_of
 
@@ -15,6 +16,7 @@ COLUMNS = 4
 PUBLISHED: dict[str, Any] = {"color": PURPLE, "marker": "D", "markersize": 4.5, "markerfacecolor": "white"}
 
 
+@figure("scores", title="Scores", tables=("main",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `main`: a panel a benchmark, a row a method, a block a pair.
 

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
+from semalign.report.figures.registry import figure
 from semalign.report.figures.style import blank, distinct, message, spell, styled, whole_ticks
 from semalign.report.words import REFERENCES, is_under_study, signed
 
@@ -26,6 +27,7 @@ MEASURES = {"cka_debiased": "debiased", "cka": "plain"}
 Panel = tuple[str, str]  # a comparison, and the measure that is shown of it
 
 
+@figure("similarity", title="Similarity", tables=("similarity",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `similarity`: a block a pair, benchmark and method, a panel a comparison.
 

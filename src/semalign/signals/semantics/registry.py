@@ -1,52 +1,45 @@
-"""Maps by name. A new one is a function in `maps.py`, `fitted.py` or a file of its own, and a line here.
+"""Maps by name: each is announced with `@semantic_map` above its function, in a file of `maps/`.
 
-The dictionary says what the function takes and gives.
+A new one is such a function in a file of its own there; `alignment.map` then takes its name.
 """
 
-import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from semalign.runtime.errors import UserError
+from semalign.runtime.registry import Registry
 
-# (teacher head, student head, shared ids, fold_final_norm, seed) -> a `maps.BasesPair`
-BASES_MAPS: dict[str, str] = {
-    "pinv": "semalign.signals.semantics.maps:pinv",
-    "pinv-raw": "semalign.signals.semantics.maps:pinv_raw",
-    "input-side": "semalign.signals.semantics.maps:input_side",
-    "random": "semalign.signals.semantics.maps:random",
-    "dual": "semalign.signals.semantics.maps:dual",
-}
-# the same arguments -> the matrix [D_S, D_T]
-HEAD_MAPS: dict[str, str] = {
-    "vocabulary-least-squares": "semalign.signals.semantics.maps:vocabulary_least_squares",
-    "identity": "semalign.signals.semantics.maps:identity",
-}
-# (unit teacher states, student states), [positions, width] each of the align split -> the matrix [D_S, D_T]
-FITTED_MAPS: dict[str, str] = {
-    "least-squares": "semalign.signals.semantics.fitted:least_squares",
-    "procrustes": "semalign.signals.semantics.fitted:procrustes",
-}
-MAPS: dict[str, str] = {**BASES_MAPS, **HEAD_MAPS, **FITTED_MAPS}
+MapT = TypeVar("MapT", bound=Callable[..., Any])
+
+MAPS: Registry[Callable[..., Any]] = Registry(
+    "alignment.map", "semalign.signals.semantics.maps", "semantic_map"
+)
+BASES_MAPS = MAPS.named(made_of="bases")
+HEAD_MAPS = MAPS.named(made_of="heads")
+FITTED_MAPS = MAPS.named(made_of="states")
 
 
-def load_map(name: str) -> Callable[..., Any]:
-    """Import a map's function; raises UserError for an unknown name."""
-    found: Callable[..., Any] = getattr(importlib.import_module(module_of(name)), MAPS[name].split(":")[1])
-    return found
+def semantic_map(
+    name: str, *, title: str, made_of: Literal["bases", "heads", "states"]
+) -> Callable[[MapT], MapT]:
+    """Announce a map; `made_of` says what its function takes and gives.
 
-
-def module_of(name: str) -> str:
-    """The module that holds a map's function; raises UserError for an unknown name."""
-    if name not in MAPS:
-        raise UserError(f"alignment.map: found {name!r}, expected one of {', '.join(MAPS)}")
-    return MAPS[name].split(":")[0]
+    - bases: (teacher head, student head, shared ids, fold_final_norm, seed) -> a `parts.BasesPair`
+    - heads: the same arguments -> the matrix [D_S, D_T]
+    - states: (unit teacher states, student states), [positions, width] each of the align split -> the matrix
+    """
+    return lambda function: function
 
 
 def check_top(name: str, top: int | None) -> None:
-    """Raise UserError where the largest coefficients are asked of a map that forms none."""
+    """Raise UserError if the largest coefficients are asked of a map that forms none."""
     if top is not None and name not in BASES_MAPS:
         raise UserError(
             f"alignment.top: found {top} with alignment.map {name!r}, expected null there; only "
             f"{', '.join(BASES_MAPS)} have coefficients, one a token"
         )
+
+
+def module_of(name: str) -> str:
+    """The module that holds a map's function; raises UserError for an unknown name."""
+    return MAPS.module_of(name)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from semalign.signals.semantics.bases import Bases
-from semalign.signals.semantics.maps import BasesPair, Shared, unit_states
+from semalign.signals.semantics.maps import unit_states
+from semalign.signals.semantics.parts import BasesPair, Shared
 
 
 def apply_strongest(hidden: Tensor, bases: BasesPair, shared: Shared, top: int) -> Tensor:

@@ -1,7 +1,7 @@
 """Training of block outputs towards targets in the student's own space.
 
 Loss = layer_loss_weight x the mean over the paired layers of |h - target|^2 / (positions x total variance), + the
-KL divergence to the teacher's stored logits, + a weight times cross-entropy on the answers, the last two where
+KL divergence to the teacher's stored logits, + a weight times cross-entropy on the answers, the last two if
 they are asked for; all over supervised positions. The total variance is that of the untouched student's states
 over the train split, summed over the channels: 1 is the distance of the states from their mean. There is one
 number per layer and not one per channel, so that a channel counts as much as it varies. LoRA is on the
@@ -90,7 +90,7 @@ def train_anchored(
 def anchored_loss(
     settings: Anchored, anchors: dict[int, Anchor], examples: Sequence[Encoded], teacher: Divergence | None
 ) -> Loss:
-    """The loss of one batch: `layer`, `kl` and `label`, each where it has a weight."""
+    """The loss of one batch: `layer`, `kl` and `label`, each if it has a weight."""
     offsets = offsets_of(examples)
     layers = sorted(anchors) if settings.layer_loss_weight else []
 

@@ -1,4 +1,4 @@
-"""Prox: block outputs of the paired layers learn proximal targets. No paper describes it.
+"""Block outputs of the paired layers learn nearby states that the head reads as the teacher's are read.
 
 `targets` solves the targets with `solver` and trains towards them.
 """
@@ -27,7 +27,7 @@ class Prox(Anchored):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states beside what both need."""
+        """The teacher's states, and what self-anchor needs too."""
         return ("activations", *super().needs)
 
     @property

@@ -42,7 +42,7 @@ class Solver:
     def solve(self, own: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
         """Targets [positions, width]: of all states on the way from `own`, each position's best.
 
-        Positions do not touch each other: Adam works on every number apart, and the objective is summed.
+        Positions do not touch each other: Adam works on every number separately, and the objective is summed.
         """
         taught = self._taught(log_probs)
         states = own.clone().requires_grad_()

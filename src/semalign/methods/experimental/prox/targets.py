@@ -62,7 +62,8 @@ def proximal_anchors(task: TransferTask[Prox], work: Work, pairs: list[LayerPair
     states = {int(name.removeprefix("layer.")): stored[name] for name in stored if name != "offsets"}
     of_teacher, of_student = common_tokens(task.teacher, task.student)
     teacher = read_readout(task.teacher, of_teacher)
-    own, anchors = own_states(work, pairs), {}
+    own = own_states(work, pairs)
+    anchors = {}
     for pair in pairs:
         hidden = interpolate(states, pair.below, pair.above, pair.weight)
         teacher.check(path, hidden)
@@ -75,8 +76,8 @@ def proximal_anchors(task: TransferTask[Prox], work: Work, pairs: list[LayerPair
 def make_solver(settings: Prox, student: Readout, tokens: torch.Tensor, own: Anchor) -> Solver:
     """The settings in the units of one layer's states."""
     deviation = math.sqrt(own.variance / own.targets.shape[-1])
-    weight, step = settings.proximity / own.variance, settings.solver_rate * deviation
-    return Solver(student, tokens, weight, settings.solver_steps, step)
+    weight = settings.proximity / own.variance
+    return Solver(student, tokens, weight, settings.solver_steps, step=settings.solver_rate * deviation)
 
 
 def solve_layer(layer: int, own: Anchor, hidden: torch.Tensor, teacher: Readout, solver: Solver) -> Anchor:
@@ -84,26 +85,24 @@ def solve_layer(layer: int, own: Anchor, hidden: torch.Tensor, teacher: Readout,
 
     Raises UserError when the divergence to the teacher is not finite at the student's own states.
     """
-    device, size = solver.student.weight.device, max(1, LOGITS_AT_ONCE // len(solver.student.weight))
-    targets, sums = [], torch.zeros(3, dtype=torch.float64)
+    device = solver.student.weight.device
+    size = max(1, LOGITS_AT_ONCE // len(solver.student.weight))
+    targets = []
+    sums = torch.zeros(3, dtype=torch.float64)
     for start, states in zip(own.targets.split(size), hidden.split(size), strict=True):
-        start, log_probs = start.to(device), teacher.of_block(states).log_softmax(-1).to(device)
-        found = solver.solve(start, log_probs)
+        start = start.to(device)
+        log_probs = teacher.of_block(states).log_softmax(-1).to(device)
+        target = solver.solve(start, log_probs)
         with torch.no_grad():
-            before, after = (solver.divergence(at, log_probs) for at in (start, found))
-        moved = (found - start).square().sum(-1) / own.variance
+            before, after = (solver.divergence(at, log_probs) for at in (start, target))
+        moved = (target - start).square().sum(-1) / own.variance
         sums += torch.stack([part.double().sum() for part in (before, after, moved)]).cpu()
-        targets.append(found.cpu())
+        targets.append(target.cpu())
     before, after, moved = (sums / len(hidden)).tolist()
     if not math.isfinite(before):
         raise UserError(
             f"prox: student layer {layer}: the divergence to the teacher is {before}, expected a finite number"
         )
-    logger.info(
-        "prox: layer %d: divergence %.3f -> %.3f nats, moved by %.3f of the variance",
-        layer,
-        before,
-        after,
-        moved,
-    )
+    message = "prox: layer %d: divergence %.3f -> %.3f nats, moved by %.3f of the variance"
+    logger.info(message, layer, before, after, moved)
     return Anchor(torch.cat(targets), own.variance)

@@ -1,4 +1,4 @@
-"""Residual geometry: what tokens are to each other in a layer follows the aligned supervision, with output KL.
+"""What tokens are to each other in a layer follows the aligned supervision, with output KL.
 
 A reconstruction from the abstract of SemAlign's later versions; `relations` has the loss and what is open in it.
 """
@@ -30,7 +30,7 @@ class ResidualGeometry(Adapted):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Targets of the paired layers, and the teacher's logits where their divergence has a weight."""
+        """Targets of the paired layers, and the teacher's logits if their divergence has a weight."""
         logits = ("logits",) if self.divergence_weight else ()
         return ("alignment", *logits, *super().needs)
 

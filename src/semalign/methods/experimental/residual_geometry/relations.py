@@ -6,7 +6,7 @@ on the outputs; no loss, weight or recipe of theirs was at hand, and no figure o
 
 Loss of a batch = layer_loss_weight x the mean over the paired layers of 1 - CKA(contributions, targets)
 + divergence_weight x KL(teacher || student) on the stored logits + label_loss_weight x cross-entropy on the answers,
-each where it has a weight, over supervised positions. Contribution: the layer's output less its input. Targets are
+each if it has a weight, over supervised positions. Contribution: the layer's output less its input. Targets are
 the alignment stage's, made from the teacher's contributions.
 
 Reconstructed, and open in the source:
@@ -56,7 +56,7 @@ def relate(task: TransferTask[ResidualGeometry], folder: Path) -> TransferReport
 def geometry_loss(
     settings: ResidualGeometry, targets: Targets, interface: str, teacher: Divergence | None
 ) -> Loss:
-    """The loss of one batch: `layer` (mean over the paired layers), `kl` and `label`, each where it has a weight."""
+    """The loss of one batch: `layer` (mean over the paired layers), `kl` and `label`, each if it has a weight."""
     related = targets.layers if settings.layer_loss_weight else []
     weights = settings.label_loss_weight, settings.divergence_weight
 

@@ -1,0 +1,84 @@
+"""Linear maps from a teacher's hidden space to a student's, made from the two vocabularies alone.
+
+SemAlign (arXiv 2510.24208, section "latent semantic alignment") decomposes a teacher state into cosine
+coefficients on the teacher's semantic bases, a = S_T^T h / |h|, and recomposes with the student's, S_S a.
+Both steps are linear, so target = M h / |h| with M = S_S S_T^T of shape [D_S, D_T]. M is made once for a
+pair, in float64, streaming over the tokens both vocabularies have; a token's V coefficients are never formed.
+
+Here a map is made by its name and applied. The maps themselves are in the files of this folder: those made of two sets
+of bases (`from_bases`), of which `strength` can keep a state's largest coefficients only; other matrices made of the
+heads (`from_heads`); and those fitted to states (`from_states`). A new one is a file of its own (see `registry`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from semalign.runtime.errors import UserError
+from semalign.signals.semantics.parts import BasesPair, Shared
+from semalign.signals.semantics.registry import BASES_MAPS, FITTED_MAPS, MAPS
+
+if TYPE_CHECKING:
+    from semalign.models.loading import Head
+
+
+def build_map(
+    name: str, teacher: Head, student: Head, shared: Shared, *, fold_final_norm: bool = False, seed: int = 0
+) -> Tensor:
+    """The map called `name`, [D_S, D_T] in float64.
+
+    `shared` holds the ids of the same tokens in the teacher's and in the student's vocabulary, [tokens] each.
+    Raises UserError for an unknown name, for no shared token and for ids that a head has no row for, and
+    ValueError for a map that is fitted to data.
+    """
+    if name in FITTED_MAPS:
+        raise ValueError(f"map {name} is fitted to states, not made of heads")
+    _check_shared(teacher, student, shared)
+    result = MAPS.load(name)(teacher, student, shared, fold_final_norm, seed)
+    matrix: Tensor = result.matrix(shared) if isinstance(result, BasesPair) else result
+    return matrix
+
+
+def build_bases_pair(
+    name: str, teacher: Head, student: Head, shared: Shared, *, fold_final_norm: bool = False, seed: int = 0
+) -> BasesPair:
+    """The bases behind the map called `name`; raises as `build_map`, and ValueError for a map without bases."""
+    if name not in BASES_MAPS:
+        raise ValueError(f"map {name} is not made of bases")
+    _check_shared(teacher, student, shared)
+    pair: BasesPair = MAPS.load(name)(teacher, student, shared, fold_final_norm, seed)
+    return pair
+
+
+def _check_shared(teacher: Head, student: Head, shared: Shared) -> None:
+    teacher_ids, student_ids = shared
+    if len(teacher_ids) == 0 or len(teacher_ids) != len(student_ids):
+        raise UserError(
+            f"shared tokens: found {len(teacher_ids)} and {len(student_ids)}, expected equal, not zero"
+        )
+    for role, ids, head in (("teacher", teacher_ids, teacher), ("student", student_ids, student)):
+        if int(ids.max()) >= len(head.weight):
+            raise UserError(
+                f"{role}: token id {int(ids.max())} has no row in a head of {len(head.weight)} rows"
+            )
+
+
+def fit_map(name: str, teacher: Tensor, student: Tensor) -> Tensor:
+    """The fitted map called `name`, [D_S, D_T] in float64, for states [positions, D_T] and [positions, D_S]."""
+    if name not in FITTED_MAPS:
+        raise ValueError(f"map {name} is not fitted to states")
+    matrix: Tensor = MAPS.load(name)(unit_states(teacher.to(torch.float64)), student.to(torch.float64))
+    return matrix
+
+
+def apply_map(mapping: Tensor, hidden: Tensor) -> Tensor:
+    """target = M h / |h|: [..., D_T] to [..., D_S], in the map's precision; a zero state stays zero."""
+    return unit_states(hidden.to(mapping)) @ mapping.T
+
+
+def unit_states(hidden: Tensor) -> Tensor:
+    """h / |h|, [..., D]; a zero state stays zero."""
+    return hidden / hidden.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(hidden.dtype).tiny)

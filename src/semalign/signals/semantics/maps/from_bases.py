@@ -1,0 +1,55 @@
+"""Maps made of two sets of bases; such a map can keep a state's largest coefficients alone (`strength`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from semalign.signals.semantics.bases import RowBases, input_bases, inverse_gram, output_bases, random_bases
+from semalign.signals.semantics.parts import BasesPair, Shared, gains_of
+from semalign.signals.semantics.registry import semantic_map
+
+if TYPE_CHECKING:
+    from semalign.models.loading import Head
+
+
+@semantic_map("pinv", title="Pseudo-inverse (the paper)", made_of="bases")
+def pinv(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> BasesPair:
+    """The paper's map: unit columns of each side's pinv(H)."""
+    return BasesPair(output_bases(teacher, fold_final_norm=fold), output_bases(student, fold_final_norm=fold))
+
+
+@semantic_map("pinv-raw", title="Pseudo-inverse, raw lengths", made_of="bases")
+def pinv_raw(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> BasesPair:
+    """As the paper's, with the columns' own lengths."""
+    return BasesPair(
+        output_bases(teacher, fold_final_norm=fold, unit=False),
+        output_bases(student, fold_final_norm=fold, unit=False),
+    )
+
+
+@semantic_map("input-side", title="Input embeddings", made_of="bases")
+def input_side(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> BasesPair:
+    """Unit rows of the input embeddings in place of pinv(H)."""
+    return BasesPair(input_bases(teacher, fold_final_norm=fold), input_bases(student, fold_final_norm=fold))
+
+
+@semantic_map("random", title="Random bases", made_of="bases")
+def random(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> BasesPair:
+    """Independent random unit bases on both sides: a map of the same kind that carries nothing."""
+    return BasesPair(random_bases(teacher, seed=2 * seed), random_bases(student, seed=2 * seed + 1))
+
+
+@semantic_map("dual", title="Dual frame", made_of="bases")
+def dual(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> BasesPair:
+    """pinv(H_S) H_T over the shared rows: the student state whose logits come closest to the teacher's.
+
+    These are the coefficients of the dual frame, a = H_T h / |h|: the logits that the teacher's head gives the
+    state's direction. They recompose with the columns of pinv(H_S). With teacher = student the map is the
+    identity.
+    """
+    gains = gains_of(teacher, student, fold)
+    inverse = inverse_gram(student.weight, gains[1], shared[1])
+    return BasesPair(
+        RowBases(teacher.weight, gains[0], None, unit=False),
+        RowBases(student.weight, gains[1], inverse, unit=False),
+    )

@@ -1,0 +1,56 @@
+"""`python -m semalign list`: what there is, from the registries."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from semalign.runtime.errors import UserError
+from semalign.study.listing import LISTS, lines_of
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_every_list_has_a_line_per_entry(kind: str) -> None:
+    lines = lines_of(["list", kind])
+    assert len(lines) > 5 and all(line == line.rstrip() for line in lines)
+    names = [line.split()[0] for line in lines]
+    assert len(set(names)) == len(names)
+
+
+def test_a_method_has_its_title_paper_and_summary() -> None:
+    lines = {line.split()[0]: line for line in lines_of(["list", "methods"])}
+    assert " Seeking " in lines["seeking"] and " arXiv:2310.11451 " in lines["seeking"]
+    assert lines["seeking"].endswith("sub-matrices.")
+    assert " experimental " in lines["prox"] and "experimental" not in lines["sft"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["list"], ["list", "pairs"], ["show", "maps"]])
+def test_anything_else_is_one_line(arguments: list[str]) -> None:
+    with pytest.raises(UserError, match=r"expected `python -m semalign list` and one of methods, maps"):
+        lines_of(arguments)
+
+
+def test_the_command_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, semalign.study.listing as listing; [make() for make in listing.LISTS.values()];"
+        "heavy = {'torch', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+    done = subprocess.run([sys.executable, "-m", "semalign", "list", "maps"], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.startswith("pinv ")
+
+
+def test_the_public_functions_are_loaded_at_their_first_use() -> None:
+    code = (
+        "import sys, semalign; assert 'pydantic' not in sys.modules; study = semalign.load_study('config/config.yaml');"
+        "assert study.study == 'tiny' and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
