@@ -14,7 +14,7 @@ from pathlib import Path
 
 from semalign.benchmarks.mirror import read_mirror, write_mirror
 from semalign.benchmarks.registry import PUBLISHED
-from semalign.benchmarks.source import Source, verify
+from semalign.benchmarks.source import Rows, Source, verify
 from semalign.runtime.errors import UserError
 from semalign.runtime.script import run
 
@@ -39,7 +39,7 @@ def prepare(mirror: Path, names: Sequence[str], auxiliary: bool = False) -> None
         rows = fetch(source, source.parts if auxiliary else source.required)
         verify(source, rows, source.repository)
         write_mirror(source, rows, mirror)
-        LOGGER.info("%s: %s", name, ", ".join(f"{part} {len(found):,}" for part, found in rows.items()))
+        LOGGER.info("%s: %s", name, _sizes(rows))
     LOGGER.info("mirror %s: done; name it as `mirror:` in the config or in SEMALIGN_MIRROR", mirror)
 
 
@@ -51,9 +51,12 @@ def check(mirror: Path, names: Sequence[str]) -> None:
         source = source_of(name)
         rows = read_mirror(source, mirror, source.required)
         verify(source, rows, f"mirror {mirror}")
-        LOGGER.info(
-            "%s: %s: as expected", name, ", ".join(f"{part} {len(found):,}" for part, found in rows.items())
-        )
+        LOGGER.info("%s: %s: as expected", name, _sizes(rows))
+
+
+def _sizes(rows: Rows) -> str:
+    """The parts with their numbers of rows."""
+    return ", ".join(f"{name} {len(part):,}" for name, part in rows.items())
 
 
 def _main(arguments: Sequence[str] | None = None) -> None:
@@ -61,11 +64,11 @@ def _main(arguments: Sequence[str] | None = None) -> None:
         prog="semalign-data", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for command, told in (
+    for command, summary in (
         ("prepare", "download into a mirror"),
         ("check", "compare a mirror with what is expected"),
     ):
-        one = commands.add_parser(command, help=told)
+        one = commands.add_parser(command, help=summary)
         one.add_argument("mirror", type=Path, help="folder of the mirror")
         one.add_argument(
             "--benchmarks", nargs="+", choices=list(PUBLISHED), default=list(PUBLISHED), help="default: all"
@@ -74,11 +77,11 @@ def _main(arguments: Sequence[str] | None = None) -> None:
             one.add_argument(
                 "--auxiliary", action="store_true", help="with MMLU's 99,842 auxiliary training questions"
             )
-    given = parser.parse_args(arguments)
-    if given.command == "prepare":
-        prepare(given.mirror, given.benchmarks, given.auxiliary)
+    options = parser.parse_args(arguments)
+    if options.command == "prepare":
+        prepare(options.mirror, options.benchmarks, options.auxiliary)
     else:
-        check(given.mirror, given.benchmarks)
+        check(options.mirror, options.benchmarks)
 
 
 def main() -> None:

@@ -34,6 +34,9 @@ class TestSet:
         self.width = width
         compared = list(items)
         self.keys = {key for item in compared for key in item.keys}
+        # Items of a benchmark share long phrases of its template, which say nothing about one item. They are recognised
+        # by how many items hold them and cut out of every text. No n-gram reaches across a cut: one that begins in a
+        # template would match on the template's words.
         texts = [words(item.text) for item in compared]
         counts = Counter(gram for text in texts for gram in set(ngrams(text, width)))
         self.template = {gram for gram, count in counts.items() if count > common}

@@ -24,10 +24,10 @@ def prompts(source: Path | str, limit: int | None = None, split: Split = "test")
         texts = _humaneval()
     else:
         texts = [example.prompt + example.answer for example in read_split(source, split)]
-    chosen = texts[:limit]
-    if not chosen:
+    texts = texts[:limit]
+    if not texts:
         raise UserError(f"prompts of {source}: found none, expected at least one")
-    return chosen
+    return texts
 
 
 def _humaneval() -> list[str]:
@@ -44,7 +44,7 @@ def package_folder(package: str) -> Path:
 
     Raises UserError when it is not installed.
     """
-    found = importlib.util.find_spec(package)
-    if found is None or not found.submodule_search_locations:
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         raise UserError(f"package {package}: not installed, expected it beside semalign (see pyproject.toml)")
-    return Path(found.submodule_search_locations[0])
+    return Path(spec.submodule_search_locations[0])

@@ -83,7 +83,8 @@ def collate(encoded: Sequence[Encoded], pad_id: int) -> Batch:
     attention_mask = torch.zeros(shape, dtype=torch.long)
     labels = torch.full(shape, IGNORED, dtype=torch.long)
     for row, item in enumerate(encoded):
-        length, start = len(item.input_ids), item.answer_start
+        length = len(item.input_ids)
+        start = item.answer_start
         tokens = torch.tensor(item.input_ids)
         input_ids[row, :length] = tokens
         attention_mask[row, :length] = 1

@@ -29,8 +29,8 @@ def _read(folder: Path, parts: Iterable[str]) -> Rows:
 
 
 def _write(folder: Path, rows: Rows) -> None:
-    for part, found in rows.items():
-        write_jsonl(folder / f"{part}.jsonl", found)
+    for name, part in rows.items():
+        write_jsonl(folder / f"{name}.jsonl", part)
 
 
 SOURCE = Source(

@@ -69,7 +69,7 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     """All splits; raises UserError where a source does not do."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
     tasks, of_tasks = load(mbpp.SOURCE, mirror, ("train", "validation", "test"), settings.verify)
-    pool, validation, others = ([completion(row) for row in found] for found in tasks.values())
+    pool, validation, others = ([completion(row) for row in part] for part in tasks.values())
     test = [example(row) for row in rows["test"]]
     drawn = draw(settings, SIZES, pool, test, compared, validation, held_out=others)
     origin = {"humaneval": origin, "mbpp": of_tasks, **drawn.origin}
@@ -128,10 +128,10 @@ def _example_of(test: ast.stmt) -> str:
 
 def _function(module: ast.Module, name: str, where: str) -> ast.FunctionDef:
     """The last top-level function of that name; raises UserError where there is none."""
-    found = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    if not found:
+    functions = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    if not functions:
         raise UserError(f"benchmark humaneval: {where}: found no top-level function {name}, expected one")
-    return found[-1]
+    return functions[-1]
 
 
 def _signature_and_body(function: ast.FunctionDef) -> tuple[str, str]:

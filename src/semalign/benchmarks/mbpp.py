@@ -40,7 +40,7 @@ def _read(folder: Path, parts: Iterable[str]) -> Rows:
 
 
 def _write(folder: Path, rows: Rows) -> None:
-    together = sorted((row for found in rows.values() for row in found), key=lambda row: int(row["task_id"]))
+    together = sorted((row for part in rows.values() for row in part), key=lambda row: int(row["task_id"]))
     write_jsonl(folder / FILE, together)
 
 
@@ -75,7 +75,7 @@ SOURCE = Source(
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     """All splits, and the authors' three shots; raises UserError where the source does not do."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
-    items = {part: [example(row) for row in found] for part, found in rows.items()}
+    items = {name: [example(row) for row in part] for name, part in rows.items()}
     drawn = draw(settings, SIZES, items["train"], items["test"], compared, items["validation"])
     shots = [_shot(row) for row in rows["prompt"] if row["task_id"] in SHOTS]
     return Prepared(drawn.splits, shots, {"mbpp": origin, **drawn.origin}, drawn.heal)

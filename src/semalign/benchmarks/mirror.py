@@ -23,22 +23,23 @@ HELP = (
 )
 
 
-def mirror_folder(given: str | None) -> Path | None:
+def mirror_folder(setting: str | None) -> Path | None:
     """The mirror that the config or the environment names; None where neither does.
 
     Raises UserError when there is no such folder.
     """
-    name = given or os.environ.get(VARIABLE)
+    name = setting or os.environ.get(VARIABLE)
     if not name:
         return None
     folder = Path(name).expanduser()
     if not folder.is_dir():
-        key = "config: mirror" if given else VARIABLE
+        key = "config: mirror" if setting else VARIABLE
         raise UserError(f"{key}: no folder {folder}, expected a mirror of the benchmarks; {HELP}")
     return folder
 
 
-def _folder_of(name: str, mirror: Path) -> Path:
+def folder_of(name: str, mirror: Path) -> Path:
+    """The folder of one benchmark in a mirror; raises UserError where it has none."""
     if not (mirror / name).is_dir():
         raise UserError(f"mirror {mirror}: no folder {name}; {HELP}")
     return mirror / name
@@ -46,7 +47,7 @@ def _folder_of(name: str, mirror: Path) -> Path:
 
 def read_mirror(source: Source, mirror: Path, parts: Iterable[str]) -> Rows:
     """The rows that a mirror holds; raises UserError for a missing or damaged file."""
-    folder = _folder_of(source.name, mirror)
+    folder = folder_of(source.name, mirror)
     check_sums(folder)
     return source.read(folder, parts)
 
@@ -64,7 +65,7 @@ def write_mirror(source: Source, rows: Rows, mirror: Path) -> None:
 
 def describe(source: Source, rows: Rows) -> str:
     """The README of one benchmark's folder."""
-    lines = [f"| {name} | {len(found):,} | {checksum(found)} |" for name, found in rows.items()]
+    lines = [f"| {name} | {len(part):,} | {checksum(part)} |" for name, part in rows.items()]
     return "\n".join(
         [
             f"# {source.name}",
@@ -94,10 +95,10 @@ def check_sums(folder: Path) -> None:
         if not name.endswith(DATA):
             continue
         path = existing(folder / name)
-        found = _digest(path)
-        if found != expected:
+        actual = _digest(path)
+        if actual != expected:
             raise UserError(
-                f"{path}: found checksum {found[:12]}, expected {expected[:12]} ({SUMS}); the file is damaged"
+                f"{path}: found checksum {actual[:12]}, expected {expected[:12]} ({SUMS}); the file is damaged"
             )
 
 

@@ -43,8 +43,8 @@ def _questions(folder: Path, part: str) -> Iterator[Row]:
             )
         named = [("", path) for path in files]
     else:
-        found = {path.stem.rpartition("_")[0] for path in folder.glob("*/*_*.csv") if _of_subject(path)}
-        named = [(name, folder / part / f"{name}_{part}.csv") for name in sorted(found)]
+        subjects = {path.stem.rpartition("_")[0] for path in folder.glob("*/*_*.csv") if _of_subject(path)}
+        named = [(name, folder / part / f"{name}_{part}.csv") for name in sorted(subjects)]
     for subject, path in named:
         yield from read_csv(path, subject)
 
@@ -73,9 +73,9 @@ def read_csv(path: Path, subject: str) -> Iterator[Row]:
 
 
 def _write(folder: Path, rows: Rows) -> None:
-    for part, found in rows.items():
+    for part, questions in rows.items():
         for subject, group in groupby(
-            sorted(found, key=lambda row: row["subject"]), lambda row: row["subject"]
+            sorted(questions, key=lambda row: row["subject"]), lambda row: row["subject"]
         ):
             at = f"{AUXILIARY_FOLDER}/{part}.csv" if part == AUXILIARY else f"{part}/{subject}_{part}.csv"
             text = io.StringIO(newline="")
@@ -130,10 +130,12 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
     """All splits, and the dev questions as shots; raises UserError where the source does not do."""
     parts = [*SOURCE.required, *([AUXILIARY] if settings.auxiliary else [])]
     rows, origin = load(SOURCE, mirror, parts, settings.verify)
-    items = {part: list(_numbered(found, part)) for part, found in rows.items()}
-    pool, validation = [*items["val"], *items["dev"]], None
+    items = {part: list(_numbered(questions, part)) for part, questions in rows.items()}
+    pool = [*items["val"], *items["dev"]]
+    validation = None
     if settings.auxiliary:
-        pool, validation = items[AUXILIARY], items["val"]
+        pool = items[AUXILIARY]
+        validation = items["val"]
     drawn = draw(settings, SIZES, pool, items["test"], compared, validation)
     return Prepared(drawn.splits, items["dev"], {"mmlu": origin, **drawn.origin}, drawn.heal)
 
@@ -146,7 +148,8 @@ def _numbered(rows: Iterable[Row], part: str) -> Iterator[Example]:
 
 def example(row: Row, key: str) -> Example:
     """One question below its subject's header, the options lettered, the letter to come."""
-    subject, gold = row["subject"].replace("_", " "), row["answer"]
+    subject = row["subject"].replace("_", " ")
+    gold = row["answer"]
     about = f" about {subject}" if subject else ""
     options = "\n".join(f"{letter}. {text}" for letter, text in zip(LETTERS, row["options"], strict=True))
     choices = [f" {letter}" for letter in LETTERS]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from semalign.benchmarks.mirror import _folder_of, mirror_folder, read_mirror
+from semalign.benchmarks.mirror import folder_of, mirror_folder, read_mirror
 from semalign.benchmarks.source import Rows, Source, check_columns, checksum, verify
 
 
@@ -32,12 +32,12 @@ def load(
         "repository": source.repository,
         "revision": source.revision,
         "verified": strict,
-        "parts": {name: {"rows": len(found), "checksum": checksum(found)} for name, found in rows.items()},
+        "parts": {name: {"rows": len(part), "checksum": checksum(part)} for name, part in rows.items()},
     }
 
 
-def check_present(names: Iterable[str], given: str | None) -> None:
+def check_present(names: Iterable[str], mirror: str | None) -> None:
     """Whether the mirror, where one is named, has these benchmarks' folders; raises UserError where it has not."""
-    if folder := mirror_folder(given):
+    if folder := mirror_folder(mirror):
         for name in names:
-            _folder_of(name, folder)
+            folder_of(name, folder)

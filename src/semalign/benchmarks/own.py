@@ -50,8 +50,8 @@ def build(name: str, settings: FileBenchmark) -> Prepared:
         split: [replace(item, id=f"{name}-{split}-{item.id}") for item in splits[split]] for split in SPLITS
     }
     check_splits(name, named)
-    told = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
-    LOGGER.info("benchmark %s: %d rows; kept out of training: %s", name, len(pool), told or "none")
+    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
+    LOGGER.info("benchmark %s: %d rows; kept out of training: %s", name, len(pool), reasons or "none")
     files = [Path(path).expanduser() for path in (settings.path, settings.test_path) if path]
     digests = {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return Prepared(named, origin={"files": digests, "overlap": {"dropped": dropped}})
@@ -84,25 +84,25 @@ def _example(row: dict[str, Any], where: str, number: int) -> Example:
     for key in ("prompt", "answer"):
         if not row.get(key, "").strip():
             raise UserError(f"{where}: found no {key}, expected a text")
-    given = {**row, "id": str(row.get("id", f"{number:04}")), "answer": _continuation(row["answer"])}
+    fields = {**row, "id": str(row.get("id", f"{number:04}")), "answer": _continuation(row["answer"])}
     if "tests" not in row and "choices" not in row:
-        given["target"] = row.get("target", row["answer"]).strip()
-    return Example(**_choice(given, where))
+        fields["target"] = row.get("target", row["answer"]).strip()
+    return Example(**_choice(fields, where))
 
 
-def _choice(given: dict[str, Any], where: str) -> dict[str, Any]:
+def _choice(fields: dict[str, Any], where: str) -> dict[str, Any]:
     """Choices as continuations; the answer tells the right one where `gold` does not."""
-    if "choices" not in given:
-        if "gold" in given:
+    if "choices" not in fields:
+        if "gold" in fields:
             raise UserError(f"{where}: found gold without choices, expected both or none")
-        return given
-    choices = [_continuation(str(choice)) for choice in given["choices"]]
-    gold = given.get("gold", choices.index(given["answer"]) if given["answer"] in choices else -1)
-    if not 0 <= gold < len(choices) or choices[gold] != given["answer"]:
+        return fields
+    choices = [_continuation(str(choice)) for choice in fields["choices"]]
+    gold = fields.get("gold", choices.index(fields["answer"]) if fields["answer"] in choices else -1)
+    if not 0 <= gold < len(choices) or choices[gold] != fields["answer"]:
         raise UserError(
             f"{where}: found an answer that is not the choice of index gold, expected it among choices"
         )
-    return {**given, "choices": choices, "gold": gold}
+    return {**fields, "choices": choices, "gold": gold}
 
 
 def _continuation(answer: str) -> str:
@@ -140,8 +140,8 @@ def _deal(
     return splits
 
 
-def _enough(name: str, split: Split, wanted: int, found: int) -> None:
-    if found < wanted:
+def _enough(name: str, split: Split, wanted: int, count: int) -> None:
+    if count < wanted:
         raise UserError(
-            f"benchmark {name}: {split}: {wanted} examples asked for, but only {found} different rows are left"
+            f"benchmark {name}: {split}: {wanted} examples asked for, but only {count} different rows are left"
         )

@@ -38,21 +38,21 @@ def draw(
     small.
     """
     name = settings.benchmark
-    found = TestSet(map(compared, [*test, *held_out]))
+    test_set = TestSet(map(compared, [*test, *held_out]))
     seen: set[str] = set()
-    clean, dropped = keep_clean(((item, compared(item)) for item in pool), found, seen)
+    clean, dropped = keep_clean(((item, compared(item)) for item in pool), test_set, seen)
     counts = {"pool": dropped}
     own: list[Example] | None = None
     if validation is not None:
         own, counts["validation pool"] = keep_clean(
-            ((item, compared(item)) for item in validation), found, seen
+            ((item, compared(item)) for item in validation), test_set, seen
         )
     splits = _deal(settings, paper, clean, own)
     heal = left_over(name, splits, clean, own or ())
     splits["test"] = take_test(test, settings.test, f"{name} test {settings.seed}")
     numbered = {split: [_named(item, name, split) for item in items] for split, items in splits.items()}
     check_splits(name, numbered)
-    LOGGER.info("benchmark %s: %s; %s", name, _sizes(numbered), _told(counts))
+    LOGGER.info("benchmark %s: %s; %s", name, _sizes(numbered), _reasons(counts))
     return Prepared(numbered, origin={"overlap": {"words": WIDTH, "dropped": counts}}, heal=heal)
 
 
@@ -76,7 +76,8 @@ def _deal(
     settings: RealBenchmark, paper: Sizes, pool: Sequence[Example], validation: Sequence[Example] | None
 ) -> dict[Split, list[Example]]:
     """Cut the shuffled pool into its splits, each at least as long as the paper's before it is shortened."""
-    name, start = settings.benchmark, 0
+    name = settings.benchmark
+    start = 0
     shuffled = _shuffled(pool, f"{name} {settings.seed}")
     apart = None if validation is None else _shuffled(validation, f"{name} validation {settings.seed}")
     splits: dict[Split, list[Example]] = {}
@@ -107,11 +108,11 @@ def _sizes(splits: Mapping[Split, Sequence[Any]]) -> str:
     return ", ".join(f"{split} {len(items):,}" for split, items in splits.items())
 
 
-def _told(dropped: Mapping[str, Mapping[Reason, Sequence[str]]]) -> str:
-    told = [
+def _reasons(dropped: Mapping[str, Mapping[Reason, Sequence[str]]]) -> str:
+    reasons = [
         f"{len(ids)} {reason}" + (f" ({pool})" if len(dropped) > 1 else "")
-        for pool, found in dropped.items()
-        for reason, ids in found.items()
+        for pool, by_reason in dropped.items()
+        for reason, ids in by_reason.items()
         if ids
     ]
-    return f"kept out of training: {', '.join(told) or 'none'}"
+    return f"kept out of training: {', '.join(reasons) or 'none'}"

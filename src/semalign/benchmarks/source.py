@@ -70,8 +70,8 @@ def checksum(rows: Iterable[Row]) -> str:
 
 def check_columns(source: Source, rows: Rows, where: str) -> None:
     """Raise UserError, in one line, where a row lacks a column."""
-    for name, found in rows.items():
-        for number, row in enumerate(found, 1):
+    for name, part in rows.items():
+        for number, row in enumerate(part, 1):
             if missing := [column for column in source.columns if column not in row]:
                 raise UserError(
                     f"{where}: {source.name} {name}: row {number} has no {', '.join(missing)}, expected the "
@@ -84,13 +84,13 @@ def verify(source: Source, rows: Rows, where: str) -> None:
 
     Raises UserError, in one line, where their number or checksum differs.
     """
-    for name, found in rows.items():
-        part = source.parts[name]
-        value = checksum(found)
-        if len(found) != part.rows or value != (part.checksum or value):
+    for name, part in rows.items():
+        pinned = source.parts[name]
+        value = checksum(part)
+        if len(part) != pinned.rows or value != (pinned.checksum or value):
             raise UserError(
-                f"{where}: {source.name} {name}: found {len(found)} rows with checksum {value[:12]}, expected "
-                f"{part.rows} with {(part.checksum or value)[:12]} (another edition? `verify: false` takes it)"
+                f"{where}: {source.name} {name}: found {len(part)} rows with checksum {value[:12]}, expected "
+                f"{pinned.rows} with {(pinned.checksum or value)[:12]} (another edition? `verify: false` takes it)"
             )
 
 

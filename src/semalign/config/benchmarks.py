@@ -62,19 +62,19 @@ class Mixture(Strict):
 KINDS = {"parts": "mixture", "path": "file", "benchmark": "real"}  # the key that tells each kind
 
 
-def kind_of(given: Any) -> str:
+def kind_of(entry: Any) -> str:
     """What kind of benchmark a section describes: real, file, mixture, or else embedded."""
-    keys = given if isinstance(given, dict) else getattr(type(given), "model_fields", ())
+    keys = entry if isinstance(entry, dict) else getattr(type(entry), "model_fields", ())
     return next((kind for key, kind in KINDS.items() if key in keys), "embedded")
 
 
 def name_benchmarks(section: dict[str, Any], published: Collection[str]) -> dict[str, Any]:
     """The section `benchmarks`, in which the name of a published benchmark alone says which one it is."""
     return {
-        name: {"benchmark": name, **(given or {})}
-        if name in published and (given is None or (isinstance(given, dict) and kind_of(given) == "embedded"))
-        else given
-        for name, given in section.items()
+        name: {"benchmark": name, **(entry or {})}
+        if name in published and (entry is None or (isinstance(entry, dict) and kind_of(entry) == "embedded"))
+        else entry
+        for name, entry in section.items()
     }
 
 

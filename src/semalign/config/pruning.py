@@ -52,8 +52,8 @@ class Healing(Strict):
     checkpoint_every: int = Field(50, ge=1, description="updates between checkpoints")
 
 
-def _kind(given: Any) -> str:
-    has_path = "path" in given if isinstance(given, dict) else isinstance(given, FileText)
+def _kind(text: Any) -> str:
+    has_path = "path" in text if isinstance(text, dict) else isinstance(text, FileText)
     return "file" if has_path else "benchmark"
 
 
@@ -106,7 +106,7 @@ def check_source(key: str, model: Any, models: Mapping[str, Any], benchmarks: Ma
         seen.append(models[teacher])
     for text in getattr(model, "text", []):
         named = getattr(text, "benchmark", None)
-        plain = [name for name, given in benchmarks.items() if not isinstance(given, Mixture)]
+        plain = [name for name, benchmark in benchmarks.items() if not isinstance(benchmark, Mixture)]
         if named is not None and named not in plain:
             raise ValueError(
                 f"{key}.text: found benchmark {named!r}, expected one of {', '.join(plain) or 'none (empty section)'}"

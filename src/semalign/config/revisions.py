@@ -19,12 +19,12 @@ def read_revisions(path: Path = FILE) -> dict[str, str]:
     """Repository -> commit; nothing where the file is missing. Raises UserError where it is not such a mapping."""
     if not path.is_file():
         return {}
-    found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    if not isinstance(found, dict) or not all(
-        isinstance(item, str) for pair in found.items() for item in pair
+    commits = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    if not isinstance(commits, dict) or not all(
+        isinstance(item, str) for pair in commits.items() for item in pair
     ):
         raise UserError(f"{path}: found something else, expected lines of the form `owner/name: commit`")
-    return found
+    return commits
 
 
 def with_revisions(data: dict[str, Any]) -> dict[str, Any]:
@@ -33,13 +33,13 @@ def with_revisions(data: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(models, dict) or not any(map(_is_locked, models.values())):
         return data
     known = read_revisions()
-    found = {
-        name: given | {"revision": known.get(given.get("repository", ""), LOCKED)}
-        if _is_locked(given)
-        else given
-        for name, given in models.items()
+    pinned = {
+        name: model | {"revision": known.get(model.get("repository", ""), LOCKED)}
+        if _is_locked(model)
+        else model
+        for name, model in models.items()
     }
-    return {**data, "models": found}
+    return {**data, "models": pinned}
 
 
 def not_pinned(repository: str) -> str:
@@ -50,16 +50,16 @@ def not_pinned(repository: str) -> str:
     )
 
 
-def write_revisions(found: dict[str, str], path: Path = FILE) -> None:
+def write_revisions(commits: dict[str, str], path: Path = FILE) -> None:
     """Add commits to the file, in the order of their names; what stands above the first entry is kept."""
     from semalign.runtime.files import write_text
 
     before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     head = [line for line in before if line.startswith("#")]
-    known = read_revisions(path) | found
+    known = read_revisions(path) | commits
     lines = [f"{repository}: {known[repository]}" for repository in sorted(known, key=str.lower)]
     write_text(path, "\n".join([*head, *lines]) + "\n")
 
 
-def _is_locked(given: Any) -> bool:
-    return isinstance(given, dict) and given.get("source") == "hub" and given.get("revision") == LOCKED
+def _is_locked(model: Any) -> bool:
+    return isinstance(model, dict) and model.get("source") == "hub" and model.get("revision") == LOCKED

@@ -178,5 +178,5 @@ STAGES = tuple(Signals.model_fields)
 
 def behind(stage: str) -> tuple[str, ...]:
     """The stages that one is made from, directly or not, in the order of STAGES."""
-    found = {name for direct in UPSTREAM.get(stage, ()) for name in (direct, *behind(direct))}
-    return tuple(name for name in STAGES if name in found)
+    stages = {name for direct in UPSTREAM.get(stage, ()) for name in (direct, *behind(direct))}
+    return tuple(name for name in STAGES if name in stages)

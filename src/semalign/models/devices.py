@@ -42,9 +42,9 @@ def device() -> str:
 
 def write_loading(folder: Path, settings: Any) -> None:
     """Write what a model's settings say of its weights; nothing where they say no more than the default."""
-    given = Loading(*(getattr(settings, key, value) for key, value in vars(Loading()).items()))
-    if given != Loading():
-        write_json(folder / FILE, vars(given))
+    loading = Loading(*(getattr(settings, key, value) for key, value in vars(Loading()).items()))
+    if loading != Loading():
+        write_json(folder / FILE, vars(loading))
 
 
 def read_loading(folder: Path | str) -> Loading:

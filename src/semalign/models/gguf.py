@@ -66,6 +66,7 @@ def _pre_tokenizer_name(source: Path) -> str:
 def _pre_tokenizer(rule: str) -> Any:
     from tokenizers import pre_tokenizers
 
+    # how a text is cut before the byte pairs are merged; with another rule the same vocabulary gives other tokens
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=True)
     if rule == "smollm":
         return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])

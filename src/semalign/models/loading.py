@@ -82,7 +82,8 @@ def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype
 
     architecture_in(folder)
     loading = devices.read_loading(folder)
-    place, own = device or devices.device(), getattr(torch, loading.dtype)
+    place = device or devices.device()
+    own = getattr(torch, loading.dtype)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             folder,

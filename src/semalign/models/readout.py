@@ -57,7 +57,8 @@ def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:
     """
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    head, name = read_head(folder), architecture_in(folder).final_norm
+    head = read_head(folder)
+    name = architecture_in(folder).final_norm
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with torch.device("meta"):
         norm = AutoModelForCausalLM.from_config(config).get_submodule(name)

@@ -33,8 +33,8 @@ def read_states(
         with torch.no_grad(), capture(model, layers, [interface]) as states, stop_after(model, max(layers)):
             model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         for layer in layers:
-            found = states.pop((interface, layer))
-            kept[layer].put(indices, found[batch.supervised.to(found.device)].float().cpu())
+            output = states.pop((interface, layer))
+            kept[layer].put(indices, output[batch.supervised.to(output.device)].float().cpu())
     return {layer: rows.tensor for layer, rows in kept.items()}
 
 

@@ -50,8 +50,8 @@ def common_tokens(
 
 def match_tokens(teacher: Mapping[str, int], student: Mapping[str, int]) -> list[tuple[int, int]]:
     """Pairs (teacher id, student id) of the tokens in both vocabularies, sorted by student id."""
-    found = ((teacher[token], number) for token, number in student.items() if token in teacher)
-    return sorted(found, key=lambda pair: (pair[1], pair[0]))
+    pairs = ((teacher[token], number) for token, number in student.items() if token in teacher)
+    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
 
 def read_vocabulary(folder: Path | str) -> dict[str, int]:

@@ -40,14 +40,14 @@ def behind(script: Path | str, modules: Iterable[str] = ()) -> list[str]:
 
 def reached_from(*start: Path) -> list[str]:
     """These files and all that they import of the library, directly or not."""
-    found: set[Path] = set()
+    files: set[Path] = set()
     waiting = list(start)
     while waiting:
         path = waiting.pop()
-        if path not in found and not _left_out(path):
-            found.add(path)
+        if path not in files and not _left_out(path):
+            files.add(path)
             waiting += imports(path)
-    return sorted(map(str, found))
+    return sorted(map(str, files))
 
 
 def digests_of(files: Iterable[str]) -> dict[str, str]:
@@ -90,9 +90,9 @@ def _left_out(path: Path) -> bool:
 def _imported_names(text: str) -> Iterator[str]:
     """The modules that a file imports anywhere; only its import statements are parsed, which takes a fifth."""
     yield from _STAGE.findall(text)
-    for found in _IMPORT.finditer(text):
+    for statement in _IMPORT.finditer(text):
         try:
-            node = ast.parse(found[0].strip()).body[0]
+            node = ast.parse(statement[0].strip()).body[0]
         except SyntaxError:
             continue  # a line of a text that begins like one
         if isinstance(node, ast.ImportFrom) and node.module:

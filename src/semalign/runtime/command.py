@@ -66,8 +66,8 @@ def _by_name(stage: Callable[..., Any]) -> Callable[..., Any]:
 
 def _with_default(parameter: inspect.Parameter) -> inspect.Parameter:
     """A group of options that may all be left out has a default: all of them left out."""
-    group, default = parameter.annotation, parameter.default
-    if not dataclasses.is_dataclass(group) or default is not inspect.Parameter.empty:
+    group = parameter.annotation
+    if not dataclasses.is_dataclass(group) or parameter.default is not inspect.Parameter.empty:
         return parameter
     missing = dataclasses.MISSING
     optional = all(

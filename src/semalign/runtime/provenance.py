@@ -61,8 +61,8 @@ class Run:
     def identity(self) -> str:
         """A digest of what this run is made from: a checkpoint with another one is not its own."""
         inputs = {name: source["digest"] for name, source in self.inputs.items()}
-        made_from = [self.stage, self.settings, self.seed, inputs, _code(self.modules)]
-        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
+        sources = [self.stage, self.settings, self.seed, inputs, _code(self.modules)]
+        return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
 
     def seal(
         self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()
@@ -124,15 +124,16 @@ def check_record(path: Path, folder: Path = Path()) -> dict[str, Any]:
     try:
         record: dict[str, Any] = read_json(path)
         outputs = dict(record["outputs"])
-        record["digest"], record["inputs"]
+        if missing := {"digest", "inputs"} - record.keys():
+            raise KeyError(*missing)
     except (ValueError, KeyError, TypeError):
         raise UserError(f"{path}: not the record of a stage; delete the folder and rerun") from None
     for name, recorded in outputs.items():
         file = folder / name
-        found = _file_digest(file) if file.is_file() else "nothing"
-        if found != recorded:
+        present = _file_digest(file) if file.is_file() else "nothing"
+        if present != recorded:
             raise UserError(
-                f"{file}: does not match its provenance (found {found[:12]}, {path.name} says {recorded[:12]}); "
+                f"{file}: does not match its provenance (found {present[:12]}, {path.name} says {recorded[:12]}); "
                 "delete the folder and rerun"
             )
     return record
@@ -151,8 +152,8 @@ def digest(path: Path | str) -> str:
 def file_digests(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
     """Relative name -> SHA-256 of every file below `folder`, records and ignored subfolders left out."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    shown = (name for name in names if not any(part.startswith(".") for part in name.split("/")))
-    kept = (name for name in shown if name != RECORD and name.split("/")[0] not in ignore)
+    visible = (name for name in names if not any(part.startswith(".") for part in name.split("/")))
+    kept = (name for name in visible if name != RECORD and name.split("/")[0] not in ignore)
     return {name: _file_digest(folder / name) for name in kept}
 
 
@@ -169,13 +170,13 @@ def inside(path: Path | str) -> bool:
 
 def versions() -> dict[str, str]:
     """Versions of the packages that can move a number."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def hardware() -> dict[str, Any]:

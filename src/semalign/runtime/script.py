@@ -65,10 +65,10 @@ def run(main: Callable[[], None], online: bool = False) -> None:
     except Exception as error:
         if line := explain_full_disk(error):
             sys.exit(masked(line))
-        told = traceback.format_exc()
-        if masked(told) == told:
+        text = traceback.format_exc()
+        if masked(text) == text:
             raise
-        sys.exit(masked(told))
+        sys.exit(masked(text))
 
 
 def go_offline() -> None:
@@ -81,11 +81,11 @@ def go_offline() -> None:
 def explain_full_disk(error: BaseException) -> str | None:
     """The line for a full disk, quota or file; None for any other error. Libraries in Rust only say so in words."""
     number = error.errno if isinstance(error, OSError) else None
-    known = (code for code in _NO_ROOM if number == code or f"os error {code}" in str(error))
-    if (found := next(known, None)) is None:
+    codes = (code for code in _NO_ROOM if number == code or f"os error {code}" in str(error))
+    if (code := next(codes, None)) is None:
         return None
     file = getattr(error, "filename", None) or "an artifact"
-    why, remedy = _NO_ROOM[found]
+    why, remedy = _NO_ROOM[code]
     return f"error: {why} while writing {file}; {remedy} and start again"
 
 

@@ -28,7 +28,8 @@ class Problem:
     @property
     def results(self) -> tuple[int, ...]:
         """The value after each step."""
-        value, values = self.start, []
+        value = self.start
+        values = []
         for operation, operand, _ in self.steps:
             value = apply(operation, value, operand)
             values.append(value)
@@ -59,10 +60,10 @@ class Problem:
         operation, operand, _ = self.steps[0]
         boxes = operation == "*"
         first = f"{operand} boxes of {self.start}" if boxes else f"{self.start}"
-        told = [f"{self.name} has {first} {self.thing}."]
+        sentences = [f"{self.name} has {first} {self.thing}."]
         for operation, operand, verb in self.steps[boxes:]:
-            told.append(f"{self.name} {STORY[operation][verb].format(operand)}.")
-        return told
+            sentences.append(f"{self.name} {STORY[operation][verb].format(operand)}.")
+        return sentences
 
 
 def draw_problem(draw: random.Random, reserved: bool) -> Problem:
@@ -76,10 +77,12 @@ def draw_problem(draw: random.Random, reserved: bool) -> Problem:
 def _draw_steps(draw: random.Random) -> tuple[int, tuple[tuple[str, int, int], ...]]:
     operation = draw.choice("+-*")
     if operation == "*":
-        start, operand = draw.randint(2, 6), draw.randint(2, 6)
+        start = draw.randint(2, 6)
+        operand = draw.randint(2, 6)
         value = start * operand
     elif operation == "+":
-        start, operand = draw.randint(2, 12), draw.randint(2, 12)
+        start = draw.randint(2, 12)
+        operand = draw.randint(2, 12)
         value = start + operand
     else:
         start = draw.randint(4, 20)
@@ -102,14 +105,14 @@ def reworded_document(draw: random.Random) -> Document:
     """The same steps as a sum in words, or told in another way."""
     problem = draw_problem(draw, reserved=False)
     if draw.random() < 0.5:
-        told = f"Work out {problem.start}"
+        text = f"Work out {problem.start}"
         for operation, operand, _ in problem.steps:
-            told += f" {WORDS[operation]} {operand}"
-        return Document((told, f": {problem.equations}\n"))
-    told = f"{problem.thing} of {problem.name}: {problem.start}"
+            text += f" {WORDS[operation]} {operand}"
+        return Document((text, f": {problem.equations}\n"))
+    text = f"{problem.thing} of {problem.name}: {problem.start}"
     for operation, operand, verb in problem.steps:
-        told += f", {STORY[operation][verb].format(operand)}" if operation != "*" else f" in {operand} boxes"
-    return Document((told, f". So {problem.equations}\n"))
+        text += f", {STORY[operation][verb].format(operand)}" if operation != "*" else f" in {operand} boxes"
+    return Document((text, f". So {problem.equations}\n"))
 
 
 def drill_document(draw: random.Random) -> Document:
@@ -117,7 +120,8 @@ def drill_document(draw: random.Random) -> Document:
     parts: list[str] = []
     for _ in range(6):
         start, steps = _draw_steps(draw)
-        before, equations = start, []
+        before = start
+        equations = []
         for operation, operand, _ in steps:
             result = apply(operation, before, operand)
             equations.append((f" {before} {operation} {operand} =", f" {result}."))

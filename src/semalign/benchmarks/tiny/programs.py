@@ -116,10 +116,10 @@ def synthesis_document(draw: random.Random) -> Document:
 def reworded_document(draw: random.Random) -> Document:
     """A function below a comment in other words."""
     program = draw_program(draw, reserved=False, two_steps=0.4)
-    told = f"# function {program.name}: {program.shorthand}"
+    comment = f"# function {program.name}: {program.shorthand}"
     if draw.random() < 0.5:
-        return Document((f"{told}\n{program.signature}", program.body))
-    return Document((told, f"\n{program.signature}{program.body}"))
+        return Document((f"{comment}\n{program.signature}", program.body))
+    return Document((comment, f"\n{program.signature}{program.body}"))
 
 
 def tests_of(program: Program, draw: random.Random, count: int = 5) -> list[str]:

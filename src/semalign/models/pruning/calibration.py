@@ -42,9 +42,9 @@ def observe(model: Any, batches: Sequence[Batch], observers: Mapping[str, Observ
 
     def hook(observer: Observer) -> Callable[..., None]:
         def show(_module: Any, args: Any, kwargs: Any, output: Any) -> None:
-            given = args[0] if args else kwargs["hidden_states"]
-            written = output[0] if isinstance(output, tuple) else output
-            observer(given[rows], written[rows])
+            inputs = args[0] if args else kwargs["hidden_states"]
+            outputs = output[0] if isinstance(output, tuple) else output
+            observer(inputs[rows], outputs[rows])
 
         return show
 

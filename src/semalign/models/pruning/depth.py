@@ -33,11 +33,11 @@ def keep_layers(model: Any, layers: Sequence[int]) -> Any:
     inner = re.compile(rf"{re.escape(facts.layers)}\.(\d+)\.(.*)")
     state = {}
     for name, tensor in model.state_dict().items():
-        found = inner.fullmatch(name)
-        if not found:
+        match = inner.fullmatch(name)
+        if not match:
             state[name] = tensor
-        elif int(found[1]) in place:
-            state[f"{facts.layers}.{place[int(found[1])]}.{found[2]}"] = tensor
+        elif int(match[1]) in place:
+            state[f"{facts.layers}.{place[int(match[1])]}.{match[2]}"] = tensor
     changes: dict[str, Any] = {"num_hidden_layers": len(layers)}
     if kinds := getattr(model.config, "layer_types", None):  # window or whole context, a layer each
         changes["layer_types"] = [kinds[layer] for layer in layers]
@@ -48,13 +48,14 @@ class _Cosines:
     """The running sum of cosines between two rows."""
 
     def __init__(self) -> None:
-        self.total, self.tokens = 0.0, 0
+        self.total = 0.0
+        self.tokens = 0
 
     @property
     def add(self) -> Observer:
         return self._add
 
-    def _add(self, given: torch.Tensor, written: torch.Tensor) -> None:
-        cosines = torch.nn.functional.cosine_similarity(given.double(), written.double(), dim=-1)
+    def _add(self, inputs: torch.Tensor, outputs: torch.Tensor) -> None:
+        cosines = torch.nn.functional.cosine_similarity(inputs.double(), outputs.double(), dim=-1)
         self.total += cosines.sum().item()
-        self.tokens += len(given)
+        self.tokens += len(inputs)

@@ -62,15 +62,15 @@ def draw_batches(lengths: Sequence[int], tokens: int, batch_tokens: int, seed: i
     """
     if not lengths:
         raise UserError("pruning: found no document of two tokens or more, expected some in `text`")
-    chosen: list[int] = []
+    indices: list[int] = []
     held = 0
     while held < tokens:
-        index = len(chosen) % len(lengths)
-        chosen.append(index)
+        index = len(indices) % len(lengths)
+        indices.append(index)
         held += lengths[index]
     pools = (
-        sorted(chosen[at : at + POOL], key=lengths.__getitem__, reverse=True)
-        for at in range(0, len(chosen), POOL)
+        sorted(indices[at : at + POOL], key=lengths.__getitem__, reverse=True)
+        for at in range(0, len(indices), POOL)
     )
     batches = [batch for pool in pools for batch in _pack(pool, lengths, batch_tokens)]
     return [batches[at] for at in np.random.default_rng(seed).permutation(len(batches)).tolist()]

@@ -53,7 +53,8 @@ def heal(
 
     Interrupted, it goes on from `checkpoint` to the same bytes.
     """
-    student, encoded = pruned.model, documents.encoded
+    student = pruned.model
+    encoded = documents.encoded
     lengths = [len(document.input_ids) for document in encoded]
     batches = draw_batches(lengths, settings.tokens, settings.batch_tokens, documents.seed)
     pairs = matched_layers(pruned.kept, len(layers_of(teacher)), settings.hidden_layers)
@@ -86,14 +87,14 @@ def terms(
         logits = head_logits(teacher, final).float()
         top = keep_top(logits, torch.arange(logits.shape[-1], device=logits.device), settings.top_k)
     own, final = _run(student, batch, [layer for layer, _ in pairs])
-    found = {"kl": sparse_kl(head_logits(student, final), **top)}
+    losses = {"kl": sparse_kl(head_logits(student, final), **top)}
     if settings.hidden_weight:
         distances = [
             normed_distance(own[layer], states[other] if directions is None else states[other] @ directions)
             for layer, other in pairs
         ]
-        found["hidden"] = settings.hidden_weight * torch.stack(distances).mean()
-    return found
+        losses["hidden"] = settings.hidden_weight * torch.stack(distances).mean()
+    return losses
 
 
 def matched_layers(kept: Sequence[int], teacher_layers: int, count: int) -> Pairs:
@@ -103,8 +104,8 @@ def matched_layers(kept: Sequence[int], teacher_layers: int, count: int) -> Pair
     taken out between the two.
     """
     depth = len(kept)
-    chosen = sorted({round(depth * (at + 1) / count) for at in range(count)} - {0})
-    return [(layer, kept[layer] if layer < depth else teacher_layers) for layer in chosen]
+    layers = sorted({round(depth * (at + 1) / count) for at in range(count)} - {0})
+    return [(layer, kept[layer] if layer < depth else teacher_layers) for layer in layers]
 
 
 def normed_distance(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

@@ -65,21 +65,23 @@ def build_pruned(
     pad_id = tokenizer.pad_token_id or 0
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = load_model(teacher, device)
-    made = _cut_or_resume(settings, model, encoded, pad_id, checkpoint / "pruned", identity)
+    pruned = _cut_or_resume(settings, model, encoded, pad_id, checkpoint / "pruned", identity)
     history: list[dict[str, float]] = []
     if settings.healing:
         documents = Documents(encoded, pad_id, settings.seed)
         healing = Checkpoint(checkpoint / "healing", settings.healing.checkpoint_every, identity)
-        history = heal(made, model, documents, settings.healing, f"heal {folder.name}", healing)
+        history = heal(pruned, model, documents, settings.healing, f"heal {folder.name}", healing)
     with replace_folder(folder) as temporary:
-        made.model.save_pretrained(temporary)
+        pruned.model.save_pretrained(temporary)
         tokenizer.save_pretrained(temporary)
-    return _facts(made, encoded, history)
+    return _facts(pruned, encoded, history)
 
 
 def cut(settings: PrunedModel, model: Any, batches: Sequence[Batch]) -> Cut:
     """Prune a loaded model to the settings' sizes; what they don't name, or name as it is, stays untouched."""
-    config, influence, directions = model.config, [], None
+    config = model.config
+    influence: list[float] = []
+    directions: torch.Tensor | None = None
     kept = list(range(len(layers_of(model))))
     if (settings.layers or len(kept)) < len(kept):
         assert settings.layers
@@ -102,8 +104,8 @@ def calibration(settings: PrunedModel, encoded: Sequence[Encoded], pad_id: int, 
     """Batches of so many tokens as the cuts are chosen on; never more than the documents once."""
     lengths = [len(document.input_ids) for document in encoded]
     tokens = min(settings.calibration_tokens, sum(lengths))
-    chosen = draw_batches(lengths, tokens, max(lengths, default=0) * 4, settings.seed)
-    return [collate([encoded[at] for at in batch], pad_id).to(device) for batch in chosen]
+    batches = draw_batches(lengths, tokens, max(lengths, default=0) * 4, settings.seed)
+    return [collate([encoded[at] for at in batch], pad_id).to(device) for batch in batches]
 
 
 def _cut_or_resume(
@@ -112,36 +114,36 @@ def _cut_or_resume(
     """The pruned model; from `folder` where an interrupted run of the same identity left it."""
     facts = folder / "pruning.json"
     if facts.is_file() and read_json(facts)["identity"] == identity:
-        found = read_json(facts)
-        tensors = load_file(folder / "directions" / "directions.safetensors") if found["narrow"] else {}
+        stored = read_json(facts)
+        tensors = load_file(folder / "directions" / "directions.safetensors") if stored["narrow"] else {}
         logger.info("pruning: taken up from %s", folder.name)
         loaded = load_model(folder, model.device)
-        return Cut(loaded, found["kept"], found["influence"], tensors.get("directions"))
-    made = cut(settings, model, calibration(settings, encoded, pad_id, model.device))
+        return Cut(loaded, stored["kept"], stored["influence"], tensors.get("directions"))
+    pruned = cut(settings, model, calibration(settings, encoded, pad_id, model.device))
     shutil.rmtree(folder, ignore_errors=True)
     if settings.healing:
         with replace_folder(folder) as temporary:
-            _store(made, temporary, identity)
-    return made
+            _store(pruned, temporary, identity)
+    return pruned
 
 
-def _store(made: Cut, folder: Path, identity: str) -> None:
-    made.model.save_pretrained(folder)
-    if made.directions is not None:
+def _store(pruned: Cut, folder: Path, identity: str) -> None:
+    pruned.model.save_pretrained(folder)
+    if pruned.directions is not None:
         (folder / "directions").mkdir()  # apart from the weights, among which they would be read
         save_file(
-            {"directions": made.directions.contiguous()}, folder / "directions" / "directions.safetensors"
+            {"directions": pruned.directions.contiguous()}, folder / "directions" / "directions.safetensors"
         )
-    facts = {"kept": made.kept, "influence": made.influence, "narrow": made.directions is not None}
+    facts = {"kept": pruned.kept, "influence": pruned.influence, "narrow": pruned.directions is not None}
     write_json(folder / "pruning.json", {"identity": identity, **facts})
 
 
-def _facts(made: Cut, encoded: Sequence[Encoded], history: list[dict[str, float]]) -> dict[str, Any]:
+def _facts(pruned: Cut, encoded: Sequence[Encoded], history: list[dict[str, float]]) -> dict[str, Any]:
     """What the model's record says of its making; layers count from 1, as everywhere."""
     return {
-        "layers": [layer + 1 for layer in made.kept],
-        "influence": [round(value, 6) for value in made.influence],
+        "layers": [layer + 1 for layer in pruned.kept],
+        "influence": [round(value, 6) for value in pruned.influence],
         "documents": len(encoded),
-        "parameters": sum(parameter.numel() for parameter in made.model.parameters()),
+        "parameters": sum(parameter.numel() for parameter in pruned.model.parameters()),
         "healing": history,
     }

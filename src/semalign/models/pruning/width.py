@@ -26,9 +26,8 @@ def narrow(
     folded = fold_norms(model)
     directions = principal_directions(folded, batches, width)
     readers = reader_maps(folded, batches, directions, ridge)
-    return resized(
-        model, _rotated(folded, directions, readers), hidden_size=width, tie_word_embeddings=False
-    ), (directions)
+    weights = _rotated(folded, directions, readers)
+    return resized(model, weights, hidden_size=width, tie_word_embeddings=False), directions
 
 
 def fold_norms(model: Any) -> Any:
@@ -52,9 +51,12 @@ def principal_directions(folded: Any, batches: Sequence[Batch], width: int) -> t
     centred, for the stream has no place for a mean).
     """
     moment = Moment()
+    # behind the norms, not in the stream: every reader sees the stream normed, and in the stream a few tokens with
+    # states a thousand times larger would choose the directions alone
     observe(
         folded, batches, {norm: lambda _, normed: moment.add(normed, normed) for norm, _ in _norms(folded)}
     )
+    # the eigenvalues come in ascending order
     _, vectors = torch.linalg.eigh(moment.mean)
     return vectors.flip(1)[:, :width].contiguous()
 
@@ -88,6 +90,8 @@ def _rotated(folded: Any, directions: torch.Tensor, readers: dict[str, torch.Ten
     """The folded model's weights for the narrow stream."""
     facts = facts_of(folded)
     state = dict(folded.state_dict())
+    # What writes to the stream (embedding, o, down) is rotated into the kept directions. What reads from it gets its
+    # norm's fitted map in front instead: that one also makes up for the norm's new divisor and for what was cut.
     embedding = f"{facts.embedding}.weight"
     state[embedding] = _product(state[embedding], directions)
     for norm, behind in _norms(folded):

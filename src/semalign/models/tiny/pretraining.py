@@ -48,7 +48,8 @@ def weigh(documents: list[Document], tokenizer: Any, prompt_weight: float) -> li
     encoded = iter(tokenizer(parts, add_special_tokens=False)["input_ids"])
     result = []
     for document in documents:
-        input_ids, weights = [tokenizer.bos_token_id], [0.0]
+        input_ids = [tokenizer.bos_token_id]
+        weights = [0.0]
         for index, _ in enumerate(document.parts):
             tokens = next(encoded)
             input_ids += tokens

@@ -10,7 +10,9 @@ from semalign.benchmarks.tiny.corpus import draw_corpus
 from semalign.benchmarks.tiny.facts import world
 
 VOCABULARY = 1024
-BOS, EOS, PAD = "<s>", "</s>", "<pad>"
+BOS = "<s>"
+EOS = "</s>"
+PAD = "<pad>"
 
 
 @lru_cache(maxsize=1)

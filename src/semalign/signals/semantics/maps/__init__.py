@@ -37,8 +37,8 @@ def build_map(
     if name in FITTED_MAPS:
         raise ValueError(f"map {name} is fitted to states, not made of heads")
     _check_shared(teacher, student, shared)
-    made = MAPS.load(name)(teacher, student, shared, fold_final_norm, seed)
-    matrix: Tensor = made.matrix(shared) if isinstance(made, BasesPair) else made
+    result = MAPS.load(name)(teacher, student, shared, fold_final_norm, seed)
+    matrix: Tensor = result.matrix(shared) if isinstance(result, BasesPair) else result
     return matrix
 
 
