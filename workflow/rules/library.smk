@@ -41,9 +41,9 @@ def library_of_map(wildcards):
 
 def library_of_notebooks():
     """The modules behind the notebooks' sentences, tables and figures."""
-    drawing = (Path("src/semalign/analysis/sentences"), Path("src/semalign/figures"))
-    shown = (path for folder in drawing for path in folder.glob("*.py"))
-    return reached_from(Path("src/semalign/report/display.py"), *shown)
+    room = Path("src/semalign/report")
+    parts = (path for folder in ("sentences", "figures") for path in (room / folder).glob("*.py"))
+    return reached_from(room / "display.py", *parts)
 
 
 def note_code(name, files):

@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.words import interval, side, signed, told, verdict
+from semalign.report.levels import STANDARD, Levels
+from semalign.report.words import interval, side, signed, verdict
+from semalign.runtime.tables_text import benchmark_title
 
 MARKS = {"higher": " ▲", "lower": " ▼"}
 EDGE = "*"
@@ -20,9 +22,9 @@ COSTS = {
 }
 
 
-def score_table(main: pd.DataFrame) -> pd.DataFrame:
-    """Methods x benchmarks: `score [low, high]` in percent, marked where it differs from the student's."""
-    return _by_benchmark(main.assign(text=[_score(cell) for _, cell in main.iterrows()]))
+def score_table(main: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
+    """Methods x benchmarks: `score [low, high]` in percent, marked if it differs from the student's."""
+    return _by_benchmark(main.assign(text=[_score(cell, levels) for _, cell in main.iterrows()]))
 
 
 def bits_table(bits: pd.DataFrame) -> pd.DataFrame:
@@ -36,10 +38,8 @@ def _bits(row: Mapping[Any, Any]) -> str:
     text = f"{row['bits']:.3f} [{row['bits_low']:.3f}, {row['bits_high']:.3f}]"
     if pd.isna(row["vs_student"]):
         return text
-    return (
-        text
-        + {1: MARKS["higher"], -1: MARKS["lower"], 0: ""}[side(row["vs_student_low"], row["vs_student_high"])]
-    )
+    marks = {1: MARKS["higher"], -1: MARKS["lower"], 0: ""}
+    return text + marks[side(row["vs_student_low"], row["vs_student_high"])]
 
 
 def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:
@@ -48,7 +48,10 @@ def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:
     names = {"detectable": "one test (points)", "detectable_holm": "corrected (points)"}
     keys = ["pair", "benchmark"] if shown["pair"].nunique() > 1 else ["benchmark"]
     table = shown[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
-    named = {"against": table["against"].str.replace("_", " "), "benchmark": table["benchmark"].map(told)}
+    named = {
+        "against": table["against"].str.replace("_", " "),
+        "benchmark": table["benchmark"].map(benchmark_title),
+    }
     return rounded(table.assign(**named), 1)
 
 
@@ -100,13 +103,13 @@ def search_table(search: pd.DataFrame) -> pd.DataFrame:
     return _by_benchmark(chosen.assign(text=texts))
 
 
-def contrast_table(contrasts: pd.DataFrame) -> pd.DataFrame:
+def contrast_table(contrasts: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
     """Contrasts x benchmarks: difference in points `[low, high]`, marked where its corrected test finds one."""
     shown = contrasts.assign(
         method=contrasts["method"] + " − " + contrasts["other"],
         text=[
             f"{signed(row['difference'])} [{signed(row['difference_low'])}, {signed(row['difference_high'])}]"
-            + MARKS.get(verdict(row["difference"], row["p_holm"]), "")
+            + MARKS.get(verdict(row["difference"], row["p_holm"], levels), "")
             for _, row in contrasts.iterrows()
         ],
     )
@@ -160,30 +163,24 @@ def html(frame: pd.DataFrame) -> Any:
     return HTML(f'<div class="wide">{table}</div>')
 
 
-def markdown(frame: pd.DataFrame) -> str:
-    """The table as GitHub Markdown, for pages that are no notebooks."""
-    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
 def _by_benchmark(cells: pd.DataFrame) -> pd.DataFrame:
     """The column `text`: a row a method (and pair, of several), a column a benchmark, in table order."""
     keys = ["pair", "method"] if cells["pair"].nunique() > 1 else ["method"]
     rows = cells[keys].drop_duplicates().reset_index(drop=True)
     for benchmark in dict.fromkeys(cells["benchmark"]):
         column = cells.loc[cells["benchmark"] == benchmark, [*keys, "text"]]
-        rows = rows.merge(column.rename(columns={"text": told(benchmark)}), on=keys, how="left")
+        rows = rows.merge(column.rename(columns={"text": benchmark_title(benchmark)}), on=keys, how="left")
     return rows.fillna("")
 
 
-def _score(cell: "pd.Series[Any]") -> str:
+def _score(cell: "pd.Series[Any]", levels: Levels) -> str:
     if pd.isna(cell["score"]):
         return ""
     text = f"{cell['score']:.1f}"
     if pd.notna(cell["score_low"]) and pd.notna(cell["score_high"]):
         text += f" [{cell['score_low']:.1f}, {cell['score_high']:.1f}]"
     text += f" (paper {cell['paper']:.1f})" if pd.notna(cell["paper"]) else ""
-    return text + MARKS.get(verdict(cell["vs_student"], cell["vs_student_p"]), "")
+    return text + MARKS.get(verdict(cell["vs_student"], cell["vs_student_p"], levels), "")
 
 
 def _round(value: Any, digits: int) -> Any:

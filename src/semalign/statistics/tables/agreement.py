@@ -20,13 +20,6 @@ from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
 Figure = Literal["kl", "agreement"]
-COLUMNS = (
-    *("pair", "benchmark", "method", "variant", "seeds", "items"),
-    *("teacher_kl", "teacher_kl_low", "teacher_kl_high"),
-    *("kl_vs_student", "kl_vs_student_low", "kl_vs_student_high"),
-    *("teacher_agreement", "teacher_agreement_low", "teacher_agreement_high"),
-    *("agreement_vs_student", "agreement_vs_student_low", "agreement_vs_student_high"),
-)
 _BOUNDS: dict[Figure, tuple[float, float]] = {"kl": (0.0, np.inf), "agreement": (0.0, SCALE)}
 
 

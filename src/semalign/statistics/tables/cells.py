@@ -11,14 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semalign.runtime import provenance
+from semalign.runtime.columns import COSTS, SPENT
 from semalign.runtime.errors import UserError
 from semalign.statistics.scores import SCALE, Scores, balanced
 from semalign.statistics.tables.order import part_name
 
-COSTS = ("teacher_kl", "teacher_agreement", "train_seconds", "peak_memory_mb", "trainable_parameters")
-SPENT = (
-    *("learning_rate", "search_seconds", "signal_seconds", "signal_memory_mb", "signal_mb", "teacher_passes"),
-)
 _LAYOUT = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
 _TOLERANCE = 0.01  # percent points between a cell's score and the mean of its items
 

@@ -15,10 +15,6 @@ from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
 MEAN = "mean"  # stands for a benchmark in the row over all of them
-COLUMNS = (
-    *("pair", "benchmark", "method", "other", "seeds", "items", "difference", "difference_low"),
-    *("difference_high", "p", "p_holm", "test"),
-)
 Where = tuple[str, str, str, str]
 
 

@@ -5,22 +5,13 @@ from statistics import mode
 from typing import Any
 
 from semalign.config.statistics import StatisticsSettings
+from semalign.runtime.columns import COSTS, SPENT
 from semalign.statistics.power import detectable_difference
-from semalign.statistics.tables.cells import COSTS, SPENT, Key
+from semalign.statistics.tables.cells import Key
 from semalign.statistics.tables.compare import Against, Comparison, Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row, average, integral
 from semalign.statistics.tables.text import rate_text
-
-SEEDS = ("pair", "benchmark", "method", "variant", "seed", "items", "score", *COSTS, *SPENT)
-COMPARISONS = (
-    *("table", "pair", "benchmark", "method", "variant", "against", "baseline"),
-    *("difference", "difference_low", "difference_high", "p", "p_holm", "test", "discordance"),
-)
-DETECTABLE = (
-    *("table", "pair", "benchmark", "against", "items", "seeds", "tests", "discordance"),
-    *("detectable", "detectable_holm"),
-)
 
 logger = logging.getLogger("semalign")
 

@@ -4,11 +4,6 @@ from semalign.statistics.tables.compare import Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
-COLUMNS = (
-    *("pair", "benchmark", "part", "method", "variant", "seeds", "items", "score", "score_low", "score_high"),
-    *("vs_student", "vs_student_low", "vs_student_high"),
-)
-
 
 def part_rows(results: Results, order: Order) -> list[Row]:
     """A row a part, method and variant: score and difference from the student in percent points, with intervals.

@@ -3,20 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from semalign.runtime.columns import COSTS
 from semalign.runtime.errors import UserError
 from semalign.statistics.corrections import holm
-from semalign.statistics.tables.cells import COSTS, Group, Key
+from semalign.statistics.tables.cells import Group, Key
 from semalign.statistics.tables.compare import MAIN_AGAINST, Against, Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.paper import published
-
-MAIN = (
-    *("pair", "benchmark", "method", "variant", "seeds", "items", "score", "score_low", "score_high"),
-    *("vs_student", "vs_student_p", "vs_best_baseline", "vs_best_baseline_p"),
-    *("gap_closed", "gap_closed_low", "gap_closed_high", "teacher_kl", "teacher_agreement"),
-    *("train_seconds", "peak_memory_mb", "trainable_parameters", "paper"),
-)
-ABLATIONS = (*MAIN, "axis", "value", "vs_default", "vs_default_p")
 
 Row = dict[str, Any]
 
