@@ -11,6 +11,7 @@ from torch import Tensor
 from semalign.analysis.accumulation import Cosines, recompose, resample_means
 from semalign.analysis.fidelity import measure_fidelity
 from semalign.analysis.frames import Frame, build_frames, dual_frame
+from semalign.analysis.options import LayerTables, Machine
 from semalign.analysis.stage import measure_decomposition
 from semalign.benchmarks.base import Example, write_split
 from semalign.benchmarks.corpora import prompts
@@ -247,7 +248,9 @@ def test_tables_of_a_folder_are_the_same_twice(pico_pair: tuple[Path, Path], tmp
     names = ["one.csv", "one-head.csv", "two.csv", "two-head.csv"]
     paths = [tmp_path / name for name in names]
     for out, head_out in (paths[:2], paths[2:]):
-        measure_decomposition(pico_pair[1], "pico", "humaneval", settings, out, head_out, device="cpu")
+        measure_decomposition(
+            pico_pair[1], "pico", LayerTables(out, head_out), settings=settings, machine=Machine("cpu")
+        )
     assert paths[0].read_bytes() == paths[2].read_bytes()
     assert paths[1].read_bytes() == paths[3].read_bytes()
     lines = paths[0].read_text(encoding="utf-8").splitlines()
