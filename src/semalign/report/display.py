@@ -29,8 +29,8 @@ def score_table(main: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
 
 def bits_table(bits: pd.DataFrame) -> pd.DataFrame:
     """Methods x benchmarks: bits a character `[low, high]`, marked where the difference's interval excludes zero."""
-    shown = bits[bits["variant"] == "default"]
-    return _by_benchmark(shown.assign(text=[_bits(row) for row in shown.to_dict("records")]))
+    default = bits[bits["variant"] == "default"]
+    return _by_benchmark(default.assign(text=[_bits(row) for row in default.to_dict("records")]))
 
 
 def _bits(row: Mapping[Any, Any]) -> str:
@@ -44,10 +44,10 @@ def _bits(row: Mapping[Any, Any]) -> str:
 
 def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:
     """The smallest differences in points that the tests of the main table can be expected to find."""
-    shown = detectable[detectable["table"] == "main"]
+    rows = detectable[detectable["table"] == "main"]
     names = {"detectable": "one test (points)", "detectable_holm": "corrected (points)"}
-    keys = ["pair", "benchmark"] if shown["pair"].nunique() > 1 else ["benchmark"]
-    table = shown[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
+    keys = ["pair", "benchmark"] if rows["pair"].nunique() > 1 else ["benchmark"]
+    table = rows[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
     named = {
         "against": table["against"].str.replace("_", " "),
         "benchmark": table["benchmark"].map(benchmark_title),
@@ -92,20 +92,20 @@ def search_table(search: pd.DataFrame) -> pd.DataFrame:
 
     Of variants that were searched too, only the default is shown.
     """
-    chosen = search[search["chosen"] == 1]
-    if "variant" in chosen:
-        chosen = chosen[chosen["variant"] == "default"]
+    choices = search[search["chosen"] == 1]
+    if "variant" in choices:
+        choices = choices[choices["variant"] == "default"]
     texts = [
         f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}: {row['score']:.1f} "
         f"[{row['score_low']:.1f}, {row['score_high']:.1f}]"
-        for _, row in chosen.iterrows()
+        for _, row in choices.iterrows()
     ]
-    return _by_benchmark(chosen.assign(text=texts))
+    return _by_benchmark(choices.assign(text=texts))
 
 
 def contrast_table(contrasts: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
     """Contrasts x benchmarks: difference in points `[low, high]`, marked where its corrected test finds one."""
-    shown = contrasts.assign(
+    table = contrasts.assign(
         method=contrasts["method"] + " − " + contrasts["other"],
         text=[
             f"{signed(row['difference'])} [{signed(row['difference_low'])}, {signed(row['difference_high'])}]"
@@ -113,19 +113,19 @@ def contrast_table(contrasts: pd.DataFrame, levels: Levels = STANDARD) -> pd.Dat
             for _, row in contrasts.iterrows()
         ],
     )
-    return _by_benchmark(shown)
+    return _by_benchmark(table)
 
 
 def part_table(parts: pd.DataFrame) -> pd.DataFrame:
     """Methods and their variants x parts of a mixture: score in percent (difference from the student `[low, high]`)."""
     default = parts["variant"] == "default"
-    shown = parts.assign(method=parts["method"].where(default, parts["method"] + ": " + parts["variant"]))
+    named = parts.assign(method=parts["method"].where(default, parts["method"] + ": " + parts["variant"]))
     texts = []
-    for row in shown.to_dict("records"):
+    for row in named.to_dict("records"):
         value, low, high = (float(row[f"vs_student{end}"]) for end in ("", "_low", "_high"))
         texts.append(f"{row['score']:.1f}" + ("" if pd.isna(value) else f" ({interval(value, low, high)})"))
-    names = shown["benchmark"] + "/" + shown["part"]
-    return _by_benchmark(shown.assign(text=texts, benchmark=names))
+    names = named["benchmark"] + "/" + named["part"]
+    return _by_benchmark(named.assign(text=texts, benchmark=names))
 
 
 def benchmark_table(scores: pd.DataFrame) -> pd.DataFrame:

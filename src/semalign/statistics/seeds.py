@@ -57,17 +57,16 @@ def spread(values: np.ndarray) -> Spread:
 
 def pooled(spreads: Sequence[Spread]) -> Spread:
     """One spread of methods on the same items whose seeds are taken to vary alike."""
-    degrees = sum(given.degrees for given in spreads)
+    degrees = sum(own.degrees for own in spreads)
     if not degrees:
         return spreads[0]
     between, residual = (
-        sum(given.degrees * getattr(given, name) for given in spreads) / degrees
-        for name in ("between", "residual")
+        sum(own.degrees * getattr(own, name) for own in spreads) / degrees for name in ("between", "residual")
     )
     return Spread(between, residual, degrees, spreads[0].items)
 
 
-def seed_deviations(given: Spread, share: float, resamples: int, seed: int, stream: int = 0) -> np.ndarray:
+def seed_deviations(own: Spread, share: float, resamples: int, seed: int, stream: int = 0) -> np.ndarray:
     """Draws of what the choice of seeds adds to a mean: `[resamples]`.
 
     With mean squares B between seeds and E of the residual, B / W - E with W ~ chi2(degrees) / degrees is
@@ -76,9 +75,9 @@ def seed_deviations(given: Spread, share: float, resamples: int, seed: int, stre
     draw of that variance, times `share`: 1 / seeds for a mean over them. One seed adds nothing: its interval
     speaks of that one trained model only. `stream` tells apart methods whose seeds are independent.
     """
-    if not given.degrees:
+    if not own.degrees:
         return np.zeros(resamples)
-    rng = np.random.default_rng([seed, given.degrees + 1, stream])
-    known = rng.chisquare(given.degrees, resamples) / given.degrees
-    variance = np.maximum(given.between / known - given.residual, 0.0) / given.items
+    rng = np.random.default_rng([seed, own.degrees + 1, stream])
+    known = rng.chisquare(own.degrees, resamples) / own.degrees
+    variance = np.maximum(own.between / known - own.residual, 0.0) / own.items
     return np.asarray(rng.standard_normal(resamples) * np.sqrt(share * variance))

@@ -25,7 +25,7 @@ STRICT = {"alpha": 0.01, "confidence": 0.99, "titles": {}}
 PARAMETERS = {"study": "tiny", "tables": "results/tiny/tables", "figures": "results/tiny/figures"}
 BETWEEN = 0.03  # a p-value that the usual level calls a difference and the strict one does not
 TESTS = ("vs_student_p", "vs_best_baseline_p", "vs_default_p", "p_holm")
-VERDICTS = r"scores? (detectably )?(higher|lower) (\(|than (?!the (student|best baseline) on no))|[▲▼]"
+VERDICTS = r"scores? (detectably )?(higher|lower) (\(|than (?!the (student|best baseline) (on no|can)))|] [▲▼]"
 
 
 def tables() -> dict[str, pd.DataFrame]:
@@ -59,9 +59,9 @@ def write(folder: Path, levels: dict[str, object] | None = None) -> Path:
 
 
 def words(text: str) -> str:
-    """A page's own words, without its head and its legend of signs."""
+    """A page's own words, without its head."""
     body = re.sub(r"<style>.*?</style>|<[^>]+>", " ", text, flags=re.DOTALL)
-    return re.sub(r"A triangle marks.*?▼ lower\.|▲ and ▼ as above", "", re.sub(r"\s+", " ", body))
+    return re.sub(r"\s+", " ", body)
 
 
 def texts_of(figure: object) -> Iterator[str]:

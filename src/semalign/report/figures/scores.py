@@ -80,5 +80,5 @@ def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str], levels: Leve
 
 
 def _published_handle(main: pd.DataFrame) -> list[Any]:
-    shown = main.loc[~main["method"].isin(REFERENCES), "paper"]
-    return [] if shown.isna().all() else [Line2D([], [], linestyle="none", label="published", **PUBLISHED)]
+    papers = main.loc[~main["method"].isin(REFERENCES), "paper"]
+    return [] if papers.isna().all() else [Line2D([], [], linestyle="none", label="published", **PUBLISHED)]

@@ -19,12 +19,12 @@ def published(scores: pd.DataFrame) -> str:
 
 def empty(scores: pd.DataFrame) -> str:
     """Where answers have nothing in them, which is a matter of the prompt's form before it is one of knowledge."""
-    found = scores[scores["empty"] > 0]
-    if found.empty:
+    rows = scores[scores["empty"] > 0]
+    if rows.empty:
         return "No answer is empty."
     where = [
         f"{benchmark_title(row['benchmark'])} ({row['protocol']}) {row['empty']:.0f} %"
-        for row in found.to_dict("records")
+        for row in rows.to_dict("records")
     ]
     return (
         f"Empty answers: {listing(where)}. The protocols apply no chat template, and a model that was tuned on one may "

@@ -15,9 +15,9 @@ def costs_and_gains(costs: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFr
 
     Parts of a mixture cost nothing of their own and are left out, as is what took no measurable time.
     """
-    found = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "student")]
+    gains = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "student")]
     spent = costs.assign(seconds=costs[SECONDS].sum(axis=1, min_count=1))
-    table = wholes(spent)[[*KEYS, "seconds"]].merge(found[[*KEYS, *BOUNDS]], on=KEYS)
+    table = wholes(spent)[[*KEYS, "seconds"]].merge(gains[[*KEYS, *BOUNDS]], on=KEYS)
     return table[(table["seconds"] > 0) & ~table["method"].isin(REFERENCES)].dropna(subset=["difference"])
 
 

@@ -60,15 +60,15 @@ class Cell:
         return [self._part(name) for name in sorted({part for part in self.parts if part is not None})]
 
     def _part(self, name: str) -> "Cell":
-        chosen = np.array([part == name for part in self.parts])
+        own = np.array([part == name for part in self.parts])
         kl, agreement, tokens = (
-            None if values is None else values[chosen] for values in (self.kl, self.agreement, self.tokens)
+            None if values is None else values[own] for values in (self.kl, self.agreement, self.tokens)
         )
         return Cell(
             self.key._replace(benchmark=part_name(self.key.benchmark, name)),
             self.seed,
-            tuple(np.array(self.ids)[chosen].tolist()),
-            self.scores[chosen],
+            tuple(np.array(self.ids)[own].tolist()),
+            self.scores[own],
             self.metrics
             | {"teacher_kl": _token_mean(kl, tokens), "teacher_agreement": _token_mean(agreement, tokens)},
             kl,

@@ -36,12 +36,12 @@ def comparison_rows(table: str, results: Results, p_values: dict[tuple[Key, Agai
     """One row a comparison, with its interval, and its p-value before and after correction."""
     rows = []
     for at, corrected_p in p_values.items():
-        found, difference = results.comparisons[at], results.comparisons[at].difference
+        comparison, difference = results.comparisons[at], results.comparisons[at].difference
         row: Row = {
             "table": table,
-            **found.key._asdict(),
-            "against": found.against,
-            "baseline": found.baseline,
+            **comparison.key._asdict(),
+            "against": comparison.against,
+            "baseline": comparison.baseline,
         }
         row |= {"difference": difference.estimate, "difference_low": difference.low}
         row |= {"difference_high": difference.high, "p": difference.p, "p_holm": corrected_p}
@@ -65,8 +65,8 @@ def detectable_rows(
     blocks: dict[tuple[str, str, Against], list[Comparison]] = {}
     for key, against in p_values:
         if key.method not in order.references:
-            found = results.comparisons[key, against]
-            blocks.setdefault((key.pair, key.benchmark, against), []).append(found)
+            comparison = results.comparisons[key, against]
+            blocks.setdefault((key.pair, key.benchmark, against), []).append(comparison)
     tests = len(p_values)
     rows = []
     for (pair, benchmark, against), members in blocks.items():
@@ -88,8 +88,8 @@ def warn_of_resolution(table: str, tests: int, settings: StatisticsSettings) -> 
         )
 
 
-def _detectable(found: list[Comparison], items: int, tests: int, settings: StatisticsSettings) -> Row:
-    differences = [comparison.difference for comparison in found]
+def _detectable(members: list[Comparison], items: int, tests: int, settings: StatisticsSettings) -> Row:
+    differences = [comparison.difference for comparison in members]
     spread = average([difference.item_discordance for difference in differences])
     seeds: dict[str, Any] = {
         "seed_variance": average([difference.seed_variance for difference in differences]),

@@ -16,12 +16,12 @@ def part_rows(results: Results, order: Order) -> list[Row]:
             for key, group in results.groups.items():
                 if key.benchmark != name:
                     continue
-                score, found = results.scores[key], results.comparisons.get((key, "student"))
+                score, comparison = results.scores[key], results.comparisons.get((key, "student"))
                 row: Row = {**key._asdict(), "benchmark": benchmark, "part": part}
                 row |= {"seeds": len(group.cells), "items": group.scores.items}
                 row |= {"score": score.estimate, "score_low": score.low, "score_high": score.high}
-                row["vs_student"] = found.difference.estimate if found else None
-                row["vs_student_low"] = found.difference.low if found else None
-                row["vs_student_high"] = found.difference.high if found else None
+                row["vs_student"] = comparison.difference.estimate if comparison else None
+                row["vs_student_low"] = comparison.difference.low if comparison else None
+                row["vs_student_high"] = comparison.difference.high if comparison else None
                 rows.append(row)
     return rows

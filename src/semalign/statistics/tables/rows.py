@@ -57,8 +57,10 @@ def ablation_keys(results: Results, order: Order) -> list[tuple[Key, str, str]]:
 
 def corrected(results: Results, keys: Iterable[Key]) -> dict[tuple[Key, Against], float]:
     """Holm-corrected p-values of all comparisons of a table, as one family; a repeated row counts once."""
-    chosen = set(keys)
-    return holm({at: found.difference.p for at, found in results.comparisons.items() if at[0] in chosen})
+    wanted = set(keys)
+    return holm(
+        {at: comparison.difference.p for at, comparison in results.comparisons.items() if at[0] in wanted}
+    )
 
 
 def table_row(
@@ -73,8 +75,8 @@ def table_row(
     row: Row = {**key._asdict(), "seeds": len(group.cells), "items": group.scores.items}
     row |= {"score": score.estimate, "score_low": score.low, "score_high": score.high}
     for other in against:
-        found = results.comparisons.get((key, other))
-        row[f"vs_{other}"] = found.difference.estimate if found else None
+        comparison = results.comparisons.get((key, other))
+        row[f"vs_{other}"] = comparison.difference.estimate if comparison else None
         row[f"vs_{other}_p"] = p_values.get((key, other))
     row |= {"gap_closed": None, "gap_closed_low": None, "gap_closed_high": None}
     if gap:
