@@ -56,9 +56,7 @@ def measure_decomposition(
         read_head(model),
         [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
         name=name,
-        bases=section.bases,
-        interfaces=section.interfaces,
-        seed=section.seed,
+        settings=section,
     )
     _write(layers, tables.out, DECIMALS)
     _write(head, tables.head_out, DECIMALS)
@@ -94,14 +92,7 @@ def measure_similarity(
         if transfer:
             run.read("transfer", transfer)
         _read_texts(run, benchmark)
-    compared = compare_pair(
-        teacher,
-        student,
-        transfer,
-        prompts(benchmark, section.count),
-        device=machine.name,
-        dtype=machine.precision,
-    )
+    compared = compare_pair(teacher, student, transfer, prompts(benchmark, section.count), machine)
     _write(_labelled(compared, table.labels), table.out, DECIMALS)
     if table.record:
         run.note(table.record, [table.out])

@@ -25,7 +25,9 @@ STRICT = {"alpha": 0.01, "confidence": 0.99, "titles": {}}
 PARAMETERS = {"study": "tiny", "tables": "results/tiny/tables", "figures": "results/tiny/figures"}
 BETWEEN = 0.03  # a p-value that the usual level calls a difference and the strict one does not
 TESTS = ("vs_student_p", "vs_best_baseline_p", "vs_default_p", "p_holm")
-VERDICTS = r"scores? (detectably )?(higher|lower) (\(|than (?!the (student|best baseline) (on no|can)))|] [▲▼]"
+VERDICTS = (
+    r"scores? (detectably )?(higher|lower) (\(|than (?!the (student|best baseline) (on no|can)))|] [▲▼]"
+)
 
 
 def tables() -> dict[str, pd.DataFrame]:

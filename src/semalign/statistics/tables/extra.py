@@ -84,7 +84,10 @@ def warn_of_resolution(table: str, tests: int, settings: StatisticsSettings) -> 
     if tests / (settings.resamples + 1) > settings.alpha:
         logger.warning(
             "table %s: %d tests with %d resamples; no corrected bootstrap p-value can fall below %g",
-            *(table, tests, settings.resamples, settings.alpha),
+            table,
+            tests,
+            settings.resamples,
+            settings.alpha,
         )
 
 
