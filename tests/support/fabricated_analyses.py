@@ -6,8 +6,11 @@ import numpy as np
 import pandas as pd
 from fabricated_tables import BENCHMARKS, METHODS, NAN
 
+from semalign.runtime.columns import COSTS, SPENT
+
 SIGNALS = ("default", "granularity~sublayer", "reduction~signed", "score~random")
 PAIRINGS = {"default": 1, "interpolate~false": 1, "pairs~2": 2, "rule~cka": 1}
+UNSEEN = [*COSTS[2:], *SPENT]  # what the tables of a cell hold beside its likeness to the teacher
 KEYS = ("pair", "benchmark", "method", "variant")
 
 
@@ -91,7 +94,7 @@ def geometry_tables(
             near.append(row | {"layer": 2, "cosine": cosine + 0.2, "cosine_centred": cosine, "cka": 0.5})
             kl = 0.6 + relation * 0.4 * cosine
             share = {"teacher_kl": kl, "teacher_agreement": 80 - 10 * kl, "score": 30.0 + number % 3}
-            behaviour.append(row | {"items": 150} | share)
+            behaviour.append(row | {"items": 150} | share | dict.fromkeys(UNSEEN))
     return pd.DataFrame(near), pd.DataFrame(behaviour)
 
 

@@ -1,16 +1,20 @@
 """A study of finished cells that nothing trained, and its tables as read."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from semalign.config.statistics import StatisticsSettings
-from semalign.runtime.files import write_json, write_jsonl
+from semalign.runtime.files import write_json, write_jsonl, write_text
 from semalign.runtime.provenance import Run
+from semalign.statistics.tables.cells import read_groups
+from semalign.statistics.tables.collect import table_texts
+from semalign.statistics.tables.compare import compare
 from semalign.statistics.tables.order import Axis, Order
+from semalign.statistics.tables.rows import sorted_groups
 
 SETTINGS = StatisticsSettings(resamples=500)
 ITEMS = 80
@@ -65,6 +69,13 @@ def write_study(root: Path) -> list[Path]:
             correct = [int(value) for value in rng.random(ITEMS) < level + 0.3]
             cells.append(write_cell(root, f"tiny/{benchmark}/semalign/{variant}/seed0", correct))
     return cells
+
+
+def write_tables(cells: Iterable[Path], order: Order, settings: StatisticsSettings, out: Path) -> None:
+    """The tables of some cells, as the stage writes them."""
+    results = compare(sorted_groups(read_groups(cells), order), order, settings)
+    for name, text in table_texts(results, order, settings).items():
+        write_text(out / name, text)
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

@@ -96,6 +96,7 @@ def decomposition_table(models: dict[str, int] | None = None) -> pd.DataFrame:
                         row = {"model": model, "bases": bases, "folded": folded, "interface": interface}
                         row |= {"layer": layer, "depth": layer / layers, "cosine": cosine}
                         row |= {"cosine_low": cosine - 0.005, "cosine_high": cosine + 0.005}
+                        row |= {"cosine_sd": 0.1, "cosine_p05": cosine - 0.2, "cosine_p95": cosine + 0.2}
                         row |= {"shuffled": 0.4, "isotropic": level + 0.05, "tokens": 4195, "prompts": 40}
                         rows.append(row)
     return pd.DataFrame(rows)
@@ -127,6 +128,7 @@ def similarity_table(
                                 "benchmark": benchmark,
                                 "pair": pair,
                             }
+                            keys |= dict(zip(("left", "right"), comparison.split("~"), strict=True))
                             layer = {"left_layer": left, "right_layer": right}
                             rows.append({**keys, **layer, "cka": alike + 0.02, "cka_debiased": alike})
     return pd.DataFrame(rows)
@@ -144,6 +146,10 @@ def head_table() -> pd.DataFrame:
             "top1_low": 0.9 * same,
             "top1_high": same,
             "cosine": 0.7,
+            "isotropic": 0.8,
+            "deviation": 0.0,
+            "shuffled_top1": 0.02,
+            "isotropic_top1": 0.3,
         }
         for bases, same in rows
     )
@@ -249,6 +255,14 @@ def benchmark_table() -> pd.DataFrame:
         "empty": 90.0,
         "published": 1.4,
         "published_source": "a card",
+        "shots": 0,
+        "samples": 1,
+        "max_new_tokens": 512,
+        "batch_size": 8,
+        "dtype": "float32",
+        "generate_seconds": 80.0,
+        "task_version": 3,
+        "lm_eval": "0.4",
     }
     return pd.DataFrame(
         [row | {"items_per_second": 0.5, "tokens_per_second": 30.0, "isolation": "none needed"}]

@@ -40,7 +40,7 @@ def test_the_default_is_the_embedded_study(project: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("notebooks=[nothing]", "notebooks: found 'nothing', expected some of tables, fairness"),
+        ("notebooks=[nothing]", "notebooks: found 'nothing', expected some of ablations, benchmarks"),
         ("sedes=[0]", "unknown key 'sedes'"),
         ("seeds=many", "seeds: input should be a valid list (found 'many')"),
         ("alignment={map: upside-down}", "alignment.map: found 'upside-down', expected one of"),

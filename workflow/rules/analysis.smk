@@ -17,13 +17,12 @@ rule measure_decomposition:
     conda:
         "../../environment.yml"
     params:
-        model=lambda wildcards, input: folder(input.model),
-        prompts=lambda wildcards, input: folder(input.prompts) if input.prompts else "humaneval",
+        texts=source_of_texts,
     message:
         "{wildcards.model}: measure decomposition in every layer"
     shell:
-        "python scripts/measure_decomposition.py --model {params.model} --name {wildcards.model}"
-        " --benchmark {params.prompts} --settings {input.settings}"
+        "python scripts/measure_decomposition.py --model {input.model} --name {wildcards.model}"
+        " --benchmark {params.texts} --settings {input.settings}"
         " --out {output.layers} --head-out {output.head} --record {output.record} 2>&1 | tee {log}"
 
 
@@ -43,17 +42,13 @@ rule measure_similarity:
     conda:
         "../../environment.yml"
     params:
-        transfer=lambda wildcards, input: folder(input.transfer),
-        teacher=lambda wildcards, input: folder(input.teacher),
-        student=lambda wildcards, input: folder(input.student),
-        benchmark=lambda wildcards, input: folder(input.benchmark),
-        name=STUDY.analysis.similarity.benchmark,
+        benchmark=STUDY.analysis.similarity.benchmark,
     message:
         "{wildcards.pair} {wildcards.method}: compare layers before and after"
     shell:
-        "python scripts/measure_similarity.py --student {params.student} --teacher {params.teacher}"
-        " --transfer {params.transfer} --benchmark {params.benchmark} --settings {input.settings}"
-        " --label pair={wildcards.pair} benchmark={params.name} method={wildcards.method}"
+        "python scripts/measure_similarity.py --student {input.student} --teacher {input.teacher}"
+        " --transfer {input.transfer} --benchmark {input.benchmark} --settings {input.settings}"
+        " --label pair={wildcards.pair} benchmark={params.benchmark} method={wildcards.method}"
         " --out {output.table} --record {output.record} 2>&1 | tee {log}"
 
 
@@ -73,24 +68,18 @@ rule measure_crossing:
     conda:
         "../../environment.yml"
     params:
-        teacher=lambda wildcards, input: folder(input.teacher),
-        student=lambda wildcards, input: folder(input.student),
-        prompts=lambda wildcards, input: folder(input.prompts) if input.prompts else "humaneval",
+        texts=source_of_texts,
     message:
         "{wildcards.pair}: read the teacher's states with the student's head, through every map"
     shell:
-        "python scripts/measure_crossing.py --teacher {params.teacher} --student {params.student}"
-        " --benchmark {params.prompts} --settings {input.settings} --alignment {input.alignment}"
+        "python scripts/measure_crossing.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {params.texts} --settings {input.settings} --alignment {input.alignment}"
         " --label pair={wildcards.pair} --out {output.table} --record {output.record} 2>&1 | tee {log}"
 
 
 rule measure_geometry:
     input:
-        transfers=placed_transfers,
-        teacher=model_of("teacher"),
-        student=model_of("student"),
-        benchmark=placed_benchmark("benchmarks/{benchmark}"),
-        pairing=placed_benchmark("signals/{pair}/{benchmark}/pairing/default"),
+        unpack(placed_pair),
         listed="results/{study}/settings/cells.json",
         settings="results/{study}/settings/analysis/geometry.json",
         activations="results/{study}/settings/activations/default.json",
@@ -103,16 +92,11 @@ rule measure_geometry:
         "results/{study}/logs/analysis/geometry/{pair}.log",
     conda:
         "../../environment.yml"
-    params:
-        teacher=lambda wildcards, input: folder(input.teacher),
-        student=lambda wildcards, input: folder(input.student),
-        benchmark=lambda wildcards, input: folder(input.benchmark),
-        pairing=lambda wildcards, input: folder(input.pairing),
     message:
         "{wildcards.pair}: measure how near every student comes to the targets"
     shell:
-        "python scripts/measure_geometry.py --teacher {params.teacher} --student {params.student}"
-        " --benchmark {params.benchmark} --pairing {params.pairing} --pair {wildcards.pair} --cells {input.listed}"
+        "python scripts/measure_geometry.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --pairing {input.pairing} --pair {wildcards.pair} --cells {input.listed}"
         " --settings {input.settings} --activations {input.activations} --alignment {input.alignment}"
         " --out {output.table} --record {output.record} 2>&1 | tee {log}"
 
@@ -121,11 +105,7 @@ rule collect_signals:
     input:
         attribution=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("attribution")],
         pairing=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("pairing")],
-        models=[
-            f"{LAYOUT.root}/models/{model}/run.json"
-            for pair in STUDY.pairs
-            for model in LAYOUT.models_of(pair)
-        ],
+        models=[model for _, *models in pairs_of_models() for model in models],
         settings="results/{study}/settings/statistics.json",
         code=library("collect_signals"),
     output:
@@ -137,16 +117,11 @@ rule collect_signals:
     conda:
         "../../environment.yml"
     params:
-        attribution=lambda wildcards, input: [folder(record) for record in input.attribution],
-        pairing=lambda wildcards, input: [folder(record) for record in input.pairing],
-        pairs=" ".join(
-            f"--pair {pair} {' '.join(f'{LAYOUT.root}/models/{model}' for model in LAYOUT.models_of(pair))}"
-            for pair in STUDY.pairs
-        ),
+        pairs=[f"--pair {' '.join(pair)}" for pair in pairs_of_models()],
     message:
         "tables: collect attributions and pairings"
     shell:
-        "python scripts/collect_signals.py --attribution {params.attribution} --pairing {params.pairing}"
+        "python scripts/collect_signals.py --attribution {input.attribution} --pairing {input.pairing}"
         " {params.pairs} --settings {input.settings} --attribution-out {output.attribution}"
         " --pairing-out {output.pairing} --record {output.record} 2>&1 | tee {log}"
 
@@ -172,7 +147,7 @@ rule collect_curves:
 
 rule join_tables:
     input:
-        parts=lambda wildcards: analysis_parts(wildcards.study, wildcards.table),
+        parts=analysis_parts,
         code=library("join_tables"),
     output:
         table="results/{study}/tables/{table}.csv",
@@ -180,9 +155,8 @@ rule join_tables:
     log:
         "results/{study}/logs/tables/{table}.log",
     wildcard_constraints:
-        table="decomposition|head|similarity|geometry|crossing",
-    # of a second: not worth a place in a queue
-    localrule: True
+        table="|".join(JOINED),
+    localrule: True  # of a second: not worth a place in a queue
     conda:
         "../../environment.yml"
     message:

@@ -42,8 +42,8 @@ def library_of_map(wildcards):
 def library_of_notebooks():
     """The modules behind the notebooks' sentences, tables and figures."""
     room = Path("src/semalign/report")
-    shown = [*room.glob("sentences/*.py"), *room.glob("figures/*.py")]
-    return reached_from(Path("src/semalign/report/display.py"), *shown)
+    parts = [*room.glob("sentences/*.py"), *room.glob("figures/*.py")]
+    return reached_from(Path("src/semalign/report/display.py"), *parts)
 
 
 def note_code(name, files):

@@ -1,41 +1,44 @@
-# Notebooks: they read tables, draw, and say what the numbers say. Papermill executes them.
-# A new one is a file in notebooks/ and a line in rules/targets.smk: the tables it reads, the figures it leaves.
+# Notebooks: they read tables, draw, and say what the numbers say. Papermill executes them, a rule per notebook.
+# A new one is a file in notebooks/: its metadata names the tables that it reads and the figures that it draws.
+COVERAGE = f"{100 * STUDY.statistics.confidence:g} %"
+FIGURE = "results/{{study}}/figures/{figure}"
+
 for NOTEBOOK in STUDY.notebooks:
-    TABLES, FIGURES = notebook_facts(NOTEBOOK)
+    DECLARED = declared(NOTEBOOK)
 
     rule:
         name:
             f"notebook_{NOTEBOOK}"
         input:
             notebook=f"notebooks/{NOTEBOOK}.ipynb",
-            tables=expand("results/{{study}}/tables/{table}.csv", table=TABLES),
+            tables=expand("results/{{study}}/tables/{file}", file=DECLARED.reads),
             code=library("execute_notebook"),
             drawing=library_of_notebooks(),
         output:
             page=report(
                 f"results/{{study}}/notebooks/{NOTEBOOK}.html",
-                caption=f"../report/{NOTEBOOK}.rst",
+                caption="../report/notebook.rst",
                 category="Notebooks",
             ),
             pictures=[
-                report(
-                    f"results/{{study}}/figures/{figure}.png",
-                    caption=f"../report/figure_{figure}.rst",
-                    category="Figures",
-                )
-                for figure in FIGURES
+                report(f"{FIGURE.format(figure=figure)}.png", caption=caption_of(figure), category="Figures")
+                for figure in DECLARED.figures
             ],
-            vectors=[f"results/{{study}}/figures/{figure}.svg" for figure in FIGURES],
+            vectors=[f"{FIGURE.format(figure=figure)}.svg" for figure in DECLARED.figures],
             record=f"results/{{study}}/records/notebooks/{NOTEBOOK}.json",
         log:
             executed=f"results/{{study}}/logs/notebooks/{NOTEBOOK}.ipynb",
             text=f"results/{{study}}/logs/notebooks/{NOTEBOOK}.log",
         conda:
             "../../environment.yml"
+        params:
+            # for the captions of a report
+            caption=DECLARED.caption,
+            coverage=COVERAGE,
         message:
             f"notebook {NOTEBOOK}: execute"
         shell:
-            "python scripts/execute_notebook.py --notebook {input.notebook} -p study {wildcards.study}"
-            " -p tables results/{wildcards.study}/tables -p figures results/{wildcards.study}/figures"
+            "python scripts/execute_notebook.py --notebook {input.notebook} --parameter study {wildcards.study}"
+            " --parameter tables results/{wildcards.study}/tables --parameter figures results/{wildcards.study}/figures"
             " --executed {log.executed} --out {output.page} --record {output.record}"
             " --reads {input.tables} {input.drawing} --leaves {output.pictures} {output.vectors} 2>&1 | tee {log.text}"

@@ -51,10 +51,8 @@ rule collect_scores:
         "results/{study}/logs/tables/benchmarks.log",
     conda:
         "../../environment.yml"
-    params:
-        scores=lambda wildcards, input: [folder(record) for record in input.scores],
     message:
         "tables: models as they are, with published scores beside them"
     shell:
-        "python scripts/collect_scores.py --scores {params.scores} --published {input.published}"
+        "python scripts/collect_scores.py --scores {input.scores} --published {input.published}"
         " --settings {input.settings} --out {output.table} --record {output.record} 2>&1 | tee {log}"

@@ -77,16 +77,12 @@ rule choose_learning_rate:
     log:
         "results/{study}/logs/choices/{pair}/{benchmark}/{method}/{variant}.log",
     priority: 20
-    # of a second: not worth a place in a queue
-    localrule: True
+    localrule: True  # of a second: not worth a place in a queue
     conda:
         "../../environment.yml"
-    params:
-        out=lambda wildcards, output: folder(output),
-        trials=lambda wildcards, input: [folder(record) for record in input.trials],
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant}: choose the learning rate"
     shell:
-        "python scripts/choose_learning_rate.py --trials {params.trials} --pair {wildcards.pair}"
+        "python scripts/choose_learning_rate.py --trials {input.trials} --pair {wildcards.pair}"
         " --benchmark {wildcards.benchmark} --method {wildcards.method} --variant {wildcards.variant}"
-        " --out {params.out} 2>&1 | tee {log}"
+        " --out {output} 2>&1 | tee {log}"

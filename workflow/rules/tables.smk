@@ -10,6 +10,11 @@ rule collect_tables:
         code=library("collect_tables"),
     output:
         main="results/{study}/tables/main.csv",
+        main_markdown="results/{study}/tables/main.md",
+        main_latex="results/{study}/tables/main.tex",
+        scores="results/{study}/tables/scores.csv",
+        scores_markdown="results/{study}/tables/scores.md",
+        scores_latex="results/{study}/tables/scores.tex",
         ablations="results/{study}/tables/ablations.csv",
         parts="results/{study}/tables/parts.csv",
         agreement="results/{study}/tables/agreement.csv",
@@ -20,21 +25,20 @@ rule collect_tables:
         contrasts="results/{study}/tables/contrasts.csv",
         costs="results/{study}/tables/costs.csv",
         metrics="results/{study}/tables/metrics.json",
+        levels="results/{study}/tables/levels.json",
         record="results/{study}/records/tables.json",
     log:
         "results/{study}/logs/tables.log",
     conda:
         "../../environment.yml"
-    params:
-        out=lambda wildcards, output: folder(output.main),
     message:
         "tables: collect the cells, with intervals and paired tests"
     shell:
-        "python scripts/collect_tables.py --cells {input.listed} --order {input.order}"
-        " --settings {input.settings} --out {params.out} --record {output.record} 2>&1 | tee {log}"
+        "python scripts/collect_tables.py --cells {input.listed} --order {input.order} --settings {input.settings}"
+        " --out results/{wildcards.study}/tables --record {output.record} 2>&1 | tee {log}"
 
 
-# what was tried stands in the choices; its intervals only here, so that to change them trains nothing again
+# the rates that were tried are in the choices, their intervals only here: a change of them trains nothing again
 rule collect_search:
     input:
         choices=[f"{LAYOUT.root}/choices/{'/'.join(search)}/run.json" for search in LAYOUT.searched()],
@@ -45,14 +49,11 @@ rule collect_search:
         record="results/{study}/records/tables/search.json",
     log:
         "results/{study}/logs/tables/search.log",
-    # of a second: not worth a place in a queue
-    localrule: True
+    localrule: True  # of a second: not worth a place in a queue
     conda:
         "../../environment.yml"
-    params:
-        choices=lambda wildcards, input: [folder(record) for record in input.choices],
     message:
         "tables: collect the searches for learning rates"
     shell:
-        "python scripts/collect_search.py --choices {params.choices} --settings {input.settings}"
+        "python scripts/collect_search.py --choices {input.choices} --settings {input.settings}"
         " --out {output.table} --record {output.record} 2>&1 | tee {log}"

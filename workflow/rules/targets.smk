@@ -2,40 +2,38 @@
 from semalign.config.benchmarks import Mixture
 from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
+from semalign.report.declaration import read_declaration
 
 MEASURES = STUDY.analysis
 MADE_IN_PLACE = (TinyBenchmark, Mixture)
 MADE_SOURCES = ("tiny", "pruned")
-
-
-def if_measured(condition, *names):
-    """These tables or figures, where the study measures what they show."""
-    return list(names) if condition else []
-
-
-HAS_SIGNALS, HAS_GEOMETRY = bool(LAYOUT.signal_folders("attribution")), bool(MEASURES.geometry.benchmark)
-HAS_SIMILARITY = bool(MEASURES.similarity.benchmark and MEASURES.similarity.methods)
-SIGNALS, GEOMETRY = if_measured(HAS_SIGNALS, "attribution", "pairing"), if_measured(HAS_GEOMETRY, "geometry")
-SIMILARITY = if_measured(HAS_SIMILARITY, "similarity")
-CROSSING = if_measured(MEASURES.decomposition.models and STUDY.pairs, "crossing")
-
-# notebook: (the tables it reads, the figures it leaves)
-NOTEBOOKS = {
-    "tables": (["main", "bits", "comparisons", "contrasts", "detectable"], []),
-    "fairness": (["main", "costs", "comparisons", *if_measured(LAYOUT.searched(), "search")], ["cost_gain"]),
-    "ablations": (["ablations", "parts"], ["ablation"]),
-    "figures": (["main", "agreement", *SIMILARITY], ["scores", "gap_closed", "agreement", *SIMILARITY]),
-    "mechanism": (["main", "seeds", "curves", *SIGNALS, *GEOMETRY], [*SIGNALS, "curves", *GEOMETRY]),
-    "decomposition": (["decomposition", "head", *CROSSING], ["decomposition"]),
-    "benchmarks": (["benchmarks"], []),
+# tables of single models, pairs or methods that are joined into one
+JOINED = ("decomposition", "head", "similarity", "geometry", "crossing")
+# tables and figures that not every study has; all others are there if a notebook names them
+MEASURED = {
+    "search": bool(LAYOUT.searched()),
+    "attribution": bool(LAYOUT.signal_folders("attribution")),
+    "pairing": bool(LAYOUT.signal_folders("attribution")),
+    "geometry": bool(MEASURES.geometry.benchmark),
+    "similarity": bool(MEASURES.similarity.benchmark and MEASURES.similarity.methods),
+    "crossing": bool(MEASURES.decomposition.models and STUDY.pairs),
 }
 
 
-def notebook_facts(name):
-    """The tables and figures of a notebook that the config names."""
-    if name not in NOTEBOOKS:
-        sys.exit(f"error: config: notebooks: found {name!r}, expected some of {', '.join(NOTEBOOKS)}")
-    return NOTEBOOKS[name]
+def declared(notebook):
+    """What a notebook declares, without the tables and figures of what this study does not measure."""
+    try:
+        given = read_declaration(notebook)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    reads = [file for file in given.reads if MEASURED.get(Path(file).stem, True)]
+    return given._replace(reads=reads, figures=[name for name in given.figures if MEASURED.get(name, True)])
+
+
+def caption_of(figure):
+    """The caption of a figure in a report, if there is one."""
+    path = Path(workflow.basedir) / f"report/figure_{figure}.rst"
+    return str(path) if path.is_file() else None
 
 
 def cell_records(wildcards):
@@ -46,6 +44,11 @@ def decomposition_prompts(wildcards):
     """The benchmark whose texts are read, unless they come from a package."""
     name = STUDY.analysis.decomposition.prompts
     return f"results/{wildcards.study}/benchmarks/{name}/run.json" if name in STUDY.benchmarks else []
+
+
+def source_of_texts(wildcards, input):
+    """That benchmark's record, or the package."""
+    return input.prompts or "humaneval"
 
 
 def compared_transfer(wildcards):
@@ -61,22 +64,31 @@ def compared_benchmark(wildcards):
 
 
 def default_transfers(wildcards):
-    """The transfers of every cell with default settings; a variant's losses stand in its own folder."""
-    chosen = (cell for cell in LAYOUT.cells if cell.variant == DEFAULT)
-    return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in chosen]
+    """The transfers of every cell with default settings; a variant's losses are in its own folder."""
+    cells = (cell for cell in LAYOUT.cells if cell.variant == DEFAULT)
+    return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in cells]
 
 
-def placed_transfers(wildcards):
-    """The transfers of a pair whose states are compared with the paper's targets."""
-    benchmark = STUDY.analysis.geometry.benchmark
-    chosen = (cell for cell in LAYOUT.cells if (cell.pair, cell.benchmark) == (wildcards.pair, benchmark))
-    return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in chosen]
+def placed_pair(wildcards):
+    """A pair and its transfers, whose states are compared with the paper's targets at a benchmark's answers."""
+    pair = wildcards.pair
+    benchmark = MEASURES.geometry.benchmark
+    cells = (cell for cell in LAYOUT.cells if (cell.pair, cell.benchmark) == (pair, benchmark))
+    return {
+        "transfers": [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in cells],
+        "teacher": model_of("teacher")(wildcards),
+        "student": model_of("student")(wildcards),
+        "benchmark": f"{LAYOUT.root}/benchmarks/{benchmark}/run.json",
+        "pairing": f"{LAYOUT.root}/signals/{pair}/{benchmark}/pairing/default/run.json",
+    }
 
 
-def placed_benchmark(record):
-    """A record of the benchmark at whose answers those states are read."""
-    name = STUDY.analysis.geometry.benchmark
-    return lambda wildcards: f"{LAYOUT.root}/{record}/run.json".format(benchmark=name, **wildcards)
+def pairs_of_models():
+    """(pair, record of its teacher, record of its student) of every pair."""
+    return [
+        (pair, *(f"{LAYOUT.root}/models/{model}/run.json" for model in LAYOUT.models_of(pair)))
+        for pair in STUDY.pairs
+    ]
 
 
 def pairs_with(benchmark):
@@ -84,25 +96,22 @@ def pairs_with(benchmark):
     return [name for name, pair in STUDY.pairs.items() if benchmark in (pair.benchmarks or STUDY.benchmarks)]
 
 
-def analysis_parts(study, table):
-    """The tables of single models, pairs or methods that are joined into one."""
-    if table == "similarity":
-        pairs, methods = STUDY.pairs, STUDY.analysis.similarity.methods
-        return expand(
-            f"results/{study}/analysis/similarity/{{pair}}/{{method}}.csv", pair=pairs, method=methods
-        )
-    if table in ("geometry", "crossing"):
-        pairs = pairs_with(STUDY.analysis.geometry.benchmark) if table == "geometry" else STUDY.pairs
-        return expand(f"results/{study}/analysis/{table}/{{pair}}.csv", pair=pairs)
-    return expand(
-        f"results/{study}/analysis/{table}/{{model}}.csv", model=STUDY.analysis.decomposition.models
-    )
+def analysis_parts(wildcards):
+    """The tables that are joined into one: of single models, pairs, or methods of a pair."""
+    table = wildcards.table
+    if table in ("decomposition", "head"):
+        names = MEASURES.decomposition.models
+    elif table == "similarity":
+        names = expand("{pair}/{method}", pair=STUDY.pairs, method=MEASURES.similarity.methods)
+    else:
+        names = pairs_with(MEASURES.geometry.benchmark) if table == "geometry" else STUDY.pairs
+    return [f"results/{wildcards.study}/analysis/{table}/{name}.csv" for name in names]
 
 
 def fetched():
     """The models and benchmarks that are not made in place: what a machine without internet can't get itself."""
-    models = [name for name, given in STUDY.models.items() if given.source not in MADE_SOURCES]
-    benchmarks = [name for name, given in STUDY.benchmarks.items() if not isinstance(given, MADE_IN_PLACE)]
+    models = [name for name, model in STUDY.models.items() if model.source not in MADE_SOURCES]
+    benchmarks = [name for name, own in STUDY.benchmarks.items() if not isinstance(own, MADE_IN_PLACE)]
     return [f"{LAYOUT.root}/models/{name}/run.json" for name in models] + [
         f"{LAYOUT.root}/benchmarks/{name}/run.json" for name in benchmarks
     ]

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import Tensor
 
+from semalign.analysis.options import HERE, Machine
 from semalign.analysis.similarity import compare_models
 from semalign.analysis.states import choose_positions, layer_states, same_tokens
 from semalign.models.loading import load_model, load_tokenizer
@@ -22,9 +22,8 @@ def compare_pair(
     student: Path | str,
     transfer: Path | str | None,
     texts: Sequence[str],
+    machine: Machine = HERE,
     *,
-    device: str = "cpu",
-    dtype: torch.dtype | None = None,
     positions: int = POSITIONS,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -40,11 +39,12 @@ def compare_pair(
         return layer_states(model, tokens, kept)
 
     states = {
-        TEACHER: read(load_model(teacher, device, dtype)),
-        BEFORE: read(load_model(student, device, dtype)),
+        TEACHER: read(load_model(teacher, machine.name, machine.precision)),
+        BEFORE: read(load_model(student, machine.name, machine.precision)),
     }
     pairs = [(TEACHER, BEFORE), (BEFORE, BEFORE)]
     if transfer is not None:
-        states[AFTER] = read(load_student(student, teacher, transfer, device, dtype))
+        after = load_student(student, teacher, transfer, machine.name, machine.precision)
+        states[AFTER] = read(after)
         pairs += [(TEACHER, AFTER), (AFTER, AFTER), (BEFORE, AFTER)]
     return compare_models(states, pairs)

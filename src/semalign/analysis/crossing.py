@@ -88,8 +88,8 @@ class CrossingStudy:
         A token that the student's vocabulary does not have counts as missed.
         """
         wanted = self.number[(final @ self.teacher.T).argmax(-1)]
-        found = [(c.carry(final) @ self.student.T).argmax(-1) == wanted for c in self.crossings]
-        self.same.append(torch.stack(found, -1).double().cpu())
+        same = [(c.carry(final) @ self.student.T).argmax(-1) == wanted for c in self.crossings]
+        self.same.append(torch.stack(same, -1).double().cpu())
 
     def rows(self, resamples: int, seed: int) -> list[dict[str, Any]]:
         """One row a map; the 95 % bootstrap interval resamples whole prompts."""

@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 
 from semalign.analysis.listing import cell_of
+from semalign.runtime.columns import COLUMNS
 from semalign.runtime.files import read_jsonl
 
-COLUMNS = ("pair", "benchmark", "method", "variant", "seed", "step", "term", "loss")
 BESIDE = ("step", "learning_rate")  # what a logged step holds beside its terms
 POINTS = 60  # more than a figure shows
 
 
 def curves_table(cells: Iterable[Path], points: int = POINTS) -> pd.DataFrame:
-    """One row a logged step and term of every trained cell, columns COLUMNS; see `thin`."""
+    """One row a logged step and term of every trained cell; see `thin`."""
     rows: list[tuple[Any, ...]] = []
     for folder in cells:
         cell = cell_of(folder)
         key = (cell.pair, cell.benchmark, cell.method, cell.variant, cell.seed)
         history = read_jsonl(folder / "transfer" / "history.jsonl")
         rows += [(*key, *point) for point in thin(history, points)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS["curves"]))
 
 
 def thin(history: Sequence[dict[str, Any]], points: int = POINTS) -> list[tuple[int, str, float]]:

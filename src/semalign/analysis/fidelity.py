@@ -22,11 +22,14 @@ from torch import Tensor
 from semalign.analysis.accumulation import Cosines
 from semalign.analysis.frames import Frame, build_frames, dual_frame
 from semalign.analysis.prediction import Predictions
+from semalign.config.analysis import Decomposition
 from semalign.models.anatomy import capture, layers_of
 from semalign.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head
+
+STANDARD = Decomposition()
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,9 @@ def measure_fidelity(
     prompts: Sequence[Sequence[int]],
     *,
     name: str,
-    bases: Sequence[str] = ("output", "input", "random"),
-    interfaces: Sequence[str] = ("block", "mlp", "attention"),
+    settings: Decomposition = STANDARD,
     drop_first: bool = True,
     resamples: int = 2000,
-    seed: int = 0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tidy tables (layers, head) of the measure over tokenised prompts.
 
@@ -123,11 +124,11 @@ def measure_fidelity(
     is the largest entry of K - 1, zero for the exact dual frame. Raises UserError when no prompt has tokens.
     """
     head = replace(head, weight=head.weight.to(model.device), norm_gain=head.norm_gain.to(model.device))
-    frames = [*build_frames(head, bases, seed), dual_frame(head)]
-    study = Study(model, head, frames, interfaces, drop_first=drop_first, seed=seed)
+    frames = [*build_frames(head, settings.bases, settings.seed), dual_frame(head)]
+    study = Study(model, head, frames, settings.interfaces, drop_first=drop_first, seed=settings.seed)
     for tokens in prompts:
         study.add(tokens)
     if not study.predictions.prompts:
         raise UserError(f"decomposition of {name}: found no prompt with tokens, expected at least one")
-    layers = study.layer_rows(name, resamples, seed)
-    return pd.DataFrame(layers), pd.DataFrame(study.predictions.rows(name, resamples, seed))
+    layers = study.layer_rows(name, resamples, settings.seed)
+    return pd.DataFrame(layers), pd.DataFrame(study.predictions.rows(name, resamples, settings.seed))

@@ -24,6 +24,7 @@ from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.states import read_states
 from semalign.models.transfers import load_student
 from semalign.models.vocabulary import common_tokens
+from semalign.runtime.columns import COLUMNS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.signals.alignment import align_states, align_strongest, interpolate
@@ -34,7 +35,6 @@ from semalign.signals.semantics.registry import BASES_MAPS, FITTED_MAPS, HEAD_MA
 
 logger = logging.getLogger("semalign")
 
-COLUMNS = ("pair", "benchmark", "method", "variant", "seed", "layer", "cosine", "cosine_centred", "cka")
 POSITIONS = 2000  # drawn where the answers have more
 SECONDS = 5.0  # between two lines of progress
 
@@ -133,7 +133,7 @@ def paper_targets(
 
 
 def geometry_table(goal: Goal, cells: Mapping[Path, Cell]) -> pd.DataFrame:
-    """One row a cell and paired layer, columns COLUMNS; a cell that stands on the teacher is left out."""
+    """One row a cell and paired layer; a cell that stands on the teacher is left out."""
     rows: list[tuple[Any, ...]] = []
     place, said = goal.place, time.monotonic()
     for done, (folder, cell) in enumerate(cells.items(), start=1):
@@ -146,7 +146,7 @@ def geometry_table(goal: Goal, cells: Mapping[Path, Cell]) -> pd.DataFrame:
         if time.monotonic() - said > SECONDS or done == len(cells):
             said = time.monotonic()
             logger.info("geometry: %d of %d cells", done, len(cells))
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(COLUMNS["geometry"]))
 
 
 def _encode(place: Place, model: Path) -> tuple[list[Encoded], int]:

@@ -1,13 +1,12 @@
-"""Lists of folders as the analyses get them, and what a folder's path says of it."""
+"""What the path of a folder says of it: its cell, or its signal."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from semalign.config.cells import DEFAULT, Cell
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json
 
 CELL = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
 SIGNAL = "<pair>/<benchmark>/<stage>/<name>"
@@ -20,22 +19,6 @@ class Signal(NamedTuple):
     benchmark: str
     stage: str
     name: str
-
-
-def listed(given: Sequence[str]) -> list[Path]:
-    """The folders that are given, or those that the one JSON file that is given lists.
-
-    Raises UserError where that file is no list of folders.
-    """
-    if len(given) != 1 or not given[0].endswith(".json"):
-        return [Path(path) for path in given]
-    try:
-        found = read_json(given[0])
-    except (OSError, ValueError) as error:
-        raise UserError(f"{given[0]}: not readable as JSON ({error})") from None
-    if not isinstance(found, list) or not all(isinstance(path, str) for path in found):
-        raise UserError(f"{given[0]}: found something else, expected a list of folders")
-    return [Path(path) for path in found]
 
 
 def cell_of(folder: Path) -> Cell:

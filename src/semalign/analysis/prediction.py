@@ -62,7 +62,7 @@ class Predictions:
             cosines.append(torch.cosine_similarity(state, image, dim=-1))
             recomposed.append(self._predict(image * back))
             turned.append(self._predict(turn(state, noise, cosine) * back))
-        parts = (torch.stack(found, -1).cpu() for found in (recomposed, turned, cosines))
+        parts = (torch.stack(rows, -1).cpu() for rows in (recomposed, turned, cosines))
         self.prompts.append(Prompt(top.cpu(), *parts))
 
     def _predict(self, states: Tensor) -> Tensor:

@@ -6,40 +6,46 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from semalign.analysis.listing import signal_of
+from semalign.analysis.listing import Signal, signal_of
 from semalign.config.statistics import StatisticsSettings
+from semalign.models.loading import read_shape
+from semalign.models.vocabulary import count_shared
+from semalign.runtime.columns import COLUMNS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.statistics.intervals import percentile_bounds
 from semalign.statistics.resampling import ItemResampler
 
-ATTRIBUTION = (
-    *("pair", "benchmark", "name", "layer", "share", "share_low", "share_high", "examples", "critical"),
-)
-PAIRING = (
-    *("pair", "benchmark", "name", "student_layer", "teacher_layer", "critical", "below", "above", "weight"),
-    *("teacher_layers", "student_layers"),
-)
+Models = Mapping[str, tuple[Path, Path]]  # name of a pair -> its teacher's and its student's folder
 
 
 def attribution_table(folders: Sequence[Path], settings: StatisticsSettings) -> pd.DataFrame:
-    """One row a teacher layer (from 1) of every attribution folder, columns ATTRIBUTION.
+    """One row per teacher layer (from 1) of every attribution folder.
 
     `share` is the mean over examples of |score| / sum over layers of |score|, between the bounds of a
     percentile interval, examples resampled; `critical` is 1 for the layer that ranks first.
     """
     rows = [row for folder in folders for row in _profile(folder, settings)]
-    return pd.DataFrame(rows, columns=list(ATTRIBUTION))
+    return pd.DataFrame(rows, columns=list(COLUMNS["attribution"]))
 
 
-def pairing_table(folders: Sequence[Path], depths: Mapping[str, tuple[int, int]]) -> pd.DataFrame:
-    """One row a pair of layers of every pairing folder, columns PAIRING.
+def pairing_table(folders: Sequence[Path], models: Models) -> pd.DataFrame:
+    """One row per pair of layers of every pairing folder, with the models' depths and what their vocabularies share.
 
-    `depths` holds (teacher layers, student layers) of every pair of models. Raises UserError where a folder's
-    pair of models is not among them.
+    Raises UserError if a folder's pair is not among `models`.
     """
-    rows = [row for folder in folders for row in _pairs(folder, depths)]
-    return pd.DataFrame(rows, columns=list(PAIRING))
+    depths = {name: (_depth(teacher), _depth(student)) for name, (teacher, student) in models.items()}
+    shared = {name: count_shared(*pair) for name, pair in models.items()}
+    rows: list[tuple[object, ...]] = []
+    for folder in folders:
+        signal = signal_of(folder, "pairing")
+        if signal.pair not in models:
+            raise UserError(
+                f"{folder}: the models of pair {signal.pair!r} are not known, expected them with --pair"
+            )
+        ends = (*depths[signal.pair], *shared[signal.pair])
+        rows += [(*row, *ends) for row in _pairs(folder, signal)]
+    return pd.DataFrame(rows, columns=list(COLUMNS["pairing"]))
 
 
 def shares(scores: np.ndarray) -> np.ndarray:
@@ -53,8 +59,9 @@ def shares(scores: np.ndarray) -> np.ndarray:
 
 
 def _profile(folder: Path, settings: StatisticsSettings) -> list[tuple[object, ...]]:
-    signal, found = signal_of(folder, "attribution"), read_json(folder / "attribution.json")
-    of_layers = shares(np.array(found["scores"], dtype=np.float64)).T
+    signal = signal_of(folder, "attribution")
+    stored = read_json(folder / "attribution.json")
+    of_layers = shares(np.array(stored["scores"], dtype=np.float64)).T
     examples = of_layers.shape[1]
     if not examples:
         raise UserError(f"{folder}: every score is zero, expected an example that some layer scores on")
@@ -62,25 +69,25 @@ def _profile(folder: Path, settings: StatisticsSettings) -> list[tuple[object, .
     bounds = [percentile_bounds(row, settings.confidence) for row in means]
     return [
         (
-            *(signal.pair, signal.benchmark, signal.name, layer),
-            *(float(of_layers[layer - 1].mean()), max(0.0, low), min(1.0, high)),
-            *(examples, int(layer == found["ranking"][0])),
+            signal.pair,
+            signal.benchmark,
+            signal.name,
+            layer,
+            float(of_layers[layer - 1].mean()),
+            max(0.0, low),
+            min(1.0, high),
+            examples,
+            int(layer == stored["ranking"][0]),
         )
         for layer, (low, high) in enumerate(bounds, start=1)
     ]
 
 
-def _pairs(folder: Path, depths: Mapping[str, tuple[int, int]]) -> list[tuple[object, ...]]:
-    signal = signal_of(folder, "pairing")
-    if signal.pair not in depths:
-        raise UserError(
-            f"{folder}: the depths of pair {signal.pair!r} are not known, expected them with --pair"
-        )
-    return [
-        (
-            *(signal.pair, signal.benchmark, signal.name),
-            *(row["student"], row["teacher"], row["critical"], row["below"], row["above"], row["weight"]),
-            *depths[signal.pair],
-        )
-        for row in read_json(folder / "pairing.json")["pairs"]
-    ]
+def _pairs(folder: Path, signal: Signal) -> list[tuple[object, ...]]:
+    keys = ("student", "teacher", "critical", "below", "above", "weight")
+    pairs = read_json(folder / "pairing.json")["pairs"]
+    return [(signal.pair, signal.benchmark, signal.name, *(row[key] for key in keys)) for row in pairs]
+
+
+def _depth(model: Path) -> int:
+    return read_shape(model).layers

@@ -1,150 +1,248 @@
-"""From folders to tables: what the scripts do that measure models."""
+"""The stages that measure models, and those that collect what other stages have written, into tables."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
-import torch
 
 from semalign.analysis.comparison import compare_pair
 from semalign.analysis.crossing import crossing_table
+from semalign.analysis.curves import curves_table
 from semalign.analysis.fidelity import measure_fidelity
 from semalign.analysis.geometry import Goal, Place, geometry_table
+from semalign.analysis.listing import cells_among, defaults_among
+from semalign.analysis.options import DEFAULTS, HERE, LayerTables, Machine, Pair, Sections, Table
+from semalign.analysis.signals import attribution_table, pairing_table
 from semalign.benchmarks.corpora import prompts
 from semalign.config.analysis import Decomposition, Geometry, Similarity
-from semalign.config.base import Strict
-from semalign.config.cells import Cell
 from semalign.config.signals import Activations, Alignment
-from semalign.models.devices import device as default_device
+from semalign.config.statistics import StatisticsSettings
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.vocabulary import common_tokens
-from semalign.runtime.files import read_json, write_text
+from semalign.runtime.files import write_text
+from semalign.runtime.provenance import Run, portable
+from semalign.statistics.inputs import read_listing, read_section
 
-Section = TypeVar("Section", bound=Strict)
+DECIMALS = "%.6f"
+DIGITS = "%.6g"  # a share or a loss may be tiny
 
 
 def measure_decomposition(
     model: Path,
     name: str,
-    source: Path | str,
-    settings: Path | None,
-    out: Path,
-    head_out: Path,
-    *,
-    device: str | None = None,
-    dtype: str | None = None,
+    tables: LayerTables,
+    benchmark: str = "humaneval",
+    settings: Path | None = None,
+    machine: Machine = HERE,
 ) -> None:
-    """Write the tables of `fidelity.measure_fidelity` for the model in a folder.
+    """Measure how hidden states survive decomposition onto semantic bases (one model, paper Figure 2).
 
-    `source` is "humaneval" or a benchmark's folder, `settings` a JSON file of analysis.decomposition.
+    Args:
+        model: Model folder.
+        name: The model's name in the tables.
+        tables: Where the tables are written.
+        benchmark: Whose texts are read: `humaneval`, or the folder of a benchmark.
+        settings: The study's analysis.decomposition, as JSON. Default: its defaults.
+        machine: How the model is loaded.
     """
-    chosen = _read(Decomposition, settings)
+    section = read_section(Decomposition, settings)
+    run = Run("decomposition", settings)
+    if tables.record:
+        run.read("model", model)
+        _read_texts(run, benchmark)
     tokenizer = load_tokenizer(model)
     layers, head = measure_fidelity(
-        load_model(model, device or default_device(), _dtype(dtype)),
+        load_model(model, machine.name, machine.precision),
         read_head(model),
-        [tokenizer(text)["input_ids"] for text in prompts(source, chosen.count)],
+        [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
         name=name,
-        bases=chosen.bases,
-        interfaces=chosen.interfaces,
-        seed=chosen.seed,
+        settings=section,
     )
-    _write(layers, out)
-    _write(head, head_out)
-
-
-def measure_crossing(
-    teacher: Path,
-    student: Path,
-    source: Path | str,
-    settings: Path | None,
-    alignment: Path | None,
-    out: Path,
-    *,
-    labels: Mapping[str, str] | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
-) -> None:
-    """Write the table of `crossing.crossing_table`, with a leading column for every label.
-
-    `source` is "humaneval" or a benchmark's folder, `settings` a JSON file of analysis.decomposition, `alignment`
-    one of the alignment section.
-    """
-    chosen = _read(Decomposition, settings)
-    tokenizer = load_tokenizer(teacher)
-    table = crossing_table(
-        load_model(teacher, device or default_device(), _dtype(dtype)),
-        (read_head(teacher), read_head(student)),
-        common_tokens(teacher, student, _read(Alignment, alignment).minimum_shared),
-        [tokenizer(text)["input_ids"] for text in prompts(source, chosen.count)],
-        seed=chosen.seed,
-    )
-    _write(_labelled(table, labels), out)
-
-
-def measure_geometry(
-    teacher: Path,
-    student: Path,
-    benchmark: Path,
-    pairing: Path,
-    cells: Mapping[Path, Cell],
-    settings: Path | None,
-    activations: Path | None,
-    alignment: Path | None,
-    out: Path,
-    *,
-    device: str | None = None,
-    dtype: str | None = None,
-) -> None:
-    """Write the table of `geometry.geometry_table` for cells of one pair and benchmark, by their folders.
-
-    `settings`, `activations` and `alignment` are JSON files of analysis.geometry and of the two sections.
-    """
-    count, reading = _read(Geometry, settings).count, _read(Activations, activations)
-    place = Place(teacher, student, benchmark, count, reading, device or default_device(), _dtype(dtype))
-    goal = Goal(place, pairing, _read(Alignment, alignment))
-    _write(geometry_table(goal, cells), out)
+    _write(layers, tables.out, DECIMALS)
+    _write(head, tables.head_out, DECIMALS)
+    if tables.record:
+        run.note(tables.record, [tables.out, tables.head_out])
 
 
 def measure_similarity(
     teacher: Path,
     student: Path,
-    transfer: Path | None,
-    source: Path | str,
-    settings: Path | None,
-    out: Path,
-    *,
-    labels: Mapping[str, str] | None = None,
-    device: str | None = None,
-    dtype: str | None = None,
+    benchmark: str,
+    table: Table,
+    transfer: Path | None = None,
+    settings: Path | None = None,
+    machine: Machine = HERE,
 ) -> None:
-    """Write the table of `comparison.compare_pair`, with a leading column for every label."""
-    chosen = _read(Similarity, settings)
-    table = compare_pair(
-        teacher,
-        student,
-        transfer,
-        prompts(source, chosen.count),
-        device=device or default_device(),
-        dtype=_dtype(dtype),
+    """Compare the layers of teacher and student, before and after a transfer, by linear CKA (Figures 4 to 6).
+
+    Args:
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Whose texts are read: `humaneval`, or the folder of a benchmark.
+        table: Where the table of all pairs of layers is written.
+        transfer: Transfer folder. Without it, only the student before a transfer is compared.
+        settings: The study's analysis.similarity, as JSON. Default: its defaults.
+        machine: How the models are loaded.
+    """
+    section = read_section(Similarity, settings)
+    run = Run("similarity", settings)
+    if table.record:
+        run.read("teacher", teacher)
+        run.read("student", student)
+        if transfer:
+            run.read("transfer", transfer)
+        _read_texts(run, benchmark)
+    compared = compare_pair(teacher, student, transfer, prompts(benchmark, section.count), machine)
+    _write(_labelled(compared, table.labels), table.out, DECIMALS)
+    if table.record:
+        run.note(table.record, [table.out])
+
+
+def measure_crossing(
+    teacher: Path,
+    student: Path,
+    table: Table,
+    benchmark: str = "humaneval",
+    settings: Path | None = None,
+    alignment: Path | None = None,
+    machine: Machine = HERE,
+) -> None:
+    """Measure whether maps carry the teacher's predictions over to the student's head (one pair, every map).
+
+    Only maps that are made of the two vocabularies alone are measured.
+
+    Args:
+        teacher: Model folder.
+        student: Model folder.
+        table: Where the table of all maps is written.
+        benchmark: Whose texts are read: `humaneval`, or the folder of a benchmark.
+        settings: The study's analysis.decomposition, as JSON. Default: its defaults.
+        alignment: The config's section `alignment`, as JSON. Default: its defaults.
+        machine: How the teacher is loaded.
+    """
+    section = read_section(Decomposition, settings)
+    run = Run("crossing", settings)
+    if table.record:
+        run.read("teacher", teacher)
+        run.read("student", student)
+        _read_texts(run, benchmark)
+        if alignment:
+            run.read("alignment settings", alignment)
+    tokenizer = load_tokenizer(teacher)
+    crossed = crossing_table(
+        load_model(teacher, machine.name, machine.precision),
+        (read_head(teacher), read_head(student)),
+        common_tokens(teacher, student, read_section(Alignment, alignment).minimum_shared),
+        [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
+        seed=section.seed,
     )
-    _write(_labelled(table, labels), out)
+    _write(_labelled(crossed, table.labels), table.out, DECIMALS)
+    if table.record:
+        run.note(table.record, [table.out])
 
 
-def _labelled(table: pd.DataFrame, labels: Mapping[str, str] | None) -> pd.DataFrame:
-    columns = {name: pd.Series(value, index=table.index) for name, value in (labels or {}).items()}
+def measure_geometry(
+    pair: Pair,
+    cells: list[str],
+    table: Table,
+    sections: Sections = DEFAULTS,
+    machine: Machine = HERE,
+) -> None:
+    """Measure how near the student of every cell comes to the paper's targets (one pair, one benchmark).
+
+    Args:
+        pair: What the cells were trained from.
+        cells: Folders of cells, or one JSON file that lists them; those of other pairs and benchmarks are left out.
+        table: Where the table of all cells is written.
+        sections: Sections of the config.
+        machine: How the models are loaded.
+    """
+    run = Run("geometry", sections.settings)
+    placed = cells_among(read_listing(cells), pair.pair, pair.benchmark.name)
+    if table.record:
+        for name in ("teacher", "student", "benchmark", "pairing"):
+            run.read(name, getattr(pair, name))
+        if sections.activations:
+            run.read("activations settings", sections.activations)
+        if sections.alignment:
+            run.read("alignment settings", sections.alignment)
+        for folder in placed:
+            run.read(portable(folder), folder / "transfer")
+    place = Place(
+        pair.teacher,
+        pair.student,
+        pair.benchmark,
+        read_section(Geometry, sections.settings).count,
+        read_section(Activations, sections.activations),
+        machine.name,
+        machine.precision,
+    )
+    goal = Goal(place, pair.pairing, read_section(Alignment, sections.alignment))
+    _write(_labelled(geometry_table(goal, placed), table.labels), table.out, DECIMALS)
+    if table.record:
+        run.note(table.record, [table.out])
+
+
+def collect_signals(
+    attribution_out: Path,
+    pairing_out: Path,
+    attribution: Sequence[Path] = (),
+    pairing: Sequence[Path] = (),
+    pair: Sequence[tuple[str, Path, Path]] = (),
+    settings: Path | None = None,
+    record: Path | None = None,
+) -> None:
+    """Collect the results of attribution and pairing, from every folder of a study, into two tables.
+
+    Args:
+        attribution_out: Table of layers (CSV).
+        pairing_out: Table of pairs of layers (CSV).
+        attribution: Folders of attributions.
+        pairing: Folders of pairings.
+        pair: A pair's name, its teacher's and its student's model folder, for every pair.
+        settings: The config's section `statistics`, as JSON. Default: its defaults.
+        record: Where to note what the tables are made from.
+    """
+    statistics = read_section(StatisticsSettings, settings)
+    run = Run("signals", settings)
+    if record:
+        for folder in (*attribution, *pairing):
+            run.read(portable(folder), folder)
+    models = {name: (teacher, student) for name, teacher, student in pair}
+    _write(attribution_table(attribution, statistics), attribution_out, DIGITS)
+    _write(pairing_table(pairing, models), pairing_out, DIGITS)
+    if record:
+        run.note(record, [attribution_out, pairing_out])
+
+
+def collect_curves(cells: list[str], out: Path, record: Path | None = None) -> None:
+    """Collect every term of the training losses of a study's default cells into one table.
+
+    Args:
+        cells: Folders of cells, or one JSON file that lists them; cells with changed settings are left out.
+        out: The table (CSV).
+        record: Where to note what the table is made from.
+    """
+    run = Run("curves")
+    folders = defaults_among(read_listing(cells))
+    if record:
+        for folder in folders:
+            run.read(portable(folder), folder / "transfer")
+    _write(curves_table(folders), out, DIGITS)
+    if record:
+        run.note(record, [out])
+
+
+def _read_texts(run: Run, benchmark: str) -> None:
+    """Note the benchmark whose texts are read, unless they come from a package."""
+    if Path(benchmark).is_dir():
+        run.read("benchmark", benchmark)
+
+
+def _labelled(table: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
+    columns = {name: pd.Series(value, index=table.index) for name, value in labels.items()}
     return pd.concat([pd.DataFrame(columns, index=table.index), table], axis=1)
 
 
-def _read(section: type[Section], path: Path | None) -> Section:
-    return section.model_validate(read_json(path) if path else {})
-
-
-def _dtype(name: str | None) -> torch.dtype | None:
-    """The precision of that name; None for the model's own."""
-    return getattr(torch, name) if name else None
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    write_text(path, table.to_csv(index=False, float_format="%.6f"))
+def _write(table: pd.DataFrame, path: Path, numbers: str) -> None:
+    write_text(path, table.to_csv(index=False, float_format=numbers))

@@ -38,15 +38,15 @@ def layer_states(
 ) -> list[Tensor]:
     """States of every layer, shallowest first, [positions, width] in float32 on the CPU; no head is run."""
     layers = range(1, len(layers_of(model)) + 1)
-    found: list[list[Tensor]] = [[] for _ in layers]
+    states_of: list[list[Tensor]] = [[] for _ in layers]
     with capture(model, layers, [interface]) as states:
         for tokens, kept in zip(prompts, positions, strict=True):
             if len(kept) == 0:
                 continue
             model.base_model(input_ids=torch.tensor([list(tokens)], device=model.device), use_cache=False)
-            for layer, rows in zip(layers, found, strict=True):
+            for layer, rows in zip(layers, states_of, strict=True):
                 rows.append(states[interface, layer][0][kept.to(model.device)].float().cpu())
-    return [torch.cat(rows) for rows in found]
+    return [torch.cat(rows) for rows in states_of]
 
 
 def same_tokens(teacher: Any, student: Any, texts: Sequence[str]) -> list[list[int]]:
@@ -55,8 +55,8 @@ def same_tokens(teacher: Any, student: Any, texts: Sequence[str]) -> list[list[i
     Raises UserError where they differ: states are compared position by position.
     """
     ids = [list(student(text)["input_ids"]) for text in texts]
-    for text, found in zip(texts, ids, strict=True):
-        if list(teacher(text)["input_ids"]) != found:
+    for text, own in zip(texts, ids, strict=True):
+        if list(teacher(text)["input_ids"]) != own:
             raise UserError(
                 f"teacher and student split {text[:40]!r} into different tokens; "
                 "expected one tokenizer, as states are compared position by position"

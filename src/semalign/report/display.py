@@ -5,7 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.words import interval, side, signed, told, verdict
+from semalign.report.levels import STANDARD, Levels
+from semalign.report.words import interval, side, signed, verdict
+from semalign.runtime.tables_text import benchmark_title
 
 MARKS = {"higher": " ▲", "lower": " ▼"}
 EDGE = "*"
@@ -20,15 +22,15 @@ COSTS = {
 }
 
 
-def score_table(main: pd.DataFrame) -> pd.DataFrame:
-    """Methods x benchmarks: `score [low, high]` in percent, marked where it differs from the student's."""
-    return _by_benchmark(main.assign(text=[_score(cell) for _, cell in main.iterrows()]))
+def score_table(main: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
+    """Methods x benchmarks: `score [low, high]` in percent, marked if it differs from the student's."""
+    return _by_benchmark(main.assign(text=[_score(cell, levels) for _, cell in main.iterrows()]))
 
 
 def bits_table(bits: pd.DataFrame) -> pd.DataFrame:
     """Methods x benchmarks: bits a character `[low, high]`, marked where the difference's interval excludes zero."""
-    shown = bits[bits["variant"] == "default"]
-    return _by_benchmark(shown.assign(text=[_bits(row) for row in shown.to_dict("records")]))
+    default = bits[bits["variant"] == "default"]
+    return _by_benchmark(default.assign(text=[_bits(row) for row in default.to_dict("records")]))
 
 
 def _bits(row: Mapping[Any, Any]) -> str:
@@ -36,19 +38,20 @@ def _bits(row: Mapping[Any, Any]) -> str:
     text = f"{row['bits']:.3f} [{row['bits_low']:.3f}, {row['bits_high']:.3f}]"
     if pd.isna(row["vs_student"]):
         return text
-    return (
-        text
-        + {1: MARKS["higher"], -1: MARKS["lower"], 0: ""}[side(row["vs_student_low"], row["vs_student_high"])]
-    )
+    marks = {1: MARKS["higher"], -1: MARKS["lower"], 0: ""}
+    return text + marks[side(row["vs_student_low"], row["vs_student_high"])]
 
 
 def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:
     """The smallest differences in points that the tests of the main table can be expected to find."""
-    shown = detectable[detectable["table"] == "main"]
+    rows = detectable[detectable["table"] == "main"]
     names = {"detectable": "one test (points)", "detectable_holm": "corrected (points)"}
-    keys = ["pair", "benchmark"] if shown["pair"].nunique() > 1 else ["benchmark"]
-    table = shown[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
-    named = {"against": table["against"].str.replace("_", " "), "benchmark": table["benchmark"].map(told)}
+    keys = ["pair", "benchmark"] if rows["pair"].nunique() > 1 else ["benchmark"]
+    table = rows[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
+    named = {
+        "against": table["against"].str.replace("_", " "),
+        "benchmark": table["benchmark"].map(benchmark_title),
+    }
     return rounded(table.assign(**named), 1)
 
 
@@ -89,40 +92,40 @@ def search_table(search: pd.DataFrame) -> pd.DataFrame:
 
     Of variants that were searched too, only the default is shown.
     """
-    chosen = search[search["chosen"] == 1]
-    if "variant" in chosen:
-        chosen = chosen[chosen["variant"] == "default"]
+    choices = search[search["chosen"] == 1]
+    if "variant" in choices:
+        choices = choices[choices["variant"] == "default"]
     texts = [
         f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}: {row['score']:.1f} "
         f"[{row['score_low']:.1f}, {row['score_high']:.1f}]"
-        for _, row in chosen.iterrows()
+        for _, row in choices.iterrows()
     ]
-    return _by_benchmark(chosen.assign(text=texts))
+    return _by_benchmark(choices.assign(text=texts))
 
 
-def contrast_table(contrasts: pd.DataFrame) -> pd.DataFrame:
+def contrast_table(contrasts: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
     """Contrasts x benchmarks: difference in points `[low, high]`, marked where its corrected test finds one."""
-    shown = contrasts.assign(
+    table = contrasts.assign(
         method=contrasts["method"] + " − " + contrasts["other"],
         text=[
             f"{signed(row['difference'])} [{signed(row['difference_low'])}, {signed(row['difference_high'])}]"
-            + MARKS.get(verdict(row["difference"], row["p_holm"]), "")
+            + MARKS.get(verdict(row["difference"], row["p_holm"], levels), "")
             for _, row in contrasts.iterrows()
         ],
     )
-    return _by_benchmark(shown)
+    return _by_benchmark(table)
 
 
 def part_table(parts: pd.DataFrame) -> pd.DataFrame:
     """Methods and their variants x parts of a mixture: score in percent (difference from the student `[low, high]`)."""
     default = parts["variant"] == "default"
-    shown = parts.assign(method=parts["method"].where(default, parts["method"] + ": " + parts["variant"]))
+    named = parts.assign(method=parts["method"].where(default, parts["method"] + ": " + parts["variant"]))
     texts = []
-    for row in shown.to_dict("records"):
+    for row in named.to_dict("records"):
         value, low, high = (float(row[f"vs_student{end}"]) for end in ("", "_low", "_high"))
         texts.append(f"{row['score']:.1f}" + ("" if pd.isna(value) else f" ({interval(value, low, high)})"))
-    names = shown["benchmark"] + "/" + shown["part"]
-    return _by_benchmark(shown.assign(text=texts, benchmark=names))
+    names = named["benchmark"] + "/" + named["part"]
+    return _by_benchmark(named.assign(text=texts, benchmark=names))
 
 
 def benchmark_table(scores: pd.DataFrame) -> pd.DataFrame:
@@ -160,30 +163,24 @@ def html(frame: pd.DataFrame) -> Any:
     return HTML(f'<div class="wide">{table}</div>')
 
 
-def markdown(frame: pd.DataFrame) -> str:
-    """The table as GitHub Markdown, for pages that are no notebooks."""
-    rows = [list(frame.columns), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
-
-
 def _by_benchmark(cells: pd.DataFrame) -> pd.DataFrame:
     """The column `text`: a row a method (and pair, of several), a column a benchmark, in table order."""
     keys = ["pair", "method"] if cells["pair"].nunique() > 1 else ["method"]
     rows = cells[keys].drop_duplicates().reset_index(drop=True)
     for benchmark in dict.fromkeys(cells["benchmark"]):
         column = cells.loc[cells["benchmark"] == benchmark, [*keys, "text"]]
-        rows = rows.merge(column.rename(columns={"text": told(benchmark)}), on=keys, how="left")
+        rows = rows.merge(column.rename(columns={"text": benchmark_title(benchmark)}), on=keys, how="left")
     return rows.fillna("")
 
 
-def _score(cell: "pd.Series[Any]") -> str:
+def _score(cell: "pd.Series[Any]", levels: Levels) -> str:
     if pd.isna(cell["score"]):
         return ""
     text = f"{cell['score']:.1f}"
     if pd.notna(cell["score_low"]) and pd.notna(cell["score_high"]):
         text += f" [{cell['score_low']:.1f}, {cell['score_high']:.1f}]"
     text += f" (paper {cell['paper']:.1f})" if pd.notna(cell["paper"]) else ""
-    return text + MARKS.get(verdict(cell["vs_student"], cell["vs_student_p"]), "")
+    return text + MARKS.get(verdict(cell["vs_student"], cell["vs_student_p"], levels), "")
 
 
 def _round(value: Any, digits: int) -> Any:

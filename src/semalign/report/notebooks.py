@@ -107,12 +107,12 @@ def render(executed: Any, footer: str = "") -> str:
     """The page of an executed notebook: text, tables, embedded images; no script, nothing from elsewhere."""
     from nbconvert import HTMLExporter
 
-    shown = executed.copy()
-    shown.cells = [cell for cell in map(_quiet, executed.cells) if cell.cell_type != "code" or cell.outputs]
+    page = executed.copy()
+    page.cells = [cell for cell in map(_quiet, executed.cells) if cell.cell_type != "code" or cell.outputs]
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_anchor_links=True)
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    body, _ = exporter.from_notebook_node(shown)
-    return PAGE.format(title=html.escape(_title(shown)), body=body.strip(), footer=footer)
+    body, _ = exporter.from_notebook_node(page)
+    return PAGE.format(title=html.escape(_title(page)), body=body.strip(), footer=footer)
 
 
 def refuse_paths(page: str, out: Path, folders: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from semalign.report.levels import STANDARD, Levels
 from semalign.report.words import REFERENCES
 
 KEYS = ["pair", "benchmark", "method", "variant"]
@@ -16,7 +17,7 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation with its 95 % bootstrap interval over `variants`; NaN where undefined."""
+    """Spearman's rank correlation with its bootstrap interval over `variants`; NaN if undefined."""
 
     estimate: float
     low: float
@@ -41,7 +42,9 @@ def trained(variants: pd.DataFrame) -> pd.DataFrame:
     return variants[~variants["method"].isin(REFERENCES)]
 
 
-def rank_correlation(variants: pd.DataFrame, left: str, right: str, seed: int = 0) -> Correlation:
+def rank_correlation(
+    variants: pd.DataFrame, left: str, right: str, levels: Levels = STANDARD, seed: int = 0
+) -> Correlation:
     """Spearman's correlation of two columns over the rows, each row (a variant) drawn again with replacement.
 
     The variants are no random sample of anything; the interval says how far the number hangs on single ones.
@@ -53,7 +56,7 @@ def rank_correlation(variants: pd.DataFrame, left: str, right: str, seed: int = 
         return Correlation(estimate, float("nan"), float("nan"), count)
     drawn = np.random.default_rng(seed).integers(count, size=(RESAMPLES, count))
     replicates = _spearman(pairs[drawn])
-    low, high = np.nanquantile(replicates, [0.025, 0.975])
+    low, high = np.nanquantile(replicates, levels.tails)
     return Correlation(estimate, float(low), float(high), count)
 
 

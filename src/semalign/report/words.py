@@ -5,16 +5,18 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-ALPHA = 0.05
+from semalign.report.levels import STANDARD, Levels
+from semalign.runtime.tables_text import benchmark_title
+
 STUDENT, TEACHER = "student", "teacher"
 REFERENCES = (STUDENT, TEACHER)
 
 
-def verdict(difference: float, p: float, alpha: float = ALPHA) -> str:
+def verdict(difference: float, p: float, levels: Levels = STANDARD) -> str:
     """What a paired test says: `higher`, `lower`, `no detectable difference`; `not tested` without a p."""
     if math.isnan(float(difference)) or math.isnan(float(p)):
         return "not tested"
-    if p >= alpha or difference == 0:
+    if p >= levels.alpha or difference == 0:
         return "no detectable difference"
     return "higher" if difference > 0 else "lower"
 
@@ -61,12 +63,6 @@ def method_under_study(main: pd.DataFrame) -> str:
     return next((name for name in methods if is_under_study(name)), methods[0] if methods else "")
 
 
-def told(benchmark: str) -> str:
-    """A benchmark for readers: the part `mixture/facts` is `facts (in the mixture)`."""
-    whole, _, part = benchmark.partition("/")
-    return f"{part} (in the {whole})" if part else whole
-
-
 def wholes(table: pd.DataFrame) -> pd.DataFrame:
     """The rows of whole benchmarks: a mixture's own, without those of its parts."""
     return table[~table["benchmark"].astype(str).str.contains("/", regex=False)]
@@ -74,7 +70,11 @@ def wholes(table: pd.DataFrame) -> pd.DataFrame:
 
 def place(table: pd.DataFrame, pair: str, benchmark: str) -> str:
     """A benchmark, and its pair where the table has several."""
-    return f"{told(benchmark)} of {pair}" if table["pair"].nunique() > 1 else told(benchmark)
+    return (
+        f"{benchmark_title(benchmark)} of {pair}"
+        if table["pair"].nunique() > 1
+        else benchmark_title(benchmark)
+    )
 
 
 def interval(value: float, low: float, high: float, digits: int = 1) -> str:

@@ -23,8 +23,8 @@ def gaps_closed(
     if percentile_bounds(gap, settings.confidence)[0] <= 0:
         return [None] * len(scores)
     results = []
-    for given, row in zip(scores, replicates[2:], strict=True):
-        estimate = (given.mean - student.mean) / (teacher.mean - student.mean)
+    for method, row in zip(scores, replicates[2:], strict=True):
+        estimate = (method.mean - student.mean) / (teacher.mean - student.mean)
         results.append(_interval(estimate, row - replicates[0], gap, settings.confidence))
     return results
 

@@ -31,7 +31,9 @@ def mean_intervals(scores: Sequence[Scores], settings: StatisticsSettings) -> li
     interval over the items stands in (Clopper and Pearson, 1934).
     """
     replicates = mean_replicates(scores, settings)
-    return [_interval(given, row, settings.confidence) for given, row in zip(scores, replicates, strict=True)]
+    return [
+        _interval(method, row, settings.confidence) for method, row in zip(scores, replicates, strict=True)
+    ]
 
 
 def mean_interval(scores: Scores, settings: StatisticsSettings) -> Interval:
@@ -48,10 +50,10 @@ def mean_replicates(
     other. A method's row does not depend on which other methods are given.
     """
     resampler = ItemResampler(scores[0].items, settings.resamples, settings.seed)
-    means = resampler.means(np.stack([given.level_item_means for given in scores]))
-    for row, given, stream in zip(means, scores, streams or [0] * len(scores), strict=True):
-        share = 1 / len(given.seeds)
-        row += seed_deviations(spread(given.values), share, settings.resamples, settings.seed, stream)
+    means = resampler.means(np.stack([method.level_item_means for method in scores]))
+    for row, method, stream in zip(means, scores, streams or [0] * len(scores), strict=True):
+        share = 1 / len(method.seeds)
+        row += seed_deviations(spread(method.values), share, settings.resamples, settings.seed, stream)
     return means
 
 

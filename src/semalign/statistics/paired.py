@@ -101,9 +101,9 @@ def _difference(pair: Pair, replicates: np.ndarray, null: np.ndarray, confidence
         test="mcnemar" if exact else "bootstrap",
         discordance=_discordance(pair),
         item_discordance=float(np.mean((left.item_means - right.item_means) ** 2)) / SCALE**2,
-        seed_variance=sum(share * found.variance for found, share in sources),
-        seed_noise=sum(share * found.noise for found, share in sources),
-        seeds=min((found.degrees + 1 for found, _ in sources), default=1),
+        seed_variance=sum(share * source.variance for source, share in sources),
+        seed_noise=sum(share * source.noise for source, share in sources),
+        seeds=min((source.degrees + 1 for source, _ in sources), default=1),
     )
 
 
@@ -115,14 +115,14 @@ def _seed_sources(pair: Pair) -> list[tuple[Spread, float]]:
     else:
         sources = [(spread(side.values), 1 / len(side.seeds)) for side in pair]
         if left.trained and right.trained:
-            sources = [(pooled([found for found, _ in sources]), sum(share for _, share in sources))]
-    return [(found, share) for found, share in sources if found.degrees]
+            sources = [(pooled([source for source, _ in sources]), sum(share for _, share in sources))]
+    return [(source, share) for source, share in sources if source.degrees]
 
 
 def _seed_part(pair: Pair, settings: StatisticsSettings) -> np.ndarray:
     part = np.zeros(settings.resamples)
-    for stream, (found, share) in enumerate(_seed_sources(pair)):
-        part += seed_deviations(found, share, settings.resamples, settings.seed, stream)
+    for stream, (source, share) in enumerate(_seed_sources(pair)):
+        part += seed_deviations(source, share, settings.resamples, settings.seed, stream)
     return part
 
 

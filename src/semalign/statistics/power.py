@@ -54,8 +54,8 @@ def _with_seeds(
     def missing(delta: float) -> float:
         left = max(0.0, SCALE**2 * discordance - delta**2) / items
         deviation = math.sqrt(left + spread) or 1e-9
-        found = norm.sf((critical - delta) / deviation) + norm.cdf((-critical - delta) / deviation)
-        return power - float(np.mean(found))
+        detected = norm.sf((critical - delta) / deviation) + norm.cdf((-critical - delta) / deviation)
+        return power - float(np.mean(detected))
 
     return float(brentq(missing, 0.0, SCALE)) if missing(SCALE) <= 0 < missing(0.0) else None
 

@@ -31,7 +31,7 @@ def ratio_intervals(
 ) -> list[Interval]:
     """Intervals of weighted means from their `linearised` values, cut at the `bounds` of the figure."""
     results = []
-    for given, row in zip(scores, mean_replicates(scores, settings), strict=True):
+    for figure, row in zip(scores, mean_replicates(scores, settings), strict=True):
         low, high = np.clip(percentile_bounds(row, settings.confidence), *bounds)
-        results.append(Interval(given.mean, float(low), float(high)))
+        results.append(Interval(figure.mean, float(low), float(high)))
     return results

@@ -61,17 +61,16 @@ def spread(values: np.ndarray) -> Spread:
 
 def pooled(spreads: Sequence[Spread]) -> Spread:
     """One spread of methods on the same items whose seeds are taken to vary alike."""
-    degrees = sum(given.degrees for given in spreads)
+    degrees = sum(own.degrees for own in spreads)
     if not degrees:
         return spreads[0]
     between, residual = (
-        sum(given.degrees * getattr(given, name) for given in spreads) / degrees
-        for name in ("between", "residual")
+        sum(own.degrees * getattr(own, name) for own in spreads) / degrees for name in ("between", "residual")
     )
     return Spread(between, residual, degrees, spreads[0].items)
 
 
-def seed_deviations(given: Spread, share: float, resamples: int, seed: int, stream: int = 0) -> np.ndarray:
+def seed_deviations(own: Spread, share: float, resamples: int, seed: int, stream: int = 0) -> np.ndarray:
     """Draws of what the choice of seeds adds to a mean: `[resamples]`.
 
     With mean squares B between seeds and E of the residual, B / W - E with W ~ chi2(degrees) / degrees is
@@ -80,13 +79,13 @@ def seed_deviations(given: Spread, share: float, resamples: int, seed: int, stre
     draw of that variance, times `share`: 1 / seeds for a mean over them. One seed adds nothing: its interval
     speaks of that one trained model only. `stream` tells apart methods whose seeds are independent.
     """
-    if not given.degrees:
+    if not own.degrees:
         return np.zeros(resamples)
-    rng = np.random.default_rng([seed, given.degrees + 1, stream])
+    rng = np.random.default_rng([seed, own.degrees + 1, stream])
     # Why this looks like Student's t: the observed B is (true mean square) x W. Read backwards, the true one could be
     # B / W for any such W. With two degrees W is often near 0 and B / W huge: few seeds leave open that seeds vary far
     # more than these did. A normal with variance B / W is Student's t with as many degrees. Subtracting E makes it
     # less: only what exceeds the items' noise is the seeds' part, and it is 0 in many draws if B is no more than noise.
-    known = rng.chisquare(given.degrees, resamples) / given.degrees
-    variance = np.maximum(given.between / known - given.residual, 0.0) / given.items
+    known = rng.chisquare(own.degrees, resamples) / own.degrees
+    variance = np.maximum(own.between / known - own.residual, 0.0) / own.items
     return np.asarray(rng.standard_normal(resamples) * np.sqrt(share * variance))

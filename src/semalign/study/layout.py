@@ -53,15 +53,15 @@ class Layout:
 
     def signal_folders(self, stage: str) -> list[str]:
         """The folders of a signal stage that the cells need, directly or not, in the order of the cells."""
-        found = {}
+        names = {}
         for method, variant in dict.fromkeys((cell.method, cell.variant) for cell in self.cells):
             needs = self.needs(method, variant)
             if any(stage in (*behind(need), need) for need in needs):
-                found[method, variant] = self.stage_name(method, variant, stage)
+                names[method, variant] = self.stage_name(method, variant, stage)
         folders = (
-            f"{self.root}/signals/{cell.pair}/{cell.benchmark}/{stage}/{found[cell.method, cell.variant]}"
+            f"{self.root}/signals/{cell.pair}/{cell.benchmark}/{stage}/{names[cell.method, cell.variant]}"
             for cell in self.cells
-            if (cell.method, cell.variant) in found
+            if (cell.method, cell.variant) in names
         )
         return list(dict.fromkeys(folders))
 
@@ -171,7 +171,9 @@ class Layout:
         for name, section in {"validation": answering, "judging-validation": judging}.items():
             self.settings[name] = section | {"split": "validation"}
         for protocol in study.scores.protocols if study.scores.models else ():
-            kinds = {name: getattr(given, "benchmark", None) for name, given in study.benchmarks.items()}
+            kinds = {
+                name: getattr(benchmark, "benchmark", None) for name, benchmark in study.benchmarks.items()
+            }
             samples = {
                 name: count
                 for name, count in study.evaluation.samples.items()
@@ -204,8 +206,8 @@ class Layout:
                 plans |= {f"trials/{method}/{variant}/{trial}": own for trial, own in trials.items()}
                 for benchmark in given.by_benchmark:
                     for name, own in plans.items():
-                        found = at_benchmark(study, method, own, benchmark)
-                        self.settings[f"{name}@{benchmark}"] = _slice(found)
+                        settings = at_benchmark(study, method, own, benchmark)
+                        self.settings[f"{name}@{benchmark}"] = _slice(settings)
 
     def _order(self) -> dict[str, Any]:
         """What the tables list, in which order, and the values of every ablated axis, the default's first."""

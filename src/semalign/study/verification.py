@@ -24,8 +24,8 @@ logger = logging.getLogger("semalign")
 def find_stale(layout: Layout) -> dict[Path, str]:
     """Record -> why what it describes does not match, for every record below the study's results."""
     present = _Present()
-    found = ((path, _mismatch(path, layout, present)) for path in _records(layout))
-    return {path: reason for path, reason in found if reason}
+    reasons = ((path, _mismatch(path, layout, present)) for path in _records(layout))
+    return {path: reason for path, reason in reasons if reason}
 
 
 def verify(layout: Layout) -> int:
@@ -116,10 +116,10 @@ def _of_code(record: dict[str, Any], present: _Present) -> str | None:
 def _of_inputs(record: dict[str, Any], present: _Present) -> str | None:
     """A missing input counts: Snakemake makes nothing again for it, so what was made from it must go too."""
     for kind, source in record["inputs"].items():
-        found = present.digest(source["path"])
-        if found is None:
+        now = present.digest(source["path"])
+        if now is None:
             return f"made from {source['path']}, which is not there"
-        if found != source["digest"]:
+        if now != source["digest"]:
             return f"made from another {kind} than the one in {source['path']}"
     return None
 

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from semalign.analysis.collecting import collect_curves, collect_signals
 from semalign.analysis.curves import thin
-from semalign.analysis.listing import cell_of, cells_among, defaults_among, listed
+from semalign.analysis.listing import cell_of, cells_among, defaults_among
 from semalign.analysis.signals import attribution_table, shares
+from semalign.analysis.stage import collect_curves, collect_signals
 from semalign.config.statistics import StatisticsSettings
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json, write_jsonl
+from semalign.statistics.inputs import read_listing
 
 
 def attribution(root: Path, scores: list[list[float]], ranking: list[int], name: str = "default") -> Path:
@@ -78,7 +79,7 @@ def test_tables_of_signals(pico_pair: tuple[Path, Path], tmp_path: Path) -> None
     ]
     scored = [attribution(tmp_path, [[1, 2, 3, 4]], [4, 3, 2, 1])]
     out = tmp_path / "attribution.csv", tmp_path / "pairing.csv"
-    collect_signals(scored, folders, {"p": pico_pair}, None, *out)
+    collect_signals(*out, scored, folders, [("p", *pico_pair)])
     lines = out[1].read_text(encoding="utf-8").splitlines()
     assert lines == [
         "pair,benchmark,name,student_layer,teacher_layer,critical,below,above,weight,teacher_layers,student_layers,shared_tokens,student_tokens",
@@ -89,12 +90,12 @@ def test_tables_of_signals(pico_pair: tuple[Path, Path], tmp_path: Path) -> None
     table = pd.read_csv(out[0])
     assert table.share.tolist() == [0.1, 0.2, 0.3, 0.4] and table.critical.tolist() == [0, 0, 0, 1]
     with pytest.raises(UserError, match="pair 'p'"):
-        collect_signals([], folders, {"q": pico_pair}, None, *out)
+        collect_signals(*out, pairing=folders, pair=[("q", *pico_pair)])
 
 
 def test_a_study_without_signals_has_empty_tables(tmp_path: Path) -> None:
     out = tmp_path / "attribution.csv", tmp_path / "pairing.csv"
-    collect_signals([], [], {}, None, *out)
+    collect_signals(*out)
     assert [len(pd.read_csv(path)) for path in out] == [0, 0]
 
 
@@ -104,7 +105,7 @@ def test_every_term_of_every_logged_step_is_a_row(tmp_path: Path) -> None:
         {"step": 5, "learning_rate": 0.1, "layer": 1.5},
     ]
     cells = [cell(tmp_path, "semalign", history, seed=2), cell(tmp_path, "student", [])]
-    collect_curves(cells, tmp_path / "curves.csv")
+    collect_curves([str(cell) for cell in cells], tmp_path / "curves.csv")
     assert (tmp_path / "curves.csv").read_text(encoding="utf-8").splitlines() == [
         "pair,benchmark,method,variant,seed,step,term,loss",
         "p,facts,semalign,default,2,1,layer,2",
@@ -135,16 +136,16 @@ def test_folders_say_whose_they_are(tmp_path: Path) -> None:
     variant = Path("r/cells/p/facts/sft/axis~1/seed3")
     assert defaults_among([variant, *folders]) == folders
     write_json(tmp_path / "cells.json", [str(folder) for folder in folders])
-    assert listed([str(tmp_path / "cells.json")]) == folders == listed([str(folder) for folder in folders])
+    assert read_listing([str(tmp_path / "cells.json")]) == folders == read_listing(list(map(str, folders)))
     with pytest.raises(UserError, match="not the folder of a cell"):
         cell_of(tmp_path)
     with pytest.raises(UserError, match="not a folder of attribution"):
         attribution_table([tmp_path], StatisticsSettings())
     write_json(tmp_path / "cells.json", {"a": 1})
     with pytest.raises(UserError, match="expected a list of folders"):
-        listed([str(tmp_path / "cells.json")])
-    with pytest.raises(UserError, match="not readable"):
-        listed([str(tmp_path / "absent.json")])
+        read_listing([str(tmp_path / "cells.json")])
+    with pytest.raises(UserError, match="no such file"):
+        read_listing([str(tmp_path / "absent.json")])
 
 
 def test_the_layout_lists_every_signal_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

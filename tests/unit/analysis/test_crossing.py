@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from semalign.analysis.crossing import MAPS, CrossingStudy, build_crossings, crossing_table
+from semalign.analysis.options import Machine, Table
 from semalign.analysis.stage import measure_crossing
 from semalign.models.loading import Head, load_model, load_tokenizer, read_head
 from semalign.runtime.errors import UserError
@@ -87,7 +88,7 @@ def test_tokens_that_the_student_does_not_have_are_missed(pico_pair: tuple[Path,
 def test_the_table_of_folders_is_the_same_twice(pico_pair: tuple[Path, Path], tmp_path: Path) -> None:
     outs = [tmp_path / "one.csv", tmp_path / "two.csv"]
     for out in outs:
-        measure_crossing(*pico_pair, "humaneval", None, None, out, labels={"pair": "pico"}, device="cpu")
+        measure_crossing(*pico_pair, Table(out, label=["pair=pico"]), machine=Machine("cpu"))
     assert outs[0].read_bytes() == outs[1].read_bytes()
     lines = outs[0].read_text(encoding="utf-8").splitlines()
     assert lines[0] == "pair,map,folded,top1_agreement,top1_low,top1_high,positions"

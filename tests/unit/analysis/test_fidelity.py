@@ -11,14 +11,21 @@ from torch import Tensor
 from semalign.analysis.accumulation import Cosines, recompose, resample_means
 from semalign.analysis.fidelity import measure_fidelity
 from semalign.analysis.frames import Frame, build_frames, dual_frame
+from semalign.analysis.options import LayerTables, Machine
 from semalign.analysis.stage import measure_decomposition
 from semalign.benchmarks.base import Example, write_split
 from semalign.benchmarks.corpora import prompts
+from semalign.config.analysis import Decomposition
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.runtime.errors import UserError
 from semalign.signals.semantics.bases import build_bases
 
 TEXTS = ["def f(x):\n    return x + 1", "some words", "the third text is the longest of all"]
+
+
+def only(bases: str, interface: str) -> Decomposition:
+    """Settings that measure one kind of bases at one interface."""
+    return Decomposition.model_validate({"bases": [bases], "interfaces": [interface]})
 
 
 def tokens_of(folder: Path) -> list[list[int]]:
@@ -173,7 +180,7 @@ def test_an_incomplete_dual_frame_is_not_called_exact(pico_pair: tuple[Path, Pat
     weight[:, :12] = 0
     head = type(head)(weight, head.input_embedding, head.norm_gain)
     layers, table = measure_fidelity(
-        model, head, tokens_of(folder), name="pico", bases=["input"], interfaces=["block"], resamples=10
+        model, head, tokens_of(folder), name="pico", settings=only("input", "block"), resamples=10
     )
     assert table.set_index("bases").loc["dual"].deviation == pytest.approx(1)
     assert (layers[layers.bases == "dual"].cosine < 0.99).all()
@@ -186,7 +193,9 @@ def test_head_agreement_counts_equal_top_tokens(pico_pair: tuple[Path, Path], fo
     gain = torch.rand(48, generator=torch.Generator().manual_seed(3)) + 0.2
     model.model.norm.weight.data.copy_(gain)
     head = type(head)(head.weight, head.input_embedding, gain)
-    table = measure_fidelity(model, head, tokens_of(folder), name="pico", bases=["output"], resamples=10)[1]
+    table = measure_fidelity(
+        model, head, tokens_of(folder), name="pico", settings=Decomposition(bases=["output"]), resamples=10
+    )[1]
     frame = build_frames(head, ["output"])[int(folded)]
     matrix = head.weight.double() * (gain.double() if folded else 1)
     same = []
@@ -219,7 +228,7 @@ def test_prompts_of_unequal_length_weigh_by_their_tokens() -> None:
 def test_one_prompt_has_no_interval_and_no_prompt_is_refused(pico_pair: tuple[Path, Path]) -> None:
     folder = pico_pair[1]
     model, head = load_model(folder), read_head(folder)
-    layers, _ = measure_fidelity(model, head, [[1, 4, 6]], name="pico", bases=["input"], interfaces=["mlp"])
+    layers, _ = measure_fidelity(model, head, [[1, 4, 6]], name="pico", settings=only("input", "mlp"))
     assert (
         layers[["cosine_low", "cosine_high", "shuffled"]].isna().all().all() and layers.cosine.notna().all()
     )
@@ -232,7 +241,7 @@ def test_position_zero_is_dropped_unless_asked_for(pico_pair: tuple[Path, Path])
     model, head = load_model(folder), read_head(folder)
     counts = [
         measure_fidelity(
-            model, head, [[1, 4, 6], [3, 4]], name="p", bases=["input"], interfaces=["mlp"], drop_first=drop
+            model, head, [[1, 4, 6], [3, 4]], name="p", settings=only("input", "mlp"), drop_first=drop
         )[0].tokens[0]
         for drop in (True, False)
     ]
@@ -247,7 +256,9 @@ def test_tables_of_a_folder_are_the_same_twice(pico_pair: tuple[Path, Path], tmp
     names = ["one.csv", "one-head.csv", "two.csv", "two-head.csv"]
     paths = [tmp_path / name for name in names]
     for out, head_out in (paths[:2], paths[2:]):
-        measure_decomposition(pico_pair[1], "pico", "humaneval", settings, out, head_out, device="cpu")
+        measure_decomposition(
+            pico_pair[1], "pico", LayerTables(out, head_out), settings=settings, machine=Machine("cpu")
+        )
     assert paths[0].read_bytes() == paths[2].read_bytes()
     assert paths[1].read_bytes() == paths[3].read_bytes()
     lines = paths[0].read_text(encoding="utf-8").splitlines()

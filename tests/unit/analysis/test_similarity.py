@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from semalign.analysis.comparison import compare_pair
+from semalign.analysis.options import Machine, Table
 from semalign.analysis.similarity import compare_models
 from semalign.analysis.stage import measure_similarity
 from semalign.analysis.states import choose_positions, layer_states, same_tokens
@@ -168,10 +169,11 @@ def test_pair_of_models_end_to_end(pico_pair: tuple[Path, Path], tmp_path: Path)
 def test_table_of_a_pair_is_labelled_and_the_same_twice(pico_pair: tuple[Path, Path], tmp_path: Path) -> None:
     settings = tmp_path / "similarity.json"
     settings.write_text('{"benchmark": "facts", "count": 4}', encoding="utf-8")
-    labels = {"pair": "a~b", "method": "007"}
+    labels = ["pair=a~b", "method=007"]
     paths = [tmp_path / "one.csv", tmp_path / "two.csv"]
     for path in paths:
-        measure_similarity(*pico_pair, None, "humaneval", settings, path, labels=labels, device="cpu")
+        table = Table(path, label=labels)
+        measure_similarity(*pico_pair, "humaneval", table, settings=settings, machine=Machine("cpu"))
     assert paths[0].read_bytes() == paths[1].read_bytes()
     lines = paths[0].read_text(encoding="utf-8").splitlines()
     assert lines[0] == "pair,method,comparison,left,right,left_layer,right_layer,cka,cka_debiased"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fabricated_cells import write_tables
 
 from semalign.benchmarks.base import Example, read_split, write_split
 from semalign.benchmarks.mixture import interleave, scored_files
@@ -16,7 +17,6 @@ from semalign.runtime.files import write_json, write_jsonl
 from semalign.runtime.provenance import Run, check
 from semalign.statistics.scores import balanced
 from semalign.statistics.tables.cells import Key, read_cell
-from semalign.statistics.tables.collect import collect_tables
 from semalign.statistics.tables.order import Axis, Order
 from semalign.study.definition import parse_study
 from semalign.study.layout import Layout
@@ -160,7 +160,7 @@ def test_the_tables_have_a_row_for_the_mixture_and_one_a_part(tmp_path: Path) ->
         axes={"semalign": {"map": Axis(default="pinv", values=["random"])}},
         contrasts=[("semalign", "sft")],
     )
-    collect_tables(cells, order, StatisticsSettings(resamples=300), tmp_path / "tables")
+    write_tables(cells, order, StatisticsSettings(resamples=300), tmp_path / "tables")
 
     def read(name: str) -> list[dict[str, str]]:
         with (tmp_path / f"tables/{name}.csv").open() as file:

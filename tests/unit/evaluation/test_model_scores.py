@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semalign.config.statistics import StatisticsSettings
 from semalign.evaluation.items import ItemRecord, write_items
 from semalign.report import display, sentences
 from semalign.report.reading import read_table
+from semalign.runtime.columns import COLUMNS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json
 from semalign.runtime.provenance import Run
 from semalign.statistics.scores import balanced
-from semalign.statistics.tables.benchmarks import COLUMNS, collect_scores
+from semalign.statistics.tables.stage import collect_scores
 from semalign.study.definition import load_study, parse_study
 from semalign.study.layout import Layout
 
@@ -98,6 +98,13 @@ def write_score(root: Path, benchmark: str, correct: list[float], parts: list[st
     return folder
 
 
+def collect(folders: list[Path], published: list[dict[str, Any]], resamples: int, out: Path) -> None:
+    """The stage, with what it reads as JSON beside its table."""
+    write_json(out.parent / "published.json", published)
+    write_json(out.parent / "statistics.json", {"resamples": resamples})
+    collect_scores(folders, out.parent / "published.json", out.parent / "statistics.json", out)
+
+
 def test_the_table_has_published_scores_beside_ours(tmp_path: Path) -> None:
     given = {"gsm8k": [1.0, 0.0, 0.0, 1.0], "humaneval": [0.0] * 20}
     folders = [write_score(tmp_path, name, correct) for name, correct in given.items()]
@@ -106,9 +113,9 @@ def test_the_table_has_published_scores_beside_ours(tmp_path: Path) -> None:
         {"model": "m", "benchmark": "gsm8k", "protocol": "lm-eval", "score": 40.0, "source": "the card"},
     ]
     out = tmp_path / "tables/benchmarks.csv"
-    collect_scores(folders, published, StatisticsSettings(resamples=200), out)
+    collect(folders, published, 200, out)
     first, second = csv.DictReader(out.read_text().splitlines())
-    assert list(first) == list(COLUMNS)
+    assert tuple(first) == COLUMNS["benchmarks"]
     assert (first["score"], first["published"], first["published_source"]) == (
         "50.0000",
         "40.0000",
@@ -132,7 +139,7 @@ def test_the_table_has_published_scores_beside_ours(tmp_path: Path) -> None:
 def test_a_mixture_has_the_interval_of_its_own_score(tmp_path: Path) -> None:
     correct, parts = [0.0] * 80 + [1.0] * 20 + [1.0] * 15 + [0.0] * 5, ["a"] * 100 + ["b"] * 20
     folder = write_score(tmp_path, "gsm8k", correct, parts)
-    collect_scores([folder], [], StatisticsSettings(resamples=400), tmp_path / "out.csv")
+    collect([folder], [], 400, tmp_path / "out.csv")
     (row,) = csv.DictReader((tmp_path / "out.csv").read_text().splitlines())
     low, score, high = (float(row[name]) for name in ("score_low", "score", "score_high"))
     assert score == (20 + 75) / 2
@@ -145,7 +152,7 @@ def test_scores_that_do_not_match_their_record_are_refused(tmp_path: Path) -> No
     folder = write_score(tmp_path, "gsm8k", [1.0, 0.0])
     write_json(folder / "metrics.json", {"score": 99.0, "items": 2, "metric": "exact_match"})
     with pytest.raises(UserError, match="does not match its provenance"):
-        collect_scores([folder], [], StatisticsSettings(resamples=200), tmp_path / "out.csv")
+        collect([folder], [], 200, tmp_path / "out.csv")
 
 
 def test_the_real_study_needs_no_benchmark_and_its_delta_scores_all_four(

@@ -7,11 +7,11 @@ from simulated_studies import SETTINGS
 
 from semalign.evaluation.likelihood import METRIC
 from semalign.report.display import bits_table
-from semalign.report.reading import COLUMNS as READ
 from semalign.report.reading import read_table
+from semalign.runtime.columns import COLUMNS
 from semalign.runtime.files import write_json, write_jsonl, write_text
 from semalign.runtime.provenance import Run
-from semalign.statistics.tables.bits import COLUMNS, bit_rows
+from semalign.statistics.tables.bits import bit_rows
 from semalign.statistics.tables.cells import read_groups
 from semalign.statistics.tables.compare import compare
 from semalign.statistics.tables.order import Order
@@ -51,7 +51,7 @@ def rows(root: Path) -> list[Row]:
 
 def test_only_what_scores_likelihood_has_bits(tmp_path: Path) -> None:
     student, method = found = rows(tmp_path)
-    assert all(set(row) == set(COLUMNS) for row in found) and set(READ["bits"]) == set(COLUMNS)
+    assert all(set(row) == set(COLUMNS["bits"]) for row in found)
     assert {row["benchmark"] for row in found} == {"mixture/likely"}
     assert (method["seeds"], method["items"]) == (2, 6)
     assert student["bits"] == pytest.approx(1.0) and student["vs_student"] is None
@@ -63,7 +63,7 @@ def test_only_what_scores_likelihood_has_bits(tmp_path: Path) -> None:
 def test_a_reader_sees_intervals_and_marks(tmp_path: Path) -> None:
     given = rows(tmp_path)
     given[1] |= {"vs_student_low": -0.3, "vs_student_high": -0.1}
-    write_text(tmp_path / "bits.csv", csv_text(COLUMNS, given))
+    write_text(tmp_path / "bits.csv", csv_text(COLUMNS["bits"], given))
     shown = bits_table(read_table(tmp_path, "bits"))
     student, method = shown.iloc[:, -1]
     assert student.startswith("1.000 [") and not student.endswith("▼")

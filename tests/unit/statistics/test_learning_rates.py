@@ -5,13 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from semalign.config.statistics import StatisticsSettings
 from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json, write_jsonl, write_text
 from semalign.runtime.provenance import Run
-from semalign.statistics.learning_rates import choose_learning_rate
-from semalign.statistics.tables.search import collect_search
+from semalign.statistics.stage import choose_learning_rate
+from semalign.statistics.tables.stage import collect_search
 from semalign.study.definition import parse_study
 from semalign.study.layout import Layout
 from semalign.study.variants import rates_of, searched_variant, trials_of
@@ -41,8 +40,9 @@ def write_trial(root: Path, rate: float, correct: list[int], seconds: float = 2.
 
 def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
     names = {"pair": "p", "benchmark": "facts", "method": "sft", "variant": "default"}
-    choose_learning_rate(trials, names, root / "choice")
-    collect_search([root / "choice"], StatisticsSettings(resamples=200), root / "search.csv")
+    choose_learning_rate(trials, out=root / "choice", **names)
+    write_json(root / "statistics.json", {"resamples": 200})
+    collect_search([root / "choice"], root / "statistics.json", root / "search.csv")
     with (root / "search.csv").open() as file:
         return read_json(root / "choice/choice.json"), list(csv.DictReader(file))
 

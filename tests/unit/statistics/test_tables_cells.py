@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-from fabricated_cells import SETTINGS, seal, write_cell
+from fabricated_cells import SETTINGS, seal, write_cell, write_tables
 
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json
 from semalign.statistics.tables.cells import read_cell, read_groups
-from semalign.statistics.tables.collect import collect_tables
 from semalign.statistics.tables.order import Order
 
 
@@ -91,6 +90,4 @@ def test_cells_that_do_not_belong_together(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not the folder of a cell"):
         read_groups([tmp_path / "p"])
     with pytest.raises(UserError, match="method 'm' is unknown, expected one of semalign"):
-        collect_tables(
-            [first], Order(pairs=["p"], benchmarks=["b"], methods=["semalign"]), SETTINGS, tmp_path
-        )
+        write_tables([first], Order(pairs=["p"], benchmarks=["b"], methods=["semalign"]), SETTINGS, tmp_path)

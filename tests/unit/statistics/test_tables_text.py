@@ -1,8 +1,8 @@
 """Numbers and names as text."""
 
-from semalign.statistics.tables import rows
+from semalign.runtime.columns import MAIN
 from semalign.statistics.tables.paper import published
-from semalign.statistics.tables.render import escape, latex, markdown
+from semalign.statistics.tables.render import main_latex, main_markdown
 from semalign.statistics.tables.text import csv_text, fixed
 
 
@@ -26,12 +26,12 @@ def test_numbers_as_text() -> None:
 
 
 def test_names_are_escaped() -> None:
-    row = dict.fromkeys(rows.MAIN) | {"pair": "a_b", "benchmark": "50%", "method": "x|y~z", "score": 1.0}
+    row = dict.fromkeys(MAIN) | {"pair": "a_b", "benchmark": "50%", "method": "x|y~z", "score": 1.0}
     row |= {"seeds": 1, "score_low": 0.0, "score_high": 2.0}
-    assert r"50\% & x|y\textasciitilde{}z & 1 & 1.0 [0.0, 2.0]" in latex([row], ["a_b"])
-    assert latex([row], ["a_b"]).startswith(r"% a\_b")
-    assert r"x\|y~z" in markdown([row], [])
-    assert escape("p <0.001") == "p $<$0.001"
+    row |= {"vs_student": 1.0, "vs_student_p": 0.0}
+    assert r"50\% & x|y\textasciitilde z & 1 & 1.0 [0.0, 2.0] & +1.0 (p $<$0.001)" in main_latex([row], [])
+    assert main_latex([row], ["a_b"]).startswith("% a_b\n")
+    assert r"x\|y~z" in main_markdown([row], [])
 
 
 def test_published_figures() -> None:

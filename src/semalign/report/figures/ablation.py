@@ -24,7 +24,9 @@ from semalign.report.figures.style import (
     styled,
     wrap,
 )
-from semalign.report.words import ALPHA, STUDENT, verdict
+from semalign.report.levels import Levels
+from semalign.report.reading import levels_of
+from semalign.report.words import STUDENT, verdict
 
 DEFAULT = "default"
 TALLEST = 7.0  # inches beyond which a block's axes stand in several columns
@@ -33,8 +35,8 @@ TITLE = 0.85  # inches above and below the panels of a block
 DEFAULT_LOOK: dict[str, Any] = {"color": BLACK, "marker": "D", "markersize": 5}
 # What the paired test against the default says; colour and marker say the same.
 LOOKS: dict[str, tuple[str, str, str]] = {
-    "higher": (BLUE, "^", f"above the default (p < {ALPHA:g})"),
-    "lower": (VERMILLION, "v", f"below the default (p < {ALPHA:g})"),
+    "higher": (BLUE, "^", "above the default (p < {alpha:g})"),
+    "lower": (VERMILLION, "v", "below the default (p < {alpha:g})"),
     "no detectable difference": (GREY, "o", "no detectable difference"),
     "not tested": (ORANGE, "o", "variant, not tested"),
 }
@@ -51,6 +53,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     frame = tables["ablations"]
     if frame.empty:
         return message("No ablations in this study.")
+    levels = levels_of(tables)
+    frame = frame.assign(verdict=[judge(cell, levels) for _, cell in frame.iterrows()])
     slots = max(1, int(WIDEST // _width(frame)))
     blocks = [_columns(part, slots) for _, part in frame.groupby(["pair", "method"], sort=False)]
     slots = (
@@ -68,10 +72,10 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 for number, column in enumerate(block):
                     cell = next(cells)
                     if heading := _heading(frame, column[0][1]):
-                        shown = heading if number == 0 else " "  # all columns begin at the same height
-                        cell.suptitle(shown, fontsize=10, fontweight="bold", x=0.01, ha="left")
+                        text = heading if number == 0 else " "  # all columns begin at the same height
+                        cell.suptitle(text, fontsize=10, fontweight="bold", x=0.01, ha="left")
                     _draw_column(_upper(cell, height - TITLE - _height(column), height), column, limits)
-        legend(figure, _handles(frame))
+        legend(figure, _handles(frame, levels))
     return figure
 
 
@@ -164,26 +168,27 @@ def _draw_panel(axes: Any, panel: pd.DataFrame, labels: list[str]) -> None:
     name_rows(axes, [wrap(label, rows.LABEL_WIDTH) for label in labels], strong)
 
 
-def judge(cell: "pd.Series[Any]") -> str:
-    """What the test against the default says of a variant; a table from before that test says nothing."""
-    return verdict(cell.get("vs_default", float("nan")), cell.get("vs_default_p", float("nan")))
+def judge(cell: "pd.Series[Any]", levels: Levels) -> str:
+    """The verdict of the test against the default on a variant; a table from before that test has none."""
+    nothing = float("nan")
+    return verdict(cell.get("vs_default", nothing), cell.get("vs_default_p", nothing), levels)
 
 
 def _look(cell: "pd.Series[Any]") -> dict[str, Any]:
     if cell["variant"] == DEFAULT:
         return DEFAULT_LOOK
-    color, marker, _ = LOOKS[judge(cell)]
+    color, marker, _ = LOOKS[cell["verdict"]]
     return {"color": color, "marker": marker, "markersize": 5}
 
 
-def _handles(frame: pd.DataFrame) -> list[Any]:
-    seen = {judge(cell) for _, cell in frame[frame["variant"] != DEFAULT].iterrows()}
+def _handles(frame: pd.DataFrame, levels: Levels) -> list[Any]:
+    seen = set(frame.loc[frame["variant"] != DEFAULT, "verdict"])
+    looks = [look for name, look in LOOKS.items() if name in seen]
     return [
         Line2D([], [], linewidth=1.6, label="default", **DEFAULT_LOOK),
         *(
-            Line2D([], [], color=color, marker=marker, markersize=5, linewidth=1.6, label=label)
-            for said, (color, marker, label) in LOOKS.items()
-            if said in seen
+            rows.handle(color, marker, label.format(alpha=levels.alpha), size=5)
+            for color, marker, label in looks
         ),
         Patch(color=BLACK, alpha=0.1, linewidth=0, label="default's interval"),
         *rows.reference_handles([STUDENT]),

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
 from semalign.report.figures.registry import figure
@@ -20,6 +19,8 @@ from semalign.report.figures.style import (
     styled,
     wrap,
 )
+from semalign.report.levels import Levels
+from semalign.report.reading import levels_of
 from semalign.report.words import REFERENCES, STUDENT, methods_of, side
 
 DEFAULT = "default"
@@ -30,7 +31,7 @@ MEASURES = {
 }
 # Where the interval of the paired difference from the student lies; 1 is towards the teacher.
 LOOKS: dict[int, tuple[str, str, str]] = {
-    1: (BLUE, "^", "nearer the teacher than the student is (95 % interval)"),
+    1: (BLUE, "^", "nearer the teacher than the student is ({percent} interval)"),
     -1: (VERMILLION, "v", "farther than the student"),
     0: (GREY, "o", "no detectable difference"),
 }
@@ -56,7 +57,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             if frame["pair"].nunique() > 1:
                 part.suptitle(spell(block["pair"].iloc[0]), fontsize=10, fontweight="bold", x=0.01, ha="left")
             _draw_block(part, block, most)
-        legend(figure, [*rows.reference_handles([STUDENT]), *_handles()])
+        legend(figure, [*rows.reference_handles([STUDENT]), *_handles(levels_of(tables))])
     return figure
 
 
@@ -102,8 +103,8 @@ def _bounds(cell: "pd.Series[Any]", name: str) -> tuple[float, float]:
     return float(cell[f"{name}_low"]), float(cell[f"{name}_high"])
 
 
-def _handles() -> list[Any]:
+def _handles(levels: Levels) -> list[Any]:
     return [
-        Line2D([], [], color=color, marker=marker, markersize=5.5, linewidth=1.6, label=label)
+        rows.handle(color, marker, label.format(percent=levels.percent))
         for color, marker, label in LOOKS.values()
     ]

@@ -10,6 +10,8 @@ from matplotlib.patches import Patch
 from semalign.report.figures import flow
 from semalign.report.figures.registry import figure
 from semalign.report.figures.style import BLUE, GREY, VERMILLION, blank, legend, message, styled, whole_ticks
+from semalign.report.levels import Levels
+from semalign.report.reading import levels_of
 
 COLUMNS = 5
 MOST_BARS = 16  # layers beyond which a line is drawn instead of bars
@@ -38,7 +40,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 axes.set_ylabel("share of all\nlayers (%)")
             if number + columns >= len(panels):
                 axes.set_xlabel("teacher layer")
-        legend(figure, _handles())
+        legend(figure, _handles(levels_of(tables)))
     return figure
 
 
@@ -48,7 +50,7 @@ def _draw_panel(axes: Any, rows: pd.DataFrame) -> None:
     critical = rows["critical"].to_numpy() == 1
     if len(layers) <= MOST_BARS:
         axes.bar(
-            layers, share, width=0.7, color=[VERMILLION if found else BLUE for found in critical], alpha=0.75
+            layers, share, width=0.7, color=[VERMILLION if top else BLUE for top in critical], alpha=0.75
         )
         axes.vlines(layers, low, high, color="black", linewidth=1.0, zorder=3)
     else:
@@ -68,10 +70,10 @@ def _draw_panel(axes: Any, rows: pd.DataFrame) -> None:
     whole_ticks(axes.xaxis, layers)
 
 
-def _handles() -> list[Any]:
+def _handles(levels: Levels) -> list[Any]:
     return [
         Patch(color=BLUE, alpha=0.75, linewidth=0, label="share of the absolute scores"),
-        Line2D([], [], color="black", linewidth=1.0, label="95 % interval over examples"),
+        Line2D([], [], color="black", linewidth=1.0, label=f"{levels.percent} interval over examples"),
         Line2D([], [], color=VERMILLION, marker="*", markersize=7, linestyle="none", label="critical layer"),
         Line2D([], [], color=GREY, linestyle=":", linewidth=1.1, label="equal shares"),
     ]

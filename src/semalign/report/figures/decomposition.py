@@ -87,9 +87,9 @@ def _folds(frame: pd.DataFrame, model: str) -> list[bool]:
 def _served(frame: Any, model: str, folded: bool) -> pd.DataFrame:
     """The rows of one model and fold, with those that no fold changes."""
     mine = frame[frame["model"] == model]
-    chosen = mine[mine["folded"].astype(bool) == folded]
-    missing = [name for name in UNFOLDED if name not in set(chosen["bases"])]
-    return pd.concat([chosen, mine[mine["bases"].isin(missing)]])
+    own = mine[mine["folded"].astype(bool) == folded]
+    missing = [name for name in UNFOLDED if name not in set(own["bases"])]
+    return pd.concat([own, mine[mine["bases"].isin(missing)]])
 
 
 def _select(frame: pd.DataFrame, model: str, folded: bool, interface: str) -> pd.DataFrame:

@@ -12,11 +12,11 @@ DEFAULT = "default"
 
 def panels_of(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, ...]]:
     """The panels, those with the same first keys beside one another, in the table's order."""
-    found = distinct(table[list(keys)].itertuples(index=False, name=None))
+    panels = distinct(table[list(keys)].itertuples(index=False, name=None))
     for position in reversed(range(len(keys))):
-        order = {value: number for number, value in enumerate(distinct(panel[position] for panel in found))}
-        found.sort(key=lambda panel: order[panel[position]])
-    return found
+        order = {value: number for number, value in enumerate(distinct(panel[position] for panel in panels))}
+        panels.sort(key=lambda panel: order[panel[position]])
+    return panels
 
 
 def columns_of(panels: Sequence[tuple[str, ...]], most: int) -> int:

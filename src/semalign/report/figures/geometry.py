@@ -18,6 +18,8 @@ from semalign.report.figures.style import (
     spell,
     styled,
 )
+from semalign.report.levels import Levels
+from semalign.report.reading import levels_of
 from semalign.report.relation import by_variant, rank_correlation, trained
 from semalign.report.words import STUDENT, signed
 
@@ -35,7 +37,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `geometry` with `seeds`: a row a pair (and benchmark), a panel a measure of behaviour, a dot a variant.
 
     To the right: nearer to the paper's target (mean-centred cosine). Filled dots are the methods' defaults,
-    open ones their ablations, told apart by axis. Dotted lines go through the untouched student. Above each
+    open ones their ablations, one look per axis. Dotted lines go through the untouched student. Above each
     panel stands Spearman's rank correlation over all trained variants, with its bootstrap interval.
     """
     table = by_variant(tables["geometry"], tables["seeds"])
@@ -52,6 +54,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             part.suptitle(heading, fontsize=10, fontweight="bold", x=0.01, ha="left")
             for axes, column in zip(part.subplots(1, 3), PANELS, strict=True):
                 _draw_panel(axes, block, column, groups)
+                axes.set_title(_correlation(block, column, levels_of(tables)), fontsize=8.5)
         student = Line2D([], [], label="untouched student", **(UNTOUCHED | {"markersize": 9}))
         legend(figure, [student, *(_handle(number, group) for number, group in enumerate(groups))])
     return figure
@@ -60,8 +63,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 def _groups(variants: pd.DataFrame) -> list[tuple[str, str]]:
     """(method, ablated axis) of each variant; the axis is empty for the method's default."""
     axes = variants["variant"].where(variants["variant"] != DEFAULT, "").str.partition("~")[0]
-    found = list(zip(variants["method"], axes, strict=True))
-    return sorted(found, key=lambda group: group[1] != "")  # the methods first, then the axes
+    groups = list(zip(variants["method"], axes, strict=True))
+    return sorted(groups, key=lambda group: group[1] != "")  # the methods first, then the axes
 
 
 def _draw_panel(axes: Any, block: pd.DataFrame, column: str, groups: list[tuple[str, str]]) -> None:
@@ -75,7 +78,6 @@ def _draw_panel(axes: Any, block: pd.DataFrame, column: str, groups: list[tuple[
         axes.axvline(cell["cosine_centred"], color=GREY, linestyle=":", linewidth=0.9, zorder=1)
         axes.axhline(cell[column], color=GREY, linestyle=":", linewidth=0.9, zorder=1)
     axes.set(xlabel="cosine to the paper's target (centred)", ylabel=PANELS[column])
-    axes.set_title(_correlation(block, column), fontsize=8.5)
 
 
 def _look(number: int, axis: str) -> dict[str, Any]:
@@ -92,12 +94,12 @@ def _look(number: int, axis: str) -> dict[str, Any]:
     }
 
 
-def _correlation(block: pd.DataFrame, column: str) -> str:
-    found = rank_correlation(trained(block), "cosine_centred", column)
-    if pd.isna(found.estimate):
-        return f"rank correlation undefined\n({found.variants} variants)"
-    bounds = f"{signed(found.low, 2)}, {signed(found.high, 2)}"
-    return f"rank correlation {signed(found.estimate, 2)}\n[{bounds}], {found.variants} variants"
+def _correlation(block: pd.DataFrame, column: str, levels: Levels) -> str:
+    relation = rank_correlation(trained(block), "cosine_centred", column, levels)
+    if pd.isna(relation.estimate):
+        return f"rank correlation undefined\n({relation.variants} variants)"
+    bounds = f"{signed(relation.low, 2)}, {signed(relation.high, 2)}"
+    return f"rank correlation {signed(relation.estimate, 2)}\n[{bounds}], {relation.variants} variants"
 
 
 def _handle(number: int, group: tuple[str, str]) -> Any:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from semalign.report.figures.registry import draw
-from semalign.report.figures.style import DPI, save
-from semalign.report.reading import locate
+from semalign.report.figures.style import DPI, save, titled
+from semalign.report.reading import levels_of, locate
 
 SCREEN_DPI = 96
 
@@ -16,11 +16,12 @@ SCREEN_DPI = 96
 def show(name: str, tables: Mapping[str, pd.DataFrame], folder: Path | str, alt: str) -> Any:
     """Draw one figure, save it as SVG and PNG below `folder`, and return it as an image for the notebook.
 
-    `alt` is what a reader who can't see the image is told.
+    `alt` is the text for a reader who can't see the image.
     """
     from IPython.display import Image
 
-    path = save(draw(name, tables), locate(folder), name)
+    with titled(levels_of(tables).titles):
+        path = save(draw(name, tables), locate(folder), name)
     content = path.read_bytes()
     pixels = int.from_bytes(content[16:20], "big")  # the width in a PNG's header
     return Image(content, width=round(pixels * SCREEN_DPI / DPI), alt=alt)

@@ -9,7 +9,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 
 from semalign.report.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, name_rows, wrap
-from semalign.report.words import ALPHA, STUDENT, TEACHER, is_under_study, verdict
+from semalign.report.levels import Levels
+from semalign.report.words import STUDENT, TEACHER, is_under_study, verdict
 
 LABEL_WIDTH = 24
 LINES: dict[str, dict[str, Any]] = {
@@ -19,8 +20,8 @@ LINES: dict[str, dict[str, Any]] = {
 
 # What a paired test against the student says; colour and marker say the same, so that either is enough.
 VERDICTS = {
-    "higher": (BLUE, "^", f"above the student (p < {ALPHA:g})"),
-    "lower": (VERMILLION, "v", f"below the student (p < {ALPHA:g})"),
+    "higher": (BLUE, "^", "above the student (p < {alpha:g})"),
+    "lower": (VERMILLION, "v", "below the student (p < {alpha:g})"),
     "no detectable difference": (GREY, "o", "no detectable difference"),
     "not tested": (BLACK, "s", "not tested"),
 }
@@ -39,9 +40,9 @@ def dot(axes: Any, row: float, values: Sequence[float], **look: Any) -> None:
     )
 
 
-def judged_dot(axes: Any, row: float, cell: "pd.Series[Any]") -> str:
+def judged_dot(axes: Any, row: float, cell: "pd.Series[Any]", levels: Levels) -> str:
     """One method's score, coloured by the paired test against the student; returns the verdict."""
-    judged = verdict(cell["vs_student"], cell["vs_student_p"])
+    judged = verdict(cell["vs_student"], cell["vs_student_p"], levels)
     color, marker, _ = VERDICTS[judged]
     dot(axes, row, (cell["score"], cell["score_low"], cell["score_high"]), color=color, marker=marker)
     if not math.isnan(cell["score"]):
@@ -78,13 +79,15 @@ def reference_handles(names: Sequence[str] = (STUDENT, TEACHER)) -> list[Any]:
     return [Line2D([], [], linewidth=1.3, label=name, **LINES[name]) for name in names]
 
 
-def verdict_handles(seen: set[str]) -> list[Any]:
+def verdict_handles(seen: set[str], levels: Levels) -> list[Any]:
     """Legend entries of the verdicts that a figure shows, always in one order."""
-    return [
-        Line2D([], [], color=color, marker=marker, markersize=5.5, linewidth=1.6, label=label)
-        for name, (color, marker, label) in VERDICTS.items()
-        if name in seen
-    ]
+    looks = [look for name, look in VERDICTS.items() if name in seen]
+    return [handle(color, marker, label.format(alpha=levels.alpha)) for color, marker, label in looks]
+
+
+def handle(color: str, marker: str, label: str, size: float = 5.5) -> Any:
+    """The legend entry of a dot with its interval."""
+    return Line2D([], [], color=color, marker=marker, markersize=size, linewidth=1.6, label=label)
 
 
 def name_methods(axes: Any, methods: Sequence[str]) -> None:

@@ -10,6 +10,8 @@ from matplotlib.lines import Line2D
 from semalign.report.figures import rows
 from semalign.report.figures.registry import figure
 from semalign.report.figures.style import PURPLE, blank, distinct, legend, message, spell, styled, wrap
+from semalign.report.levels import Levels
+from semalign.report.reading import levels_of
 from semalign.report.words import REFERENCES, methods_of
 
 COLUMNS = 4
@@ -23,7 +25,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     A dot is the mean score in percent over seeds with its interval; colour and marker give the paired test
     against the student. The published figure stands as an open diamond where there is one.
     """
-    main = tables["main"]
+    main, levels = tables["main"], levels_of(tables)
     pairs = distinct(main["pair"])
     if not pairs:
         return message("No scores to draw.")
@@ -36,8 +38,9 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
         for part, pair, block in zip(parts, pairs, blocks, strict=True):
             if len(pairs) > 1:
                 part.suptitle(spell(pair), fontsize=10, fontweight="bold", x=0.01, ha="left")
-            seen |= _draw_pair(part, block)
-        legend(figure, [*rows.reference_handles(), *rows.verdict_handles(seen), *_published_handle(main)])
+            seen |= _draw_pair(part, block, levels)
+        verdicts = rows.verdict_handles(seen, levels)
+        legend(figure, [*rows.reference_handles(), *verdicts, *_published_handle(main)])
     return figure
 
 
@@ -46,7 +49,7 @@ def _height(block: pd.DataFrame) -> float:
     return lines * (rows.row_height(methods_of(block), 0.29) + 0.75) + 0.3
 
 
-def _draw_pair(part: Any, block: pd.DataFrame) -> set[str]:
+def _draw_pair(part: Any, block: pd.DataFrame, levels: Levels) -> set[str]:
     """Draw one pair's panels; returns the verdicts shown."""
     benchmarks, methods = distinct(block["benchmark"]), methods_of(block)
     columns = min(COLUMNS, len(benchmarks))
@@ -56,14 +59,15 @@ def _draw_pair(part: Any, block: pd.DataFrame) -> set[str]:
         if number >= len(benchmarks):
             axes.set_axis_off()
             continue
-        seen |= _draw_panel(axes, block[block["benchmark"] == benchmarks[number]], methods)
+        panel = block[block["benchmark"] == benchmarks[number]]
+        seen |= _draw_panel(axes, panel, methods, levels)
         axes.set_title(wrap(benchmarks[number], 20), fontweight="bold")
         axes.set_xlabel("score (%)")
         axes.tick_params(axis="y", labelleft=number % columns == 0)
     return seen
 
 
-def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str]) -> set[str]:
+def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str], levels: Levels) -> set[str]:
     cells = {cell["method"]: cell for _, cell in panel.iterrows()}
     for name in REFERENCES:
         if name in cells:
@@ -71,12 +75,12 @@ def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str]) -> set[str]:
     seen = set()
     for row, method in enumerate(methods):
         if method in cells:
-            seen.add(rows.judged_dot(axes, row, cells[method]))
+            seen.add(rows.judged_dot(axes, row, cells[method], levels))
             rows.dot(axes, row + 0.24, (cells[method]["paper"],) * 3, **PUBLISHED)
     rows.name_methods(axes, methods)
     return seen
 
 
 def _published_handle(main: pd.DataFrame) -> list[Any]:
-    shown = main.loc[~main["method"].isin(REFERENCES), "paper"]
-    return [] if shown.isna().all() else [Line2D([], [], linestyle="none", label="published", **PUBLISHED)]
+    papers = main.loc[~main["method"].isin(REFERENCES), "paper"]
+    return [] if papers.isna().all() else [Line2D([], [], linestyle="none", label="published", **PUBLISHED)]

@@ -63,10 +63,10 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
 def choose_panels(frame: pd.DataFrame) -> list[list[Panel]]:
     """Rows of panels: the student's own, then teacher with student by each measure, last the difference."""
-    found = set(frame["comparison"])
-    known = [name for name in COMPARISONS if name in found and not name.startswith("teacher")]
+    comparisons = set(frame["comparison"])
+    known = [name for name in COMPARISONS if name in comparisons and not name.startswith("teacher")]
     own = known + [name for name in distinct(frame["comparison"]) if name not in COMPARISONS]
-    across = [name for name in (BEFORE, AFTER) if name in found]
+    across = [name for name in (BEFORE, AFTER) if name in comparisons]
     across += [LAST] if len(across) == 2 else []
     measures = [name for name in MEASURES if name in frame and frame[name].notna().any()]
     rows = [
@@ -98,19 +98,17 @@ def matrix(
     if panel == LAST:
         return matrix(frame, line, AFTER, measure) - matrix(frame, line, BEFORE, measure)
     pair, benchmark, method = line
-    chosen = frame[
-        (frame["pair"] == pair) & (frame["benchmark"] == benchmark) & (frame["comparison"] == panel)
-    ]
-    if (chosen["method"] == method).any():
-        chosen = chosen[chosen["method"] == method]
-    elif not chosen.empty:
-        shared = chosen["method"].isna() | chosen["method"].isin(REFERENCES)
-        chosen = chosen[shared if shared.any() else chosen["method"] == chosen["method"].iloc[0]]
-    return chosen.pivot_table(index="left_layer", columns="right_layer", values=measure, sort=True)
+    rows = frame[(frame["pair"] == pair) & (frame["benchmark"] == benchmark) & (frame["comparison"] == panel)]
+    if (rows["method"] == method).any():
+        rows = rows[rows["method"] == method]
+    elif not rows.empty:
+        shared = rows["method"].isna() | rows["method"].isin(REFERENCES)
+        rows = rows[shared if shared.any() else rows["method"] == rows["method"].iloc[0]]
+    return rows.pivot_table(index="left_layer", columns="right_layer", values=measure, sort=True)
 
 
-def _draw_map(axes: Any, values: pd.DataFrame, shown: Panel, limit: float) -> None:
-    panel, measure = shown
+def _draw_map(axes: Any, values: pd.DataFrame, drawn: Panel, limit: float) -> None:
+    panel, measure = drawn
     title, right_name, left_name = COMPARISONS.get(panel, (panel, "right", "left"))
     title += f" ({MEASURES[measure]})" if panel in (BEFORE, AFTER, LAST) else ""
     axes.set(title=title, xlabel=f"{right_name} layer", ylabel=f"{left_name} layer")
@@ -161,5 +159,5 @@ def _bars(part: Any, limit: float | None) -> None:
 
 def _name(lines: list[tuple[str, str, str]], line: tuple[str, str, str]) -> str:
     """The method, and before it the benchmark and the pair where there are several."""
-    told = [position for position in (0, 1) if len({other[position] for other in lines}) > 1]
-    return ", ".join(spell(line[position]) for position in (*told, 2))
+    several = [position for position in (0, 1) if len({other[position] for other in lines}) > 1]
+    return ", ".join(spell(line[position]) for position in (*several, 2))

@@ -5,8 +5,10 @@ import io
 import os
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import matplotlib
@@ -14,18 +16,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from semalign.report.words import told
+from semalign.runtime.tables_text import benchmark_title
 
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can tell apart.
-BLACK, GREY, LIGHT = "#000000", "#6E6E6E", "#D9D9D9"
-ORANGE, SKY, GREEN, BLUE, VERMILLION, PURPLE = (
-    "#E69F00",
-    "#56B4E9",
-    "#009E73",
-    "#0072B2",
-    "#D55E00",
-    "#CC79A7",
-)
+BLACK = "#000000"
+GREY = "#6E6E6E"
+LIGHT = "#D9D9D9"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+BLUE = "#0072B2"
+VERMILLION = "#D55E00"
+PURPLE = "#CC79A7"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
@@ -83,13 +85,28 @@ SPELLING = {
 }
 
 
+_titles: ContextVar[Mapping[str, str]] = ContextVar("titles", default=MappingProxyType({}))
+
+
+@contextlib.contextmanager
+def titled(titles: Mapping[str, str]) -> Iterator[None]:
+    """Print these methods by their titles, method -> title, whatever `spell` would make of their names."""
+    token = _titles.set(titles)
+    try:
+        yield
+    finally:
+        _titles.reset(token)
+
+
 def spell(name: object) -> str:
-    """A table's name as a reader would write it: `sft-all-layers` becomes `SFT all layers`.
+    """A table's name as a reader would write it: a method's title, or `SFT all layers` for `sft-all-layers`.
 
     The part of a mixture, `mixture/gsm8k`, becomes `GSM8K (in the mixture)`.
     """
+    if title := _titles.get().get(str(name)):
+        return title
     if "/" in str(name):
-        return told("/".join(spell(part) for part in str(name).split("/", 1)))
+        return benchmark_title("/".join(spell(part) for part in str(name).split("/", 1)))
     if _is_number(str(name)):
         return str(name)
     words = str(name).replace("_", "-").replace("~", "-→-").split("-")

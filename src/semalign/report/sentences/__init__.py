@@ -20,10 +20,9 @@ from semalign.report.sentences.scores import (
     nearer_teacher,
     teacher_above_student,
 )
-from semalign.report.words import ALPHA, method_under_study, methods_of, verdict
+from semalign.report.words import method_under_study, methods_of, verdict
 
 __all__ = [
-    "ALPHA",
     "ablation",
     "ablation_axes",
     "agreement",

@@ -4,13 +4,14 @@ from typing import Any
 
 import pandas as pd
 
+from semalign.report.levels import STANDARD, Levels
 from semalign.report.words import listing, p_value, place, signed, verdict
 
 KEYS = ["pair", "benchmark", "method", "axis"]
 MOST_NAMED = 6  # variants that a sentence names, the largest differences first
 
 
-def ablation(frame: pd.DataFrame) -> str:
+def ablation(frame: pd.DataFrame, levels: Levels = STANDARD) -> str:
     """Which choices differ detectably from the default, for better and for worse, and which none does.
 
     The verdicts are those of the paired tests against the default, corrected over the table. A table from
@@ -20,7 +21,7 @@ def ablation(frame: pd.DataFrame) -> str:
     if pairs.empty:
         return "This study has no ablation."
     tested = "vs_default_p" in pairs and pairs["vs_default_p"].notna().any()
-    counted = _by_test(frame, pairs) if tested else _by_intervals(pairs)
+    counted = _by_test(frame, pairs, levels) if tested else _by_intervals(pairs)
     move = (pairs["score"] - pairs["score_default"]).to_numpy()
     if not move.any():
         return f"{counted} No variant moves the score."
@@ -33,7 +34,7 @@ def ablation(frame: pd.DataFrame) -> str:
     )
 
 
-def ablation_axes(frame: pd.DataFrame) -> pd.DataFrame:
+def ablation_axes(frame: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
     """A row an axis and value: difference from the default in points over benchmarks, largest loss first.
 
     Where there are tests, on how many benchmarks the variant is detectably better and worse.
@@ -45,19 +46,19 @@ def ablation_axes(frame: pd.DataFrame) -> pd.DataFrame:
     table = groups["difference"].agg(["mean", "min", "max", "size"]).reset_index()
     names = {"mean": "mean difference", "min": "lowest", "max": "highest", "size": "benchmarks"}
     if "vs_default_p" in pairs:
-        said = pd.Series(_verdicts(pairs), index=pairs.index)
+        said = pd.Series(_verdicts(pairs, levels), index=pairs.index)
         for title, word in (("better", "higher"), ("worse", "lower")):
             wins = pairs.assign(wins=said == word).groupby(keys, sort=False)["wins"].sum()
             table[title] = wins.to_numpy().astype(int)
     return table.rename(columns=names).sort_values("mean difference", kind="stable").reset_index(drop=True)
 
 
-def axes_without_effect(frame: pd.DataFrame) -> str:
+def axes_without_effect(frame: pd.DataFrame, levels: Levels = STANDARD) -> str:
     """The axes of which no value differs detectably from the default on any benchmark."""
     pairs = _with_default(frame)
     if "vs_default_p" not in pairs or pairs.empty:
         return ""
-    axes = pairs.assign(found=[word in ("higher", "lower") for word in _verdicts(pairs)])
+    axes = pairs.assign(found=[word in ("higher", "lower") for word in _verdicts(pairs, levels)])
     groups = axes.groupby(["method", "axis"], sort=False)["found"].any().reset_index()
     several = groups["method"].nunique() > 1
     rows = groups[~groups["found"]].to_dict("records")
@@ -70,13 +71,13 @@ def axes_without_effect(frame: pd.DataFrame) -> str:
     )
 
 
-def _by_test(frame: pd.DataFrame, pairs: pd.DataFrame) -> str:
-    said = _verdicts(pairs)
+def _by_test(frame: pd.DataFrame, pairs: pd.DataFrame, levels: Levels) -> str:
+    said = _verdicts(pairs, levels)
     parts = []
     for word in ("higher", "lower"):
-        found = pairs[[verdict == word for verdict in said]]
-        order = found["vs_default"].abs().sort_values(ascending=False, kind="stable").index
-        named = [_tested(frame, pairs, row) for _, row in found.loc[order].iterrows()]
+        same = pairs[[verdict == word for verdict in said]]
+        order = same["vs_default"].abs().sort_values(ascending=False, kind="stable").index
+        named = [_tested(frame, pairs, row) for _, row in same.loc[order].iterrows()]
         more = f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
         listed = f" ({'; '.join(named[:MOST_NAMED])}{more})" if named else ""
         verb = "score" if len(named) > 1 else "scores"
@@ -112,10 +113,9 @@ def _by_intervals(pairs: pd.DataFrame) -> str:
     )
 
 
-def _verdicts(pairs: pd.DataFrame) -> list[str]:
-    return [
-        verdict(*found) for found in pairs[["vs_default", "vs_default_p"]].itertuples(index=False, name=None)
-    ]
+def _verdicts(pairs: pd.DataFrame, levels: Levels) -> list[str]:
+    tests = pairs[["vs_default", "vs_default_p"]].itertuples(index=False, name=None)
+    return [verdict(difference, p, levels) for difference, p in tests]
 
 
 def _with_default(frame: pd.DataFrame) -> pd.DataFrame:

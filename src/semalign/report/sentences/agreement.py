@@ -21,7 +21,7 @@ MEASURES = {
 def agreement(table: pd.DataFrame, method: str) -> str:
     """Whether a method's answers come nearer the teacher's than the student's, by KL and by top-1 agreement.
 
-    The verdicts are those of the 95 % intervals of the paired differences, not corrected for several tests.
+    The verdicts are those of the intervals of the paired differences, not corrected for several tests.
     """
     cells = wholes(table)
     cells = cells[(cells["method"] == method) & (cells["variant"] == DEFAULT)]
@@ -38,12 +38,12 @@ def _moved(table: pd.DataFrame, cells: pd.DataFrame, measure: str) -> str:
         value, low, high = (float(row[f"{measure}_vs_student{end}"]) for end in ("", "_low", "_high"))
         said = f"{place(table, row['pair'], row['benchmark'])} {interval(value, low, high, digits)}"
         groups[side(low, high)].append(said)
-    told = [
-        f"{words[key]} on {count(len(found), len(cells), 'benchmark')} ({', '.join(found)})"
-        for key, found in groups.items()
-        if found
+    parts = [
+        f"{words[key]} on {count(len(places), len(cells), 'benchmark')} ({', '.join(places)})"
+        for key, places in groups.items()
+        if places
     ]
-    return f"the {name} (change from the student in {unit}) {listing(told)}"
+    return f"the {name} (change from the student in {unit}) {listing(parts)}"
 
 
 def nearest(table: pd.DataFrame) -> str:
@@ -74,13 +74,13 @@ def parts(table: pd.DataFrame, method: str) -> str:
             value, low, high = (float(row[f"vs_student{end}"]) for end in ("", "_low", "_high"))
             groups[side(low, high)].append(f"{row['part']} {interval(value, low, high)}")
         words = {1: "above the student", -1: "below it", 0: "not detectably apart from it"}
-        told = [
-            f"{words[key]} on {count(len(found), len(rows), 'part')} ({', '.join(found)})"
-            for key, found in groups.items()
-            if found
+        verdicts = [
+            f"{words[key]} on {count(len(places), len(rows), 'part')} ({', '.join(places)})"
+            for key, places in groups.items()
+            if places
         ]
         sentences.append(
-            f"Trained on the {where}, **{method}** is {listing(told)}; differences in points, with "
+            f"Trained on the {where}, **{method}** is {listing(verdicts)}; differences in points, with "
             "intervals that are not corrected for several tests."
         )
     return " ".join(sentences)

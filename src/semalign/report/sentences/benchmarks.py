@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.words import listing, told
+from semalign.report.words import listing
+from semalign.runtime.tables_text import benchmark_title
 
 
 def published(scores: pd.DataFrame) -> str:
@@ -18,12 +19,12 @@ def published(scores: pd.DataFrame) -> str:
 
 def empty(scores: pd.DataFrame) -> str:
     """Where answers have nothing in them, which is a matter of the prompt's form before it is one of knowledge."""
-    found = scores[scores["empty"] > 0]
-    if found.empty:
+    rows = scores[scores["empty"] > 0]
+    if rows.empty:
         return "No answer is empty."
     where = [
-        f"{told(row['benchmark'])} ({row['protocol']}) {row['empty']:.0f} %"
-        for row in found.to_dict("records")
+        f"{benchmark_title(row['benchmark'])} ({row['protocol']}) {row['empty']:.0f} %"
+        for row in rows.to_dict("records")
     ]
     return (
         f"Empty answers: {listing(where)}. The protocols apply no chat template, and a model that was tuned on one may "
@@ -34,7 +35,8 @@ def empty(scores: pd.DataFrame) -> str:
 def _beside(row: Mapping[Any, Any]) -> str:
     low, high, other = row["score_low"], row["score_high"], row["published"]
     place = "lies in" if low <= other <= high else "lies above" if other > high else "lies below"
+    benchmark = benchmark_title(row["benchmark"])
     return (
-        f"{row['model']} on {told(row['benchmark'])} ({row['protocol']}): the published {other:.1f} % {place} our "
+        f"{row['model']} on {benchmark} ({row['protocol']}): the published {other:.1f} % {place} our "
         f"interval of {low:.1f} to {high:.1f} % over {row['items']} items. Source: {row['published_source']}."
     )

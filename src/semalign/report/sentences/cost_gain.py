@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from semalign.report.words import REFERENCES, count, listing, signed, told, wholes
+from semalign.report.words import REFERENCES, count, listing, signed, wholes
+from semalign.runtime.tables_text import benchmark_title
 
 SECONDS = ["train_seconds", "search_seconds", "signal_seconds"]
 KEYS = ["pair", "benchmark", "method"]
@@ -14,9 +15,9 @@ def costs_and_gains(costs: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFr
 
     Parts of a mixture cost nothing of their own and are left out, as is what took no measurable time.
     """
-    found = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "student")]
+    gains = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "student")]
     spent = costs.assign(seconds=costs[SECONDS].sum(axis=1, min_count=1))
-    table = wholes(spent)[[*KEYS, "seconds"]].merge(found[[*KEYS, *BOUNDS]], on=KEYS)
+    table = wholes(spent)[[*KEYS, "seconds"]].merge(gains[[*KEYS, *BOUNDS]], on=KEYS)
     return table[(table["seconds"] > 0) & ~table["method"].isin(REFERENCES)].dropna(subset=["difference"])
 
 
@@ -31,7 +32,7 @@ def gain(costs: pd.DataFrame, comparisons: pd.DataFrame, method: str) -> str:
     for row in own.to_dict("records"):
         here = table[(table["pair"] == row["pair"]) & (table["benchmark"] == row["benchmark"])]
         ahead = here[(here["seconds"] < row["seconds"]) & (here["difference_low"] > row["difference_high"])]
-        beaten += [told(row["benchmark"])] if len(ahead) else []
+        beaten += [benchmark_title(row["benchmark"])] if len(ahead) else []
         rivals |= set(ahead["method"])
     named = [name for name in dict.fromkeys(table["method"]) if name in rivals]
     text = (

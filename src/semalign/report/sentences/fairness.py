@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from semalign.report.levels import STANDARD, Levels
 from semalign.report.words import count, listing, p_value, signed, verdict
 
 DEFAULT = "default"
@@ -24,61 +25,61 @@ def search(table: pd.DataFrame) -> str:
     rates = str(numbers[0]) if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}"
     ablated = (table["variant"] != DEFAULT) if "variant" in table else pd.Series(False, index=table.index)
     lowest = table.groupby(keys, sort=False)["learning_rate"].transform("min")
-    chosen = table.assign(lowest=lowest)[table["chosen"] == 1]
+    choices = table.assign(lowest=lowest)[table["chosen"] == 1]
     said = (
         f"Each of {table['method'].nunique()} methods was tried with {rates} learning rates on each benchmark, one "
         "training a rate, and has the one with the best score on that benchmark's validation split. Of the methods' "
-        f"{_edges(chosen[~ablated[chosen.index]])}"
+        f"{_edges(choices[~ablated[choices.index]])}"
     )
     if not ablated.any():
         return said
     variants = len(table.loc[ablated, ["method", "variant"]].drop_duplicates())
     several = f"{variants} ablated variants were" if variants > 1 else "One ablated variant was"
-    return f"{said} {several} searched in the same way; of their {_edges(chosen[ablated[chosen.index]])}"
+    return f"{said} {several} searched in the same way; of their {_edges(choices[ablated[choices.index]])}"
 
 
-def _edges(chosen: pd.DataFrame) -> str:
+def _edges(choices: pd.DataFrame) -> str:
     """How many of these choices lie at their grid's lowest rate and at its highest, and whose."""
-    at_edge = chosen[chosen["at_edge"] == 1]
+    at_edge = choices[choices["at_edge"] == 1]
     if at_edge.empty:
-        return f"{len(chosen)} choices none lies at an edge of the grid."
+        return f"{len(choices)} choices none lies at an edge of the grid."
     low = at_edge["learning_rate"] == at_edge["lowest"]
     ends = (
         (at_edge[low], "at the lowest rate, below which a smaller one may be better"),
         (at_edge[~low], "at the highest, above which a larger one may be better"),
     )
-    told = [
+    parts = [
         f"{len(rows)} {'lie' if len(rows) > 1 else 'lies'} {where} ({_whose(rows)})"
         for rows, where in ends
         if not rows.empty
     ]
-    return f"{len(chosen)} choices, {listing(told)}."
+    return f"{len(choices)} choices, {listing(parts)}."
 
 
 def _whose(rows: pd.DataFrame) -> str:
     """The methods of some choices, with their number where it is more than one."""
-    found = rows.groupby("method", sort=False).size()
+    numbers = rows.groupby("method", sort=False).size()
     return listing(
-        [f"{method} ({number})" if number > 1 else str(method) for method, number in found.items()]
+        [f"{method} ({number})" if number > 1 else str(method) for method, number in numbers.items()]
     )
 
 
-def contrasts(table: pd.DataFrame) -> str:
+def contrasts(table: pd.DataFrame, levels: Levels = STANDARD) -> str:
     """Each contrast in a sentence: over all benchmarks or a mixture where that was tested, and on how many single
     ones or parts of it.
     """
     if table.empty:
         return "No two methods were compared by name."
     groups = table.groupby(["pair", "method", "other"], sort=False)
-    return "\n".join(f"- {_contrast(table, rows)}" for _, rows in groups)
+    return "\n".join(f"- {_contrast(table, rows, levels)}" for _, rows in groups)
 
 
-def _contrast(table: pd.DataFrame, rows: pd.DataFrame) -> str:
+def _contrast(table: pd.DataFrame, rows: pd.DataFrame, levels: Levels) -> str:
     first = rows.iloc[0]
     wholes = {benchmark.partition("/")[0] for benchmark in rows["benchmark"] if "/" in benchmark}
     mixture = len(wholes) == 1 and set(rows["benchmark"].str.partition("/")[0]) == wholes
     single = rows[~rows["benchmark"].isin({MEAN, *wholes})]
-    said = [verdict(row["difference"], row["p_holm"]) for _, row in single.iterrows()]
+    said = [verdict(row["difference"], row["p_holm"], levels) for _, row in single.iterrows()]
     parts = [f"{word} on {_count(said.count(word), len(said), mixture)}" for word in ("higher", "lower")]
     alone = "alone: " + ", ".join(parts)
     over = rows[rows["benchmark"].isin(wholes if mixture else {MEAN})]
@@ -87,8 +88,9 @@ def _contrast(table: pd.DataFrame, rows: pd.DataFrame) -> str:
     row = over.iloc[0]
     where = f"on the {row['benchmark']}" if mixture else "over all benchmarks"
     where += f" of {first['pair']}" if table["pair"].nunique() > 1 else ""
+    words = WORDS[verdict(row["difference"], row["p_holm"], levels)]
     return (
-        f"**{first['method']}** {WORDS[verdict(row['difference'], row['p_holm'])]} **{first['other']}** {where} "
+        f"**{first['method']}** {words} **{first['other']}** {where} "
         f"({signed(row['difference'])} points [{signed(row['difference_low'])}, {signed(row['difference_high'])}], "
         f"{p_value(row['p_holm'])}); {alone}."
     )

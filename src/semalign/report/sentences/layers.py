@@ -59,9 +59,9 @@ def _first_interface(frame: pd.DataFrame, model: str) -> str:
 
 def _layers(frame: pd.DataFrame, model: str, interface: str, folded: bool, bases: str) -> pd.DataFrame:
     """One line of the figure, by layer; random bases know no head, so that they serve both folds."""
-    chosen = frame[(frame["model"] == model) & (frame["interface"] == interface) & (frame["bases"] == bases)]
-    same = chosen[chosen["folded"].astype(bool) == folded]
-    return (chosen if same.empty and bases == "random" else same).drop_duplicates("layer").set_index("layer")
+    line = frame[(frame["model"] == model) & (frame["interface"] == interface) & (frame["bases"] == bases)]
+    same = line[line["folded"].astype(bool) == folded]
+    return (line if same.empty and bases == "random" else same).drop_duplicates("layer").set_index("layer")
 
 
 def _apart(line: pd.DataFrame, other: pd.DataFrame) -> str:

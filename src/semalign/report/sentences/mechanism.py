@@ -1,9 +1,11 @@
 """Sentences about how the transfer works: critical layers, pairs, losses, and space against behaviour."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from semalign.report.levels import STANDARD, Levels
 from semalign.report.relation import Correlation, by_variant, rank_correlation, trained
 from semalign.report.words import STUDENT, count, listing, place, side, signed
 
@@ -16,6 +18,13 @@ TOWARDS = {
 NAMES = {"teacher_kl": "KL from the teacher", "teacher_agreement": "top-1 agreement", "score": "score"}
 Pairs = list[tuple[int, tuple[tuple[int, float], ...]]]  # student layer, teacher layers with their weights
 EDGE = 0.1  # share of a training's steps that stands for its start, and for its end
+
+
+class _Question(NamedTuple):
+    """Whose variants are looked at alone, and by which levels."""
+
+    method: str
+    levels: Levels
 
 
 def attribution(table: pd.DataFrame) -> str:
@@ -50,9 +59,9 @@ def pairing(table: pd.DataFrame) -> str:
         return "No layers are paired by the default settings." + _vocabularies(table)
     pairs: dict[Any, Pairs] = {where: _pairs(rows) for where, rows in default.groupby(WHERE, sort=False)}
     places: dict[str, list[str]] = {}
-    for where, found in pairs.items():
-        places.setdefault(_told(found), []).append(place(table, *where))
-    text = f"By default, {'; '.join(f'{told} on {listing(found)}' for told, found in places.items())}."
+    for where, own in pairs.items():
+        places.setdefault(_mapping(own), []).append(place(table, *where))
+    text = f"By default, {'; '.join(f'{mapping} on {listing(own)}' for mapping, own in places.items())}."
     changed: list[str] = []
     same: list[str] = []
     for name, rows in table[table["name"] != DEFAULT].groupby("name", sort=False):
@@ -68,26 +77,25 @@ def _vocabularies(table: pd.DataFrame) -> str:
     """How many tokens each pair of models shares; nothing for a table that does not say."""
     if table.empty or "shared_tokens" not in table:
         return ""
-    found = table.drop_duplicates("pair")
-    told = [
+    shares = [
         f"{int(row['shared_tokens']):,} of the student's {int(row['student_tokens']):,} rows ({row['pair']})"
-        for _, row in found.iterrows()
+        for _, row in table.drop_duplicates("pair").iterrows()
     ]
-    return f" Teacher and student share tokens, matched by token string: {listing(told)}."
+    return f" Teacher and student share tokens, matched by token string: {listing(shares)}."
 
 
 def _pairs(rows: pd.DataFrame) -> Pairs:
     """(student layer, teacher layers with weights), layer by layer."""
-    found = []
+    pairs = []
     for row in rows.sort_values("student_layer").to_dict("records"):
         mixed = {int(row["below"]): 1 - row["weight"]}
         mixed[int(row["above"])] = mixed.get(int(row["above"]), 0.0) + row["weight"]
         kept = tuple((layer, round(weight, 3)) for layer, weight in mixed.items() if weight > 0)
-        found.append((int(row["student_layer"]), kept))
-    return found
+        pairs.append((int(row["student_layer"]), kept))
+    return pairs
 
 
-def _told(pairs: Pairs) -> str:
+def _mapping(pairs: Pairs) -> str:
     parts = []
     for student, mixed in pairs:
         layers = [f"{layer}" if weight == 1 else f"{layer} ({100 * weight:.0f} %)" for layer, weight in mixed]
@@ -121,7 +129,7 @@ def _fall(term: str, rows: pd.DataFrame) -> str:
     return f"the {term.replace('_', ' ')} term goes from {first:.3f} to {last:.3f}{share} ({falls})"
 
 
-def closer(geometry: pd.DataFrame, seeds: pd.DataFrame, method: str) -> str:
+def closer(geometry: pd.DataFrame, seeds: pd.DataFrame, method: str, levels: Levels = STANDARD) -> str:
     """Does getting closer in space make the student more like the teacher? From rank correlations.
 
     Over all trained variants, and over those of the method under study alone, because methods differ in more
@@ -131,20 +139,26 @@ def closer(geometry: pd.DataFrame, seeds: pd.DataFrame, method: str) -> str:
     if trained(table).empty:
         return "Whether closeness in space carries behaviour was not measured."
     blocks = table.groupby(WHERE, sort=False)
-    return "\n\n".join(_closer(table, where, block, method) for where, block in blocks)
+    return "\n\n".join(_closer(table, where, block, _Question(method, levels)) for where, block in blocks)
 
 
-def _closer(table: pd.DataFrame, where: Any, block: pd.DataFrame, method: str) -> str:
+def _closer(table: pd.DataFrame, where: Any, block: pd.DataFrame, question: _Question) -> str:
     variants = trained(block)
-    found = {name: rank_correlation(variants, "cosine_centred", name) for name in NAMES}
+    relations = _relations(variants, NAMES, question.levels)
+    own = variants[variants["method"] == question.method]
     return " ".join(
         [
             f"On {place(table, *where)}, {_nearer(block, variants)}",
-            f"Over all {len(variants)} trained variants, the rank correlation of that cosine is {_told_all(found)}.",
-            _answer(found),
-            _alone(variants[variants["method"] == method], method),
+            f"Over all {len(variants)} trained variants, the rank correlation of that cosine is {_all(relations)}.",
+            _answer(relations),
+            _alone(own, question),
         ]
     ).strip()
+
+
+def _relations(variants: pd.DataFrame, names: Iterable[str], levels: Levels) -> dict[str, Correlation]:
+    """Measure of behaviour -> its rank correlation with the centred cosine."""
+    return {name: rank_correlation(variants, "cosine_centred", name, levels) for name in names}
 
 
 def _nearer(block: pd.DataFrame, variants: pd.DataFrame) -> str:
@@ -160,21 +174,21 @@ def _nearer(block: pd.DataFrame, variants: pd.DataFrame) -> str:
     )
 
 
-def _told_all(found: dict[str, Correlation]) -> str:
-    return listing([f"{_number(one)} with the {NAMES[name]}" for name, one in found.items()])
+def _all(relations: dict[str, Correlation]) -> str:
+    return listing([f"{_number(one)} with the {NAMES[name]}" for name, one in relations.items()])
 
 
-def _number(found: Correlation) -> str:
-    if pd.isna(found.estimate):
+def _number(relation: Correlation) -> str:
+    if pd.isna(relation.estimate):
         return "undefined"
-    return f"{signed(found.estimate, 2)} [{signed(found.low, 2)}, {signed(found.high, 2)}]"
+    return f"{signed(relation.estimate, 2)} [{signed(relation.low, 2)}, {signed(relation.high, 2)}]"
 
 
-def _answer(found: dict[str, Correlation]) -> str:
+def _answer(relations: dict[str, Correlation]) -> str:
     """The verdict: by both measures of likeness, by one, against, or none."""
-    if all(pd.isna(found[name].estimate) for name in TOWARDS):
+    if all(pd.isna(relations[name].estimate) for name in TOWARDS):
         return "There are too few variants for an answer."
-    said = {name: sign * side(found[name].low, found[name].high) for name, sign in TOWARDS.items()}
+    said = {name: sign * side(relations[name].low, relations[name].high) for name, sign in TOWARDS.items()}
     towards = [NAMES[name] for name, word in said.items() if word > 0]
     away = [NAMES[name] for name, word in said.items() if word < 0]
     if towards and away:
@@ -190,10 +204,9 @@ def _answer(found: dict[str, Correlation]) -> str:
     return "So no relation between nearness in space and likeness to the teacher can be seen: both intervals hold zero."
 
 
-def _alone(variants: pd.DataFrame, method: str) -> str:
-    found = {name: rank_correlation(variants, "cosine_centred", name) for name in TOWARDS}
-    if all(pd.isna(one.estimate) for one in found.values()):
+def _alone(variants: pd.DataFrame, question: _Question) -> str:
+    relations = _relations(variants, TOWARDS, question.levels)
+    if all(pd.isna(one.estimate) for one in relations.values()):
         return ""
-    return f"Among the {len(variants)} variants of {method} alone it is {_told_all(found)}. " + _answer(
-        found
-    ).replace("So a", "There, a").replace("So no", "There, no")
+    answer = _answer(relations).replace("So a", "There, a").replace("So no", "There, no")
+    return f"Among the {len(variants)} variants of {question.method} alone it is {_all(relations)}. {answer}"

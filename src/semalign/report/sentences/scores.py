@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from semalign.report.levels import STANDARD, Levels
 from semalign.report.words import (
     REFERENCES,
     STUDENT,
@@ -29,7 +30,11 @@ RIVALS = {"student": "the student", "best_baseline": "the best baseline"}
 
 
 def compare(
-    main: pd.DataFrame, method: str, against: str = STUDENT, comparisons: pd.DataFrame | None = None
+    main: pd.DataFrame,
+    method: str,
+    against: str = STUDENT,
+    comparisons: pd.DataFrame | None = None,
+    levels: Levels = STANDARD,
 ) -> str:
     """How one method stands against `student` or `best_baseline` on each benchmark, by the paired tests.
 
@@ -41,18 +46,16 @@ def compare(
     names = _baselines(comparisons, method) if against == "best_baseline" else {}
     groups: dict[str, list[str]] = {word: [] for word in PHRASES}
     for _, cell in cells.iterrows():
-        said, where = (
-            verdict(cell[f"vs_{against}"], cell[f"vs_{against}_p"]),
-            (cell["pair"], cell["benchmark"]),
-        )
+        said = verdict(cell[f"vs_{against}"], cell[f"vs_{against}_p"], levels)
+        where = (cell["pair"], cell["benchmark"])
         numbers = "" if said == "not tested" else f" ({_test(cell, against, names.get(where, ''))})"
         groups[said].append(place(main, *where) + numbers)
     parts = [
-        phrase.format(rival=RIVALS[against], share=count(len(found), len(cells), "benchmark"))
+        PHRASES[word].format(rival=RIVALS[against], share=count(len(places), len(cells), "benchmark"))
         + ": "
-        + ", ".join(found)
-        for phrase, found in ((PHRASES[word], groups[word]) for word in PHRASES)
-        if found
+        + ", ".join(places)
+        for word, places in groups.items()
+        if places
     ]
     return f"**{method}** {'; it '.join(parts)}."
 
@@ -67,9 +70,9 @@ def _baselines(comparisons: pd.DataFrame | None, method: str) -> dict[tuple[str,
     """(pair, benchmark) -> the best baseline of one method in the main table."""
     if comparisons is None:
         return {}
-    chosen = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "best_baseline")]
-    chosen = chosen[chosen["method"] == method]
-    return {(row["pair"], row["benchmark"]): str(row["baseline"]) for _, row in chosen.iterrows()}
+    rows = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "best_baseline")]
+    rows = rows[rows["method"] == method]
+    return {(row["pair"], row["benchmark"]): str(row["baseline"]) for _, row in rows.iterrows()}
 
 
 def detectable(table: pd.DataFrame, against: str = STUDENT) -> str:
@@ -88,12 +91,12 @@ def detectable(table: pd.DataFrame, against: str = STUDENT) -> str:
     )
 
 
-def teacher_above_student(main: pd.DataFrame) -> str:
+def teacher_above_student(main: pd.DataFrame, levels: Levels = STANDARD) -> str:
     """Whether there is a gap to close: on how many benchmarks the teacher scores higher than the student."""
     cells = wholes(main[main["method"] == TEACHER])
     if cells.empty:
         return "The teacher was not scored, so that the gap is unknown."
-    higher = cells.apply(_beats_student, axis=1).astype(bool)
+    higher = cells.apply(_beats_student, axis=1, levels=levels).astype(bool)
     text = (
         f"The teacher scores higher than the student on {count(int(higher.sum()), len(cells), 'benchmark')}"
     )
@@ -104,21 +107,22 @@ def teacher_above_student(main: pd.DataFrame) -> str:
     return text + (f"; there is no detectable gap to close on {listing(rest)}." if rest else ".")
 
 
-def best_on_average(main: pd.DataFrame) -> str:
+def best_on_average(main: pd.DataFrame, levels: Levels = STANDARD) -> str:
     """Pair by pair, the method with the highest mean score over benchmarks, and what its tests say."""
-    main, several = wholes(main), main["pair"].nunique() > 1
-    sentences = [_best_of_pair(block, several) for _, block in main.groupby("pair", sort=False)]
+    main = wholes(main)
+    several = main["pair"].nunique() > 1
+    sentences = [_best_of_pair(block, several, levels) for _, block in main.groupby("pair", sort=False)]
     return " ".join(sentence for sentence in sentences if sentence) or "No method was scored."
 
 
-def _best_of_pair(block: pd.DataFrame, named: bool) -> str:
+def _best_of_pair(block: pd.DataFrame, named: bool, levels: Levels) -> str:
     means = block.groupby("method", sort=False)["score"].mean()
     ranked = means[methods_of(block)]
     if ranked.empty:
         return ""
     best = str(ranked.idxmax())
     cells = block[block["method"] == best]
-    won = int(cells.apply(_beats_student, axis=1).sum())
+    won = int(cells.apply(_beats_student, axis=1, levels=levels).sum())
     lead = f"For {block['pair'].iloc[0]}, the" if named else "The"
     references = ", ".join(f"{name} {means[name]:.1f} %" for name in REFERENCES if name in means.index)
     return (
@@ -128,8 +132,8 @@ def _best_of_pair(block: pd.DataFrame, named: bool) -> str:
     )
 
 
-def _beats_student(cell: "pd.Series[Any]") -> bool:
-    return verdict(cell["vs_student"], cell["vs_student_p"]) == "higher"
+def _beats_student(cell: "pd.Series[Any]", levels: Levels) -> bool:
+    return verdict(cell["vs_student"], cell["vs_student_p"], levels) == "higher"
 
 
 def gap_closed(main: pd.DataFrame, method: str) -> str:
@@ -162,7 +166,8 @@ def _share(main: pd.DataFrame, cell: "pd.Series[Any]") -> str:
 
 def nearer_teacher(main: pd.DataFrame, method: str) -> str:
     """Whether the answers come nearer the teacher's: KL divergence and top-1 agreement, before and after."""
-    keys, measured = ["pair", "benchmark"], ["teacher_kl", "teacher_agreement"]
+    keys = ["pair", "benchmark"]
+    measured = ["teacher_kl", "teacher_agreement"]
     main = wholes(main)
     before = main.loc[main["method"] == STUDENT, [*keys, *measured]]
     both = main.loc[main["method"] == method, [*keys, *measured]].merge(

@@ -20,13 +20,6 @@ from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
 Figure = Literal["kl", "agreement"]
-COLUMNS = (
-    *("pair", "benchmark", "method", "variant", "seeds", "items"),
-    *("teacher_kl", "teacher_kl_low", "teacher_kl_high"),
-    *("kl_vs_student", "kl_vs_student_low", "kl_vs_student_high"),
-    *("teacher_agreement", "teacher_agreement_low", "teacher_agreement_high"),
-    *("agreement_vs_student", "agreement_vs_student_low", "agreement_vs_student_high"),
-)
 _BOUNDS: dict[Figure, tuple[float, float]] = {"kl": (0.0, np.inf), "agreement": (0.0, SCALE)}
 
 
@@ -52,10 +45,10 @@ def rows_by_block(
     for key, group in results.groups.items():
         if all(map(wanted, group.cells)):
             blocks.setdefault((key.pair, key.benchmark), []).append(group)
-    found: dict[Key, Row] = {}
+    made: dict[Key, Row] = {}
     for block in blocks.values():
-        found |= rows(block)
-    return [found[key] for key in results.groups if key in found]
+        made |= rows(block)
+    return [made[key] for key in results.groups if key in made]
 
 
 def fidelity(group: Group, figure: Figure) -> Scores:
@@ -94,12 +87,12 @@ def differences_from_student(
     if not students:
         return {}
     others = [key for key in scores if key.method != order.student]
-    found = paired_differences([(scores[key], scores[students[0]]) for key in others], settings)
-    return {key: Interval(d.estimate, d.low, d.high) for key, d in zip(others, found, strict=True)}
+    differences = paired_differences([(scores[key], scores[students[0]]) for key in others], settings)
+    return {key: Interval(d.estimate, d.low, d.high) for key, d in zip(others, differences, strict=True)}
 
 
-def interval_columns(name: str, found: Interval | None) -> Row:
+def interval_columns(name: str, interval: Interval | None) -> Row:
     """The three columns of a figure with its interval; empty where it is not known."""
-    if found is None:
+    if interval is None:
         return {name: None, f"{name}_low": None, f"{name}_high": None}
-    return {name: found.estimate, f"{name}_low": found.low, f"{name}_high": found.high}
+    return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}

@@ -1,4 +1,4 @@
-"""The table of models that are scored as they are: a row a model, benchmark and protocol."""
+"""The table of models that are scored as they are: one row per model, benchmark and protocol."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,30 +9,24 @@ import numpy as np
 from semalign.config.statistics import StatisticsSettings
 from semalign.evaluation.items import ITEMS, read_items
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json, write_text
+from semalign.runtime.files import read_json
 from semalign.runtime.provenance import check
 from semalign.statistics.intervals import mean_interval
 from semalign.statistics.scores import SCALE, Scores, balanced
-from semalign.statistics.tables.text import csv_text
 
-COLUMNS = (
-    *("model", "benchmark", "protocol", "items", "metric", "score", "score_low", "score_high", "empty"),
-    *("published", "published_source", "shots", "samples", "max_new_tokens", "batch_size", "dtype"),
-    *("items_per_second", "tokens_per_second", "generate_seconds", "isolation", "task_version", "lm_eval"),
-)
 Row = dict[str, Any]
 
 
-def collect_scores(
-    folders: Iterable[Path], published: Sequence[Mapping[str, Any]], settings: StatisticsSettings, out: Path
-) -> None:
-    """Write the table, its rows in the order of `folders` (.../<model>/<benchmark>/<protocol>).
+def score_rows(
+    folders: Iterable[Path], published: Sequence[Mapping[str, Any]], settings: StatisticsSettings
+) -> list[Row]:
+    """The rows of the table, in the order of `folders` (.../<model>/<benchmark>/<protocol>).
 
     `published` are the config's entries of what others report. Scores are percentages with bootstrap intervals
-    over the items, `empty` the percentage of answers in which nothing stands. Raises UserError where a folder does
-    not match its record.
+    over the items, `empty` the percentage of answers without any text. Raises UserError if a folder does not match
+    its record.
     """
-    write_text(out, csv_text(COLUMNS, [_row(folder, published, settings) for folder in folders]))
+    return [_row(folder, published, settings) for folder in folders]
 
 
 def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: StatisticsSettings) -> Row:
@@ -44,17 +38,23 @@ def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: Statist
     if any(share is None for share in shares):
         raise UserError(f"{folder}/{ITEMS}: an item has no verdict, expected one each")
     interval = mean_interval(_scores(shares, [item.part for item in items]), settings)
-    others = _published(published, {"model": model, "benchmark": benchmark, "protocol": protocol})
-    found = {"model": model, "benchmark": benchmark, "protocol": protocol, "items": metrics["items"]}
+    names = {"model": model, "benchmark": benchmark, "protocol": protocol}
+    others = _published(published, names)
     return {
-        **found,
-        **{"metric": metrics["metric"], "isolation": record["isolation"]},
-        **{"score": metrics["score"], "score_low": interval.low, "score_high": interval.high},
-        "empty": SCALE * sum(not answer.strip() for answer in answers) / len(answers),
-        **{"published": others.get("score"), "published_source": others.get("source")},
+        **names,
         **_protocol(record["evaluation"]),
-        **{name: record["throughput"][name] for name in ("items_per_second", "tokens_per_second")},
+        "items": metrics["items"],
+        "metric": metrics["metric"],
+        "score": metrics["score"],
+        "score_low": interval.low,
+        "score_high": interval.high,
+        "empty": SCALE * sum(not answer.strip() for answer in answers) / len(answers),
+        "published": others.get("score"),
+        "published_source": others.get("source"),
+        "items_per_second": record["throughput"]["items_per_second"],
+        "tokens_per_second": record["throughput"]["tokens_per_second"],
         "generate_seconds": record["throughput"]["seconds"],
+        "isolation": record["isolation"],
     }
 
 

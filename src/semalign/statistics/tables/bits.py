@@ -18,11 +18,6 @@ from semalign.statistics.tables.compare import Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
-COLUMNS = (
-    *("pair", "benchmark", "method", "variant", "seeds", "items", "bits", "bits_low", "bits_high"),
-    *("vs_student", "vs_student_low", "vs_student_high"),
-)
-
 
 def bit_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
     """A row a method and variant on every benchmark of likelihoods, or part of a mixture, in the order of the tables.

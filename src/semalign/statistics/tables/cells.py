@@ -11,14 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from semalign.runtime import provenance
+from semalign.runtime.columns import COSTS, SPENT
 from semalign.runtime.errors import UserError
 from semalign.statistics.scores import SCALE, Scores, balanced
 from semalign.statistics.tables.order import part_name
 
-COSTS = ("teacher_kl", "teacher_agreement", "train_seconds", "peak_memory_mb", "trainable_parameters")
-SPENT = (
-    *("learning_rate", "search_seconds", "signal_seconds", "signal_memory_mb", "signal_mb", "teacher_passes"),
-)
 _LAYOUT = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
 _TOLERANCE = 0.01  # percent points between a cell's score and the mean of its items
 
@@ -63,15 +60,15 @@ class Cell:
         return [self._part(name) for name in sorted({part for part in self.parts if part is not None})]
 
     def _part(self, name: str) -> "Cell":
-        chosen = np.array([part == name for part in self.parts])
+        own = np.array([part == name for part in self.parts])
         kl, agreement, tokens = (
-            None if values is None else values[chosen] for values in (self.kl, self.agreement, self.tokens)
+            None if values is None else values[own] for values in (self.kl, self.agreement, self.tokens)
         )
         return Cell(
             self.key._replace(benchmark=part_name(self.key.benchmark, name)),
             self.seed,
-            tuple(np.array(self.ids)[chosen].tolist()),
-            self.scores[chosen],
+            tuple(np.array(self.ids)[own].tolist()),
+            self.scores[own],
             self.metrics
             | {"teacher_kl": _token_mean(kl, tokens), "teacher_agreement": _token_mean(agreement, tokens)},
             kl,

@@ -1,77 +1,85 @@
-"""All tables of a study, from its cells to the files."""
+"""All tables of a study as texts, from the results of its comparisons."""
 
+import json
 from collections.abc import Iterable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from semalign.config.statistics import StatisticsSettings
-from semalign.runtime.files import write_json, write_text
-from semalign.statistics.tables import agreement, bits, contrasts, costs, extra, parts
-from semalign.statistics.tables import rows as build
-from semalign.statistics.tables.cells import read_groups
-from semalign.statistics.tables.compare import AGAINST, Results, compare
+from semalign.runtime.columns import COLUMNS
+from semalign.statistics.tables.agreement import agreement_rows
+from semalign.statistics.tables.bits import bit_rows
+from semalign.statistics.tables.cells import Key
+from semalign.statistics.tables.compare import AGAINST, Against, Results
+from semalign.statistics.tables.contrasts import contrast_rows
+from semalign.statistics.tables.costs import cost_rows
+from semalign.statistics.tables.extra import comparison_rows, detectable_rows, seed_rows, warn_of_resolution
 from semalign.statistics.tables.grid import grid_files
+from semalign.statistics.tables.notes import main_notes
 from semalign.statistics.tables.order import Order
-from semalign.statistics.tables.render import latex, markdown
-from semalign.statistics.tables.text import csv_text, fixed, rounded
+from semalign.statistics.tables.parts import part_rows
+from semalign.statistics.tables.render import main_latex, main_markdown
+from semalign.statistics.tables.rows import ablation_keys, corrected, main_keys, table_row
+from semalign.statistics.tables.text import csv_text, rounded
 
 Row = dict[str, Any]
 
 
-def collect_tables(
-    cells: Iterable[Path | str],
-    order: Order,
-    settings: StatisticsSettings,
-    out: Path | str,
-    *,
-    verify: bool = True,
-) -> list[Path]:
-    """Read every cell and write the tables; returns the files.
+@dataclass(frozen=True)
+class Tested:
+    """The rows of the two tables with tests, and the corrected p-values of each as one family."""
+
+    main: list[Row]
+    ablations: list[Row]
+    p_values: dict[str, dict[tuple[Key, Against], float]]
+
+
+def table_texts(results: Results, order: Order, settings: StatisticsSettings) -> dict[str, str]:
+    """File name -> text of every table.
 
     Files: main.csv, ablations.csv, parts.csv (what the cells of a mixture score on its parts), agreement.csv (KL and
-    agreement with the teacher), bits.csv (bits a character, where likelihood is scored), costs.csv, seeds.csv (one row
-    a cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv, main.md,
-    main.tex, scores.csv|md|tex (methods x benchmarks, the paper's figures beside ours) and metrics.json.
+    agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, seeds.csv (one row
+    per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv,
+    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, the paper's figures beside ours), metrics.json, and
+    levels.json (the level of the tests, the coverage of the intervals, and how methods are printed).
 
     p-values are corrected over each table (main, ablations) as one family: all its tests, against the student,
     the best baseline and, of a variant, its default. See `compare` for how the best baseline is chosen.
-
-    Raises UserError where a cell is missing, malformed, unknown to `order`, or has other items.
     """
-    out = Path(out)
-    results = compare(build.sorted_groups(read_groups(cells, verify=verify), order), order, settings)
-    families = {"main": build.main_keys(results, order)}
-    ablations = build.ablation_keys(results, order)
-    families["ablations"] = [key for key, _, _ in ablations]
-    p_values = {table: build.corrected(results, keys) for table, keys in families.items()}
-    main = [build.table_row(key, results, p_values["main"], order) for key in families["main"]]
-    varied = [
-        build.table_row(key, results, p_values["ablations"], order, AGAINST) | {"axis": axis, "value": value}
-        for key, axis, value in ablations
-    ]
-    comparisons, detectable = [], []
-    for table, family in p_values.items():
-        extra.warn_of_resolution(table, len(family), settings)
-        comparisons += extra.comparison_rows(table, results, family)
-        detectable += extra.detectable_rows(table, results, family, order, settings)
-    texts = {
-        "main.csv": csv_text(build.MAIN, main),
-        "ablations.csv": csv_text(build.ABLATIONS, varied),
-        "parts.csv": csv_text(parts.COLUMNS, parts.part_rows(results, order)),
-        "agreement.csv": csv_text(agreement.COLUMNS, agreement.agreement_rows(results, order, settings)),
-        "bits.csv": csv_text(bits.COLUMNS, bits.bit_rows(results, order, settings)),
-        "seeds.csv": csv_text(extra.SEEDS, extra.seed_rows(results)),
-        "comparisons.csv": csv_text(extra.COMPARISONS, comparisons),
-        "costs.csv": csv_text(costs.COLUMNS, costs.cost_rows(results, families["main"])),
-        "contrasts.csv": csv_text(contrasts.COLUMNS, contrasts.contrast_rows(results, order, settings)),
-        "detectable.csv": csv_text(extra.DETECTABLE, detectable),
-        **_render(main, results, notes(detectable, len(p_values["main"]), settings)),
-        **grid_files(main, order.references, settings),
+    tested = _test(results, order)
+    comparisons: list[Row] = []
+    detectable: list[Row] = []
+    for table, family in tested.p_values.items():
+        warn_of_resolution(table, len(family), settings)
+        comparisons += comparison_rows(table, results, family)
+        detectable += detectable_rows(table, results, family, order, settings)
+    rows = {
+        "main": tested.main,
+        "ablations": tested.ablations,
+        "parts": part_rows(results, order),
+        "agreement": agreement_rows(results, order, settings),
+        "bits": bit_rows(results, order, settings),
+        "seeds": seed_rows(results),
+        "comparisons": comparisons,
+        "costs": cost_rows(results, main_keys(results, order)),
+        "contrasts": contrast_rows(results, order, settings),
+        "detectable": detectable,
     }
-    for name, text in texts.items():
-        write_text(out / name, text)
-    write_json(out / "metrics.json", nested_metrics(main))
-    return [out / name for name in (*texts, "metrics.json")]
+    notes = main_notes(detectable, len(tested.p_values["main"]), settings)
+    readable = _with_baselines(tested.main, results)
+    return {
+        **{f"{name}.csv": csv_text(COLUMNS[name], own) for name, own in rows.items()},
+        "main.md": main_markdown(readable, notes),
+        "main.tex": main_latex(readable, notes),
+        **grid_files(tested.main, order.references, settings),
+        "metrics.json": _json(nested_metrics(tested.main)),
+        "levels.json": _json(levels(order, settings)),
+    }
+
+
+def levels(order: Order, settings: StatisticsSettings) -> Row:
+    """What the report must know of the tables: the tests' level, the intervals' coverage, printed names."""
+    return {"alpha": settings.alpha, "confidence": settings.confidence, "titles": order.titles}
 
 
 def nested_metrics(rows: Iterable[Row]) -> Row:
@@ -87,39 +95,30 @@ def nested_metrics(rows: Iterable[Row]) -> Row:
     return next(iter(pairs.values())) if len(pairs) == 1 else pairs
 
 
-def notes(detectable: Iterable[Row], tests: int, settings: StatisticsSettings) -> list[str]:
-    """What a reader of the main table must know."""
-    percent = f"{100 * settings.confidence:g} %"
-    lines = [
-        f"Scores: mean over seeds with a {percent} interval: bootstrap over items ({settings.resamples} resamples), "
-        "t-like over seeds.",
-        f"p: paired over the same items, Holm-corrected over the {tests} tests of this table.",
-        "Best baseline: the other method with the highest mean score on these test items, named beside p.",
-        f"Gap closed: (score - student) / (teacher - student); empty where the {percent} interval of "
-        "teacher - student does not lie above 0.",
+def _test(results: Results, order: Order) -> Tested:
+    main = main_keys(results, order)
+    ablations = ablation_keys(results, order)
+    p_values = {
+        "main": corrected(results, main),
+        "ablations": corrected(results, [key for key, _, _ in ablations]),
+    }
+    varied = [
+        table_row(key, results, p_values["ablations"], order, AGAINST) | {"axis": axis, "value": value}
+        for key, axis, value in ablations
     ]
-    power = f"{100 * settings.power:g} % power, {100 * settings.alpha:g} % two-sided, one test"
-    shown = [row for row in detectable if row["table"] == "main" and row["detectable"] is not None]
-    several = len({row["pair"] for row in shown}) > 1
-    for against in dict.fromkeys(row["against"] for row in shown):
-        parts = [
-            f"{row['pair'] + ' ' if several else ''}{row['benchmark']} {fixed(row['detectable'], 1)}"
-            for row in shown
-            if row["against"] == against
-        ]
-        name = against.replace("_", " ")
-        lines.append(
-            f"Smallest detectable difference with the {name} in points ({power}): {', '.join(parts)}."
-        )
-    return lines
+    return Tested([table_row(key, results, p_values["main"], order) for key in main], varied, p_values)
 
 
-def _render(rows: list[Row], results: Results, lines: list[str]) -> dict[str, str]:
-    named = []
-    for row in rows:
-        key = tuple(row[name] for name in ("pair", "benchmark", "method", "variant"))
-        found = [
-            c for (at, against), c in results.comparisons.items() if at == key and against == "best_baseline"
-        ]
-        named.append(row | {"best_baseline": found[0].baseline if found else None})
-    return {"main.md": markdown(named, lines), "main.tex": latex(named, lines)}
+def _with_baselines(rows: Iterable[Row], results: Results) -> list[Row]:
+    """The rows of the main table, each with the name of its best baseline."""
+    names = {
+        tuple(key): comparison.baseline
+        for (key, against), comparison in results.comparisons.items()
+        if against == "best_baseline"
+    }
+    keys = Key._fields
+    return [row | {"best_baseline": names.get(tuple(row[key] for key in keys))} for row in rows]
+
+
+def _json(value: Row) -> str:
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"

@@ -76,8 +76,8 @@ def _compare_block(block: list[Group], order: Order, settings: StatisticsSetting
     student, teacher = (_reference(block, name, order) for name in order.references)
     trained = [group for group in block if group.key.method not in order.references]
     if student and teacher:
-        found = gaps_closed([group.scores for group in trained], student.scores, teacher.scores, settings)
-        results.gaps.update(zip((group.key for group in trained), found, strict=True))
+        gaps = gaps_closed([group.scores for group in trained], student.scores, teacher.scores, settings)
+        results.gaps.update(zip((group.key for group in trained), gaps, strict=True))
         _warn(student, teacher)
     results.comparisons.update(_comparisons(block, student, order, settings))
 
@@ -94,10 +94,10 @@ def _comparisons(
         default = _reference(block, group.key.method, order)
         if default and group.key.variant != order.default_variant:
             wanted.append((group, "default", default))
-    found = paired_differences([(left.scores, right.scores) for left, _, right in wanted], settings)
+    differences = paired_differences([(left.scores, right.scores) for left, _, right in wanted], settings)
     return {
         (left.key, against): Comparison(left.key, against, right.key.method, difference)
-        for (left, against, right), difference in zip(wanted, found, strict=True)
+        for (left, against, right), difference in zip(wanted, differences, strict=True)
     }
 
 

@@ -15,10 +15,6 @@ from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
 MEAN = "mean"  # stands for a benchmark in the row over all of them
-COLUMNS = (
-    *("pair", "benchmark", "method", "other", "seeds", "items", "difference", "difference_low"),
-    *("difference_high", "p", "p_holm", "test"),
-)
 Where = tuple[str, str, str, str]
 
 
@@ -29,8 +25,8 @@ def contrast_rows(results: Results, order: Order, settings: StatisticsSettings) 
     A contrast one side of which has no cells is left out.
     """
     pairs = _pairs(results, order)
-    found = {at: paired_differences([pair], settings)[0] for at, pair in pairs.items()}
-    corrected = holm({at: difference.p for at, difference in found.items()})
+    differences = {at: paired_differences([pair], settings)[0] for at, pair in pairs.items()}
+    corrected = holm({at: difference.p for at, difference in differences.items()})
     return [
         {
             **dict(zip(("pair", "benchmark", "method", "other"), at, strict=True)),
@@ -43,13 +39,13 @@ def contrast_rows(results: Results, order: Order, settings: StatisticsSettings) 
             "p_holm": corrected[at],
             "test": difference.test,
         }
-        for at, difference in found.items()
+        for at, difference in differences.items()
     ]
 
 
 def _pairs(results: Results, order: Order) -> dict[Where, Pair]:
     groups = {key: group for key, group in results.groups.items() if key.variant == order.default_variant}
-    found: dict[Where, Pair] = {}
+    sides_of: dict[Where, Pair] = {}
     for left, right in order.contrasts:
         for name in order.pairs:
             scores = {
@@ -57,22 +53,22 @@ def _pairs(results: Results, order: Order) -> dict[Where, Pair]:
             }
             shared = [b for b in order.rows_of_benchmarks if (b, left) in scores and (b, right) in scores]
             for benchmark in shared:
-                found[name, benchmark, left, right] = scores[benchmark, left], scores[benchmark, right]
+                sides_of[name, benchmark, left, right] = scores[benchmark, left], scores[benchmark, right]
             whole = [b for b in shared if not order.is_part(b)]
             if len(whole) > 1:
                 sides = (_joined([scores[b, side] for b in whole]) for side in (left, right))
-                found[name, MEAN, left, right] = next(sides), next(sides)
-    return found
+                sides_of[name, MEAN, left, right] = next(sides), next(sides)
+    return sides_of
 
 
 def _joined(scores: list[Scores]) -> Scores:
     """All items of several benchmarks, weighed so that their mean is the mean of the benchmarks' means."""
-    seeds = [seed for seed in scores[0].seeds if all(seed in given.seeds for given in scores)]
-    total = sum(given.items for given in scores)
+    seeds = [seed for seed in scores[0].seeds if all(seed in benchmark.seeds for benchmark in scores)]
+    total = sum(benchmark.items for benchmark in scores)
     parts = []
-    for given in scores:
-        rows = given.values[[given.seeds.index(seed) for seed in seeds]]
-        weight = total / (len(scores) * given.items)
+    for benchmark in scores:
+        rows = benchmark.values[[benchmark.seeds.index(seed) for seed in seeds]]
+        weight = total / (len(scores) * benchmark.items)
         parts.append(rows if weight == 1 else weight * rows)
-    strata = np.repeat(np.arange(len(scores)), [given.items for given in scores])
+    strata = np.repeat(np.arange(len(scores)), [benchmark.items for benchmark in scores])
     return Scores(np.concatenate(parts, axis=1), tuple(seeds), strata=strata)

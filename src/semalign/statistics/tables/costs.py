@@ -10,11 +10,6 @@ from semalign.statistics.tables.text import rate_text
 SPREAD = ("train_seconds",)
 LARGEST = ("peak_memory_mb", "signal_memory_mb", "signal_mb", "trainable_parameters", "teacher_passes")
 EQUAL = ("learning_rate", "search_seconds", "signal_seconds")
-COLUMNS = (
-    *("pair", "benchmark", "method", "variant", "seeds", "learning_rate", "trainable_parameters"),
-    *("train_seconds", "train_seconds_low", "train_seconds_high", "search_seconds", "signal_seconds"),
-    *("peak_memory_mb", "signal_memory_mb", "signal_mb", "teacher_passes"),
-)
 
 
 def cost_rows(results: Results, keys: Iterable[Key]) -> list[Row]:

@@ -5,22 +5,13 @@ from statistics import mode
 from typing import Any
 
 from semalign.config.statistics import StatisticsSettings
+from semalign.runtime.columns import COSTS, SPENT
 from semalign.statistics.power import detectable_difference
-from semalign.statistics.tables.cells import COSTS, SPENT, Key
+from semalign.statistics.tables.cells import Key
 from semalign.statistics.tables.compare import Against, Comparison, Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row, average, integral
 from semalign.statistics.tables.text import rate_text
-
-SEEDS = ("pair", "benchmark", "method", "variant", "seed", "items", "score", *COSTS, *SPENT)
-COMPARISONS = (
-    *("table", "pair", "benchmark", "method", "variant", "against", "baseline"),
-    *("difference", "difference_low", "difference_high", "p", "p_holm", "test", "discordance"),
-)
-DETECTABLE = (
-    *("table", "pair", "benchmark", "against", "items", "seeds", "tests", "discordance"),
-    *("detectable", "detectable_holm"),
-)
 
 logger = logging.getLogger("semalign")
 
@@ -45,12 +36,12 @@ def comparison_rows(table: str, results: Results, p_values: dict[tuple[Key, Agai
     """One row a comparison, with its interval, and its p-value before and after correction."""
     rows = []
     for at, corrected_p in p_values.items():
-        found, difference = results.comparisons[at], results.comparisons[at].difference
+        comparison, difference = results.comparisons[at], results.comparisons[at].difference
         row: Row = {
             "table": table,
-            **found.key._asdict(),
-            "against": found.against,
-            "baseline": found.baseline,
+            **comparison.key._asdict(),
+            "against": comparison.against,
+            "baseline": comparison.baseline,
         }
         row |= {"difference": difference.estimate, "difference_low": difference.low}
         row |= {"difference_high": difference.high, "p": difference.p, "p_holm": corrected_p}
@@ -74,8 +65,8 @@ def detectable_rows(
     blocks: dict[tuple[str, str, Against], list[Comparison]] = {}
     for key, against in p_values:
         if key.method not in order.references:
-            found = results.comparisons[key, against]
-            blocks.setdefault((key.pair, key.benchmark, against), []).append(found)
+            comparison = results.comparisons[key, against]
+            blocks.setdefault((key.pair, key.benchmark, against), []).append(comparison)
     tests = len(p_values)
     rows = []
     for (pair, benchmark, against), members in blocks.items():
@@ -93,12 +84,15 @@ def warn_of_resolution(table: str, tests: int, settings: StatisticsSettings) -> 
     if tests / (settings.resamples + 1) > settings.alpha:
         logger.warning(
             "table %s: %d tests with %d resamples; no corrected bootstrap p-value can fall below %g",
-            *(table, tests, settings.resamples, settings.alpha),
+            table,
+            tests,
+            settings.resamples,
+            settings.alpha,
         )
 
 
-def _detectable(found: list[Comparison], items: int, tests: int, settings: StatisticsSettings) -> Row:
-    differences = [comparison.difference for comparison in found]
+def _detectable(members: list[Comparison], items: int, tests: int, settings: StatisticsSettings) -> Row:
+    differences = [comparison.difference for comparison in members]
     spread = average([difference.item_discordance for difference in differences])
     seeds: dict[str, Any] = {
         "seed_variance": average([difference.seed_variance for difference in differences]),

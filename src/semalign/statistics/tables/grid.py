@@ -1,15 +1,17 @@
 """The main scores in the shape of the paper's Tables 1 and 2: methods down, benchmarks across, both figures."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from semalign.config.statistics import StatisticsSettings
-from semalign.statistics.tables.render import escape
+from semalign.runtime.tables_text import benchmark_title, latex, markdown
 from semalign.statistics.tables.text import csv_text, fixed
 
 Row = dict[str, Any]
-Cells = dict[tuple[str, str], Row]  # (method, benchmark) -> its row of the main table
-MARKS = {"higher": ("▲", r"\,$\uparrow$"), "lower": ("▼", r"\,$\downarrow$"), "": ("", "")}
+OURS, PAPER = "ours", "paper"
+METHOD = ("Method", "")
 FIELDS = ("score", "low", "high", "test", "paper")
 NOTE = (
     "Score in percent, mean over seeds, with its {:g} % interval over items and seeds; bold: the best of the methods. "
@@ -17,97 +19,100 @@ NOTE = (
 )
 
 
+class Look(NamedTuple):
+    """How a kind of file sets the best score, and scores that differ from the student's."""
+
+    bold: str
+    marks: dict[str, str]
+
+
+IN_MARKDOWN = Look("**{}**", {"higher": " ▲", "lower": " ▼", "": ""})
+IN_LATEX = Look(r"\textbf{{{}}}", {"higher": r"\,$\uparrow$", "lower": r"\,$\downarrow$", "": ""})
+
+
 def grid_files(
     rows: Sequence[Row], references: Sequence[str], settings: StatisticsSettings
 ) -> dict[str, str]:
     """`scores.csv`, `scores.md` and `scores.tex` (needs booktabs) from the main table's rows.
 
-    `references` (student and teacher) are never set in bold. A benchmark has a column for the paper where it
-    reports a figure for the pair.
+    `references` (student and teacher) are never set in bold. A benchmark has a column for the paper if it reports a
+    figure for the pair.
     """
     pairs = {pair: [row for row in rows if row["pair"] == pair] for pair in _distinct(rows, "pair")}
-    alpha, note = settings.alpha, NOTE.format(100 * settings.confidence)
-    texts = {"scores.csv": _csv(rows, alpha)}
-    blocks = [_markdown(pair, found, references, alpha, len(pairs) > 1) for pair, found in pairs.items()]
-    texts["scores.md"] = "\n\n".join([*blocks, note]) + "\n"
-    blocks = [_latex(pair, found, references, alpha) for pair, found in pairs.items()]
-    texts["scores.tex"] = "\n\n".join([f"% {escape(note)}", *blocks]) + "\n"
-    return texts
-
-
-def told(benchmark: str) -> str:
-    """`facts (in the mixture)` for the part `mixture/facts`."""
-    whole, _, part = benchmark.partition("/")
-    return f"{part} (in the {whole})" if part else whole
+    alpha = settings.alpha
+    note = NOTE.format(100 * settings.confidence)
+    in_markdown = [
+        (f"### {pair}\n\n" if len(pairs) > 1 else "") + _markdown(_grid(own, references, alpha, IN_MARKDOWN))
+        for pair, own in pairs.items()
+    ]
+    in_latex = [
+        f"% {pair}\n" + _latex(_grid(own, references, alpha, IN_LATEX), references)
+        for pair, own in pairs.items()
+    ]
+    return {
+        "scores.csv": _csv(rows, alpha),
+        "scores.md": "\n\n".join([*in_markdown, note]) + "\n",
+        "scores.tex": "\n".join([f"% {note}\n", *in_latex]),
+    }
 
 
 def _csv(rows: Sequence[Row], alpha: float) -> str:
-    benchmarks = _distinct(rows, "benchmark")
-    found: dict[tuple[str, str], Row] = {}
+    lines: dict[tuple[str, str], Row] = {}
     for row in rows:
-        line = found.setdefault((row["pair"], row["method"]), {"pair": row["pair"], "method": row["method"]})
+        line = lines.setdefault((row["pair"], row["method"]), {"pair": row["pair"], "method": row["method"]})
         values = (row["score"], row["score_low"], row["score_high"], _test(row, alpha), row["paper"])
         line |= {f"{row['benchmark']} {name}": value for name, value in zip(FIELDS, values, strict=True)}
+    benchmarks = _distinct(rows, "benchmark")
     columns = ["pair", "method", *(f"{benchmark} {name}" for benchmark in benchmarks for name in FIELDS)]
-    return csv_text(columns, [dict.fromkeys(columns) | line for line in found.values()])
+    return csv_text(columns, [dict.fromkeys(columns) | line for line in lines.values()])
 
 
-def _markdown(pair: str, rows: Sequence[Row], references: Sequence[str], alpha: float, named: bool) -> str:
-    cells, best, published = _cells(rows), _best(rows, references), _published(rows)
-    benchmarks, methods = _distinct(rows, "benchmark"), _distinct(rows, "method")
-    heads = ["Method"]
-    for benchmark in benchmarks:
-        heads += [told(benchmark), *(["paper"] if benchmark in published else [])]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    for method in methods:
-        line = [method]
-        for benchmark in benchmarks:
-            row = cells.get((method, benchmark))
-            text = _score(row, "**{}**" if (method, benchmark) in best else "{}")
-            line.append(f"{text} {MARKS[_test(row, alpha)][0]}".strip() if row else "")
-            line += [fixed(row["paper"], 2) if row else ""] if benchmark in published else []
-        lines.append(line)
-    table = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    return f"### {pair}\n\n{table}" if named else table
+def _grid(rows: Sequence[Row], references: Sequence[str], alpha: float, look: Look) -> pd.DataFrame:
+    """Texts of one pair: a row per method; under each benchmark, our score and, if there is one, the paper's."""
+    cells = {(row["method"], row["benchmark"]): row for row in rows}
+    best = _best(rows, references)
+    published = {row["benchmark"] for row in rows if row["paper"] is not None}
+    methods = _distinct(rows, "method")
+    columns = {METHOD: methods}
+    for benchmark in _distinct(rows, "benchmark"):
+        own = [cells.get((method, benchmark)) for method in methods]
+        columns[benchmark, OURS] = [
+            _score(row, look, (method, benchmark) in best, alpha)
+            for method, row in zip(methods, own, strict=True)
+        ]
+        if benchmark in published:
+            columns[benchmark, PAPER] = [fixed(row["paper"], 2) if row else "" for row in own]
+    return pd.DataFrame(columns)
 
 
-def _latex(pair: str, rows: Sequence[Row], references: Sequence[str], alpha: float) -> str:
-    cells, best, published = _cells(rows), _best(rows, references), _published(rows)
-    benchmarks, methods = _distinct(rows, "benchmark"), _distinct(rows, "method")
-    spans = [2 if benchmark in published else 1 for benchmark in benchmarks]
-    heads = [
-        rf"\multicolumn{{{span}}}{{c}}{{{escape(told(name))}}}"
-        for name, span in zip(benchmarks, spans, strict=True)
+def _markdown(grid: pd.DataFrame) -> str:
+    heads = [PAPER if kind == PAPER else name for name, kind in _heads(grid)]
+    return markdown(grid.set_axis(heads, axis=1), _numbers(grid))
+
+
+def _latex(grid: pd.DataFrame, references: Sequence[str]) -> str:
+    methods = grid[METHOD].tolist()
+    breaks = [
+        number
+        for number in range(1, len(methods))
+        if methods[number - 1] in references and methods[number] not in references
     ]
-    rules, second, at = [], [""], 2
-    for span in spans:
-        rules.append(rf"\cmidrule(lr){{{at}-{at + span - 1}}}")
-        second += ["ours", "paper"][:span]
-        at += span
-    lines = [f"% {escape(pair)}", r"\begin{tabular}{l" + "r" * sum(spans) + "}", r"\toprule"]
-    lines += [" & ".join(["Method", *heads]) + r" \\"]
-    lines += ["".join(rules), " & ".join(second) + r" \\"] if published else []
-    lines.append(r"\midrule")
-    for number, method in enumerate(methods):
-        line = [escape(method)]
-        for benchmark in benchmarks:
-            row = cells.get((method, benchmark))
-            text = _score(row, r"\textbf{{{}}}" if (method, benchmark) in best else "{}")
-            line.append(text + MARKS[_test(row, alpha)][1] if row else "")
-            line += [fixed(row["paper"], 2) if row else ""] if benchmark in published else []
-        lines.append(" & ".join(line) + r" \\")
-        follows = methods[number + 1 : number + 2]
-        if method in references and follows and follows[0] not in references:
-            lines.append(r"\midrule")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+    heads = pd.MultiIndex.from_tuples(_heads(grid))
+    named = grid.set_axis(heads if PAPER in heads.get_level_values(1) else heads.get_level_values(0), axis=1)
+    return latex(named, _numbers(grid), rules=breaks, raw=list(named.columns[1:]))
 
 
-def _cells(rows: Sequence[Row]) -> Cells:
-    return {(row["method"], row["benchmark"]): row for row in rows}
+def _heads(grid: pd.DataFrame) -> list[tuple[str, str]]:
+    names, kinds = (grid.columns.get_level_values(level) for level in (0, 1))
+    return [(benchmark_title(name), kind) for name, kind in zip(names, kinds, strict=True)]
+
+
+def _numbers(grid: pd.DataFrame) -> list[bool]:
+    return [column != METHOD for column in grid.columns]
 
 
 def _best(rows: Sequence[Row], references: Sequence[str]) -> set[tuple[str, str]]:
-    """(method, benchmark) of the highest mean scores, student and teacher left out; several where they are equal."""
+    """(method, benchmark) of the highest mean scores, student and teacher left out; several if they are equal."""
     trained = [row for row in rows if row["method"] not in references]
     best: dict[str, float] = {}
     for row in trained:
@@ -115,21 +120,18 @@ def _best(rows: Sequence[Row], references: Sequence[str]) -> set[tuple[str, str]
     return {(row["method"], row["benchmark"]) for row in trained if row["score"] == best[row["benchmark"]]}
 
 
-def _published(rows: Sequence[Row]) -> set[str]:
-    return {row["benchmark"] for row in rows if row["paper"] is not None}
-
-
-def _score(row: Row | None, form: str) -> str:
+def _score(row: Row | None, look: Look, best: bool, alpha: float) -> str:
     if row is None:
         return ""
     score, low, high = (fixed(float(row[name]), 1) for name in ("score", "score_low", "score_high"))
-    return f"{form.format(score)} [{low}, {high}]"
+    score = look.bold.format(score) if best else score
+    return f"{score} [{low}, {high}]{look.marks[_test(row, alpha)]}"
 
 
-def _test(row: Row | None, alpha: float) -> str:
-    """What the corrected test against the student found: `higher`, `lower` or nothing."""
-    p = row["vs_student_p"] if row else None
-    if row is None or p is None or p >= alpha or row["vs_student"] == 0:
+def _test(row: Row, alpha: float) -> str:
+    """The verdict of the corrected test against the student: `higher`, `lower` or nothing."""
+    p = row["vs_student_p"]
+    if p is None or p >= alpha or row["vs_student"] == 0:
         return ""
     return "higher" if row["vs_student"] > 0 else "lower"
 

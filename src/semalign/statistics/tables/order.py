@@ -31,6 +31,9 @@ class Order(Strict):
     axes: dict[str, dict[str, Axis]] = Field(
         default={}, description="method -> axis (the part of a variant's name before `~`) -> values"
     )
+    titles: dict[str, str] = Field(
+        default={}, description="method -> its printed name, if that is not spelt from the method's own"
+    )
     paper_pairs: dict[str, str] = Field(
         default={}, description="pair -> its name in `paper.py`, where they differ"
     )

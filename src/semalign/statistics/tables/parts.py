@@ -4,11 +4,6 @@ from semalign.statistics.tables.compare import Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
-COLUMNS = (
-    *("pair", "benchmark", "part", "method", "variant", "seeds", "items", "score", "score_low", "score_high"),
-    *("vs_student", "vs_student_low", "vs_student_high"),
-)
-
 
 def part_rows(results: Results, order: Order) -> list[Row]:
     """A row a part, method and variant: score and difference from the student in percent points, with intervals.
@@ -21,12 +16,12 @@ def part_rows(results: Results, order: Order) -> list[Row]:
             for key, group in results.groups.items():
                 if key.benchmark != name:
                     continue
-                score, found = results.scores[key], results.comparisons.get((key, "student"))
+                score, comparison = results.scores[key], results.comparisons.get((key, "student"))
                 row: Row = {**key._asdict(), "benchmark": benchmark, "part": part}
                 row |= {"seeds": len(group.cells), "items": group.scores.items}
                 row |= {"score": score.estimate, "score_low": score.low, "score_high": score.high}
-                row["vs_student"] = found.difference.estimate if found else None
-                row["vs_student_low"] = found.difference.low if found else None
-                row["vs_student_high"] = found.difference.high if found else None
+                row["vs_student"] = comparison.difference.estimate if comparison else None
+                row["vs_student_low"] = comparison.difference.low if comparison else None
+                row["vs_student_high"] = comparison.difference.high if comparison else None
                 rows.append(row)
     return rows

@@ -3,20 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from semalign.runtime.columns import COSTS
 from semalign.runtime.errors import UserError
 from semalign.statistics.corrections import holm
-from semalign.statistics.tables.cells import COSTS, Group, Key
+from semalign.statistics.tables.cells import Group, Key
 from semalign.statistics.tables.compare import MAIN_AGAINST, Against, Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.paper import published
-
-MAIN = (
-    *("pair", "benchmark", "method", "variant", "seeds", "items", "score", "score_low", "score_high"),
-    *("vs_student", "vs_student_p", "vs_best_baseline", "vs_best_baseline_p"),
-    *("gap_closed", "gap_closed_low", "gap_closed_high", "teacher_kl", "teacher_agreement"),
-    *("train_seconds", "peak_memory_mb", "trainable_parameters", "paper"),
-)
-ABLATIONS = (*MAIN, "axis", "value", "vs_default", "vs_default_p")
 
 Row = dict[str, Any]
 
@@ -64,8 +57,10 @@ def ablation_keys(results: Results, order: Order) -> list[tuple[Key, str, str]]:
 
 def corrected(results: Results, keys: Iterable[Key]) -> dict[tuple[Key, Against], float]:
     """Holm-corrected p-values of all comparisons of a table, as one family; a repeated row counts once."""
-    chosen = set(keys)
-    return holm({at: found.difference.p for at, found in results.comparisons.items() if at[0] in chosen})
+    wanted = set(keys)
+    return holm(
+        {at: comparison.difference.p for at, comparison in results.comparisons.items() if at[0] in wanted}
+    )
 
 
 def table_row(
@@ -80,8 +75,8 @@ def table_row(
     row: Row = {**key._asdict(), "seeds": len(group.cells), "items": group.scores.items}
     row |= {"score": score.estimate, "score_low": score.low, "score_high": score.high}
     for other in against:
-        found = results.comparisons.get((key, other))
-        row[f"vs_{other}"] = found.difference.estimate if found else None
+        comparison = results.comparisons.get((key, other))
+        row[f"vs_{other}"] = comparison.difference.estimate if comparison else None
         row[f"vs_{other}_p"] = p_values.get((key, other))
     row |= {"gap_closed": None, "gap_closed_low": None, "gap_closed_high": None}
     if gap:

@@ -26,8 +26,8 @@ def safetensors_bytes(tensors: Tensors, metadata: Mapping[str, str] | None = Non
 
 def rows_bytes(train: Split, tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> int:
     """Tensors with a row a supervised position of the train split, and where each example's begin."""
-    found = {name: (kind, (train.positions, *shape)) for name, (kind, shape) in tensors.items()}
-    return safetensors_bytes({**found, "offsets": ("I64", (train.examples + 1,))})
+    rows = {name: (kind, (train.positions, *shape)) for name, (kind, shape) in tensors.items()}
+    return safetensors_bytes({**rows, "offsets": ("I64", (train.examples + 1,))})
 
 
 def activations_bytes(teacher: ModelShape, train: Split, layers: list[int]) -> int:

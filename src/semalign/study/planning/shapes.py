@@ -103,14 +103,14 @@ def shapes_of(models: Mapping[str, Any], root: Path) -> dict[str, ModelShape]:
     """The shapes of a study's models, whose prepared folders stand under `root`; teachers before what is cut out
     of them.
     """
-    found: dict[str, ModelShape] = {}
+    shapes: dict[str, ModelShape] = {}
 
     def find(name: str) -> ModelShape:
-        if name not in found:
-            given = models[name]
-            teacher = find(given.teacher) if isinstance(given, PrunedModel) else None
-            found[name] = shape_of(given, root / name, teacher)
-        return found[name]
+        if name not in shapes:
+            settings = models[name]
+            teacher = find(settings.teacher) if isinstance(settings, PrunedModel) else None
+            shapes[name] = shape_of(settings, root / name, teacher)
+        return shapes[name]
 
     return {name: find(name) for name in models}
 

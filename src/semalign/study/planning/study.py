@@ -57,8 +57,8 @@ class Work:
 
     def tokens(self, split: str, batch: int) -> int:
         """Tokens of a padded batch of the longest examples."""
-        found = self.texts.splits[split]
-        return min(batch, found.examples) * found.longest
+        own = self.texts.splits[split]
+        return min(batch, own.examples) * own.longest
 
 
 class Plan:
@@ -75,9 +75,9 @@ class Plan:
 
     def rows(self) -> list[Row]:
         """A row a rule, in the order of the flow."""
-        found: dict[str, list[Job]] = {}
+        by_rule: dict[str, list[Job]] = {}
         for job in self.jobs():
-            found.setdefault(job.rule, []).append(job)
+            by_rule.setdefault(job.rule, []).append(job)
         return [
             Row(
                 rule,
@@ -86,7 +86,7 @@ class Plan:
                 sum(job.disk for job in jobs),
                 max((job.peak for job in jobs), key=lambda peak: peak.total),
             )
-            for rule, jobs in found.items()
+            for rule, jobs in by_rule.items()
         ]
 
     def jobs(self) -> Iterator[Job]:

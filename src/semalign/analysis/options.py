@@ -1,0 +1,111 @@
+"""Options that several analyses share: where a table goes, on what device models run, what settings are read."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from semalign.models.devices import device as default_device
+from semalign.runtime.command import grouped
+
+
+@grouped
+@dataclass(frozen=True)
+class Table:
+    """Where a table is written.
+
+    Attributes:
+        out: The table (CSV).
+        record: Where to note what the table is made from.
+        label: Leading columns of one value, as name=value.
+    """
+
+    out: Path
+    record: Path | None = None
+    label: list[str] = field(default_factory=list)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Column -> its one value."""
+        return dict(label.split("=", 1) for label in self.label)
+
+
+@grouped
+@dataclass(frozen=True)
+class LayerTables:
+    """Where the tables of a decomposition are written.
+
+    Attributes:
+        out: Table of all layers (CSV).
+        head_out: Table of the final state (CSV).
+        record: Where to note what the tables are made from.
+    """
+
+    out: Path
+    head_out: Path
+    record: Path | None = None
+
+
+@grouped
+@dataclass(frozen=True)
+class Machine:
+    """How models are loaded.
+
+    Attributes:
+        device: Where models run: cpu or cuda. Default: the GPU, if there is one.
+        dtype: Precision of the models. Default: their own.
+    """
+
+    device: str | None = None
+    dtype: Literal["float32", "bfloat16"] | None = None
+
+    @property
+    def name(self) -> str:
+        """The device, or the default one."""
+        return self.device or default_device()
+
+    @property
+    def precision(self) -> torch.dtype | None:
+        """The precision; None for the models' own."""
+        return getattr(torch, self.dtype) if self.dtype else None
+
+
+@grouped
+@dataclass(frozen=True)
+class Sections:
+    """Sections of the config that the geometry is measured with.
+
+    Attributes:
+        settings: The study's analysis.geometry, as JSON. Default: its defaults.
+        activations: The section `activations`, as JSON. Default: its defaults.
+        alignment: The section `alignment`, as JSON. Default: its defaults.
+    """
+
+    settings: Path | None = None
+    activations: Path | None = None
+    alignment: Path | None = None
+
+
+@grouped
+@dataclass(frozen=True)
+class Pair:
+    """A pair on a benchmark: what its cells were trained from.
+
+    Attributes:
+        pair: Name of the pair.
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the benchmark's splits.
+        pairing: Folder of the pairing.
+    """
+
+    pair: str
+    teacher: Path
+    student: Path
+    benchmark: Path
+    pairing: Path
+
+
+HERE = Machine()
+DEFAULTS = Sections()

@@ -1,0 +1,35 @@
+"""What a notebook says of itself in its metadata: the tables it reads, the figures it draws, its caption."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+from semalign.runtime.errors import UserError
+
+KEY = "semalign"
+
+
+class Declaration(NamedTuple):
+    """`reads` names files among the study's tables, `figures` those that are drawn, without their suffix."""
+
+    caption: str
+    reads: list[str]
+    figures: list[str]
+
+
+def read_declaration(name: str, folder: Path = Path("notebooks")) -> Declaration:
+    """The declaration of the notebook `name` in a folder.
+
+    Raises UserError if there is no such notebook, or if its metadata lacks a part.
+    """
+    path = folder / f"{name}.ipynb"
+    if not path.is_file():
+        names = sorted(each.stem for each in folder.glob("*.ipynb"))
+        raise UserError(f"config: notebooks: found {name!r}, expected some of {', '.join(names)}")
+    try:
+        own = json.loads(path.read_text(encoding="utf-8"))["metadata"][KEY]
+        return Declaration(str(own["caption"]), list(own["reads"]), list(own["figures"]))
+    except (ValueError, KeyError, TypeError):
+        raise UserError(
+            f"{path}: found no metadata {KEY!r} with caption, reads and figures, expected it at the end of the file"
+        ) from None

@@ -1,0 +1,53 @@
+"""The level of a study's tests, the coverage of its intervals, and how it prints the names of methods."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semalign.config.statistics import StatisticsSettings
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+
+FILE = "levels.json"
+_DEFAULTS = StatisticsSettings()
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What the tables were computed with."""
+
+    alpha: float = _DEFAULTS.alpha
+    confidence: float = _DEFAULTS.confidence
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def percent(self) -> str:
+        """The coverage as readers see it, with its sign."""
+        return f"{100 * self.confidence:g} %"
+
+    @property
+    def tails(self) -> tuple[float, float]:
+        """The quantiles between which an interval lies."""
+        tail = round((1 - self.confidence) / 2, 12)
+        return tail, 1 - tail
+
+
+STANDARD = Levels()  # of a study that says nothing of its statistics
+
+
+def read_levels(folder: Path) -> Levels:
+    """The levels that stand beside a study's tables; the standard ones for tables of earlier versions.
+
+    Raises UserError if the file is not what the tables' stage writes.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return STANDARD
+    try:
+        content: dict[str, Any] = read_json(path)
+        return Levels(float(content["alpha"]), float(content["confidence"]), dict(content["titles"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: found {error!r}, expected an object with alpha, confidence and titles"
+        ) from None

@@ -1,0 +1,90 @@
+"""The columns of a study's tables: what the statistics and the analyses write and the report reads."""
+
+
+def _named(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+KEYS = ("pair", "benchmark", "method", "variant")
+# what a cell's metrics say of its likeness to the teacher and of its training
+COSTS = _named("teacher_kl teacher_agreement train_seconds peak_memory_mb trainable_parameters")
+# what was spent before the training: on the search for a learning rate and on the teacher's signals
+SPENT = _named(
+    "learning_rate search_seconds signal_seconds signal_memory_mb signal_mb teacher_passes",
+)
+MAIN = (
+    *KEYS,
+    *_named(
+        """seeds items score score_low score_high vs_student vs_student_p vs_best_baseline vs_best_baseline_p
+        gap_closed gap_closed_low gap_closed_high"""
+    ),
+    *COSTS,
+    "paper",
+)
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "main": MAIN,
+    "ablations": (*MAIN, "axis", "value", "vs_default", "vs_default_p"),
+    "parts": _named(
+        """pair benchmark part method variant seeds items score score_low score_high
+        vs_student vs_student_low vs_student_high"""
+    ),
+    "agreement": _named(
+        """pair benchmark method variant seeds items
+        teacher_kl teacher_kl_low teacher_kl_high kl_vs_student kl_vs_student_low kl_vs_student_high
+        teacher_agreement teacher_agreement_low teacher_agreement_high
+        agreement_vs_student agreement_vs_student_low agreement_vs_student_high"""
+    ),
+    "bits": _named(
+        """pair benchmark method variant seeds items bits bits_low bits_high
+        vs_student vs_student_low vs_student_high"""
+    ),
+    "seeds": (*KEYS, "seed", "items", "score", *COSTS, *SPENT),
+    "comparisons": _named(
+        """table pair benchmark method variant against baseline difference difference_low difference_high
+        p p_holm test discordance"""
+    ),
+    "contrasts": _named(
+        "pair benchmark method other seeds items difference difference_low difference_high p p_holm test"
+    ),
+    "detectable": _named(
+        "table pair benchmark against items seeds tests discordance detectable detectable_holm"
+    ),
+    "costs": _named(
+        """pair benchmark method variant seeds learning_rate trainable_parameters
+        train_seconds train_seconds_low train_seconds_high search_seconds signal_seconds
+        peak_memory_mb signal_memory_mb signal_mb teacher_passes"""
+    ),
+    "search": _named(
+        "pair benchmark method variant learning_rate items score score_low score_high chosen at_edge"
+    ),
+    "benchmarks": _named(
+        """model benchmark protocol items metric score score_low score_high empty published published_source
+        shots samples max_new_tokens batch_size dtype items_per_second tokens_per_second generate_seconds
+        isolation task_version lm_eval"""
+    ),
+    "decomposition": _named(
+        """model bases folded interface layer depth cosine cosine_low cosine_high cosine_sd cosine_p05 cosine_p95
+        shuffled isotropic tokens prompts"""
+    ),
+    "head": _named(
+        """model bases folded top1_agreement top1_low top1_high cosine isotropic deviation
+        shuffled_top1 isotropic_top1"""
+    ),
+    "similarity": _named(
+        "pair benchmark method comparison left right left_layer right_layer cka cka_debiased"
+    ),
+    "crossing": _named("""pair map folded top1_agreement top1_low top1_high positions"""),
+    "geometry": (*KEYS, "seed", "layer", "cosine", "cosine_centred", "cka"),
+    "curves": (*KEYS, "seed", "step", "term", "loss"),
+    "attribution": _named("""pair benchmark name layer share share_low share_high examples critical"""),
+    "pairing": _named(
+        """pair benchmark name student_layer teacher_layer critical below above weight
+        teacher_layers student_layers shared_tokens student_tokens"""
+    ),
+}
+# columns that tables of earlier versions lack; the report can do without them
+LATER: dict[str, tuple[str, ...]] = {
+    "ablations": ("vs_default", "vs_default_p"),
+    "search": ("variant",),
+    "pairing": ("shared_tokens", "student_tokens"),
+}

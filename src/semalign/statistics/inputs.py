@@ -1,0 +1,50 @@
+"""What a stage is given besides folders of artifacts: sections of a config and lists of folders, as JSON."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from semalign.config.base import Strict
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import read_json
+
+Section = TypeVar("Section", bound=Strict)
+
+
+def read_section(section: type[Section], path: Path | None) -> Section:
+    """A section of a config from its JSON file; without a file, its defaults.
+
+    Raises UserError naming the file, and the first key that is wrong.
+    """
+    if path is None:
+        return section()
+    try:
+        return section.model_validate(_read(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def read_listing(paths: Sequence[str]) -> list[Path]:
+    """These folders; or, if the only path is a JSON file, the folders that it lists.
+
+    Raises UserError if that file is no list of folders.
+    """
+    if len(paths) != 1 or not paths[0].endswith(".json"):
+        return [Path(path) for path in paths]
+    folders = _read(Path(paths[0]))
+    if not isinstance(folders, list) or not all(isinstance(path, str) for path in folders):
+        raise UserError(f"{paths[0]}: found something else, expected a list of folders")
+    return [Path(path) for path in folders]
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file, expected JSON")
+    try:
+        return read_json(path)
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path}: not valid JSON ({error})") from None
