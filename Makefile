@@ -8,7 +8,11 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: study full real real-benchmarks bench test slurm-test faults-test lint restore setup format lock clean
+# Tests run on all cores. A file's tests stay on one worker, which makes their fixtures once; studies come first.
+PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
+
+.PHONY: study full real real-benchmarks bench test check quick-test slurm-test faults-test lint restore setup format
+.PHONY: lock clean
 
 study: $(STAMP)
 	snakemake --cores all
@@ -40,8 +44,18 @@ DEVICE ?= cpu
 bench: $(STAMP)
 	python -m bench --device $(DEVICE) --readme README.md
 
+# everything: eight minutes on two idle cores
 test: $(STAMP) lint
-	pytest
+	$(PYTEST)
+
+# The inner loop, under a minute on two idle cores: `lint` with the types, and beside it the quick unit tests. Left out
+# are the tests marked `slow` (simulations of statistics, pages, figures, whole benches, other processes), the hostile
+# programs (tests/hostile) and the studies (tests/workflow). Before a commit: `make test`.
+check: $(STAMP)
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint quick-test
+
+quick-test: $(STAMP)
+	$(PYTEST) -m "not slow" tests/unit tests/test_project.py tests/test_assertions.py
 
 # the tests with a real Slurm, which Debian's packages are fetched for (nothing is installed): a quarter of an hour
 slurm-test: $(STAMP)

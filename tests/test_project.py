@@ -59,6 +59,7 @@ def test_every_release_of_the_least_python_installs_the_lock() -> None:
     assert not {name: text for name, text in asked.items() if f"{least[1]}.0" not in SpecifierSet(text)}
 
 
+@pytest.mark.slow
 def test_the_conda_environment_installs_the_lock(tmp_path: Path) -> None:
     """conda hands the section `pip` to pip as a file of requirements: pip itself reads it, without a network."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())

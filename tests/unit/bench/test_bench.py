@@ -94,6 +94,7 @@ def test_a_failed_check_leaves_no_times_and_no_ratio(tmp_path: Path, value: floa
     assert "FAILED" in table and "x [" not in table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAST)
 def test_both_sides_give_the_same_at_pico_size(name: str) -> None:
     found = run_subject(name, "quick", "cpu", 1)
@@ -103,6 +104,7 @@ def test_both_sides_give_the_same_at_pico_size(name: str) -> None:
         assert row["ours"]["median"] > 0
 
 
+@pytest.mark.slow
 def test_verdicts_and_scores_are_those_of_the_other_side() -> None:
     for name in ("verdicts", "evaluation"):
         for row in run_subject(name, "quick", "cpu", 1)["rows"]:
@@ -117,6 +119,7 @@ def test_other_answers_are_seen_where_all_are_wrong() -> None:
         assert found.value == 0.25 and not found.passed
 
 
+@pytest.mark.slow
 def test_a_jobs_start_is_that_of_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(startup, "EAGER", "import csv; ")  # what is imported first changes no outcome
     (row,) = run_subject("startup", "quick", "cpu", 1)["rows"]
@@ -172,6 +175,7 @@ def test_why_a_goal_is_missed_is_told_for_the_suite_it_was_missed_in() -> None:
     assert run_subject("windows", "quick", "cpu", 1)["explanation"] == ""
 
 
+@pytest.mark.slow
 def test_the_suite_writes_files_and_a_table_of_them_alone(tmp_path: Path) -> None:
     run_suite(tmp_path, "cpu", ["mapping", "windows"], True, 1)
     write_tables(tmp_path)

@@ -139,6 +139,7 @@ def test_balanced_scores_average_to_the_mean_of_means() -> None:
     assert balanced(even, ["a", "b", "a", "b"]) is even
 
 
+@pytest.mark.slow
 def test_the_tables_have_a_row_for_the_mixture_and_one_a_part(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     chances = {"student": 0.2, "teacher": 0.9, "sft": 0.5, "semalign": 0.3}

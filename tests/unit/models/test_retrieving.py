@@ -58,6 +58,7 @@ def texts_below(folder: Path) -> bytes:
     return b"\n".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_with_a_token_that_nothing_keeps(hub: Any, tmp_path: Path) -> None:
     ended = prepare(hub, tmp_path, HF_TOKEN=TOKEN)
     assert ended.returncode == 0, ended.stderr
@@ -70,6 +71,7 @@ def test_a_model_is_fetched_with_a_token_that_nothing_keeps(hub: Any, tmp_path: 
     assert again.returncode == 0 and len(hub[1]) == asked, again.stderr
 
 
+@pytest.mark.slow
 def test_a_gated_model_says_which_licence_and_how_to_pass_the_token(hub: Any, tmp_path: Path) -> None:
     for token in ({}, {"HF_TOKEN": TOKEN + "wrong"}):
         ended = prepare(hub, tmp_path, **token)
@@ -81,6 +83,7 @@ def test_a_gated_model_says_which_licence_and_how_to_pass_the_token(hub: Any, tm
         assert TOKEN not in ended.stdout + ended.stderr
 
 
+@pytest.mark.slow
 def test_without_a_connection_the_line_names_the_stage_that_fetches(hub: Any, tmp_path: Path) -> None:
     ended = prepare(hub, tmp_path, HF_HUB_OFFLINE="1")
     assert (

@@ -109,6 +109,7 @@ def test_tokenizer_splits_prompt_and_answer_where_the_whole_text_would() -> None
             assert encode(item, tokenizer).input_ids == [*whole, tokenizer.eos_token_id]
 
 
+@pytest.mark.slow
 def test_tokenizer_is_the_same_in_another_process() -> None:
     code = "from semalign.models.tiny.tokenizer import build_tokenizer as b; print(b().backend_tokenizer.to_str())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

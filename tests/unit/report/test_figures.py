@@ -62,6 +62,7 @@ ONE = tables(
 EMPTY = {name: table.iloc[:0] for name, table in tables().items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", registry.FIGURES)
 @pytest.mark.parametrize("given", [tables(), MANY, ONE, EMPTY], ids=["tiny", "many", "one", "empty"])
 def test_every_figure_draws_without_warning(name: str, given: dict[str, pd.DataFrame], recwarn: Any) -> None:
@@ -71,6 +72,7 @@ def test_every_figure_draws_without_warning(name: str, given: dict[str, pd.DataF
     assert panels(figure) or figure.texts
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", registry.FIGURES)
 def test_same_table_same_bytes_whatever_the_user_set(name: str, tmp_path: Path) -> None:
     small = tables(
@@ -92,6 +94,7 @@ def test_same_table_same_bytes_whatever_the_user_set(name: str, tmp_path: Path) 
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [f"{name}.png", f"{name}.svg"]
 
 
+@pytest.mark.slow
 def test_same_bytes_when_the_layout_differs_in_its_last_bits(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -288,6 +291,7 @@ def test_names_are_spelt_for_readers() -> None:
     assert style.wrap("a" * 30, 22) == "a" * 22 + "\n" + "a" * 8
 
 
+@pytest.mark.slow
 def test_the_registry_is_light_and_drawing_needs_no_pyplot() -> None:
     code = (
         "import sys; from semalign.report.figures import registry; assert 'matplotlib' not in sys.modules;"

@@ -30,6 +30,7 @@ def test_ablation_colours_what_the_test_against_the_default_finds() -> None:
     assert "variant, not tested" in [text.get_text() for text in legend.get_texts()]
 
 
+@pytest.mark.slow
 def test_many_axes_on_one_benchmark_stand_in_three_columns_without_overlap() -> None:
     many = fabricated.ablation_table({f"axis_{i}": ["default", "a", "b"] for i in range(25)}, ("mixture",))
     figure = registry.draw("ablation", {"ablations": many})

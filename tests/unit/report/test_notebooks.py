@@ -16,6 +16,8 @@ from semalign.report.notebooks import execute, publish, refuse_paths, render
 from semalign.report.reading import read_table, read_tables
 from semalign.runtime.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 FIGURES = {

@@ -13,6 +13,8 @@ from processes import alive, wait_until
 
 from semalign.runtime import fork_server as warm
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[None]:

@@ -47,6 +47,7 @@ def test_a_full_disk_is_one_line(error: Exception, told: str, monkeypatch: pytes
     assert ends_with(error) == f"error: {told}; free some space and start again"
 
 
+@pytest.mark.slow
 def test_a_limit_of_the_size_of_files_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     code = textwrap.dedent(
         """

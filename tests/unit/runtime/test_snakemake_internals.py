@@ -66,6 +66,7 @@ def test_locks_are_files_in_one_folder_that_name_artifacts() -> None:
     assert ".lock" in inspect.getsource(FilePersistence._write_locks)
 
 
+@pytest.mark.slow
 def test_a_run_is_seen_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(textwrap.dedent(SNAKEFILE))
     lines = run(tmp_path)

@@ -73,6 +73,7 @@ def whole_s_at_scale(scale: int) -> int:
     return size
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads resident memory as Linux has it")
 def test_peak_memory_grows_with_one_copy_of_the_teacher() -> None:
     here = Path(__file__).parent

@@ -169,6 +169,7 @@ print(json.dumps(peak() - before))
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_far_below_a_second_copy_of_the_head() -> None:
     """V x D in float64 would be 195 MB a side; streaming needs a few chunks of 2 MB."""
     done = subprocess.run(

@@ -125,6 +125,7 @@ print(json.dumps(peak() - before))
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_far_below_all_coefficients() -> None:
     """Positions x V in float64 would be 640 MB; a block holds 8 MB of them, and a few copies."""
     done = subprocess.run(
