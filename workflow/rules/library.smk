@@ -1,5 +1,5 @@
-# Which files of the library a rule runs, directly or not: an edit there reruns it.
-# Their digests are in one small file per rule, which is written again only if one of them changes.
+# Which files of the library are behind a job, imported directly or not; an edit of one reruns the job.
+# Their digests are in one small file per script, which is written again only if one of them changes.
 from functools import cache
 
 from semalign.benchmarks.registry import module_of as module_of_benchmark
