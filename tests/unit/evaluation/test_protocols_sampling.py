@@ -121,6 +121,7 @@ def settings(protocol: str, batch_size: int) -> EvaluationSettings:
     return EvaluationSettings(protocol=protocol, batch_size=batch_size, max_new_tokens=short, samples=samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("benchmark", ITEMS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_answers_do_not_depend_on_the_batch(
