@@ -16,12 +16,12 @@ def bench(
     """Measure speed and memory against what one would use instead; write one file per subject and their table.
 
     Args:
-        device: where models run
-        only: these subjects alone
-        quick: pico sizes: shows that it runs, measures nothing
-        threads: of both sides; all cores unless it is given
-        out: folder of the results
-        readme: page whose part between the marks is written again
+        device: Where models run.
+        only: These subjects alone.
+        quick: Pico sizes: shows that it runs, measures nothing.
+        threads: Of both sides; all cores unless it is given.
+        out: Folder of the results.
+        readme: Page whose part between the marks is written again.
     """
     from bench.run import run_suite
     from bench.table import write_tables

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src/semalign"
-ROOMS = ("statistics", "analysis", "report", "study")
+ROOMS = tuple(sorted(path.name for path in SOURCE.iterdir() if (path / "__init__.py").is_file()))
 CALL = re.compile(r'^    run_stage\("semalign\.((\w+)[\w.]*)\.stage:(\w+)"(, online=True)?\)$', re.MULTILINE)
 WORKFLOW = "\n".join(path.read_text() for path in sorted(ROOT.glob("workflow/rules/*.smk")))
 BY_HAND = {

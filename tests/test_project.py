@@ -116,7 +116,7 @@ def test_every_script_explains_each_of_its_options(script: Path, capsys: pytest.
     with contextlib.suppress(SystemExit):
         call(load_stage(stage), ["--help"])
     page = re.sub(r"[│╭╰─╮╯*]", " ", capsys.readouterr().out.partition("Parameters")[2])
-    options = re.findall(r"--([\w.-]+)(?: [A-Z.]+)?(.*)", page)
+    options = re.findall(r"^ +--([\w.-]+)(?: [A-Z.]+)?(.*)", page, re.MULTILINE)
     assert options
     assert not [name for name, text in options if not re.search("[a-z]{3}", re.sub(r"\[.*?\]", "", text))]
 

@@ -6,7 +6,7 @@ import torch
 
 from bench.subject import Case, Check, Goal, Sides, Size, Subject
 from semalign.models.loading import Head
-from semalign.signals.alignment import align_states
+from semalign.signals.alignment import map_states
 from semalign.signals.semantics.maps import build_bases_pair, build_map, unit_states
 
 
@@ -39,7 +39,7 @@ def build(size: Size, device: str) -> Sides:
     def theirs() -> torch.Tensor:
         return through_coefficients(states, rows[0], rows[1], size["at_once"])
 
-    return Sides(lambda: align_states(states, mapping), theirs, check, work=size["positions"])
+    return Sides(lambda: map_states(states, mapping), theirs, check, work=size["positions"])
 
 
 GOAL = Goal(faster=10)

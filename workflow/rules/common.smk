@@ -122,8 +122,3 @@ def options(*names):
         return " ".join(f"--{name} {getattr(input, name)}" for name in names if input.get(name))
 
     return join
-
-
-def folder(path):
-    """The folder of a record."""
-    return str(Path(str(path)).parent)

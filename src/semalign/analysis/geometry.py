@@ -27,7 +27,7 @@ from semalign.models.vocabulary import common_tokens
 from semalign.runtime.columns import COLUMNS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
-from semalign.signals.alignment import align_states, align_strongest, interpolate
+from semalign.signals.alignment import align_strongest, interpolate, map_states
 from semalign.signals.cka import cka_of_products, gram_diagonal
 from semalign.signals.pairing import LayerPair, from_rows
 from semalign.signals.semantics.maps import build_bases_pair, build_map
@@ -129,7 +129,7 @@ def paper_targets(
         bases = build_bases_pair(alignment.map, *heads, shared, **options)
         return {layer: align_strongest(rows, bases, shared, alignment.top) for layer, rows in hidden.items()}
     matrix = build_map(alignment.map, *heads, shared, **options)
-    return {layer: align_states(rows, matrix) for layer, rows in hidden.items()}
+    return {layer: map_states(rows, matrix) for layer, rows in hidden.items()}
 
 
 def geometry_table(goal: Goal, cells: Mapping[Path, Cell]) -> pd.DataFrame:

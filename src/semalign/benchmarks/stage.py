@@ -19,11 +19,11 @@ def prepare_benchmark(
     """Make the five splits of one benchmark.
 
     Args:
-        benchmark: name of the benchmark in the config
-        settings: the benchmark's section of the config, as JSON
-        out: folder of the splits
-        parts: folders of the benchmarks that a mixture is made of
-        mirror: folder with the published benchmarks' files; else SEMALIGN_MIRROR, else the hub
+        benchmark: Name of the benchmark in the config.
+        settings: The benchmark's section of the config, as JSON.
+        out: Folder of the splits.
+        parts: Folders of the benchmarks that a mixture is made of.
+        mirror: Folder with the published benchmarks' files; else SEMALIGN_MIRROR, else the hub.
     """
     run = Run("benchmark", settings)
     for part in parts:

@@ -39,10 +39,10 @@ class Scored:
     """The model that answers: one as it is, or what a transfer makes of its pair.
 
     Attributes:
-        model: model folder, scored as it is; or the three that follow
-        student: model folder
-        teacher: model folder
-        transfer: transfer folder that a method wrote
+        model: Model folder, scored as it is; or the three that follow.
+        student: Model folder.
+        teacher: Model folder.
+        transfer: Transfer folder that a method wrote.
     """
 
     model: Path | None = None
@@ -71,10 +71,10 @@ def extract_reference(teacher: Path, benchmark: Path, settings: Path, out: Path)
     """Store the teacher's final states on the scored split, for KL and agreement.
 
     Args:
-        teacher: model folder
-        benchmark: folder of the splits
-        settings: how answers are generated, as JSON (section `evaluation`)
-        out: folder of the reference
+        teacher: Model folder.
+        benchmark: Folder of the splits.
+        settings: How answers are generated, as JSON (section `evaluation`).
+        out: Folder of the reference.
     """
     run = Run("reference", settings)
     evaluation = EvaluationSettings(**run.settings)
@@ -97,11 +97,12 @@ def generate_answers(
     code wait for their verdict (the stage `judge_answers`).
 
     Args:
-        benchmark: folder of the splits; its name is the task's
-        settings: how answers are generated, as JSON (section `evaluation`)
-        seed: seed of sampled answers
-        out: folder of the answers
-        reference: the teacher's stored reference; without it no KL and agreement
+        scored: The model that answers.
+        benchmark: Folder of the splits; its name is the task's.
+        settings: How answers are generated, as JSON (section `evaluation`).
+        seed: Seed of sampled answers.
+        out: Folder of the answers.
+        reference: The teacher's stored reference; without it no KL and agreement.
     """
     run = Run("answers", settings, seed)
     evaluation = EvaluationSettings(**run.settings)

@@ -14,7 +14,7 @@ class Sft(Adapted):
     method: Literal["sft"] = "sft"
 
 
-@method("sft", title="Fine-tuning", settings=Sft)
+@method("sft", title="SFT", settings=Sft)
 def transfer(task: TransferTask[Sft], folder: Path) -> TransferReport:
     """Train on the train split at the budget that the settings name."""
     from semalign.methods.common.lora import (

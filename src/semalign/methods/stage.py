@@ -26,10 +26,10 @@ class Attempt:
     """How one training runs.
 
     Attributes:
-        seed: seed of the adapter and of the order of examples
-        checkpoint: where a long training saves itself
-        label: name of the training in progress lines
-        choice: folder of the search that chose the learning rate; else that of the settings
+        seed: Seed of the adapter and of the order of examples.
+        checkpoint: Where a long training saves itself.
+        label: Name of the training in progress lines.
+        choice: Folder of the search that chose the learning rate; else that of the settings.
     """
 
     seed: int
@@ -50,12 +50,13 @@ def transfer_knowledge(
     """Run one method with one seed: a student in, a transfer folder out.
 
     Args:
-        student: model folder
-        teacher: model folder
-        benchmark: folder of the splits
-        settings: the method's section of the config, as JSON
-        out: transfer folder
-        signals: folders of the signal stages that the method reads
+        student: Model folder.
+        teacher: Model folder.
+        benchmark: Folder of the splits.
+        settings: The method's section of the config, as JSON.
+        attempt: How the training runs.
+        out: Transfer folder.
+        signals: Folders of the signal stages that the method reads.
     """
     run = Run("transfer", settings, attempt.seed)
     method = METHODS.load(run.settings["method"])

@@ -26,11 +26,11 @@ def prepare_model(
     """Make one model of the study a plain Hugging Face folder.
 
     Args:
-        settings: the model's section of the config, as JSON
-        checkpoint: where a long training saves itself
-        out: folder of the model
-        teacher: folder of the model that a pruned one is cut out of
-        benchmarks: folders of the benchmarks whose text a pruned model is healed with
+        settings: The model's section of the config, as JSON.
+        checkpoint: Where a long training saves itself.
+        out: Folder of the model.
+        teacher: Folder of the model that a pruned one is cut out of.
+        benchmarks: Folders of the benchmarks whose text a pruned model is healed with.
     """
     run = Run("model", settings)
     section = TypeAdapter(Model).validate_python(run.settings)

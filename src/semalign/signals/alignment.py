@@ -71,12 +71,12 @@ def make_targets(
     if anchors is not None:
         fitted = {k: fit_map(settings.map, *anchors[k]) for k in hidden}
         maps = {f"layer.{k}": matrix for k, matrix in fitted.items()}
-        return {k: align_states(states, fitted[k]) for k, states in hidden.items()}, maps
+        return {k: map_states(states, fitted[k]) for k, states in hidden.items()}, maps
     matrix = build_map(settings.map, *heads, shared, fold_final_norm=fold, seed=seed)
-    return {k: align_states(states, matrix) for k, states in hidden.items()}, {"map": matrix}
+    return {k: map_states(states, matrix) for k, states in hidden.items()}, {"map": matrix}
 
 
-def align_states(hidden: Tensor, mapping: Tensor) -> Tensor:
+def map_states(hidden: Tensor, mapping: Tensor) -> Tensor:
     """Targets [positions, D_S] in float32 for teacher states [positions, D_T] and a map [D_S, D_T].
 
     Normalised and mapped in float64, POSITIONS at a time. Only a target's direction matters to the loss, and

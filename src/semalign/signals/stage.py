@@ -32,10 +32,10 @@ def attribute_layers(teacher: Path, benchmark: Path, settings: Path, out: Path) 
     """Score every teacher layer on a benchmark's extract split.
 
     Args:
-        teacher: model folder
-        benchmark: folder of the splits
-        settings: section `attribution` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        benchmark: Folder of the splits.
+        settings: Section `attribution` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("attribution", settings)
     attribution = Attribution(**run.settings)
@@ -65,12 +65,12 @@ def pair_layers(
     The rule `cka` alone reads weights and examples; pairing.json then has the numbers it chose by.
 
     Args:
-        teacher: model folder
-        student: model folder
-        benchmark: folder of the splits
-        attribution: folder of the attribution
-        settings: section `pairing` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits.
+        attribution: Folder of the attribution.
+        settings: Section `pairing` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("pairing", settings)
     pairing = Pairing(**run.settings)
@@ -100,11 +100,11 @@ def extract_activations(teacher: Path, benchmark: Path, pairing: Path, settings:
     """Store the teacher's states of the paired layers on a benchmark's train split.
 
     Args:
-        teacher: model folder
-        benchmark: folder of the splits
-        pairing: folder of the pairing
-        settings: section `activations` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        benchmark: Folder of the splits.
+        pairing: Folder of the pairing.
+        settings: Section `activations` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("activations", settings)
     reading = Activations(**run.settings)
@@ -138,13 +138,13 @@ def align_states(
     layer if it is fitted; it is left out if no matrix describes the map (`top`).
 
     Args:
-        teacher: model folder
-        student: model folder
-        benchmark: folder of the splits (a fitted map reads align)
-        pairing: folder of the pairing
-        activations: folder of the stored states
-        settings: section `alignment` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits (a fitted map reads align).
+        pairing: Folder of the pairing.
+        activations: Folder of the stored states.
+        settings: Section `alignment` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("alignment", settings)
     alignment = Alignment(**run.settings)

@@ -9,6 +9,7 @@ from typing import Any
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.evaluation import SAMPLED
 from semalign.config.signals import behind
+from semalign.methods.registry import METHODS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import update_json
 from semalign.study.definition import Study
@@ -226,6 +227,7 @@ class Layout:
             "teacher": kinds.get("teacher", "teacher"),
             "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
+            "titles": {name: title_of(name, settings.method) for name, settings in study.methods.items()},
         }
 
     def _axis(self, method: str, key: str, values: list[Any]) -> tuple[str, dict[str, Any]]:
@@ -236,6 +238,15 @@ class Layout:
         names = [variant_name(key, value).partition("~") for value in [default, *values]]
         (axis, _, default), others = names[0], [value for _, _, value in names[1:]]
         return axis, {"default": default, "values": others}
+
+
+def title_of(name: str, kind: str) -> str:
+    """How a method of the study is printed: `sft-all-layers`, of the kind `sft`, is `SFT, all layers`."""
+    title = METHODS.entry(kind).title
+    if name == kind:
+        return title
+    detail = name.removeprefix(f"{kind}-").replace("-", " ")
+    return f"{title}, {detail}" if name.startswith(f"{kind}-") else name
 
 
 def _slice(settings: Any) -> dict[str, Any]:

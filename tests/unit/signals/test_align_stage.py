@@ -23,7 +23,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import Run, check
 from semalign.signals import stage as stages
-from semalign.signals.alignment import align_states, align_strongest, interpolate
+from semalign.signals.alignment import align_strongest, interpolate, map_states
 from semalign.signals.pairing import LayerPair, from_rows
 from semalign.signals.semantics.maps import build_bases_pair, unit_states
 from semalign.signals.semantics.registry import FITTED_MAPS
@@ -95,7 +95,7 @@ def test_least_squares_is_fitted_to_the_align_split(
     torch.testing.assert_close(found[f"layer.{pair.student}"], expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(
         read(out)[f"layer.{pair.student}"],
-        align_states(stored(signals, pair), expected),
+        map_states(stored(signals, pair), expected),
         rtol=1e-3,
         atol=1e-5,
     )
@@ -133,7 +133,7 @@ def test_fitted_maps_are_one_a_layer_at_the_interface_of_the_targets(llama: "Pai
     own = own_states(llama.student, llama.benchmark, [1, 2, 3], "block")
     for pair in pairs:
         mixed = interpolate(deep, pair.below, pair.above, pair.weight)
-        near = align_states(mixed, found[f"layer.{pair.student}"])
+        near = map_states(mixed, found[f"layer.{pair.student}"])
         others = [torch.cosine_similarity(near, own[layer], dim=-1).mean() for layer in (1, 2, 3)]
         assert others[pair.student - 1] > 0.9 and max(others) == others[pair.student - 1]
 

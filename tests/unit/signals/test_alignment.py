@@ -6,7 +6,7 @@ from torch import Tensor
 
 from semalign.models.loading import Head
 from semalign.signals import alignment
-from semalign.signals.alignment import align_states, interpolate
+from semalign.signals.alignment import interpolate, map_states
 from semalign.signals.semantics.bases import build_bases
 from semalign.signals.semantics.maps import apply_map, build_map
 
@@ -35,25 +35,25 @@ def test_mapping_is_decomposing_then_recomposing(name: str, kind: str, fold: boo
     expected = coefficients @ basis_s
     mapping = build_map(name, teacher, student, (everything, everything), fold_final_norm=fold)
     torch.testing.assert_close(apply_map(mapping, hidden), expected, rtol=1e-10, atol=1e-10)
-    torch.testing.assert_close(align_states(hidden, mapping), expected.float(), rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(map_states(hidden, mapping), expected.float(), rtol=1e-6, atol=1e-6)
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     mapping, hidden = states(6, 10).double(), states(50, 10)
-    whole = align_states(hidden, mapping)
+    whole = map_states(hidden, mapping)
     monkeypatch.setattr(alignment, "POSITIONS", 7)
-    torch.testing.assert_close(align_states(hidden, mapping), whole)
+    torch.testing.assert_close(map_states(hidden, mapping), whole)
     assert whole.dtype == torch.float32 and whole.shape == (50, 6)
 
 
 def test_length_of_the_state_does_not_matter() -> None:
     mapping, hidden = states(6, 10).double(), states(4, 10)
-    torch.testing.assert_close(align_states(hidden, mapping), align_states(hidden * 100, mapping))
+    torch.testing.assert_close(map_states(hidden, mapping), map_states(hidden * 100, mapping))
 
 
 def test_widths_must_fit() -> None:
     with pytest.raises(ValueError, match="width 9"):
-        align_states(states(4, 9), states(6, 10))
+        map_states(states(4, 9), states(6, 10))
 
 
 def test_interpolation_weighs_the_layer_above() -> None:

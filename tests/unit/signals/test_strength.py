@@ -10,7 +10,7 @@ from torch import Tensor
 
 from semalign.models.loading import Head
 from semalign.signals import alignment
-from semalign.signals.alignment import align_states, align_strongest
+from semalign.signals.alignment import align_strongest, map_states
 from semalign.signals.semantics import bases as bases_module
 from semalign.signals.semantics.maps import BasesPair, apply_map, build_bases_pair, build_map
 from semalign.signals.semantics.registry import BASES_MAPS
@@ -97,7 +97,7 @@ def test_length_of_the_state_does_not_matter_and_zero_stays_zero() -> None:
 
 def test_the_more_coefficients_the_nearer_to_the_map() -> None:
     bases = build_bases_pair("pinv", *HEADS, SHARED)
-    whole = align_states(states(200), bases.matrix(SHARED))
+    whole = map_states(states(200), bases.matrix(SHARED))
     near = [
         float(torch.cosine_similarity(align_strongest(states(200), bases, SHARED, top), whole, dim=-1).mean())
         for top in (1, 10, 50, 150, 200)

@@ -29,12 +29,12 @@ def judge_answers(
     split, or if the sandbox can't isolate.
 
     Args:
-        answers: folder of the answers
-        benchmark: folder of the splits
-        settings: how answers are judged, as JSON (section `evaluation`)
-        seed: seed of the cell
-        out: folder of the scores
-        transfer: transfer folder that tells what making the model cost; none for a model scored as it is
+        answers: Folder of the answers.
+        benchmark: Folder of the splits.
+        settings: How answers are judged, as JSON (section `evaluation`).
+        seed: Seed of the cell.
+        out: Folder of the scores.
+        transfer: Transfer folder that tells what making the model cost; none for a model scored as it is.
     """
     run = Run("evaluation", settings, seed)
     evaluation = EvaluationSettings(**run.settings)

@@ -26,11 +26,11 @@ def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     """Store the teacher's next-token distributions on a benchmark's train split.
 
     Args:
-        teacher: model folder
-        student: model folder
-        benchmark: folder of the splits
-        settings: section `logits` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits.
+        settings: Section `logits` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("logits", settings)
     logits = Logits(**run.settings)
@@ -58,11 +58,11 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     """Choose the teacher's units on the extract split; store its states there on the train split.
 
     Args:
-        teacher: model folder
-        student: model folder
-        benchmark: folder of the splits
-        settings: section `units` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits.
+        settings: Section `units` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("units", settings)
     batch_size = Units(**run.settings).batch_size
@@ -95,11 +95,11 @@ def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     """Store the teacher's final states on the train split, float32 `states` [positions, teacher width].
 
     Args:
-        teacher: model folder
-        student: model folder
-        benchmark: folder of the splits
-        settings: section `states` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits.
+        settings: Section `states` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("states", settings)
     batch_size = States(**run.settings).batch_size

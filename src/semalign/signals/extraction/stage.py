@@ -23,11 +23,11 @@ def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Pat
     The student is read for its shapes alone. Raises UserError before anything long if the pair does not fit.
 
     Args:
-        teacher: model folder
-        student: model folder
-        benchmark: folder of the splits
-        settings: section `extraction` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits.
+        settings: Section `extraction` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("extraction", settings)
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)

@@ -23,11 +23,11 @@ def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path
     Raises UserError if the teacher is shallower than the student, or narrower than what is taken from it.
 
     Args:
-        teacher: model folder
-        student: model folder
-        benchmark: folder of the splits (extract, and one example of train for the injection)
-        settings: section `location` of the config, as JSON
-        out: folder of the result
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits (extract, and one example of train for the injection).
+        settings: Section `location` of the config, as JSON.
+        out: Folder of the result.
     """
     run = Run("location", settings)
     location = Location(**run.settings)
