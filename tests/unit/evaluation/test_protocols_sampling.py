@@ -45,6 +45,7 @@ def warped(logits: torch.Tensor, temperature: float, top_p: float) -> torch.Tens
     return TopPLogitsWarper(top_p)(None, scores).softmax(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", [7, 3 * WIDTH])
 @pytest.mark.parametrize(
     ("temperature", "top_p"), [(0.1, 0.95), (1.0, 0.95), (5.0, 0.9), (1.0, 1.0), (1.0, 1e-9)]
@@ -96,6 +97,7 @@ def sampled(
     return str(tokenizer.decode(ids[start:], skip_special_tokens=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", BATCHES)
 def test_samples_equal_a_direct_loop(student: tuple[Any, Any], batch_size: int) -> None:
     prompts = [f"Q{'so ' * i}?" for i in range(4)]

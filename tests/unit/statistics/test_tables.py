@@ -267,6 +267,7 @@ def test_script(study: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pyt
         run_stage(["--cells", "cells.json", *common])
 
 
+@pytest.mark.slow
 def test_script_fails_in_one_line(tmp_path: Path) -> None:
     write_json(tmp_path / "order.json", ORDER.model_dump())
     folder = write_cell(tmp_path, "tiny/facts/sft/default/seed0", [1, 0])
