@@ -1,4 +1,4 @@
-# Which files of the library a rule runs, directly or not: an edit there reruns it.
+# Which files of the library the rules run, directly or not: an edit there reruns what it changes.
 # Their digests are in one small file per rule, which is written again only if one of them changes.
 from functools import cache
 
