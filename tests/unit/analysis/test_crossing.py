@@ -85,6 +85,7 @@ def test_tokens_that_the_student_does_not_have_are_missed(pico_pair: tuple[Path,
     assert study.same[0].tolist() == [[0.0], [1.0]]
 
 
+@pytest.mark.slow
 def test_the_table_of_folders_is_the_same_twice(pico_pair: tuple[Path, Path], tmp_path: Path) -> None:
     outs = [tmp_path / "one.csv", tmp_path / "two.csv"]
     for out in outs:

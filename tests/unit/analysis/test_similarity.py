@@ -166,6 +166,7 @@ def test_pair_of_models_end_to_end(pico_pair: tuple[Path, Path], tmp_path: Path)
     assert len(compare_pair(*pico_pair, None, texts).comparison.unique()) == 2
 
 
+@pytest.mark.slow
 def test_table_of_a_pair_is_labelled_and_the_same_twice(pico_pair: tuple[Path, Path], tmp_path: Path) -> None:
     settings = tmp_path / "similarity.json"
     settings.write_text('{"benchmark": "facts", "count": 4}', encoding="utf-8")

@@ -133,6 +133,7 @@ def test_a_peak_is_what_the_work_takes_beyond_what_was_there() -> None:
     assert len(before)
 
 
+@pytest.mark.slow
 def test_a_peak_that_can_not_be_measured_ends_nothing(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_table_says_how_it_was_measured() -> None:
     assert text.endswith(": bases")
 
 
+@pytest.mark.slow
 def test_why_a_goal_is_missed_is_told_for_the_suite_it_was_missed_in() -> None:
     for name in SUBJECTS:
         subject = load_subject(name)
@@ -193,6 +195,7 @@ def test_the_suite_writes_files_and_a_table_of_them_alone(tmp_path: Path) -> Non
     assert [result["name"] for result in read_results(tmp_path)] == ["mapping", "windows"]
 
 
+@pytest.mark.slow
 def test_the_readme_is_filled_between_its_marks(tmp_path: Path) -> None:
     page = tmp_path / "README.md"
     page.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")

@@ -109,6 +109,7 @@ def test_same_cell_same_bytes(study: dict[str, Path]) -> None:
         assert costless == [line for line in right.splitlines() if "peak_memory" not in line]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("benchmark", ["facts", "completion"])
 def test_an_adapter_changes_the_score(study: dict[str, Path], benchmark: str, dtype: str) -> None:

@@ -45,6 +45,7 @@ def warped(logits: torch.Tensor, temperature: float, top_p: float) -> torch.Tens
     return TopPLogitsWarper(top_p)(None, scores).softmax(-1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("vocabulary", [7, 3 * WIDTH])
 @pytest.mark.parametrize(
     ("temperature", "top_p"), [(0.1, 0.95), (1.0, 0.95), (5.0, 0.9), (1.0, 1.0), (1.0, 1e-9)]
@@ -96,6 +97,7 @@ def sampled(
     return str(tokenizer.decode(ids[start:], skip_special_tokens=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", BATCHES)
 def test_samples_equal_a_direct_loop(student: tuple[Any, Any], batch_size: int) -> None:
     prompts = [f"Q{'so ' * i}?" for i in range(4)]
@@ -121,6 +123,7 @@ def settings(protocol: str, batch_size: int) -> EvaluationSettings:
     return EvaluationSettings(protocol=protocol, batch_size=batch_size, max_new_tokens=short, samples=samples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("benchmark", ITEMS)
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_answers_do_not_depend_on_the_batch(

@@ -46,6 +46,7 @@ def tiny(method: str, projections: list[str]) -> Any:
     return TypeAdapter(Method).validate_python({"method": method, **data})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 @pytest.mark.parametrize("name", PAIRS)
 def test_every_method_changes_a_student_of_every_architecture(

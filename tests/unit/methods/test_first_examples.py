@@ -43,6 +43,7 @@ def whole_and_cut(pico_benchmark: Path, tmp_path_factory: pytest.TempPathFactory
     return Pair(root / "whole", "llama", pico_benchmark), Pair(root / "cut", "llama", cut)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", TRAINED)
 def test_fewer_examples_are_training_on_a_truncated_benchmark(
     method: str, whole_and_cut: tuple[Pair, Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

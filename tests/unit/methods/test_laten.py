@@ -129,6 +129,7 @@ def test_the_teacher_is_never_loaded(run, sealed_pair, monkeypatch: pytest.Monke
     assert set(loaded) == {sealed_pair[1]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_every_architecture_runs_from_location_to_injection(
     kind: str, pico_benchmark: Path, tmp_path: Path

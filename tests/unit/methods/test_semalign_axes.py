@@ -67,6 +67,7 @@ def adapter_of(
     return get
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AXES)
 def test_each_value_trains_something_else_and_the_same_again(name: str, adapter_of: Any) -> None:
     assert adapter_of.again(name) == adapter_of(name)

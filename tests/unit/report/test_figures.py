@@ -120,6 +120,7 @@ def test_same_bytes_when_the_layout_differs_in_its_last_bits(
         assert first == second
 
 
+@pytest.mark.slow
 def test_other_numbers_other_bytes(tmp_path: Path) -> None:
     for run, seed in (("a", 0), ("b", 1)):
         style.save(
@@ -160,6 +161,7 @@ def test_published_figures_are_drawn_where_there_are_some() -> None:
     assert [float(line.get_xdata()[0]) for line in diamonds] == [50.3]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["scores", "gap_closed"])
 def test_long_names_neither_collide_nor_leave_the_figure(name: str) -> None:
     figure = registry.draw(name, MANY)
@@ -208,6 +210,7 @@ def test_an_endless_gap_interval_is_cut_with_an_arrow() -> None:
     assert gap_closed.WINDOW[0] - 50 < low < high < gap_closed.WINDOW[1] + 50
 
 
+@pytest.mark.slow
 def test_decomposition_has_every_line_with_its_controls() -> None:
     frame = fabricated.decomposition_table()
     grid = panels(registry.draw("decomposition", {"decomposition": frame}))

@@ -72,6 +72,7 @@ def texts_of(figure: object) -> Iterator[str]:
         yield text.get_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tables", "ablations", "figures", "mechanism"])
 def test_a_notebook_judges_by_its_studys_level(name: str, tmp_path: Path) -> None:
     write(tmp_path / PARAMETERS["tables"], STRICT)

@@ -16,6 +16,8 @@ from semalign.statistics.scores import Scores
 from semalign.statistics.seeds import pooled, seed_deviations, spread
 from semalign.statistics.tables.contrasts import _joined
 
+pytestmark = pytest.mark.slow
+
 COUNT = 600
 # seeds, deviation of items and of seeds (logits), samples an item, least and most coverage that is right
 MEANS = [

@@ -10,6 +10,8 @@ from semalign.statistics.power import detectable_difference
 from semalign.statistics.scores import Scores
 from semalign.statistics.tables.contrasts import _joined
 
+pytestmark = pytest.mark.slow
+
 COUNT = 600
 
 

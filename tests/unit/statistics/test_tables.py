@@ -166,6 +166,7 @@ def test_renderings(study: tuple[list[Path], Path]) -> None:
     assert body.count(r"\midrule") == 2 and body.rstrip().endswith(r"\end{tabular}")
 
 
+@pytest.mark.slow
 def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -> None:
     write_tables(study[0], ORDER, SETTINGS, tmp_path)
     names = sorted(path.name for path in study[1].iterdir())
@@ -179,6 +180,7 @@ def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -
         assert (tmp_path / name).read_bytes() == (study[1] / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_several_pairs_paper_figures_and_a_weak_teacher(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -219,6 +221,7 @@ def test_baselines_can_be_named_and_ties_follow_the_config(tmp_path: Path) -> No
     assert named == {"semalign": "kd", "kd": "sft", "sft": "kd", "label-only": "kd"}
 
 
+@pytest.mark.slow
 def test_too_few_resamples_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cells = write_study(tmp_path / "cells")
     with caplog.at_level(logging.WARNING, logger="semalign"):
@@ -243,6 +246,7 @@ def run_stage(arguments: list[str]) -> None:
         call(collect_tables, arguments)
 
 
+@pytest.mark.slow
 def test_script(study: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The script gives the same files, and names what a user did wrong."""
     monkeypatch.chdir(tmp_path)
@@ -263,6 +267,7 @@ def test_script(study: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pyt
         run_stage(["--cells", "cells.json", *common])
 
 
+@pytest.mark.slow
 def test_script_fails_in_one_line(tmp_path: Path) -> None:
     write_json(tmp_path / "order.json", ORDER.model_dump())
     folder = write_cell(tmp_path, "tiny/facts/sft/default/seed0", [1, 0])
