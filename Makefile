@@ -17,7 +17,7 @@ PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
 study: $(STAMP)
 	snakemake --cores all
 
-# every method, five seeds, every ablation: an hour or more
+# every method, five seeds, every ablation
 full: $(STAMP)
 	snakemake --cores all --configfile config/tiny-full.yaml
 
@@ -44,18 +44,18 @@ DEVICE ?= cpu
 bench: $(STAMP)
 	python -m bench --device $(DEVICE) --readme README.md
 
-# everything: eight minutes on two idle cores
+# everything that must hold
 test: $(STAMP) lint
 	$(PYTEST)
 
-# The inner loop, under a minute on two idle cores: `lint` with the types, and beside it the quick unit tests. Left out
+# The inner loop: `lint` with the types, and beside it the quick unit tests. Left out
 # are the tests marked `slow` (simulations of statistics, pages, figures, whole benches, other processes), the hostile
 # programs (tests/hostile) and the studies (tests/workflow). Before a commit: `make test`.
 check: $(STAMP)
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint quick-test
 
 quick-test: $(STAMP)
-	$(PYTEST) -m "not slow" tests/unit tests/test_project.py tests/test_assertions.py
+	$(PYTEST) -m "not slow" tests/unit tests/test_project.py tests/test_paths.py tests/test_assertions.py
 
 # the tests with a real Slurm, which Debian's packages are fetched for (nothing is installed): a quarter of an hour
 slurm-test: $(STAMP)

@@ -1,5 +1,6 @@
 # Analyses beside the main table: the paper's Figure 2 (decomposition) and Figures 4 to 6 (similarity of layers), what
 # maps carry over (crossing), how near students come to the targets (geometry), the signals, and the training curves.
+# Inputs `settings` and `code`: see common.smk.
 
 
 rule measure_decomposition:

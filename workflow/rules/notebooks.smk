@@ -1,5 +1,6 @@
 # Notebooks: they read tables, draw, and say what the numbers say. Papermill executes them, a rule per notebook.
 # A new one is a file in notebooks/: its metadata names the tables that it reads and the figures that it draws.
+# Inputs `settings` and `code`: see common.smk.
 COVERAGE = f"{100 * STUDY.statistics.confidence:g} %"
 FIGURE = "results/{{study}}/figures/{figure}"
 

@@ -1,4 +1,5 @@
 # Models scored as they are, under one or several protocols: answers, verdicts, one table.
+# Inputs `settings` and `code`: see common.smk.
 
 
 use rule generate_answers as answer_as_it_is with:

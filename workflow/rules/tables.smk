@@ -1,4 +1,5 @@
 # Statistics: every cell's items become the tables, with intervals and paired tests.
+# Inputs `settings` and `code`: see common.smk.
 
 
 rule collect_tables:

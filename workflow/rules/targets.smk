@@ -3,6 +3,7 @@ from semalign.config.benchmarks import Mixture
 from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
 from semalign.report.declaration import read_declaration
+from semalign.report.levels import FILE as LEVELS
 
 MEASURES = STUDY.analysis
 MADE_IN_PLACE = (TinyBenchmark, Mixture)
@@ -21,13 +22,18 @@ MEASURED = {
 
 
 def declared(notebook):
-    """What a notebook declares, without the tables and figures of what this study does not measure."""
+    """What a notebook declares, without the tables and figures of what this study does not measure.
+
+    Pages also read the levels of the tests, if the study has any.
+    """
     try:
-        given = read_declaration(notebook)
+        own = read_declaration(notebook)
     except UserError as error:
         sys.exit(f"error: {error}")
-    reads = [file for file in given.reads if MEASURED.get(Path(file).stem, True)]
-    return given._replace(reads=reads, figures=[name for name in given.figures if MEASURED.get(name, True)])
+    reads = [file for file in own.reads if MEASURED.get(Path(file).stem, True)]
+    levels = [LEVELS] if LAYOUT.cells else []
+    figures = [name for name in own.figures if MEASURED.get(name, True)]
+    return own._replace(reads=[*reads, *levels], figures=figures)
 
 
 def caption_of(figure):

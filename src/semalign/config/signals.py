@@ -110,7 +110,7 @@ class Logits(Strict):
     """The teacher's next-token distribution at the answers, for distillation."""
 
     top_k: int = Field(
-        64, ge=1, description="largest logits that are stored a position; the rest is one mass"
+        64, ge=1, description="likeliest tokens whose log-probabilities are stored; the rest is one mass"
     )
     temperature: float = Field(1.0, gt=0, description="temperature of both distributions")
     batch_size: int = Field(32, ge=1, description="examples a forward pass")

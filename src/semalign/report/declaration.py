@@ -1,9 +1,12 @@
 """What a notebook says of itself in its metadata: the tables it reads, the figures it draws, its caption."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+from semalign.report.figures.registry import FIGURES
+from semalign.runtime.columns import COLUMNS
 from semalign.runtime.errors import UserError
 
 KEY = "semalign"
@@ -28,8 +31,18 @@ def read_declaration(name: str, folder: Path = Path("notebooks")) -> Declaration
         raise UserError(f"config: notebooks: found {name!r}, expected some of {', '.join(names)}")
     try:
         own = json.loads(path.read_text(encoding="utf-8"))["metadata"][KEY]
-        return Declaration(str(own["caption"]), list(own["reads"]), list(own["figures"]))
+        declared = Declaration(str(own["caption"]), list(own["reads"]), list(own["figures"]))
     except (ValueError, KeyError, TypeError):
         raise UserError(
             f"{path}: found no metadata {KEY!r} with caption, reads and figures, expected it at the end of the file"
         ) from None
+    _check_names(f"{path}: reads", declared.reads, [f"{table}.csv" for table in COLUMNS])
+    _check_names(f"{path}: figures", declared.figures, FIGURES)
+    return declared
+
+
+def _check_names(key: str, names: Iterable[str], known: Iterable[str]) -> None:
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise UserError(f"{key}: found {name!r}, expected some of {', '.join(known)}")

@@ -5,19 +5,24 @@ class is marked with `grouped` is a set of options: one per field, without a pre
 """
 
 import dataclasses
+import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Sequence
-from pathlib import PurePath
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from semalign.runtime.errors import UserError
+from semalign.runtime.provenance import RECORD
 
-RECORD = "run.json"
 # mark a dataclass whose fields are options of their own: @grouped above @dataclass
 grouped = Parameter(name="*")
+HELP = "--help"
+NOTE = f"An artifact is named by its folder, or by the {RECORD} in it."
+# defaults that help needs not show
+UNSHOWN = ((), None, False, "", Path())
 
 
 def load_stage(name: str) -> Callable[..., Any]:
@@ -27,53 +32,82 @@ def load_stage(name: str) -> Callable[..., Any]:
     return stage
 
 
-def call(stage: Callable[..., Any], arguments: Sequence[str]) -> None:
-    """Call a stage with the options on a command line; `--help` explains them.
+def call(stage: Callable[..., Any], arguments: Sequence[str], name: str | None = None) -> None:
+    """Call a stage with the options on a command line; `--help` explains them under the command's `name`.
 
     Rules know an artifact by the `run.json` in its folder, stages by the folder: either may be given. Raises UserError
     for an option that is missing, unknown or not of its type.
     """
     app = App(
-        name=f"{stage.__name__}.py",
-        help_flags=["--help"],
+        name=name or f"{stage.__name__}.py",
+        help_flags=[HELP],
         version_flags=[],
         help_format="plaintext",
+        help_epilogue=NOTE,
         default_parameter=Parameter(consume_multiple=True, negative=()),
+        result_action="return_value",
     )
     app.default(_by_name(stage))
+    if HELP not in arguments:
+        _check_options(stage.__name__, arguments, app)
     try:
         app([_folder(text) for text in arguments], exit_on_error=False, print_error=False)
     except CycloptsError as error:
-        raise UserError(
-            f"{stage.__name__}: {' '.join(str(error).split())} (--help lists the options)"
-        ) from None
+        raise UserError(f"{stage.__name__}: {_explain(error)} ({HELP} lists the options)") from None
+
+
+def _check_options(name: str, arguments: Sequence[str], app: App) -> None:
+    """Refuse words that are no option: a misspelt one would be reported as a missing one."""
+    known = [each for argument in app.assemble_argument_collection() for each in argument.names]
+    options = [text.partition("=")[0] for text in arguments if text.startswith("--")]
+    if arguments and not arguments[0].startswith("-"):
+        raise UserError(f"{name}: found {arguments[0]!r}, expected an option ({HELP} lists them)")
+    for option in options:
+        if option not in known:
+            close = difflib.get_close_matches(option, known, 1)
+            hint = f"did you mean {close[0]}?" if close else f"{HELP} lists the options"
+            raise UserError(f"{name}: unknown option {option}; {hint}")
+
+
+def _explain(error: CycloptsError) -> str:
+    """What is wrong, in one line."""
+    if isinstance(error, MissingArgumentError) and error.argument and not error.argument.tokens:
+        return f"missing option {error.argument.name}"
+    return " ".join(str(error).split())
 
 
 def _by_name(stage: Callable[..., Any]) -> Callable[..., Any]:
     """The stage as a function whose parameters are given by name alone."""
 
-    def named(**options: Any) -> Any:
-        return stage(**options)
-
     signature = inspect.signature(stage, eval_str=True)
-    parameters = [
-        _with_default(each.replace(kind=each.KEYWORD_ONLY)) for each in signature.parameters.values()
-    ]
+    parameters = [_as_option(each.replace(kind=each.KEYWORD_ONLY)) for each in signature.parameters.values()]
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+
+    def named(**options: Any) -> Any:
+        return stage(**(defaults | options))
+
     named.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     named.__doc__ = stage.__doc__
     return named
 
 
-def _with_default(parameter: inspect.Parameter) -> inspect.Parameter:
-    """A group of options that may all be left out has a default: all of them left out."""
+def _as_option(parameter: inspect.Parameter) -> inspect.Parameter:
+    """A group of options that may all be left out gets a default; a default that says nothing is not shown."""
     group = parameter.annotation
-    if not dataclasses.is_dataclass(group) or parameter.default is not inspect.Parameter.empty:
-        return parameter
+    if isinstance(group, type) and dataclasses.is_dataclass(group):
+        needed = parameter.default is inspect.Parameter.empty and _may_be_left_out(group)
+        return parameter.replace(default=group()) if needed else parameter
+    if any(parameter.default is unshown or parameter.default == unshown for unshown in UNSHOWN):
+        return parameter.replace(annotation=Annotated[parameter.annotation, Parameter(show_default=False)])
+    return parameter
+
+
+def _may_be_left_out(group: Any) -> bool:
+    """Whether every field of a dataclass has a default."""
     missing = dataclasses.MISSING
-    optional = all(
+    return all(
         (field.default, field.default_factory) != (missing, missing) for field in dataclasses.fields(group)
     )
-    return parameter.replace(default=group()) if optional and isinstance(group, type) else parameter
 
 
 def _folder(text: str) -> str:

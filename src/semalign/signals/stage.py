@@ -135,7 +135,7 @@ def align_states(
     """Map the teacher's stored states into the student's space: the targets of steering.
 
     Only a map that is fitted to data runs both models, on the align split. `map.safetensors` holds the map, or one per
-    layer if it is fitted; it is left out if no matrix describes the map (`top`).
+    layer if it is fitted; it is left out if no matrix describes the map (`alignment.top`).
 
     Args:
         teacher: Model folder.

@@ -6,6 +6,7 @@ Snakemake's rules ask here; nothing in this module knows Snakemake.
 from pathlib import Path
 from typing import Any
 
+from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.evaluation import SAMPLED
 from semalign.config.signals import behind
@@ -227,7 +228,15 @@ class Layout:
             "teacher": kinds.get("teacher", "teacher"),
             "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
-            "titles": {name: title_of(name, settings.method) for name, settings in study.methods.items()},
+            "titles": self._titles(),
+        }
+
+    def _titles(self) -> dict[str, str]:
+        """Printed names: of all methods, and of the benchmarks that bear the name of their kind."""
+        benchmarks = {**BENCHMARKS, **PUBLISHED}
+        return {
+            **{name: benchmarks[name].title for name in self.study.benchmarks if name in benchmarks},
+            **{name: title_of(name, settings.method) for name, settings in self.study.methods.items()},
         }
 
     def _axis(self, method: str, key: str, values: list[Any]) -> tuple[str, dict[str, Any]]:

@@ -9,7 +9,9 @@ from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
 from semalign.config.models import FolderModel
 from semalign.config.pruning import PrunedModel
 from semalign.config.revisions import LOCKED, not_pinned
+from semalign.config.signals import STAGES
 from semalign.config.tiny import TinyBenchmark, TinyModel
+from semalign.evaluation.protocols import TASKS, task_names
 from semalign.models.registry import texts_of
 from semalign.models.vocabulary import check_overlap, read_vocabulary
 from semalign.runtime.errors import UserError
@@ -26,13 +28,19 @@ def check_study(study: Study) -> None:
 
     Raises UserError for what no later stage could use.
     """
-    drawn = (name for name, section in study.benchmarks.items() if isinstance(section, TinyBenchmark))
+    drawn = [name for name, section in study.benchmarks.items() if isinstance(section, TinyBenchmark)]
     other = ", or a name with `benchmark:`, as `gsm8k-steps: {benchmark: gsm8k}`"
     _check_names("benchmarks", drawn, [*BENCHMARKS, *PUBLISHED], other)
+    for name in drawn:
+        if name not in task_names():
+            raise UserError(
+                f"benchmark {name}: found no task file {TASKS.name}/{name}.yaml, expected one of its name"
+            )
     check_sources(study.benchmarks, study.mirror)
     for method in study.methods:
         for variant in variants_of(study, method):
-            _, signals = resolve(study, method, variant)
+            settings, signals = resolve(study, method, variant)
+            _check_names(f"method {settings.method}: needs", settings.needs, STAGES)
             _check_names("alignment.map", [signals.alignment.map], MAPS)
             check_top(signals.alignment.map, signals.alignment.top)
     check_models(study)

@@ -23,7 +23,6 @@ def test_a_notebook_declares_what_its_code_names(name: str) -> None:
     assert {name for name in COLUMNS if f'"{name}"' in code} - set(declaration.figures) <= tables
     assert all(f'"{name}"' in code for name in (*tables, *declaration.figures))
     assert set(declaration.figures) <= set(FIGURES)
-    assert ("levels.json" in declaration.reads) or "levels" not in code
 
 
 def test_a_notebook_without_a_declaration_is_refused(tmp_path: Path) -> None:
@@ -32,3 +31,19 @@ def test_a_notebook_without_a_declaration_is_refused(tmp_path: Path) -> None:
         read_declaration("own", tmp_path)
     with pytest.raises(UserError, match="notebooks: found 'other', expected some of own"):
         read_declaration("other", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"reads": ["mian.csv"]}, "reads: found 'mian.csv'"),
+        ({"figures": ["scroes"]}, "figures: found 'scroes'"),
+    ],
+)
+def test_a_table_or_figure_that_is_not_known_is_refused(
+    part: dict[str, list[str]], message: str, tmp_path: Path
+) -> None:
+    own = {"caption": "Own.", "reads": ["main.csv"], "figures": [], **part}
+    (tmp_path / "own.ipynb").write_text(json.dumps({"metadata": {"semalign": own}}), encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        read_declaration("own", tmp_path)

@@ -161,6 +161,7 @@ PLACES = {
     "methods/temporary.py": METHOD,
     "signals/semantics/maps/twice.py": MAP,
     "benchmarks/letters.py": BENCHMARK,
+    "evaluation/tasks/letters.yaml": "include: facts.yaml\ntask: letters\n",
     "report/figures/dot.py": FIGURE,
 }
 USE = """

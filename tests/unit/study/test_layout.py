@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from semalign.config.cells import Cell
+from semalign.methods.sft import Sft
+from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.study.definition import parse_study
-from semalign.study.layout import Layout
+from semalign.study.layout import Layout, title_of
+from semalign.study.preflight import check_study
 
 STUDY = {
     "study": "s",
@@ -104,3 +107,26 @@ def test_the_layout_of_the_same_config_is_the_same(layout: Layout) -> None:
     assert again.settings == layout.settings
     assert again.cells == layout.cells
     assert isinstance(again.cells[0], Cell)
+
+
+def test_methods_and_benchmarks_are_printed_by_their_titles(layout: Layout) -> None:
+    titles = layout.settings["order"]["titles"]
+    assert titles["semalign"] == "SemAlign" and titles["facts"] == "Facts"
+    assert title_of("sft-all-layers", "sft") == "SFT, all layers"
+    assert title_of("mine", "sft") == "mine"
+
+
+def test_a_method_that_needs_an_unknown_signal_is_refused(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Sft, "needs", ("logit",))
+    with pytest.raises(UserError, match="method sft: needs: found 'logit', expected one of attribution"):
+        check_study(layout.study)
+
+
+def test_an_embedded_benchmark_without_a_task_is_refused(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("semalign.study.preflight.task_names", lambda: ["completion"])
+    with pytest.raises(UserError, match="benchmark facts: found no task file"):
+        check_study(layout.study)

@@ -25,7 +25,7 @@ def judge_answers(
 ) -> None:
     """Judge the answers of one model; code runs isolated.
 
-    Writes items.jsonl, metrics.json and run.json. Raises UserError if the answers are not those of the benchmark's
+    Writes items.jsonl, metrics.json and run.json. Ends with an error if the answers are not those of the benchmark's
     split, or if the sandbox can't isolate.
 
     Args:

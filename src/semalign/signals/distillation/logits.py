@@ -57,11 +57,17 @@ class TeacherLogits:
         self.teacher_passes: int = facts["teacher_passes"]
         self.stored = Stored(folder / "logits.safetensors", examples)
 
+    def of(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """`ids`, `log_probs` [supervised positions, k] and `log_tail` [supervised positions] of some examples."""
+        ids, log_probs, log_tail = (
+            self.stored.of(name, indices) for name in ("ids", "log_probs", "log_tail")
+        )
+        return ids, log_probs, log_tail
+
     def loss(self, logits: torch.Tensor, indices: Sequence[int]) -> torch.Tensor:
         """T^2 KL(teacher || student) at temperature T, in nats, for a batch's student logits.
 
         T^2 keeps the gradient's size from falling with T (Hinton et al., arXiv 1503.02531, section 2).
         """
-        names = ("ids", "log_probs", "log_tail")
-        parts = (self.stored.of(name, indices).to(logits.device) for name in names)
+        parts = (part.to(logits.device) for part in self.of(indices))
         return self.temperature**2 * sparse_kl(logits / self.temperature, *parts)

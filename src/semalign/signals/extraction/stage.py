@@ -20,7 +20,7 @@ def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Pat
 
     factors.safetensors has the factors (see `write_factors`). extraction.json has the kept teacher layers (the k-th is
     for student layer k), every layer's score, each window's place, and how many examples passed through the teacher.
-    The student is read for its shapes alone. Raises UserError before anything long if the pair does not fit.
+    The student is read for its shapes alone. Ends with an error, before anything long, if the pair does not fit.
 
     Args:
         teacher: Model folder.

@@ -20,7 +20,7 @@ logger = logging.getLogger("semalign")
 def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Locate the layers and neurons of both models that carry the answer (LaTen).
 
-    Raises UserError if the teacher is shallower than the student, or narrower than what is taken from it.
+    Ends with an error if the teacher is shallower than the student, or narrower than what is taken from it.
 
     Args:
         teacher: Model folder.

@@ -21,7 +21,7 @@ from semalign.statistics.tables.text import csv_text
 def collect_tables(
     cells: list[str], order: Path, out: Path, settings: Path | None = None, record: Path | None = None
 ) -> None:
-    """Collect the finished cells of a study into its tables (see `tables.collect.table_texts` for the files).
+    """Collect the finished cells of a study into its tables (`semalign.statistics.tables.collect` lists the files).
 
     Args:
         cells: Folders of cells, or one JSON file that lists them.
