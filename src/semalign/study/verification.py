@@ -155,7 +155,7 @@ def _outputs(path: Path) -> list[str]:
 
 def _warn_of_versions(records: list[Path]) -> None:
     now = versions()
-    made = {pair for path in records for pair in read_json(path)["versions"].items()}
-    others = {f"{name} {then}, now {now[name]}" for name, then in made if now.get(name, then) != then}
+    recorded = {pair for path in records for pair in read_json(path)["versions"].items()}
+    others = {f"{name} {then}, now {now[name]}" for name, then in recorded if now.get(name, then) != then}
     if others:
         logger.warning("warning: some artifacts were made with other versions: %s", "; ".join(sorted(others)))

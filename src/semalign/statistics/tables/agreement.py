@@ -45,10 +45,10 @@ def rows_by_block(
     for key, group in results.groups.items():
         if all(map(wanted, group.cells)):
             blocks.setdefault((key.pair, key.benchmark), []).append(group)
-    made: dict[Key, Row] = {}
+    by_key: dict[Key, Row] = {}
     for block in blocks.values():
-        made |= rows(block)
-    return [made[key] for key in results.groups if key in made]
+        by_key |= rows(block)
+    return [by_key[key] for key in results.groups if key in by_key]
 
 
 def fidelity(group: Group, figure: Figure) -> Scores:

@@ -69,9 +69,9 @@ class Plan:
         root = Path(self.layout.root)
         self.shapes = shapes_of(study.models, root / "models")
         self.texts: dict[str, Texts] = {}
-        for name, given in sorted(study.benchmarks.items(), key=lambda item: hasattr(item[1], "parts")):
+        for name, entry in sorted(study.benchmarks.items(), key=lambda item: hasattr(item[1], "parts")):
             parts = [self.texts[part] for part in self.layout.parts_of(name)]
-            self.texts[name] = texts_of(name, given, parts, root / "benchmarks" / name)
+            self.texts[name] = texts_of(name, entry, parts, root / "benchmarks" / name)
 
     def rows(self) -> list[Row]:
         """A row a rule, in the order of the flow."""
@@ -91,9 +91,9 @@ class Plan:
 
     def jobs(self) -> Iterator[Job]:
         """Every job that runs a model or stores much."""
-        for name, given in self.study.models.items():
-            size = self.shapes[name].weight_bytes if given.source != "folder" else 0
-            yield Job(f"prepare_model ({MAKING[given.source]})", 0, size, NO_PEAK)
+        for name, entry in self.study.models.items():
+            size = self.shapes[name].weight_bytes if entry.source != "folder" else 0
+            yield Job(f"prepare_model ({MAKING[entry.source]})", 0, size, NO_PEAK)
         yield from self._signals()
         seen = set()
         for cell in self.layout.cells:
@@ -119,7 +119,7 @@ class Plan:
 
     def _signals(self) -> Iterator[Job]:
         """Each signal folder once, as the cells share them."""
-        made: dict[str, Callable[[Work, Any], Job]] = {
+        jobs_of: dict[str, Callable[[Work, Any], Job]] = {
             "attribution": self._attribution,
             "pairing": self._pairing,
             "activations": self._activations,
@@ -134,12 +134,12 @@ class Plan:
         for cell in self.layout.cells:
             settings, signals = resolve(self.study, cell.method, cell.variant)
             needed = {stage for need in settings.needs for stage in (*behind(need), need)}
-            for stage in (stage for stage in made if stage in needed):
+            for stage in (stage for stage in jobs_of if stage in needed):
                 name = self.layout.stage_name(cell.method, cell.variant, stage)
                 if (key := (cell.pair, cell.benchmark, stage, name)) not in seen:
                     seen.add(key)
                     self.signals = signals
-                    yield made[stage](self._work(cell.pair, cell.benchmark), getattr(signals, stage))
+                    yield jobs_of[stage](self._work(cell.pair, cell.benchmark), getattr(signals, stage))
 
     def _job(self, rule: str, seconds: float, disk: int, peak: Peak) -> Job:
         return Job(rule, self.device.start + seconds, disk, peak)
