@@ -14,7 +14,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 # by hand only
 NOT_STAGES = {
     *("document_config", "lock_versions", "pin_revisions", "plan_costs"),
-    *("run_benchmarks", "verify_results", "write_findings"),
+    *("verify_results", "write_findings"),
 }
 
 
@@ -82,7 +82,7 @@ def jobs_in(folder: Path) -> dict[int, str]:
 class Hunter(threading.Thread):
     """Kills the first job of every script, a moment after it is seen: a shorter one where a job ended before."""
 
-    def __init__(self, folder: Path, number: signal.Signals, delay: float = 0.3) -> None:
+    def __init__(self, folder: Path, number: signal.Signals, delay: float = 0.1) -> None:
         super().__init__(daemon=True)
         self.folder, self.number, self.delay = folder, number, delay
         self.killed: set[str] = set()

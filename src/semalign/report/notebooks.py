@@ -1,5 +1,6 @@
 """Executing a notebook with parameters and turning it into one page that opens without a network."""
 
+import errno
 import html
 import os
 import re
@@ -75,6 +76,8 @@ def execute(notebook: Path, parameters: Mapping[str, str], log: Path, cwd: Path)
         try:
             return execute_notebook(str(notebook), str(log), dict(parameters), **settings, **limits, **quiet)
         except PapermillExecutionError as error:
+            if f"[Errno {errno.ENOSPC}]" in str(error.evalue):  # the run's own line for a full disk
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"the page of {notebook}") from None
             said = f"a cell failed with {error.ename}: {error.evalue}"
         except (DeadKernelError, TimeoutError) as error:
             said = f"the kernel died or hung: {error}"

@@ -15,6 +15,7 @@ import pytest
 from semalign.report.notebooks import execute, publish, refuse_paths, render
 from semalign.report.reading import read_table, read_tables
 from semalign.runtime.errors import UserError
+from semalign.runtime.script import explain_full_disk
 
 pytestmark = pytest.mark.slow
 
@@ -209,3 +210,16 @@ def test_paths_hold_from_the_notebooks_own_folder(tmp_path: Path, monkeypatch: p
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
     assert len(read_table(PARAMETERS["tables"], "main")) == 20
+
+
+def test_a_disk_that_is_full_in_a_cell_is_told_as_elsewhere(tmp_path: Path) -> None:
+    code = "raise OSError(28, 'No space left on device')"
+    cell = {"cell_type": "code", "metadata": {}, "source": code, "outputs": [], "execution_count": None}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    notebook = tmp_path / "full.ipynb"
+    notebook.write_text(json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    with pytest.raises(OSError) as refused:
+        execute(notebook, {}, tmp_path / "log.ipynb", tmp_path)
+    assert (explain_full_disk(refused.value) or "").startswith(
+        "error: the disk is full while writing the page of"
+    )
