@@ -18,7 +18,7 @@ _IMPORT = re.compile(
     re.M,
 )
 # the stage that a script names in its one call
-_STAGE = re.compile(r'^ *run_stage\("([\w.]+):\w+"', re.M)
+_STAGE = re.compile(r'^ *run_stage\("([\w.]+):(\w+)"', re.M)
 # What a file reads, starts or loads without an import: its path -> a pattern below `src/semalign`. A stage that loads
 # one entry of a registry names its module instead, so that an edit of one entry makes no other's results stale; these
 # analyses may load any map.
@@ -42,12 +42,60 @@ def reached_from(*start: Path) -> list[str]:
     """These files and all that they import of the library, directly or not."""
     files: set[Path] = set()
     waiting = list(start)
+    for script in start:
+        stages, used = _of_stage(script)
+        files |= set(stages)  # of a stage's file, only what its one function uses is followed
+        waiting += used
     while waiting:
         path = waiting.pop()
         if path not in files and not _left_out(path):
             files.add(path)
             waiting += imports(path)
     return sorted(map(str, files))
+
+
+@cache
+def _of_stage(script: Path) -> tuple[list[Path], list[Path]]:
+    """The file of the stage that a script names, and the files that this stage's function uses of the library.
+
+    The stages of a room share a file: without this, an edit of what one of them imports would rerun all of them.
+    """
+    call = _STAGE.search(script.read_text(encoding="utf-8")) if script.parts[:1] == ("scripts",) else None
+    if not call:
+        return [], []
+    stages = module_files(call[1])
+    if len(stages) != 1:
+        return [], stages
+    tree = ast.parse(stages[0].read_text(encoding="utf-8"))
+    modules = _names_used(tree, call[2])
+    return stages, [file for module in modules for file in module_files(module)]
+
+
+def _names_used(tree: ast.Module, function: str) -> list[str]:
+    """The modules that a function of a file uses, itself or by other definitions of that file."""
+    origins: dict[str, list[str]] = {}
+    bodies: dict[str, ast.stmt] = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                origins[alias.asname or alias.name] = [node.module, f"{node.module}.{alias.name}"]
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            bodies[node.name] = node
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            bodies |= {target.id: node for target in targets if isinstance(target, ast.Name)}
+    modules: dict[str, None] = {}
+    waiting, seen = [function], set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        modules |= dict.fromkeys(origins.get(name, ()))
+        if name in bodies:
+            modules |= dict.fromkeys(_imported_names(ast.unparse(bodies[name])))
+            waiting += [each.id for each in ast.walk(bodies[name]) if isinstance(each, ast.Name)]
+    return list(modules)
 
 
 def digests_of(files: Iterable[str]) -> dict[str, str]:
@@ -89,7 +137,6 @@ def _left_out(path: Path) -> bool:
 
 def _imported_names(text: str) -> Iterator[str]:
     """The modules that a file imports anywhere; only its import statements are parsed, which takes a fifth."""
-    yield from _STAGE.findall(text)
     for statement in _IMPORT.finditer(text):
         try:
             node = ast.parse(statement[0].strip()).body[0]

@@ -84,6 +84,9 @@ def _by_name(stage: Callable[..., Any]) -> Callable[..., Any]:
     defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
 
     def named(**options: Any) -> Any:
+        for name, value in options.items():
+            if name not in defaults and isinstance(value, list | tuple) and not value:
+                raise UserError(f"{stage.__name__}: --{name}: found no value, expected at least one")
         return stage(**(defaults | options))
 
     named.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]

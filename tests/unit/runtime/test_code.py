@@ -118,3 +118,22 @@ def test_the_librarys_imports_are_those_of_the_whole_syntax_tree() -> None:
             elif isinstance(node, ast.Import):
                 expected |= {alias.name for alias in node.names}
         assert expected <= set(library._imported_names(text)), path
+
+
+def test_of_a_stages_file_only_what_its_function_uses_is_followed() -> None:
+    """Stages share a file: an edit of the training curves must not measure models again."""
+    curves, geometry = (behind(f"scripts/{name}.py") for name in ("collect_curves", "measure_geometry"))
+    stage = "src/semalign/analysis/stage.py"
+    assert stage in curves and stage in geometry
+    assert "src/semalign/analysis/curves.py" in curves and "src/semalign/analysis/curves.py" not in geometry
+    assert "src/semalign/analysis/geometry.py" in geometry and not [f for f in curves if "/models/" in f]
+    scores = behind("scripts/collect_scores.py")
+    assert "src/semalign/statistics/tables/benchmarks.py" in scores
+    assert "src/semalign/statistics/tables/benchmarks.py" not in behind("scripts/collect_tables.py")
+
+
+def test_what_a_stage_uses_by_other_definitions_of_its_file_counts() -> None:
+    imports = "from a import one\nfrom b import two\nfrom c import three\n"
+    text = imports + "X = two\ndef _h(): return X\ndef stage(): _h(); one\n"
+    names = library._names_used(ast.parse(text), "stage")
+    assert set(names) == {"a", "a.one", "b", "b.two"}

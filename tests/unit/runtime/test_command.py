@@ -111,3 +111,15 @@ def test_a_script_asks_the_fork_server_before_it_imports_anything_large() -> Non
     code = "import sys; import semalign.runtime.script; print([m for m in ('torch', 'cyclopts') if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_a_list_without_a_default_wants_a_value() -> None:
+    def join(parts: list[Path]) -> None:
+        """Join.
+
+        Args:
+            parts: Parts.
+        """
+
+    with pytest.raises(UserError, match="join: --parts: found no value, expected at least one"):
+        call(join, ["--parts"])
