@@ -73,7 +73,9 @@ rule choose_learning_rate:
         trials=trials_of,
         code=library("choose_learning_rate"),
     output:
-        "results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/run.json",
+        choice="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/choice.json",
+        trials="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/trials.jsonl",
+        record="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/run.json",
     log:
         "results/{study}/logs/choices/{pair}/{benchmark}/{method}/{variant}.log",
     priority: 20
@@ -85,4 +87,4 @@ rule choose_learning_rate:
     shell:
         "python scripts/choose_learning_rate.py --trials {input.trials} --pair {wildcards.pair}"
         " --benchmark {wildcards.benchmark} --method {wildcards.method} --variant {wildcards.variant}"
-        " --out {output} 2>&1 | tee {log}"
+        " --out {output.record} 2>&1 | tee {log}"
