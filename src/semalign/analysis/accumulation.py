@@ -2,13 +2,27 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-INTERVAL = (0.025, 0.975)
+from semalign.config.statistics import StatisticsSettings
+
 TAILS = (0.05, 0.95)
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How an interval over prompts is made: prompts are drawn again, as whole clusters, `resamples` times.
+
+    `confidence` is the coverage of the percentile interval.
+    """
+
+    resamples: int = 2000
+    seed: int = 0
+    confidence: float = StatisticsSettings().confidence
 
 
 class Cosines:
@@ -47,12 +61,12 @@ class Cosines:
         everything = torch.einsum("ild,ilfd->ilf", self._states, self._recomposed)
         return (everything - self._within) / (pairs or math.nan)
 
-    def summarise(self, resamples: int, seed: int) -> dict[str, Tensor]:
+    def summarise(self, resampling: Resampling) -> dict[str, Tensor]:
         """Column name -> [interfaces, layers, frames]."""
         shape = self.cosines[0].shape
         per_prompt = [values.movedim(2, 0).flatten(1) for values in self.cosines]
         tokens = torch.cat(per_prompt)
-        mean, low, high = resample_means(per_prompt, resamples, seed)
+        mean, low, high = resample_means(per_prompt, resampling)
         ordered = tokens.numpy()
         columns = {
             "cosine": mean,
@@ -81,8 +95,8 @@ def recompose(states: Tensor, operators: Tensor) -> tuple[Tensor, Tensor, Tensor
     return torch.stack(cosines, -1), unit.sum(dim=2, dtype=torch.float64), torch.stack(sums, 2)
 
 
-def resample_means(per_prompt: Sequence[Tensor], resamples: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean over all tokens and its 95 % percentile interval, prompts resampled as whole clusters.
+def resample_means(per_prompt: Sequence[Tensor], resampling: Resampling) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean over all tokens and its percentile interval, prompts resampled as whole clusters.
 
     Takes [tokens, columns] for each prompt, returns three [columns]; one prompt gives no interval.
     """
@@ -92,10 +106,12 @@ def resample_means(per_prompt: Sequence[Tensor], resamples: int, seed: int) -> t
     prompts = len(counts)
     if prompts < 2:
         return mean, torch.full_like(mean, math.nan), torch.full_like(mean, math.nan)
-    draws = np.random.default_rng(seed).multinomial(prompts, [1 / prompts] * prompts, size=resamples)
+    rng = np.random.default_rng(resampling.seed)
+    draws = rng.multinomial(prompts, [1 / prompts] * prompts, size=resampling.resamples)
     weights = torch.from_numpy(draws).double()
     means = ((weights @ sums) / (weights @ counts)[:, None]).numpy()
-    low, high = np.quantile(means, INTERVAL, axis=0)
+    tail = (1 - resampling.confidence) / 2
+    low, high = np.quantile(means, (tail, 1 - tail), axis=0)
     return mean, torch.from_numpy(low), torch.from_numpy(high)
 
 

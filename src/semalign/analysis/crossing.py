@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from semalign.analysis.accumulation import resample_means
+from semalign.analysis.accumulation import Resampling, resample_means
 from semalign.runtime.errors import UserError
 from semalign.signals.semantics.maps import Shared, build_map
 from semalign.signals.semantics.registry import BASES_MAPS, HEAD_MAPS
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MAPS = (*BASES_MAPS, *HEAD_MAPS)
 UNFOLDABLE = ("random", "identity")  # no gain enters these maps
 ABSENT = -1
+
+
+STANDARD = Resampling()
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,9 @@ class CrossingStudy:
         same = [(c.carry(final) @ self.student.T).argmax(-1) == wanted for c in self.crossings]
         self.same.append(torch.stack(same, -1).double().cpu())
 
-    def rows(self, resamples: int, seed: int) -> list[dict[str, Any]]:
-        """One row a map; the 95 % bootstrap interval resamples whole prompts."""
-        agreement, low, high = resample_means(self.same, resamples, seed)
+    def rows(self, resampling: Resampling) -> list[dict[str, Any]]:
+        """One row per map; the bootstrap interval resamples whole prompts."""
+        agreement, low, high = resample_means(self.same, resampling)
         return [
             {
                 "map": crossing.name,
@@ -115,16 +118,17 @@ def crossing_table(
     prompts: Sequence[Sequence[int]],
     *,
     drop_first: bool = True,
-    resamples: int = 2000,
-    seed: int = 0,
+    resampling: Resampling = STANDARD,
 ) -> pd.DataFrame:
     """Rows of map, folded, top1_agreement, top1_low, top1_high, positions, for the teacher `model` on tokenised
     prompts; `heads` are the teacher's and the student's.
 
-    `drop_first` leaves position 0 out, whose states are of another size in many models. Raises UserError when
+    The seed of `resampling` draws the random map too. `drop_first` leaves position 0 out, whose states are of another
+    size in many models. Raises UserError when
     no prompt has tokens.
     """
-    study = CrossingStudy(*heads, shared, build_crossings(*heads, shared, seed, device=model.device))
+    crossings = build_crossings(*heads, shared, resampling.seed, device=model.device)
+    study = CrossingStudy(*heads, shared, crossings)
     for tokens in prompts:
         if len(tokens) > drop_first:
             ids = torch.tensor([list(tokens)], device=model.device)
@@ -132,4 +136,4 @@ def crossing_table(
             study.add(final[0, int(drop_first) :].float())
     if not study.same:
         raise UserError("crossing: found no prompt with tokens, expected at least one")
-    return pd.DataFrame(study.rows(resamples, seed))
+    return pd.DataFrame(study.rows(resampling))

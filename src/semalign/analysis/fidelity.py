@@ -19,17 +19,17 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from semalign.analysis.accumulation import Cosines
+from semalign.analysis.accumulation import Cosines, Resampling
 from semalign.analysis.frames import Frame, build_frames, dual_frame
 from semalign.analysis.prediction import Predictions
-from semalign.config.analysis import Decomposition
+from semalign.config.analysis import MeasuredDecomposition
 from semalign.models.anatomy import capture, layers_of
 from semalign.runtime.errors import UserError
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head
 
-STANDARD = Decomposition()
+STANDARD = MeasuredDecomposition()
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,9 @@ class Study:
         rows = [torch.stack([states[name, layer][0] for layer in layers]) for name in self.interfaces]
         return Passage(torch.stack(rows)[:, :, self.first :].float(), final[0, self.first :].float())
 
-    def layer_rows(self, name: str, resamples: int, seed: int) -> list[dict[str, Any]]:
+    def layer_rows(self, name: str, resampling: Resampling) -> list[dict[str, Any]]:
         """One row for each family, interface and layer."""
-        summary = self.cosines.summarise(resamples, seed)
+        summary = self.cosines.summarise(resampling)
         tokens, prompts = sum(self.cosines.counts), len(self.cosines.counts)
         return [
             {
@@ -112,14 +112,14 @@ def measure_fidelity(
     prompts: Sequence[Sequence[int]],
     *,
     name: str,
-    settings: Decomposition = STANDARD,
+    settings: MeasuredDecomposition = STANDARD,
     drop_first: bool = True,
     resamples: int = 2000,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tidy tables (layers, head) of the measure over tokenised prompts.
 
     Layers: model, bases, folded, interface, layer (from 1), depth (share of all layers), cosine (mean over
-    tokens), cosine_low and cosine_high (95 % bootstrap interval over prompts), cosine_sd, cosine_p05,
+    tokens), cosine_low and cosine_high (bootstrap interval over prompts), cosine_sd, cosine_p05,
     cosine_p95 (over tokens), shuffled, isotropic, tokens, prompts. Head: see `Predictions.rows`; `deviation`
     is the largest entry of K - 1, zero for the exact dual frame. Raises UserError when no prompt has tokens.
     """
@@ -130,5 +130,6 @@ def measure_fidelity(
         study.add(tokens)
     if not study.predictions.prompts:
         raise UserError(f"decomposition of {name}: found no prompt with tokens, expected at least one")
-    layers = study.layer_rows(name, resamples, settings.seed)
-    return pd.DataFrame(layers), pd.DataFrame(study.predictions.rows(name, resamples, settings.seed))
+    resampling = Resampling(resamples, settings.seed, settings.confidence)
+    layers = study.layer_rows(name, resampling)
+    return pd.DataFrame(layers), pd.DataFrame(study.predictions.rows(name, resampling))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from semalign.analysis.accumulation import resample_means
+from semalign.analysis.accumulation import Resampling, resample_means
 from semalign.analysis.frames import Frame
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class Predictions:
     def _predict(self, states: Tensor) -> Tensor:
         return (states @ self.weight.T).argmax(-1)
 
-    def rows(self, name: str, resamples: int, seed: int) -> list[dict[str, Any]]:
-        """One row a frame: model, bases, folded, top1_agreement, top1_low, top1_high (95 % bootstrap interval over
+    def rows(self, name: str, resampling: Resampling) -> list[dict[str, Any]]:
+        """One row a frame: model, bases, folded, top1_agreement, top1_low, top1_high (bootstrap interval over
         prompts), cosine, isotropic, deviation, shuffled_top1, isotropic_top1."""
-        agreement, low, high = resample_means([p.same(p.recomposed) for p in self.prompts], resamples, seed)
+        agreement, low, high = resample_means([p.same(p.recomposed) for p in self.prompts], resampling)
         turned = torch.cat([p.same(p.turned) for p in self.prompts]).mean(dim=0)
         cosine = torch.cat([p.cosines.double() for p in self.prompts]).mean(dim=0)
         shuffled = self.shuffled()

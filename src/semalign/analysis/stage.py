@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from semalign.analysis.accumulation import Resampling
 from semalign.analysis.comparison import compare_pair
 from semalign.analysis.crossing import crossing_table
 from semalign.analysis.curves import curves_table
@@ -14,7 +15,7 @@ from semalign.analysis.listing import cells_among, defaults_among
 from semalign.analysis.options import DEFAULTS, HERE, LayerTables, Machine, Pair, Sections, Table
 from semalign.analysis.signals import attribution_table, pairing_table
 from semalign.benchmarks.corpora import prompts
-from semalign.config.analysis import Decomposition, Geometry, Similarity
+from semalign.config.analysis import Geometry, MeasuredDecomposition, Similarity
 from semalign.config.signals import Activations, Alignment
 from semalign.config.statistics import StatisticsSettings
 from semalign.models.loading import load_model, load_tokenizer, read_head
@@ -45,7 +46,7 @@ def measure_decomposition(
         settings: The study's analysis.decomposition, as JSON. Default: its defaults.
         machine: How the model is loaded.
     """
-    section = read_section(Decomposition, settings)
+    section = read_section(MeasuredDecomposition, settings)
     run = Run("decomposition", settings)
     if tables.record:
         run.read("model", model)
@@ -120,7 +121,7 @@ def measure_crossing(
         alignment: The config's section `alignment`, as JSON. Default: its defaults.
         machine: How the teacher is loaded.
     """
-    section = read_section(Decomposition, settings)
+    section = read_section(MeasuredDecomposition, settings)
     run = Run("crossing", settings)
     if table.record:
         run.read("teacher", teacher)
@@ -134,7 +135,7 @@ def measure_crossing(
         (read_head(teacher), read_head(student)),
         common_tokens(teacher, student, read_section(Alignment, alignment).minimum_shared),
         [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
-        seed=section.seed,
+        resampling=Resampling(seed=section.seed, confidence=section.confidence),
     )
     _write(_labelled(crossed, table.labels), table.out, DECIMALS)
     if table.record:

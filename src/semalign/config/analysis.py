@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from semalign.config.base import Strict
+from semalign.config.statistics import StatisticsSettings
 
 
 class Decomposition(Strict):
@@ -20,6 +21,14 @@ class Decomposition(Strict):
         ["output", "input", "random"], description="families of bases that are compared"
     )
     seed: int = Field(0, ge=0, description="seed of the random bases and of the bootstrap")
+
+
+class MeasuredDecomposition(Decomposition):
+    """What the stages that measure it read: the section, and the coverage of the study's intervals."""
+
+    confidence: float = Field(
+        StatisticsSettings().confidence, gt=0.5, lt=1, description="coverage of the intervals over prompts"
+    )
 
 
 class Similarity(Strict):

@@ -2,12 +2,16 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from semalign.benchmarks.encoding import Encoded, collate, like_lengths
+from semalign.benchmarks.base import read_split
+from semalign.benchmarks.encoding import Encoded, collate, encode, like_lengths
+from semalign.config.base import Split
 from semalign.models.anatomy import capture, layers_of
+from semalign.models.loading import load_tokenizer
 
 
 class _DeepEnough(Exception):
@@ -36,6 +40,13 @@ def read_states(
             output = states.pop((interface, layer))
             kept[layer].put(indices, output[batch.supervised.to(output.device)].float().cpu())
     return {layer: rows.tensor for layer, rows in kept.items()}
+
+
+def encode_split(folder: Path, benchmark: Path, split: Split) -> tuple[list[Encoded], int]:
+    """A split as the tokenizer of the model in `folder` cuts it, and that tokenizer's id for padding."""
+    tokenizer = load_tokenizer(folder)
+    encoded = [encode(example, tokenizer) for example in read_split(benchmark, split)]
+    return encoded, tokenizer.pad_token_id or 0
 
 
 class Rows:

@@ -8,6 +8,8 @@ import dataclasses
 import difflib
 import importlib
 import inspect
+import itertools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePath
 from typing import Annotated, Any
@@ -67,6 +69,15 @@ def _check_options(name: str, arguments: Sequence[str], app: App) -> None:
             close = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {close[0]}?" if close else f"{HELP} lists the options"
             raise UserError(f"{name}: unknown option {option}; {hint}")
+    whole = {
+        each
+        for argument in app.assemble_argument_collection()
+        if argument.hint is int
+        for each in argument.names
+    }
+    for option, value in itertools.pairwise(arguments):
+        if option in whole and not re.fullmatch(r"[+-]?\d+", value):
+            raise UserError(f"{name}: {option}: found {value!r}, expected a whole number")
 
 
 def _explain(error: CycloptsError) -> str:
@@ -114,5 +125,6 @@ def _may_be_left_out(group: Any) -> bool:
 
 
 def _folder(text: str) -> str:
+    """The folder of a record; a file of that name beside nothing else is itself."""
     path = PurePath(text)
-    return str(path.parent) if path.name == RECORD else text
+    return str(path.parent) if path.name == RECORD != text else text

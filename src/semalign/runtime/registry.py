@@ -6,7 +6,8 @@ A file announces a function with a decorator whose name, title and other facts a
     def transfer(task: TransferTask[Seeking], folder: Path) -> TransferReport: ...
 
 The facts are read off the syntax tree: Snakemake asks for them each time it parses the workflow, and must not load
-torch for that. The function itself is imported when it is used.
+torch for that. The function itself is imported when it is used. A decorator that is imported under another name is
+not seen.
 """
 
 import ast
@@ -85,10 +86,8 @@ class Registry(Mapping[str, Entry], Generic[T]):
         """In the order of the files' paths, and within a file from top to bottom."""
         entries: dict[str, Entry] = {}
         for path, module in _files(self.package):
-            text = path.read_text(encoding="utf-8")
-            if f"@{self.decorator}(" not in text:  # parsing every file would take longer than reading it
-                continue
-            for entry in _announced(ast.parse(text), module, self.decorator):
+            tree = self._tree(path)
+            for entry in _announced(tree, module, self.decorator) if tree else ():
                 if entry.name in entries:
                     raise UserError(
                         f"{self.kind} {entry.name!r}: found in {entries[entry.name].module} and in {module}, "
@@ -96,6 +95,17 @@ class Registry(Mapping[str, Entry], Generic[T]):
                     )
                 entries[entry.name] = entry
         return entries
+
+    def _tree(self, path: Path) -> ast.Module | None:
+        """A file's syntax tree if it announces something; raises UserError if it can't be read as Python."""
+        try:
+            text = path.read_text(encoding="utf-8")
+            # parsing every file would take longer than reading it
+            return ast.parse(text, str(path)) if f"{self.decorator}(" in text else None
+        except SyntaxError as error:
+            raise UserError(f"{path}: line {error.lineno}: {error.msg}; expected a file of Python") from None
+        except UnicodeDecodeError as error:
+            raise UserError(f"{path}: not UTF-8 ({error.reason}), expected a file of Python") from None
 
 
 def _files(package: str) -> Iterator[tuple[Path, str]]:
@@ -114,7 +124,7 @@ def _announced(tree: ast.Module, module: str, decorator: str) -> list[Entry]:
         for function in tree.body
         if isinstance(function, ast.FunctionDef)
         for call in function.decorator_list
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == decorator
+        if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2] == decorator
     ]
     entries = []
     for function, call in calls:

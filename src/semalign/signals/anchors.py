@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import Encoded, encode
+from semalign.benchmarks.encoding import Encoded
 from semalign.models.loading import load_model, load_tokenizer
-from semalign.models.states import offsets_of, read_states
+from semalign.models.states import encode_split, offsets_of, read_states
 from semalign.runtime.errors import UserError
 from semalign.signals.alignment import interpolate
 from semalign.signals.pairing import LayerPair
@@ -30,7 +29,7 @@ def read_anchors(
     The teacher's are interpolated as the targets are, and the student is as yet untouched. One model is in memory
     at a time. Raises UserError where the two cut the answers into other tokens.
     """
-    encoded = [_encode(folder, benchmark) for folder in (teacher, student)]
+    encoded = [encode_split(folder, benchmark, "align")[0] for folder in (teacher, student)]
     ends = [offsets_of(examples) for examples in encoded]
     if not torch.equal(*ends):
         raise UserError(
@@ -49,12 +48,6 @@ def read_anchors(
         for pair in pairs
     }
     return anchors, len(encoded[0])
-
-
-def _encode(folder: Path, benchmark: Path) -> list[Encoded]:
-    """The align split as one model's tokenizer cuts it."""
-    tokenizer = load_tokenizer(folder)
-    return [encode(example, tokenizer) for example in read_split(benchmark, "align")]
 
 
 def _read(

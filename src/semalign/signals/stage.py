@@ -12,7 +12,7 @@ from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
 from semalign.models.loading import load_model, load_tokenizer, read_head, read_shape
-from semalign.models.states import offsets_of, read_states
+from semalign.models.states import encode_split, offsets_of, read_states
 from semalign.models.vocabulary import common_tokens
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, replace_folder, write_json
@@ -111,9 +111,7 @@ def extract_activations(teacher: Path, benchmark: Path, pairing: Path, settings:
     run.read_all(teacher=teacher, benchmark=benchmark)
     paired = read_json(run.read("pairing", pairing) / "pairing.json")
     layers = sorted({layer for pair in from_rows(paired["pairs"]) for layer in (pair.below, pair.above)})
-    tokenizer = load_tokenizer(teacher)
-    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
-    pad_id = tokenizer.pad_token_id or 0
+    encoded, pad_id = encode_split(teacher, benchmark, "train")
     states = read_states(load_model(teacher), encoded, layers, reading.interface, reading.batch_size, pad_id)
     tensors = {f"layer.{layer}": tensor for layer, tensor in states.items()}
     passes = paired["teacher_passes"] + len(encoded)

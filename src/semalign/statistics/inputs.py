@@ -1,15 +1,14 @@
 """What a stage is given besides folders of artifacts: sections of a config and lists of folders, as JSON."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from semalign.config.base import Strict
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json
+from semalign.runtime.provenance import read_settings
 
 Section = TypeVar("Section", bound=Strict)
 
@@ -22,7 +21,7 @@ def read_section(section: type[Section], path: Path | None) -> Section:
     if path is None:
         return section()
     try:
-        return section.model_validate(_read(path))
+        return section.model_validate(read_settings(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -35,16 +34,7 @@ def read_listing(paths: Sequence[str]) -> list[Path]:
     """
     if len(paths) != 1 or not paths[0].endswith(".json"):
         return [Path(path) for path in paths]
-    folders = _read(Path(paths[0]))
+    folders = read_settings(paths[0])
     if not isinstance(folders, list) or not all(isinstance(path, str) for path in folders):
         raise UserError(f"{paths[0]}: found something else, expected a list of folders")
     return [Path(path) for path in folders]
-
-
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file, expected JSON")
-    try:
-        return read_json(path)
-    except json.JSONDecodeError as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None

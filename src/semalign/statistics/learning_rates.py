@@ -13,6 +13,7 @@ import numpy as np
 
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, read_jsonl
+from semalign.runtime.provenance import RECORD
 from semalign.statistics.scores import SCALE, Scores, balanced
 
 
@@ -52,7 +53,7 @@ def best_rate(trials: Sequence[Trial]) -> float:
 
 
 def _read(folder: Path) -> Trial:
-    transfer = read_json(folder / "transfer" / "run.json")
+    transfer = read_json(folder / "transfer" / RECORD)
     items = sorted(read_jsonl(folder / "items.jsonl"), key=lambda row: str(row["id"]))
     correct = np.array([[row["correct"] for row in items]], dtype=np.float64)
     scores = balanced(SCALE * correct, [row.get("part") for row in items])

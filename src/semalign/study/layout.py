@@ -162,6 +162,7 @@ class Layout:
             self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
+        self.settings["analysis/decomposition"]["confidence"] = study.statistics.confidence
 
     def _plan_evaluation(self) -> None:
         """How answers are generated and how they are judged: a change of the latter generates nothing anew."""

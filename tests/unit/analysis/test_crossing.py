@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from semalign.analysis.accumulation import Resampling
 from semalign.analysis.crossing import MAPS, CrossingStudy, build_crossings, crossing_table
 from semalign.analysis.options import Machine, Table
 from semalign.analysis.stage import measure_crossing
@@ -49,7 +50,9 @@ def test_agreement_equals_asking_the_student_state_by_state(
     teacher, student = (uneven(read_head(folder), seed) for seed, folder in enumerate(pico_pair))
     shared = torch.arange(0, 259, 2), torch.arange(0, 259, 2).flip(0)
     model = load_model(pico_pair[0])
-    table = crossing_table(model, (teacher, student), shared, tokens_of(pico_pair[0]), resamples=50, seed=3)
+    table = crossing_table(
+        model, (teacher, student), shared, tokens_of(pico_pair[0]), resampling=Resampling(50, 3)
+    )
     matrix = build_map(name, teacher, student, shared, fold_final_norm=folded, seed=3)
     number = dict(zip(*(ids.tolist() for ids in shared), strict=True))
     hits = []
@@ -68,7 +71,11 @@ def test_agreement_equals_asking_the_student_state_by_state(
 def test_the_dual_map_into_the_same_model_keeps_every_prediction(pico_pair: tuple[Path, Path]) -> None:
     head, both = uneven(read_head(pico_pair[0]), 0), torch.arange(259)
     table = crossing_table(
-        load_model(pico_pair[0]), (head, head), (both, both), tokens_of(pico_pair[0]), resamples=20
+        load_model(pico_pair[0]),
+        (head, head),
+        (both, both),
+        tokens_of(pico_pair[0]),
+        resampling=Resampling(20),
     )
     kept = table.set_index(["map", "folded"]).top1_agreement
     assert kept["dual"].eq(1).all() and kept["identity", False] == 1 and kept["random", False] < 0.5

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from semalign.analysis.accumulation import Cosines, recompose, resample_means
+from semalign.analysis.accumulation import Cosines, Resampling, recompose, resample_means
 from semalign.analysis.fidelity import measure_fidelity
 from semalign.analysis.frames import Frame, build_frames, dual_frame
 from semalign.analysis.options import LayerTables, Machine
 from semalign.analysis.stage import measure_decomposition
 from semalign.benchmarks.base import Example, write_split
 from semalign.benchmarks.corpora import prompts
-from semalign.config.analysis import Decomposition
+from semalign.config.analysis import MeasuredDecomposition
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.runtime.errors import UserError
 from semalign.signals.semantics.bases import build_bases
@@ -23,9 +23,9 @@ from semalign.signals.semantics.bases import build_bases
 TEXTS = ["def f(x):\n    return x + 1", "some words", "the third text is the longest of all"]
 
 
-def only(bases: str, interface: str) -> Decomposition:
+def only(bases: str, interface: str) -> MeasuredDecomposition:
     """Settings that measure one kind of bases at one interface."""
-    return Decomposition.model_validate({"bases": [bases], "interfaces": [interface]})
+    return MeasuredDecomposition.model_validate({"bases": [bases], "interfaces": [interface]})
 
 
 def tokens_of(folder: Path) -> list[list[int]]:
@@ -194,7 +194,12 @@ def test_head_agreement_counts_equal_top_tokens(pico_pair: tuple[Path, Path], fo
     model.model.norm.weight.data.copy_(gain)
     head = type(head)(head.weight, head.input_embedding, gain)
     table = measure_fidelity(
-        model, head, tokens_of(folder), name="pico", settings=Decomposition(bases=["output"]), resamples=10
+        model,
+        head,
+        tokens_of(folder),
+        name="pico",
+        settings=MeasuredDecomposition(bases=["output"]),
+        resamples=10,
     )[1]
     frame = build_frames(head, ["output"])[int(folded)]
     matrix = head.weight.double() * (gain.double() if folded else 1)
@@ -212,16 +217,18 @@ def test_intervals_resample_whole_prompts() -> None:
     generator = torch.Generator().manual_seed(4)
     centres = torch.randn(30, 1, generator=generator, dtype=torch.float64)
     clusters = [centre + 0.01 * torch.randn(50, 1, generator=generator) for centre in centres]
-    mean, low, high = resample_means(clusters, 2000, 0)
+    mean, low, high = resample_means(clusters, Resampling())
     assert float(mean) == pytest.approx(float(torch.cat(clusters).mean()))
     expected = 2 * 1.96 * float(centres.std()) / 30**0.5
     assert float(high - low) == pytest.approx(expected, rel=0.15)
-    again = resample_means(clusters, 2000, 0)
+    again = resample_means(clusters, Resampling())
     assert torch.equal(again[1], low) and torch.equal(again[2], high)
+    _, wider_low, wider_high = resample_means(clusters, Resampling(confidence=0.99))
+    assert float(wider_high - wider_low) == pytest.approx(expected * 2.576 / 1.96, rel=0.2)
 
 
 def test_prompts_of_unequal_length_weigh_by_their_tokens() -> None:
-    mean, _, _ = resample_means([torch.ones(3, 1).double(), torch.zeros(1, 1).double()], 10, 0)
+    mean, _, _ = resample_means([torch.ones(3, 1).double(), torch.zeros(1, 1).double()], Resampling(10))
     assert float(mean) == 0.75
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from semalign.analysis.accumulation import Resampling
 from semalign.analysis.frames import Frame, build_frames
 from semalign.analysis.prediction import Predictions, turn
 from semalign.models.loading import Head, read_head
@@ -32,7 +33,7 @@ def top_of(head: Head, state: Tensor) -> int:
 
 def test_shuffled_agreement_counts_all_pairs_of_different_prompts(pico_pair: tuple[Path, Path]) -> None:
     head, frames, predictions, finals = made(pico_pair)
-    rows = predictions.rows("pico", 10, 0)
+    rows = predictions.rows("pico", Resampling(10))
     for frame, row in zip(frames, rows, strict=True):
         gain = head.norm_gain.double() if frame.folded else torch.ones(48).double()
         hits = [
@@ -51,7 +52,7 @@ def test_isotropic_agreement_turns_each_state_to_the_predicted_cosine(pico_pair:
     head, frames, predictions, finals = made(pico_pair)
     generator = torch.Generator().manual_seed(5)
     noises = [torch.randn(final.shape, generator=generator).double() for final in finals]
-    for frame, row in zip(frames, predictions.rows("pico", 10, 0), strict=True):
+    for frame, row in zip(frames, predictions.rows("pico", Resampling(10)), strict=True):
         gain = head.norm_gain.double() if frame.folded else torch.ones(48).double()
         hits = []
         for final, noise in zip(torch.cat(finals).double(), torch.cat(noises), strict=True):

@@ -77,6 +77,7 @@ def test_parameters_are_options_and_groups_have_no_prefix() -> None:
 def test_a_record_stands_for_its_folder() -> None:
     found = called("--model", "a/b/run.json", "--seed", "0", "--parts", "c/run.json", "d")
     assert found["model"] == Path("a/b") and found["parts"] == [Path("c"), Path("d")]
+    assert called("--model", "run.json", "--seed", "0")["model"] == Path("run.json")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,8 @@ def test_a_record_stands_for_its_folder() -> None:
         (["--modl", "a"], "make_things: unknown option --modl; did you mean --model?"),
         (["--zzz", "--model", "a"], "make_things: unknown option --zzz; --help lists the options"),
         (["a", "--seed", "1"], "make_things: found 'a', expected an option"),
-        (["--model", "a", "--seed", "one"], "--seed"),
+        (["--model", "a", "--seed", "one"], "--seed: found 'one', expected a whole number"),
+        (["--model", "a", "--seed", "1.5"], "--seed: found '1.5', expected a whole number"),
         (["--model", "a", "--seed", "1", "--device", "tpu"], "--device"),
         (["--model"], "--model"),
     ],

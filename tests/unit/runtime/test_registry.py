@@ -98,6 +98,20 @@ def test_a_name_that_is_no_literal_is_refused(package: Path) -> None:
         len(registry(package))
 
 
+def test_a_decorator_may_be_an_attribute(package: Path) -> None:
+    (package / "spade.py").write_text(FILE.replace("@tool(", "@here.tool("))
+    assert list(registry(package)) == ["spade"]
+
+
+def test_a_file_that_cannot_be_read_is_one_line(package: Path) -> None:
+    (package / "bad.py").write_text('@tool("bad")\ndef f(:\n')
+    with pytest.raises(UserError, match=r"bad\.py: line 2: .*expected a file of Python"):
+        list(registry(package))
+    (package / "bad.py").write_bytes('@tool("ü")'.encode("latin-1"))
+    with pytest.raises(UserError, match=r"bad\.py: not UTF-8"):
+        list(registry(package))
+
+
 @pytest.mark.parametrize("known", [METHODS, MAPS, BENCHMARKS, PUBLISHED, FIGURES])
 def test_every_announcement_loads_and_is_summed_up(known: Registry) -> None:
     assert len(known) > 3

@@ -130,3 +130,8 @@ def test_an_embedded_benchmark_without_a_task_is_refused(
     monkeypatch.setattr("semalign.study.preflight.task_names", lambda: ["completion"])
     with pytest.raises(UserError, match="benchmark facts: found no task file"):
         check_study(layout.study)
+
+
+def test_the_coverage_of_the_intervals_reaches_the_measures_too(tmp_path: Path) -> None:
+    study = parse_study({**STUDY, "statistics": {"confidence": 0.99}})
+    assert Layout(study).settings["analysis/decomposition"]["confidence"] == 0.99

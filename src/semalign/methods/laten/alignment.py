@@ -18,8 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import IGNORED, Batch, Encoded, collate, encode
+from semalign.benchmarks.encoding import IGNORED, Batch, Encoded, collate
 from semalign.config.base import Split
 from semalign.config.optimisation import Optimisation
 from semalign.methods.base import TransferReport, TransferTask
@@ -28,7 +27,8 @@ from semalign.methods.laten.hypernetwork import Hypernetwork, one_cycle
 from semalign.methods.laten.injection import KINDS, TeacherNeurons, check_injection, deltas_of
 from semalign.models.anatomy import facts_of
 from semalign.models.deltas import Delta, beside, save_deltas
-from semalign.models.loading import load_model, load_tokenizer, read_shape
+from semalign.models.loading import load_model, read_shape
+from semalign.models.states import encode_split
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json
@@ -166,8 +166,7 @@ class Aligner:
         return total + (link - link.detach())  # adds zero, and the gradient of `link`
 
     def _encode(self, split: Split) -> list[Encoded]:
-        tokenizer = load_tokenizer(self.task.student)
-        encoded = [encode(example, tokenizer) for example in read_split(self.task.benchmark, split)]
+        encoded, _ = encode_split(self.task.student, self.task.benchmark, split)
         return [_released_mask(item) for item in encoded] if self.settings.as_released else encoded
 
     def _check(self) -> None:

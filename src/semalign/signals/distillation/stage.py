@@ -6,11 +6,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from semalign.benchmarks.base import read_split
-from semalign.benchmarks.encoding import encode
 from semalign.config.signals import Logits, States, Units
-from semalign.models.loading import load_model, load_tokenizer, read_shape
-from semalign.models.states import offsets_of
+from semalign.models.loading import load_model, read_shape
+from semalign.models.states import encode_split, offsets_of
 from semalign.models.vocabulary import common_tokens
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import replace_folder, write_json
@@ -36,9 +34,7 @@ def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     logits = Logits(**run.settings)
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
     shared = common_tokens(teacher, student)
-    tokenizer = load_tokenizer(teacher)
-    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
-    pad_id = tokenizer.pad_token_id or 0
+    encoded, pad_id = encode_split(teacher, benchmark, "train")
     tensors = read_logits(load_model(teacher), encoded, shared, logits, pad_id)
     facts = {
         "temperature": logits.temperature,
@@ -74,16 +70,14 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
             f"units: teacher {teacher.name} has {width} units, expected at least the {wanted} of student "
             f"{student.name}: Flex-KD gives every student unit one of the teacher's"
         )
-    tokenizer = load_tokenizer(teacher)
+    extract, pad_id = encode_split(teacher, benchmark, "extract")
+    train, _ = encode_split(teacher, benchmark, "train")
     model = load_model(teacher)
-    splits = {name: read_split(benchmark, name) for name in ("extract", "train")}
-    encoded = {name: [encode(example, tokenizer) for example in split] for name, split in splits.items()}
-    pad_id = tokenizer.pad_token_id or 0
-    scores = score_units(model, encoded["extract"], batch_size, pad_id)
+    scores = score_units(model, extract, batch_size, pad_id)
     units = choose_units(scores, wanted)
-    states = read_units(model, encoded["train"], units, batch_size, pad_id)
-    tensors = {"states": states, "units": units, "scores": scores, "offsets": offsets_of(encoded["train"])}
-    passes = sum(len(split) for split in encoded.values())
+    states = read_units(model, train, units, batch_size, pad_id)
+    tensors = {"states": states, "units": units, "scores": scores, "offsets": offsets_of(train)}
+    passes = len(extract) + len(train)
     with replace_folder(out) as folder:
         save_file(tensors, folder / "units.safetensors")
         write_json(folder / "units.json", {"teacher_passes": passes})
@@ -105,10 +99,8 @@ def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     batch_size = States(**run.settings).batch_size
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
     common_tokens(teacher, student)  # refuse a pair that can't be compared before the teacher runs
-    tokenizer = load_tokenizer(teacher)
     width = read_shape(teacher).width
-    encoded = [encode(example, tokenizer) for example in read_split(benchmark, "train")]
-    pad_id = tokenizer.pad_token_id or 0
+    encoded, pad_id = encode_split(teacher, benchmark, "train")
     states = read_units(load_model(teacher), encoded, torch.arange(width), batch_size, pad_id)
     with replace_folder(out) as folder:
         save_file({"states": states, "offsets": offsets_of(encoded)}, folder / NAME)

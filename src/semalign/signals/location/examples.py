@@ -57,6 +57,10 @@ def counts_at(rate: float, sizes: Counts) -> Counts:
 
 
 def common_depth(teacher: Path, student: Path) -> int:
+    """The student's depth: so many of the teacher's layers are located too.
+
+    Raises UserError if the teacher is shallower.
+    """
     above = read_shape(teacher).layers
     below = read_shape(student).layers
     if above < below:
@@ -109,6 +113,7 @@ def tensors_of(located: dict[str, list[Located]]) -> dict[str, torch.Tensor]:
 
 
 def describe(located: dict[str, list[Located]], examples: Sequence[Example]) -> dict[str, Any]:
+    """The content of location.json: the scores of all layers, by model and example."""
     scores = {
         model: [{"attention": row.attention_scores, "ffn": row.ffn_scores} for row in rows]
         for model, rows in located.items()
