@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.levels import STANDARD, Levels
+from semalign.report.levels import Levels
 from semalign.report.words import interval, side, signed, verdict
 from semalign.runtime.tables_text import benchmark_title
 
@@ -22,7 +22,7 @@ COSTS = {
 }
 
 
-def score_table(main: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
+def score_table(main: pd.DataFrame, levels: Levels) -> pd.DataFrame:
     """Methods x benchmarks: `score [low, high]` in percent, marked if it differs from the student's."""
     return _by_benchmark(main.assign(text=[_score(cell, levels) for _, cell in main.iterrows()]))
 
@@ -103,7 +103,7 @@ def search_table(search: pd.DataFrame) -> pd.DataFrame:
     return _by_benchmark(choices.assign(text=texts))
 
 
-def contrast_table(contrasts: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
+def contrast_table(contrasts: pd.DataFrame, levels: Levels) -> pd.DataFrame:
     """Contrasts x benchmarks: difference in points `[low, high]`, marked where its corrected test finds one."""
     table = contrasts.assign(
         method=contrasts["method"] + " − " + contrasts["other"],

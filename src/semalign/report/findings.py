@@ -77,7 +77,7 @@ def _scores(study: Path) -> list[str]:
     return [
         f"**Study {study.name}.** {sentences.teacher_above_student(main, levels)}",
         sentences.compare(main, method, levels=levels),
-        sentences.compare(main, method, "best_baseline", data["comparisons"], levels),
+        sentences.compare(main, method, "best_baseline", data["comparisons"], levels=levels),
         sentences.agreement(data["agreement"], method),
         sentences.detectable(data["detectable"]),
         f"Mean score in percent over {main['seeds'].max()} seeds, with {levels.percent} intervals over items and "
@@ -131,7 +131,7 @@ def _recovered(study: Path) -> list[str]:
         "depth, feed-forward channels and width and then healed by the whole model; what do the methods recover of the "
         f"rest? {sentences.teacher_above_student(main, levels)}",
         sentences.compare(main, method, levels=levels),
-        sentences.compare(main, method, "best_baseline", data["comparisons"], levels),
+        sentences.compare(main, method, "best_baseline", data["comparisons"], levels=levels),
         f"Over {main['seeds'].max()} seeds; a score of likelihood is 100 x 2^-bits, averaged over items "
         f"([main.md]({study}/tables/main.md)):",
         _in_rows(display.score_table(main, levels)),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from semalign.report.levels import STANDARD, Levels
+from semalign.report.levels import Levels
 from semalign.report.words import REFERENCES
 
 KEYS = ["pair", "benchmark", "method", "variant"]
@@ -43,7 +43,7 @@ def trained(variants: pd.DataFrame) -> pd.DataFrame:
 
 
 def rank_correlation(
-    variants: pd.DataFrame, left: str, right: str, levels: Levels = STANDARD, seed: int = 0
+    variants: pd.DataFrame, left: str, right: str, levels: Levels, seed: int = 0
 ) -> Correlation:
     """Spearman's correlation of two columns over the rows, each row (a variant) drawn again with replacement.
 

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from semalign.report.levels import STANDARD, Levels
+from semalign.report.levels import Levels
 from semalign.runtime.tables_text import benchmark_title
 
 STUDENT, TEACHER = "student", "teacher"
 REFERENCES = (STUDENT, TEACHER)
 
 
-def verdict(difference: float, p: float, levels: Levels = STANDARD) -> str:
+def verdict(difference: float, p: float, levels: Levels) -> str:
     """What a paired test says: `higher`, `lower`, `no detectable difference`; `not tested` without a p."""
     if math.isnan(float(difference)) or math.isnan(float(p)):
         return "not tested"

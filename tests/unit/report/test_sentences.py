@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from semalign.report import display, sentences
+from semalign.report.levels import STANDARD
 from semalign.report.words import count, listing, p_value, signed, verdict
 
 NAN = float("nan")
@@ -34,7 +35,7 @@ def table(**methods: list[tuple[str, float, float]]) -> pd.DataFrame:
     ],
 )
 def test_the_test_and_the_sign_choose_the_word(difference: float, p: float, said: str) -> None:
-    assert verdict(difference, p) == said
+    assert verdict(difference, p, levels=STANDARD) == said
 
 
 def test_small_words() -> None:
@@ -56,13 +57,13 @@ def test_small_words() -> None:
 
 def test_a_comparison_sorts_benchmarks_by_what_their_tests_say() -> None:
     main = table(semalign=[("a", 3.0, 0.01), ("b", -4.0, 0.0001), ("c", 2.5, 0.2), ("d", 1.0, NAN)])
-    assert sentences.compare(main, "semalign") == (
+    assert sentences.compare(main, "semalign", levels=STANDARD) == (
         "**semalign** scores higher than the student on 1 of 4 benchmarks: a (+3.0 points, p = 0.01); "
         "it scores lower than the student on 1 of 4 benchmarks: b (−4.0 points, p < 0.001); "
         "it shows no detectable difference from the student on 1 of 4 benchmarks: c (+2.5 points, p = 0.2); "
         "it is not tested against the student on 1 of 4 benchmarks: d."
     )
-    assert sentences.compare(main, "laten") == "**laten** was not scored."
+    assert sentences.compare(main, "laten", levels=STANDARD) == "**laten** was not scored."
 
 
 def test_the_best_baseline_is_named_where_it_is_known() -> None:
@@ -75,22 +76,24 @@ def test_the_best_baseline_is_named_where_it_is_known() -> None:
             {**row, "table": "ablations", "against": "best_baseline", "baseline": "kd"},
         ]
     )
-    said = sentences.compare(main, "semalign", "best_baseline", comparisons)
+    said = sentences.compare(main, "semalign", "best_baseline", comparisons, levels=STANDARD)
     assert said.endswith(
         "higher than the best baseline on the one benchmark: a (sft, +1.0 points, p = 0.01)."
     )
-    assert "a (+1.0 points" in sentences.compare(main, "semalign", "best_baseline")
+    assert "a (+1.0 points" in sentences.compare(main, "semalign", "best_baseline", levels=STANDARD)
 
 
 def test_the_same_numbers_without_significance_change_the_wording() -> None:
     sure = table(student=[("a", 0, NAN)], teacher=[("a", 20, 0.0)], sft=[("a", 6, 0.001)])
     unsure = sure.assign(vs_student_p=0.5)
-    assert "scores detectably higher than the student on the one benchmark" in sentences.best_on_average(sure)
-    assert "scores detectably higher than the student on no benchmark" in sentences.best_on_average(unsure)
-    assert sentences.teacher_above_student(sure) == (
+    on_one = "scores detectably higher than the student on the one benchmark"
+    assert on_one in sentences.best_on_average(sure, levels=STANDARD)
+    on_none = "scores detectably higher than the student on no benchmark"
+    assert on_none in sentences.best_on_average(unsure, levels=STANDARD)
+    assert sentences.teacher_above_student(sure, levels=STANDARD) == (
         "The teacher scores higher than the student on the one benchmark (by 20.0 points)."
     )
-    assert sentences.teacher_above_student(unsure) == (
+    assert sentences.teacher_above_student(unsure, levels=STANDARD) == (
         "The teacher scores higher than the student on no benchmark; "
         "there is no detectable gap to close on a."
     )
@@ -103,11 +106,11 @@ def test_the_best_on_average_is_the_best_of_means_and_no_reference() -> None:
         sft=[("a", 9, 0.01), ("b", -9, 0.2)],
         semalign=[("a", 2, 0.3), ("b", 2, 0.3)],
     )
-    said = sentences.best_on_average(main)
+    said = sentences.best_on_average(main, levels=STANDARD)
     assert "that of **semalign**, 32.0 % (student 30.0 %, teacher 50.0 %)" in said
     two = pd.concat([main, main.assign(pair="other")])
-    assert sentences.best_on_average(two).count("highest mean score") == 2
-    assert "a of tiny" in sentences.compare(two, "sft")
+    assert sentences.best_on_average(two, levels=STANDARD).count("highest mean score") == 2
+    assert "a of tiny" in sentences.compare(two, "sft", levels=STANDARD)
 
 
 def test_gap_closed_counts_intervals_apart_from_zero() -> None:
@@ -146,15 +149,20 @@ def test_detectable_differences_name_their_benchmarks() -> None:
 def test_an_ablation_counts_intervals_that_do_not_overlap() -> None:
     frame = fabricated.ablation_table({"map": ["pinv", "random", "none"]}, ("facts",))
     frame = frame.drop(columns=["vs_default", "vs_default_p"])
-    said = sentences.ablation(frame)
+    said = sentences.ablation(frame, levels=STANDARD)
     assert "Of 2 variants x benchmarks, none lies apart from its default" in said
     assert "**map = none** on facts: −4.0 points" in said
     narrow = frame.assign(score_low=frame["score"] - 1.5, score_high=frame["score"] + 1.5)
-    assert "Of 2 variants x benchmarks, 1 lie below their default" in sentences.ablation(narrow)
+    assert "Of 2 variants x benchmarks, 1 lie below their default" in sentences.ablation(
+        narrow, levels=STANDARD
+    )
     same = frame.assign(score=20.0)
-    assert sentences.ablation(same).endswith("No variant moves the score.")
-    assert sentences.ablation(frame[frame["variant"] == "default"]) == "This study has no ablation."
-    axes = sentences.ablation_axes(frame)
+    assert sentences.ablation(same, levels=STANDARD).endswith("No variant moves the score.")
+    assert (
+        sentences.ablation(frame[frame["variant"] == "default"], levels=STANDARD)
+        == "This study has no ablation."
+    )
+    axes = sentences.ablation_axes(frame, levels=STANDARD)
     assert axes["value"].tolist() == ["none", "random"]
     assert axes["mean difference"].round(9).tolist() == [-4.0, -2.0]
 
@@ -163,28 +171,30 @@ def test_an_ablation_takes_its_verdicts_from_the_tests_against_the_default() -> 
     frame = fabricated.ablation_table(
         {"map": ["pinv", "random", "none"], "interface": ["mlp", "block"]}, ("facts",)
     )
-    said = sentences.ablation(frame)
+    said = sentences.ablation(frame, levels=STANDARD)
     assert said.startswith(
         "Of 3 variants x benchmarks, by paired tests against the default, corrected over the table, none scores "
         "higher and 1 scores lower (map = none −4.0 points, p = 0.01); 2 show no detectable difference."
     )
     better = frame.assign(vs_default=-frame["vs_default"])
     assert "1 scores higher (map = none +4.0 points, p = 0.01) and none scores lower" in sentences.ablation(
-        better
+        better, levels=STANDARD
     )
-    assert "0 show" not in said and "On 1 of 2 axes" in sentences.axes_without_effect(frame)
-    assert "differs detectably from the default: interface." in sentences.axes_without_effect(frame)
-    table = sentences.ablation_axes(frame)
+    assert "0 show" not in said and "On 1 of 2 axes" in sentences.axes_without_effect(frame, levels=STANDARD)
+    assert "differs detectably from the default: interface." in sentences.axes_without_effect(
+        frame, levels=STANDARD
+    )
+    table = sentences.ablation_axes(frame, levels=STANDARD)
     assert table[["value", "better", "worse"]].to_numpy().tolist()[0] == ["none", 0, 1]
     two = pd.concat([frame, frame.assign(method="sft")])
     assert "map = none of sft" in sentences.ablation(
-        two
-    ) and "interface (semalign)" in sentences.axes_without_effect(two)
+        two, levels=STANDARD
+    ) and "interface (semalign)" in sentences.axes_without_effect(two, levels=STANDARD)
 
 
 def test_of_many_verdicts_the_largest_are_named() -> None:
     frame = fabricated.ablation_table({"map": ["pinv", *(f"v{i}" for i in range(12))]}, ("facts",))
-    said = sentences.ablation(frame)
+    said = sentences.ablation(frame, levels=STANDARD)
     assert "11 score lower (map = v11 −24.0 points" in said and "and 5 more)" in said
 
 
@@ -193,10 +203,14 @@ def test_parts_do_not_count_as_benchmarks_of_their_own() -> None:
         student=[("mixture", 0, NAN), ("mixture/a", 0, NAN)],
         semalign=[("mixture", 3, 0.01), ("mixture/a", 9, 0.01)],
     )
-    assert "33.0 %" in sentences.best_on_average(main) and "mixture/a" not in sentences.compare(
-        main, "semalign"
-    )
-    assert display.score_table(main).columns.tolist() == ["method", "mixture", "a (in the mixture)"]
+    assert "33.0 %" in sentences.best_on_average(
+        main, levels=STANDARD
+    ) and "mixture/a" not in sentences.compare(main, "semalign", levels=STANDARD)
+    assert display.score_table(main, levels=STANDARD).columns.tolist() == [
+        "method",
+        "mixture",
+        "a (in the mixture)",
+    ]
 
 
 def test_the_decomposition_reports_both_sides_and_lets_controls_judge() -> None:
@@ -259,14 +273,14 @@ def test_the_score_table_keeps_order_and_marks_differences() -> None:
         student=[("z", 0, NAN), ("a", 0, NAN)], sft=[("z", 6, 0.01), ("a", -6, 0.01)], kd=[("z", 6, 0.2)]
     )
     main.loc[main["method"] == "kd", "paper"] = 41.5
-    shown = display.score_table(main)
+    shown = display.score_table(main, levels=STANDARD)
     assert shown.columns.tolist() == ["method", "z", "a"]
     assert shown.to_numpy().tolist() == [
         ["student", "30.0 [26.0, 34.0]", "30.0 [26.0, 34.0]"],
         ["sft", "36.0 [32.0, 40.0] ▲", "24.0 [20.0, 28.0] ▼"],
         ["kd", "36.0 [32.0, 40.0] (paper 41.5)", ""],
     ]
-    two = display.score_table(pd.concat([main, main.assign(pair="other")]))
+    two = display.score_table(pd.concat([main, main.assign(pair="other")]), levels=STANDARD)
     assert two[["pair", "method"]].to_numpy().tolist()[2:4] == [["tiny", "kd"], ["other", "student"]]
 
 
@@ -312,24 +326,26 @@ def test_the_search_counts_ablated_variants_apart() -> None:
 
 
 def test_a_contrast_is_said_as_its_test_finds_it() -> None:
-    said = sentences.contrasts(fabricated.contrast_table())
+    said = sentences.contrasts(fabricated.contrast_table(), levels=STANDARD)
     assert said == (
         "- **semalign** scores lower than **sft** over all benchmarks (−8.0 points [−11.0, −5.0], p = 0.01); alone: "
         "higher on no benchmark, lower on no benchmark."
     )
-    other = sentences.contrasts(fabricated.contrast_table({"facts": (5.0, 0.01), "mean": (1.0, 0.6)}))
+    other = sentences.contrasts(
+        fabricated.contrast_table({"facts": (5.0, 0.01), "mean": (1.0, 0.6)}), levels=STANDARD
+    )
     assert "shows no detectable difference from **sft**" in other
     assert "higher on the one benchmark" in other
-    assert "No two methods" in sentences.contrasts(fabricated.contrast_table().iloc[:0])
-    shown = display.contrast_table(fabricated.contrast_table())
+    assert "No two methods" in sentences.contrasts(fabricated.contrast_table().iloc[:0], levels=STANDARD)
+    shown = display.contrast_table(fabricated.contrast_table(), levels=STANDARD)
     assert shown.iloc[0].tolist() == ["semalign − sft", "−4.0 [−7.0, −1.0]", "−8.0 [−11.0, −5.0] ▼"]
 
 
 def test_a_mixture_stands_for_its_parts() -> None:
     given = {"mixture": (-8.0, 0.01), "mixture/facts": (-9.0, 0.01), "mixture/arithmetic": (1.0, 0.9)}
-    said = sentences.contrasts(fabricated.contrast_table(given))
+    said = sentences.contrasts(fabricated.contrast_table(given), levels=STANDARD)
     assert "scores lower than **sft** on the mixture (−8.0 points" in said
     assert "higher on none of its 2 parts, lower on 1 of its 2 parts" in said
     beside = given | {"synthesis": (1.0, 0.9), "mean": (-4.0, 0.3)}
-    said = sentences.contrasts(fabricated.contrast_table(beside))
+    said = sentences.contrasts(fabricated.contrast_table(beside), levels=STANDARD)
     assert "over all benchmarks (−4.0 points" in said and "lower on 1 of 3 benchmarks" in said

@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from semalign.report import display, sentences
+from semalign.report.levels import STANDARD
 from semalign.report.relation import rank_correlation
 
 
@@ -60,7 +61,7 @@ def test_each_loss_is_told_from_its_first_to_its_last_tenth() -> None:
 )
 def test_the_correlation_answers_whether_nearer_is_more_alike(relation: float, answer: str) -> None:
     near, seeds = analyses.geometry_tables(relation)
-    said = sentences.closer(near, seeds, "semalign")
+    said = sentences.closer(near, seeds, "semalign", levels=STANDARD)
     assert answer in said and "There, a student nearer" in said
     lower = 7 if relation < 0 else 0
     assert "all 7 trained variants stand nearer to the paper's target than the untouched student" in said
@@ -79,27 +80,29 @@ def test_without_a_relation_the_answer_is_none() -> None:
     )
     seeds["teacher_kl"] = [kl[key] for key in seeds[["method", "variant"]].itertuples(index=False, name=None)]
     seeds["teacher_agreement"] = 100 - 50 * seeds["teacher_kl"]
-    said = sentences.closer(near, seeds, "sft")
+    said = sentences.closer(near, seeds, "sft", levels=STANDARD)
     assert "no relation between nearness in space and likeness to the teacher can be seen" in said
     few = near["method"].isin(["student", "semalign"]) & (near["variant"] == "default")
-    assert "too few variants" in sentences.closer(near[few], seeds, "semalign")
-    assert "was not measured" in sentences.closer(near.iloc[:0], seeds, "semalign")
+    assert "too few variants" in sentences.closer(near[few], seeds, "semalign", levels=STANDARD)
+    assert "was not measured" in sentences.closer(near.iloc[:0], seeds, "semalign", levels=STANDARD)
 
 
 def test_the_rank_correlation_is_spearmans_and_its_interval_covers() -> None:
     numbers = np.random.default_rng(3)
     frame = pd.DataFrame(numbers.normal(size=(40, 2)), columns=["x", "y"])
-    found = rank_correlation(frame, "x", "y")
+    found = rank_correlation(frame, "x", "y", levels=STANDARD)
     assert found.estimate == pytest.approx(spearmanr(frame["x"], frame["y"]).statistic)
-    assert found == rank_correlation(frame, "x", "y")
+    assert found == rank_correlation(frame, "x", "y", levels=STANDARD)
     hits, truth = 0, 6 / np.pi * np.arcsin(0.6 / 2)  # Spearman's for a normal pair of correlation 0.6
     for _ in range(50):
         x, noise = numbers.normal(size=(2, 60))
-        drawn = rank_correlation(pd.DataFrame({"x": x, "y": 0.6 * x + 0.8 * noise}), "x", "y")
+        drawn = rank_correlation(
+            pd.DataFrame({"x": x, "y": 0.6 * x + 0.8 * noise}), "x", "y", levels=STANDARD
+        )
         hits += drawn.low <= truth <= drawn.high
     assert hits >= 43
     flat = pd.DataFrame({"x": range(9), "y": 1.0})
-    assert pd.isna(rank_correlation(flat, "x", "y").estimate)
+    assert pd.isna(rank_correlation(flat, "x", "y", levels=STANDARD).estimate)
 
 
 def test_agreement_is_told_by_the_intervals() -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.levels import STANDARD, Levels
+from semalign.report.levels import Levels
 from semalign.report.words import listing, p_value, place, signed, verdict
 
 KEYS = ["pair", "benchmark", "method", "axis"]
 MOST_NAMED = 6  # variants that a sentence names, the largest differences first
 
 
-def ablation(frame: pd.DataFrame, levels: Levels = STANDARD) -> str:
+def ablation(frame: pd.DataFrame, levels: Levels) -> str:
     """Which choices differ detectably from the default, for better and for worse, and which none does.
 
     The verdicts are those of the paired tests against the default, corrected over the table. A table from
@@ -34,7 +34,7 @@ def ablation(frame: pd.DataFrame, levels: Levels = STANDARD) -> str:
     )
 
 
-def ablation_axes(frame: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFrame:
+def ablation_axes(frame: pd.DataFrame, levels: Levels) -> pd.DataFrame:
     """A row an axis and value: difference from the default in points over benchmarks, largest loss first.
 
     Where there are tests, on how many benchmarks the variant is detectably better and worse.
@@ -53,7 +53,7 @@ def ablation_axes(frame: pd.DataFrame, levels: Levels = STANDARD) -> pd.DataFram
     return table.rename(columns=names).sort_values("mean difference", kind="stable").reset_index(drop=True)
 
 
-def axes_without_effect(frame: pd.DataFrame, levels: Levels = STANDARD) -> str:
+def axes_without_effect(frame: pd.DataFrame, levels: Levels) -> str:
     """The axes of which no value differs detectably from the default on any benchmark."""
     pairs = _with_default(frame)
     if "vs_default_p" not in pairs or pairs.empty:

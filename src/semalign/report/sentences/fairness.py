@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from semalign.report.levels import STANDARD, Levels
+from semalign.report.levels import Levels
 from semalign.report.words import count, listing, p_value, signed, verdict
 
 DEFAULT = "default"
@@ -64,7 +64,7 @@ def _whose(rows: pd.DataFrame) -> str:
     )
 
 
-def contrasts(table: pd.DataFrame, levels: Levels = STANDARD) -> str:
+def contrasts(table: pd.DataFrame, levels: Levels) -> str:
     """Each contrast in a sentence: over all benchmarks or a mixture where that was tested, and on how many single
     ones or parts of it.
     """

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from semalign.report.levels import STANDARD, Levels
+from semalign.report.levels import Levels
 from semalign.report.relation import Correlation, by_variant, rank_correlation, trained
 from semalign.report.words import STUDENT, count, listing, place, side, signed
 
@@ -129,7 +129,7 @@ def _fall(term: str, rows: pd.DataFrame) -> str:
     return f"the {term.replace('_', ' ')} term goes from {first:.3f} to {last:.3f}{share} ({falls})"
 
 
-def closer(geometry: pd.DataFrame, seeds: pd.DataFrame, method: str, levels: Levels = STANDARD) -> str:
+def closer(geometry: pd.DataFrame, seeds: pd.DataFrame, method: str, levels: Levels) -> str:
     """Does getting closer in space make the student more like the teacher? From rank correlations.
 
     Over all trained variants, and over those of the method under study alone, because methods differ in more

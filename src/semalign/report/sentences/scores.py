@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.levels import STANDARD, Levels
+from semalign.report.levels import Levels
 from semalign.report.words import (
     REFERENCES,
     STUDENT,
@@ -34,7 +34,8 @@ def compare(
     method: str,
     against: str = STUDENT,
     comparisons: pd.DataFrame | None = None,
-    levels: Levels = STANDARD,
+    *,
+    levels: Levels,
 ) -> str:
     """How one method stands against `student` or `best_baseline` on each benchmark, by the paired tests.
 
@@ -91,7 +92,7 @@ def detectable(table: pd.DataFrame, against: str = STUDENT) -> str:
     )
 
 
-def teacher_above_student(main: pd.DataFrame, levels: Levels = STANDARD) -> str:
+def teacher_above_student(main: pd.DataFrame, levels: Levels) -> str:
     """Whether there is a gap to close: on how many benchmarks the teacher scores higher than the student."""
     cells = wholes(main[main["method"] == TEACHER])
     if cells.empty:
@@ -107,7 +108,7 @@ def teacher_above_student(main: pd.DataFrame, levels: Levels = STANDARD) -> str:
     return text + (f"; there is no detectable gap to close on {listing(rest)}." if rest else ".")
 
 
-def best_on_average(main: pd.DataFrame, levels: Levels = STANDARD) -> str:
+def best_on_average(main: pd.DataFrame, levels: Levels) -> str:
     """Pair by pair, the method with the highest mean score over benchmarks, and what its tests say."""
     main = wholes(main)
     several = main["pair"].nunique() > 1
