@@ -1,4 +1,4 @@
-"""Collect the scores of models that nothing was done to into one table, published ones beside them."""
+"""Collect the scores of models that nothing was done to into one table, with published ones."""
 
 from semalign.runtime.script import run_stage
 

@@ -2,7 +2,7 @@
 # and generates in one rule what it judges in another. Inputs `settings` and `code`: see common.smk.
 
 
-# beside them the adapter (adapter_config.json, adapter_model.safetensors), or delta.safetensors of a method that is
+# also written: the adapter (adapter_config.json, adapter_model.safetensors), or delta.safetensors of a method that is
 # not low-rank; nothing of an untouched model
 rule transfer_knowledge:
     input:

@@ -2,7 +2,7 @@
 #
 # No job makes the inputs `settings` and `code`; parsing writes them (below, and in library.smk).
 # - `settings`: what a job reads of the config, as results/<study>/settings/<section>.json;
-# - `code`: the digests of the script and of the library files behind it, as results/<study>/settings/code/<script>.json.
+# - `code`: the digests of the script and of the library files that it runs, as results/<study>/settings/code/<script>.json.
 # Either is written only when its content changes, so an edited config or module reruns what depends on it and nothing
 # else, in a restored clone too.
 #

@@ -1,4 +1,4 @@
-# Which files of the library are behind a job, imported directly or not; an edit of one reruns the job.
+# The library files that a job runs, imported directly or not; an edit of one reruns the job.
 # Their digests are in one small file per script, which is written again only if one of them changes.
 from functools import cache
 

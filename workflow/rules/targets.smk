@@ -22,7 +22,7 @@ MEASURED = {
 
 
 def declared(notebook):
-    """What a notebook declares, without the tables and figures of what this study does not measure.
+    """The declaration of a notebook, without the tables and figures that this study does not measure.
 
     Pages also read the levels of the tests, if the study has any.
     """

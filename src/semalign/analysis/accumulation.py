@@ -15,7 +15,7 @@ TAILS = (0.05, 0.95)
 
 @dataclass(frozen=True)
 class Resampling:
-    """How an interval over prompts is made: prompts are drawn again, as whole clusters, `resamples` times.
+    """Settings of an interval over prompts, which are resampled as whole clusters `resamples` times.
 
     `confidence` is the coverage of the percentile interval.
     """

@@ -133,7 +133,7 @@ def paper_targets(
 
 
 def geometry_table(goal: Goal, cells: Mapping[Path, Cell]) -> pd.DataFrame:
-    """One row a cell and paired layer; a cell that stands on the teacher is left out."""
+    """One row per cell and paired layer; cells of the teacher are left out."""
     rows: list[tuple[Any, ...]] = []
     place, said = goal.place, time.monotonic()
     for done, (folder, cell) in enumerate(cells.items(), start=1):

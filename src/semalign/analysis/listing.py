@@ -1,4 +1,4 @@
-"""What the path of a folder says of it: its cell, or its signal."""
+"""Parse the path of a folder into its cell or its signal."""
 
 import re
 from collections.abc import Iterable

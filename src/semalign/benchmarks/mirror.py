@@ -39,7 +39,7 @@ def mirror_folder(setting: str | None) -> Path | None:
 
 
 def folder_of(name: str, mirror: Path) -> Path:
-    """The folder of one benchmark in a mirror; raises UserError where it has none."""
+    """The folder of one benchmark in a mirror; raises UserError if it is missing."""
     if not (mirror / name).is_dir():
         raise UserError(f"mirror {mirror}: no folder {name}; {HELP}")
     return mirror / name

@@ -1,4 +1,4 @@
-"""Where a published benchmark's rows come from: the mirror folder where one is named, else the hub."""
+"""The rows of a published benchmark, from the mirror folder if one is named, else from the hub."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -37,7 +37,7 @@ def load(
 
 
 def check_present(names: Iterable[str], mirror: str | None) -> None:
-    """Whether the mirror, where one is named, has these benchmarks' folders; raises UserError where it has not."""
+    """Check that the mirror, if one is named, has these benchmarks' folders; raises UserError if not."""
     if folder := mirror_folder(mirror):
         for name in names:
             folder_of(name, folder)

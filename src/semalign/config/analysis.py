@@ -24,7 +24,7 @@ class Decomposition(Strict):
 
 
 class MeasuredDecomposition(Decomposition):
-    """What the stages that measure it read: the section, and the coverage of the study's intervals."""
+    """The section as its stages read it, with the coverage of the study's intervals."""
 
     confidence: float = Field(
         StatisticsSettings().confidence, gt=0.5, lt=1, description="coverage of the intervals over prompts"

@@ -1,4 +1,4 @@
-"""What the settings of every method share; each method's own are in its file under `semalign/methods/`."""
+"""Settings that all methods share; each method's own are in its file under `semalign/methods/`."""
 
 from typing import Any, ClassVar, Literal
 
@@ -25,7 +25,7 @@ class Lora(Strict):
 
 
 class MethodSettings(Strict):
-    """What every method shares; `trained` is false for one without randomness, which then has a single seed.
+    """Settings of every method; `trained` is false for a method without randomness, which has a single seed.
 
     A method narrows `method` to its name: `method: Literal["sft"] = "sft"`.
     """

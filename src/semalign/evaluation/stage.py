@@ -145,7 +145,7 @@ def _answers(model: Any, tasks: Mapping[str, Path], settings: EvaluationSettings
 
 
 def _stored_teacher(teacher: Path, reference: Path, model: Any, tokenizer: Any) -> StoredTeacher:
-    """What KL and agreement are computed from: the teacher's stored states and its head, without the teacher."""
+    """The teacher's stored states and its head, from which KL and agreement are computed."""
     head = read_head(teacher)
     rows = (len(head.weight), model.get_output_embeddings().weight.shape[0])
     shared = shared_tokens(load_tokenizer(teacher), tokenizer, rows)

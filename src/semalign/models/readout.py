@@ -70,12 +70,12 @@ def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:
 
 
 def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
-    """Logits [supervised positions, vocabulary]: the head runs where a label stands and nowhere else."""
+    """Logits [supervised positions, vocabulary]: the head runs at positions with a label only."""
     return head_logits(model, final_states(model, batch))
 
 
 def final_states(model: Any, batch: Batch) -> torch.Tensor:
-    """What enters the LM head, behind the final norm, [supervised positions, width]."""
+    """The input of the LM head, after the final norm, [supervised positions, width]."""
     body = model.base_model
     hidden = body(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).last_hidden_state
     states: torch.Tensor = hidden[batch.supervised.to(hidden.device)]

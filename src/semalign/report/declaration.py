@@ -1,4 +1,4 @@
-"""What a notebook says of itself in its metadata: the tables it reads, the figures it draws, its caption."""
+"""The metadata of a notebook: the tables it reads, the figures it draws, its caption."""
 
 import json
 from collections.abc import Iterable

@@ -37,7 +37,7 @@ STANDARD = Levels()  # of a study that says nothing of its statistics
 
 
 def read_levels(folder: Path) -> Levels:
-    """The levels that stand beside a study's tables; the standard ones for tables of earlier versions.
+    """The levels in the folder of a study's tables; the standard ones for tables of earlier versions.
 
     Raises UserError if the file is not what the tables' stage writes.
     """

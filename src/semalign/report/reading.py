@@ -51,7 +51,7 @@ def levels_of(tables: Mapping[str, pd.DataFrame]) -> Levels:
 def read_table(folder: Path | str, name: str) -> pd.DataFrame:
     """One table, `<folder>/<name>.csv`; an empty cell is undefined (NaN), and "none" stays a word.
 
-    Raises UserError where the file or one of its columns is missing.
+    Raises UserError if the file or one of its columns is missing.
     """
     path = locate(folder) / f"{name}.csv"
     if not path.is_file():
@@ -79,7 +79,7 @@ def read_tables(folder: Path | str, names: Iterable[str], optional: Iterable[str
 
 
 def locate(path: Path | str) -> Path:
-    """`path` as it is, or, where only the repository root has it, below the root.
+    """`path` as it is or, if it exists only below the repository root, that one.
 
     Notebooks name paths relative to the repository root, but an editor starts them in their own folder.
     """

@@ -1,4 +1,4 @@
-"""Which files of the library a script runs, directly or not: an edit there makes what the script wrote stale.
+"""The files of the library that a script runs, directly or not: an edit of one makes the script's results stale.
 
 Left out: registries, which only name files, and the config's models, whose effect is in the settings slices. The module
 that a registry gives for a name is added by whoever loads it (`modules`).

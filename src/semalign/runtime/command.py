@@ -125,6 +125,6 @@ def _may_be_left_out(group: Any) -> bool:
 
 
 def _folder(text: str) -> str:
-    """The folder of a record; a file of that name beside nothing else is itself."""
+    """The folder of a record; a bare file name stays as it is."""
     path = PurePath(text)
     return str(path.parent) if path.name == RECORD != text else text

@@ -164,7 +164,7 @@ def portable(path: Path | str) -> str:
 
 
 def inside(path: Path | str) -> bool:
-    """Whether a file is below the working directory: a record names nothing outside."""
+    """Whether a file is below the working directory; records name no other files."""
     return Path(portable(path)).resolve() == Path(path).resolve()
 
 

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """What an announcement says.
+    """One announcement.
 
     `attribute` is the announced function's name in `module`, `facts` the decorator's arguments other than name and
     title. `summary` is the first line of the file's docstring, or of the function's if the file announces several.

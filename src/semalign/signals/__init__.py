@@ -1,1 +1,1 @@
-"""What is read off teacher and student before any training: layers, states, bases, maps, targets."""
+"""Signals, made from teacher and student before any training: layers, states, bases, maps, targets."""

@@ -1,4 +1,4 @@
-"""What a stage is given besides folders of artifacts: sections of a config and lists of folders, as JSON."""
+"""Inputs of a stage besides artifacts: sections of a config and lists of folders, as JSON."""
 
 from collections.abc import Sequence
 from pathlib import Path

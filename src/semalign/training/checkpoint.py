@@ -45,7 +45,7 @@ def write_state(folder: Path, facts: dict[str, Any], tensors: dict[str, torch.Te
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
-    """What a checkpoint says of itself; None if a file is missing, truncated or changed."""
+    """The description in a checkpoint; None if a file is missing, truncated or changed."""
     try:
         state: dict[str, Any] = read_json(folder / "state.json")
         written = hashlib.sha256((folder / STATE).read_bytes()).hexdigest()

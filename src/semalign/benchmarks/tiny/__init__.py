@@ -1,1 +1,1 @@
-"""The generated corpus behind the embedded benchmarks."""
+"""The generated corpus from which the embedded benchmarks are drawn."""

@@ -1,7 +1,7 @@
 """The last evaluation stage: stored answers become verdicts and scores.
 
 The only stage that runs what a model wrote. It loads no model, so that it can be a job on another machine than the
-one that generated; the isolation in force stands in its record.
+one that generated; its record names the isolation in force.
 """
 
 import logging

@@ -1,1 +1,1 @@
-"""What several methods share: LoRA training, losses on the answers, anchors, costs."""
+"""Parts that several methods share: LoRA training, losses on the answers, targets, costs."""

@@ -1,4 +1,4 @@
-"""What a transfer cost besides its own training: the signals behind it and the search for its learning rate."""
+"""Costs of a transfer besides its own training: the signals that it reads and the search for its learning rate."""
 
 from collections.abc import Iterable
 from pathlib import Path

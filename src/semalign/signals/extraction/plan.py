@@ -1,4 +1,4 @@
-"""What Seeking takes from the teacher and where it goes in the student, known before any weight is read."""
+"""Seeking's plan: which matrices of the teacher go where in the student. No weight is read for it."""
 
 from collections.abc import Sequence
 from dataclasses import replace

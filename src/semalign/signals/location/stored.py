@@ -11,7 +11,7 @@ from semalign.runtime.files import read_json
 
 @dataclass(frozen=True)
 class Locations:
-    """What the stage stored: model -> part -> integers [examples, ...]; the last row is for the injection."""
+    """Stored locations: model -> part -> integers [examples, ...]; the last row is for the injection."""
 
     parts: dict[str, dict[str, torch.Tensor]]
     teacher_passes: int

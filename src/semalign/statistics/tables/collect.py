@@ -40,7 +40,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     Files: main.csv, ablations.csv, parts.csv (what the cells of a mixture score on its parts), agreement.csv (KL and
     agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, seeds.csv (one row
     per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv,
-    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, the paper's figures beside ours), metrics.json, and
+    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's figures), metrics.json, and
     levels.json (the level of the tests, the coverage of the intervals, and how methods are printed).
 
     p-values are corrected over each table (main, ablations) as one family: all its tests, against the student,
@@ -78,7 +78,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
 
 
 def levels(order: Order, settings: StatisticsSettings) -> Row:
-    """What the report must know of the tables: the tests' level, the intervals' coverage, printed names."""
+    """Facts for the report: the level of the tests, the coverage of the intervals, printed names."""
     return {"alpha": settings.alpha, "confidence": settings.confidence, "titles": order.titles}
 
 

@@ -46,7 +46,7 @@ def collect_tables(
 def collect_scores(
     scores: list[Path], published: Path, settings: Path, out: Path, record: Path | None = None
 ) -> None:
-    """Collect the scores of models that nothing was done to into one table, published ones beside them.
+    """Collect the scores of models that nothing was done to into one table, with published ones.
 
     Args:
         scores: Folders .../<model>/<benchmark>/<protocol>.

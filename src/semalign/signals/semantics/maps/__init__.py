@@ -45,7 +45,7 @@ def build_map(
 def build_bases_pair(
     name: str, teacher: Head, student: Head, shared: Shared, *, fold_final_norm: bool = False, seed: int = 0
 ) -> BasesPair:
-    """The bases behind the map called `name`; raises as `build_map`, and ValueError for a map without bases."""
+    """The bases of the map called `name`; raises as `build_map`, and ValueError for a map without bases."""
     if name not in BASES_MAPS:
         raise ValueError(f"map {name} is not made of bases")
     _check_shared(teacher, student, shared)
