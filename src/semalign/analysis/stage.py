@@ -88,10 +88,7 @@ def measure_similarity(
     section = read_section(Similarity, settings)
     run = Run("similarity", settings)
     if table.record:
-        run.read("teacher", teacher)
-        run.read("student", student)
-        if transfer:
-            run.read("transfer", transfer)
+        run.read_all(teacher=teacher, student=student, transfer=transfer)
         _read_texts(run, benchmark)
     compared = compare_pair(teacher, student, transfer, prompts(benchmark, section.count), machine)
     _write(_labelled(compared, table.labels), table.out, DECIMALS)
@@ -124,8 +121,7 @@ def measure_crossing(
     section = read_section(MeasuredDecomposition, settings)
     run = Run("crossing", settings)
     if table.record:
-        run.read("teacher", teacher)
-        run.read("student", student)
+        run.read_all(teacher=teacher, student=student)
         _read_texts(run, benchmark)
         if alignment:
             run.read("alignment settings", alignment)
@@ -161,8 +157,9 @@ def measure_geometry(
     run = Run("geometry", sections.settings)
     placed = cells_among(read_listing(cells), pair.pair, pair.benchmark.name)
     if table.record:
-        for name in ("teacher", "student", "benchmark", "pairing"):
-            run.read(name, getattr(pair, name))
+        run.read_all(
+            teacher=pair.teacher, student=pair.student, benchmark=pair.benchmark, pairing=pair.pairing
+        )
         if sections.activations:
             run.read("activations settings", sections.activations)
         if sections.alignment:
