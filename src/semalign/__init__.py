@@ -1,7 +1,7 @@
 """Cross-scale knowledge transfer between large language models by latent semantic alignment.
 
-`load_study` reads and checks a config file; `load_student` loads the student with what a method made of it. Both are
-imported when they are used, so that `import semalign` loads no library.
+`load_study` reads and checks a config file; `load_student` loads the student with the adapter that a method trained.
+Both are imported at their first use, so that `import semalign` loads no library.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ _HOMES = {"load_student": "semalign.models.transfers", "load_study": "semalign.s
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public function from its module at its first use."""
+    """Import a public function from its module when it is first used."""
     if name not in _HOMES:
         raise AttributeError(f"module 'semalign' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)

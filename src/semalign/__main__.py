@@ -1,4 +1,4 @@
-"""`python -m semalign list methods`: what there is to choose from."""
+"""Entry point of `python -m semalign`, for example `python -m semalign list methods`."""
 
 from semalign.study.listing import main
 

@@ -1,1 +1,1 @@
-"""Scoring with lm-eval and task files of our own; the sandbox for model-written code; a record an item."""
+"""Scoring with lm-eval and this package's task files; the sandbox for model-written code; one record per item."""

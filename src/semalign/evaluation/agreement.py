@@ -1,7 +1,7 @@
-"""How close a model is to the teacher on the reference answers: KL divergence and top-1 agreement a token.
+"""How close a model is to the teacher on the reference answers: KL divergence and top-1 agreement per token.
 
 The teacher is never loaded: its logits are its stored final states times its LM head. Both distributions are
-taken over the tokens that the two vocabularies share, and renormalised there.
+restricted to the tokens that the two vocabularies share, and renormalised over them.
 """
 
 import logging
@@ -26,7 +26,7 @@ Shared = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Comparison:
-    """One item: mean KL(teacher || model) in nats and share of equal argmaxes, both over `tokens` tokens."""
+    """One item: mean KL(teacher || model) in nats and the share of equal argmaxes, both over `tokens` tokens."""
 
     kl: float
     agreement: float
@@ -35,9 +35,9 @@ class Comparison:
 
 @dataclass(frozen=True)
 class StoredTeacher:
-    """The teacher as it is on disk: its reference on the examples, its head, and the tokens that it shares.
+    """The teacher as stored on disk: its reference on the examples, its LM head, and the tokens that it shares.
 
-    `shared` holds the ids [shared tokens] of the same tokens at the teacher and at the model.
+    `shared` holds two tensors [shared tokens]: the ids of the same tokens in the teacher's and in the model's vocabulary.
     """
 
     reference: Reference
@@ -56,10 +56,10 @@ def compare(
 ) -> list[Comparison | None]:
     """Compare `model` with the teacher at each answer token (eos included) of each example.
 
-    An example whose answer the two tokenizers cut differently has no common positions: None. Logits
-    [positions_per_chunk, vocabulary] are held at once, in float32. Examples with the same text, as parts of a
-    mixture may have, are read once. Raises UserError when the reference was made on other examples or by a
-    teacher of another width.
+    The result is None for an example whose answer the two tokenizers split differently, as it has no common positions.
+    At most `positions_per_chunk` rows of logits [positions, vocabulary] are in memory at once, in float32. Examples with
+    the same text (parts of a mixture may repeat a text) are read once. Raises UserError if the reference was made on
+    other examples or by a teacher of another width.
     """
     reference = stored.reference
     _check(reference, examples, stored.head)
@@ -77,7 +77,9 @@ def compare(
     results = [compared[text] for text in texts]
     if missing := results.count(None):
         logger.warning(
-            "agreement: %d of %d answers are cut into other tokens, left out", missing, len(results)
+            "agreement: %d of %d answers left out: teacher and model split them into different tokens",
+            missing,
+            len(results),
         )
     return results
 
@@ -85,7 +87,7 @@ def compare(
 def add_comparisons(
     records: Sequence[ItemRecord], comparisons: Sequence[Comparison | None]
 ) -> list[ItemRecord]:
-    """The records with their agreement with the teacher filled in."""
+    """Return the records with their agreement with the teacher filled in."""
     return [
         replace(
             record,
@@ -100,7 +102,7 @@ def add_comparisons(
 
 
 def divergence(teacher: torch.Tensor, student: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """KL(teacher || student) in nats and equality of argmaxes, each [positions], of two rows of logits."""
+    """KL(teacher || student) in nats and equality of argmaxes, each [positions], of logits [positions, vocabulary]."""
     left = log_softmax(teacher.float(), dim=-1)
     right = log_softmax(student.float(), dim=-1)
     kl = torch.nn.functional.kl_div(right, left, reduction="none", log_target=True).sum(dim=-1)
@@ -108,7 +110,7 @@ def divergence(teacher: torch.Tensor, student: torch.Tensor) -> tuple[torch.Tens
 
 
 class _TeacherHead:
-    """The teacher's LM head on the shared tokens, and where they stand in the model's vocabulary."""
+    """The teacher's LM head on the shared tokens, and the ids of these tokens in the model's vocabulary."""
 
     def __init__(self, head: Head, shared: Shared, device: torch.device) -> None:
         self.weight = head.weight[shared[0]].to(device, torch.float32)
@@ -124,7 +126,7 @@ class _TeacherHead:
 def _compare_batch(
     model: Any, batch: Batch, reference: Reference, teacher: _TeacherHead, size: int
 ) -> list[Comparison | None]:
-    """The comparisons of one batch, over the examples whose answers both tokenizers cut alike."""
+    """The comparisons of one batch; None for an example whose answer the two tokenizers split differently."""
     lengths: list[int] = batch.supervised.sum(dim=1).tolist()
     labels = batch.labels[batch.supervised].split(lengths)
     theirs = [

@@ -1,7 +1,7 @@
-"""How likely a model finds continuations of prompts, with nothing computed twice.
+"""Log-likelihoods of continuations of prompts, with nothing computed twice.
 
-A text that another one begins with is not read by itself: the choices of a prompt, or the steps of a solution, are
-read off the longest of them. Logits are made only where a continuation stands.
+A text that is a prefix of another one is not read separately: the choices of a prompt, or the steps of a solution, are
+read off the longest of them. Logits are computed only at the positions that predict a continuation.
 """
 
 from collections.abc import Sequence
@@ -11,28 +11,28 @@ import torch
 
 from semalign.evaluation.states import logits_of, states_at
 
-POSITIONS_AT_ONCE = 256  # positions whose logits are held
+POSITIONS_AT_ONCE = 256  # positions whose logits are in memory at once
 
 
 class Pair(NamedTuple):
-    """Tokens of a prompt and of what continues it; neither is empty."""
+    """Tokens of a prompt and of its continuation; neither is empty."""
 
     prompt: list[int]
     continuation: list[int]
 
     @property
     def read(self) -> list[int]:
-        """What the model has to read; the last token is only predicted."""
+        """The tokens that the model reads; the last token is only predicted."""
         return [*self.prompt, *self.continuation[:-1]]
 
     @property
     def positions(self) -> slice:
-        """Where the tokens of the continuation are predicted."""
+        """The positions at which the tokens of the continuation are predicted."""
         return slice(len(self.prompt) - 1, len(self.prompt) + len(self.continuation) - 1)
 
 
 class Text(NamedTuple):
-    """Tokens that are read once, and the indices of all pairs that they serve."""
+    """Tokens that are read once, and the indices of all pairs that are prefixes of them."""
 
     tokens: list[int]
     pairs: list[int]
@@ -41,22 +41,22 @@ class Text(NamedTuple):
 def log_likelihoods(
     model: Any, pairs: Sequence[Pair], batch_size: int, pad_id: int
 ) -> list[tuple[float, bool]]:
-    """Of every continuation the log-likelihood in nats, and whether each token is the likeliest one.
+    """Return for every continuation its log-likelihood in nats, and whether each of its tokens is the likeliest one.
 
-    Texts are read in batches of like length, the longest first; against other batches figures differ by rounding.
+    Texts are read in batches of similar length, the longest first. Results depend on the batches by rounding only.
     """
     texts = sorted(shared_texts(pairs), key=lambda text: -len(text.tokens))
-    figures: dict[int, tuple[float, bool]] = {}
+    likelihoods: dict[int, tuple[float, bool]] = {}
     for start in range(0, len(texts), batch_size):
-        figures |= _read(model, texts[start : start + batch_size], pairs, pad_id)
-    return [figures[index] for index in range(len(pairs))]
+        likelihoods |= _read(model, texts[start : start + batch_size], pairs, pad_id)
+    return [likelihoods[index] for index in range(len(pairs))]
 
 
 def shared_texts(pairs: Sequence[Pair]) -> list[Text]:
-    """The texts that have to be read for all pairs: none of them begins another one."""
+    """The texts that have to be read for all pairs: none of them is a prefix of another one."""
     read = [pair.read for pair in pairs]
     texts: list[Text] = []
-    # in this order a text stands right behind one that it begins, if there is any
+    # in descending order a text directly follows one that it is a prefix of, if there is any
     for index in sorted(range(len(read)), key=read.__getitem__, reverse=True):
         tokens = read[index]
         if texts and texts[-1].tokens[: len(tokens)] == tokens:
@@ -69,7 +69,7 @@ def shared_texts(pairs: Sequence[Pair]) -> list[Text]:
 def _read(
     model: Any, texts: Sequence[Text], pairs: Sequence[Pair], pad_id: int
 ) -> dict[int, tuple[float, bool]]:
-    """The figures of all pairs of one batch of texts, by index."""
+    """The results of all pairs of one batch of texts, by the pair's index."""
     ids = torch.full((len(texts), max(len(text.tokens) for text in texts)), pad_id)
     mask = torch.zeros_like(ids)
     wanted = torch.zeros_like(ids, dtype=torch.bool)
@@ -79,7 +79,7 @@ def _read(
         for index in text.pairs:
             wanted[row, pairs[index].positions] = True
     states = states_at(model, ids.to(model.device), mask.to(model.device), wanted)
-    place = wanted.flatten().cumsum(0).view_as(wanted) - 1  # of a position among the states
+    place = wanted.flatten().cumsum(0).view_as(wanted) - 1  # row of a position in `states`
     asked = [(row, index) for row, text in enumerate(texts) for index in text.pairs]
     places = torch.cat([place[row, pairs[index].positions] for row, index in asked])
     tokens = torch.tensor([token for _, index in asked for token in pairs[index].continuation])
@@ -92,7 +92,7 @@ def _read(
 def _token_figures(
     model: Any, states: torch.Tensor, places: torch.Tensor, tokens: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probability (float64) of `tokens` [n] at `states[places]`, and whether none is likelier, [n] each."""
+    """Log-probabilities [n] (float64) of `tokens` [n] at `states[places]`, and whether each is the likeliest, [n]."""
     logs = torch.zeros(len(tokens), dtype=torch.float64)
     likeliest = torch.zeros(len(tokens), dtype=torch.bool)
     for start in range(0, len(states), POSITIONS_AT_ONCE):

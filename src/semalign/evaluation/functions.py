@@ -1,4 +1,4 @@
-"""What our lm-eval task files call: reading a split, and one scoring function a kind of answer.
+"""Functions that the lm-eval task files call: one to read a split, and one scoring function per kind of answer.
 
 A scoring function gets an item (the keys of `Example`) and the model's responses to its requests, and
 returns the metric's value for this item.
@@ -19,16 +19,16 @@ FINAL_NUMBER = re.compile(r"[-+]?\d*\.\d+|\d+")
 
 
 def read_items(path: str, **_metadata: Any) -> dict[str, Any]:
-    """The split file as a data set held in memory: no cache on disk, no network."""
+    """The split file as an in-memory data set: no cache on disk, no network."""
     from datasets import Dataset
 
     return {"items": Dataset.from_list(read_jsonl(path))}
 
 
 def read_items_and_shots(path: str, **_metadata: Any) -> dict[str, Any]:
-    """The split file, and the shots beside it.
+    """The split file, and the shots in the same folder.
 
-    Raises UserError where there are none.
+    Raises UserError if there are no shots.
     """
     from datasets import Dataset
 
@@ -39,47 +39,47 @@ def read_items_and_shots(path: str, **_metadata: Any) -> dict[str, Any]:
 
 
 def likeliest(results: Sequence[tuple[float, bool]]) -> int:
-    """Index of the continuation with the largest log-likelihood; the first of equals."""
+    """Index of the continuation with the largest log-likelihood; the first one if several are equal."""
     values = [log_likelihood for log_likelihood, _greedy in results]
     return values.index(max(values))
 
 
 def likeliest_choice(item: dict[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
-    """Whether the likeliest choice is the right one (unnormalised log-likelihoods, as MMLU's `acc`)."""
+    """Whether the likeliest choice is the right one (unnormalised log-likelihoods, as in MMLU's `acc`)."""
     return {"accuracy": float(likeliest(results) == item["gold"])}
 
 
 def last_number(text: str) -> Decimal | None:
-    """The last number in a text, or None where there is none; GSM8K's flexible extraction."""
+    """The last number in a text, or None if there is none; this is GSM8K's flexible extraction."""
     numbers = NUMBER.findall(text)
     return Decimal(numbers[-1].replace(",", "")) if numbers else None
 
 
 def same_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Whether the last number of the generated text equals the reference's."""
+    """Whether the last number of the generated text equals the last number of the reference."""
     number = last_number(results[0])
     return {"exact_match": float(number is not None and number == last_number(item["target"]))}
 
 
 def final_number(text: str) -> str | None:
-    """The last number once thousands commas are gone: digits, or a decimal with its sign.
+    """The last number after thousands commas are removed: digits, or a decimal with its sign.
 
-    The paper's extraction for GSM8K (open-instruct's): it never sees the sign of a whole number.
+    This is the paper's extraction for GSM8K (from open-instruct). It ignores the sign of a whole number.
     """
     numbers = FINAL_NUMBER.findall(re.sub(r"(?<=\d),(?=\d)", "", text))
     return numbers[-1] if numbers else None
 
 
 def same_final_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Whether the final number of the generated text is, letter by letter, the reference's."""
+    """Whether the final number of the generated text is the same string as the reference's."""
     number = final_number(results[0])
     return {"exact_match": float(number is not None and number == final_number(item["target"]))}
 
 
 def same_lines_or_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
-    """Whether the generated text begins with the lines of the target, or else the answer, blanks around aside.
+    """Whether the generated text begins with the lines of the target (of the answer if there is no target).
 
-    Where the target is a number, whether it is the text's last one.
+    Surrounding white space does not count. If the target is a number, it must be the last number of the text instead.
     """
     target = item["target"] or item["answer"]
     if item["target"] and NUMBER.fullmatch(item["target"].strip()):
@@ -89,5 +89,5 @@ def same_lines_or_number(item: dict[str, Any], results: Sequence[str]) -> dict[s
 
 
 def generated_code(_item: dict[str, Any], _results: Sequence[str]) -> dict[str, float]:
-    """Nothing: the verdict is made later, by the sandbox, for all items at once."""
+    """Return no metric: the sandbox judges all items together later."""
     return {}

@@ -1,6 +1,6 @@
-"""Scoring a model on one split with lm-eval's Python API and the task files beside this module.
+"""Scoring a model on one split with lm-eval's Python API and the task files in `tasks/`.
 
-`lm_eval.evaluator.evaluate` is called, not `simple_evaluate`: that one asks the hub for the model's digest
+`lm_eval.evaluator.evaluate` is called instead of `simple_evaluate`, which asks the hub for the model's digest
 and starts subprocesses to describe the machine.
 """
 
@@ -23,46 +23,46 @@ from semalign.evaluation.likelihood import response_text
 from semalign.evaluation.protocols import TASKS, task_name
 from semalign.runtime.errors import UserError
 
-SHOT_SEED = 1234  # of the draw of shots, as lm-eval's own command line
+SHOT_SEED = 1234  # for drawing the shots; the default of lm-eval's command line
 
 
 def evaluate(
     model: Any, tokenizer: Any, benchmark: str, split_file: Path, settings: EvaluationSettings, seed: int = 0
 ) -> list[ItemRecord]:
-    """Score `model` on the examples of `split_file` (one JSON object a line, the keys of `Example`).
+    """Score `model` on the examples of `split_file` (one JSON object per line, with the keys of `Example`).
 
-    Returns a record an item in the file's order. Those of code items still wait for their verdict
-    (`semalign.evaluation.sandbox.code`). `seed` is that of sampled answers. Raises UserError for an unknown task, a
-    prompt that is too long, or a tokenizer without eos.
+    Returns one record per item in the file's order. Records of code items have no verdict yet
+    (`semalign.evaluation.sandbox.code` adds it). `seed` is the seed of sampled answers. Raises UserError for an unknown
+    task, a prompt that is too long, or a tokenizer without an eos token.
     """
     return run_task(study_model(model, tokenizer, settings, seed), benchmark, split_file, settings)
 
 
 def study_model(model: Any, tokenizer: Any, settings: EvaluationSettings, seed: int = 0) -> StudyModel:
-    """A loaded model as lm-eval sees it; raises UserError for a tokenizer without eos."""
+    """Wrap a loaded model for lm-eval; raises UserError for a tokenizer without an eos token."""
     with _quiet():
         return StudyModel(model, tokenizer, settings.batch_size, seed)
 
 
 def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
-    """Let any lm-eval model answer the items of a split, as the settings' protocol says."""
+    """Let any lm-eval model answer the items of a split under the protocol in the settings."""
     with _quiet():
         task = load_task(benchmark, split_file, settings)
         name = task.config.task
         results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
     metric = metric_of(task)
     by_item: dict[int, list[dict[str, Any]]] = {}
-    # lm-eval logs a sample per item and answer extraction (filter), all items of one extraction after those of another
+    # lm-eval logs one sample per item and answer extraction (filter): first all items of one extraction, then the next
     for sample in results["samples"][name]:
         by_item.setdefault(sample["doc_id"], []).append(sample)
     return [_record(samples, task.OUTPUT_TYPE, metric) for samples in by_item.values()]
 
 
 def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings) -> Any:
-    """The lm-eval task of a benchmark's protocol over the items of one file.
+    """The lm-eval task of a benchmark under the settings' protocol, over the items of one file.
 
-    Raises UserError when there is no such file, the protocol has no task for it, or samples of greedy decoding
-    are asked for.
+    Raises UserError if the file does not exist, if the protocol has no task for the benchmark, or if several samples are
+    requested of a task that decodes greedily.
     """
     if not Path(split_file).is_file():
         raise UserError(f"{split_file}: no such split file")
@@ -76,22 +76,22 @@ def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings) ->
     if benchmark in settings.samples:
         if not (task.config.generation_kwargs or {}).get("do_sample"):
             raise UserError(
-                f"samples.{benchmark}: found {settings.samples[benchmark]}, but protocol {settings.protocol} "
-                "does not sample there; expected no entry"
+                f"samples.{benchmark}: found {settings.samples[benchmark]}, expected no entry: protocol "
+                f"{settings.protocol} does not sample this benchmark"
             )
         task.set_config("repeats", settings.samples[benchmark])
     return task
 
 
 def metric_of(task: Any) -> str:
-    """The one metric a task of ours declares."""
+    """The metric of a task; each of the task files declares exactly one."""
     return str(task.config.metric_list[0]["metric"])
 
 
 def describe(benchmark: str, split_file: Path, settings: EvaluationSettings) -> dict[str, Any]:
-    """What moves a score and so belongs beside it: template, shots, decoding, batch, precision, versions.
+    """Everything that can change a score and is recorded with it: template, shots, decoding, batch, precision, versions.
 
-    `first_prompt` is the whole text that the first item's answer continues, its shots included.
+    `first_prompt` is the whole text that the first item's answer continues, shots included.
     """
     with _quiet():
         task = load_task(benchmark, split_file, settings)
@@ -118,11 +118,11 @@ def describe(benchmark: str, split_file: Path, settings: EvaluationSettings) -> 
 
 
 def _record(samples: Sequence[dict[str, Any]], output_type: str, metric: str) -> ItemRecord:
-    """One item's record from what lm-eval logged of it, a sample for every answer extraction."""
+    """The record of one item from its lm-eval samples, one per answer extraction."""
     first, *others = samples
     item = first["doc"]
     responses = first["resps"][0]
-    # `resps` holds texts only where the model generated; otherwise the response is made from the log-likelihoods
+    # `resps` holds texts only if the model generated; otherwise the response is made from the log-likelihoods
     if output_type == "multiple_choice":
         choice = likeliest(first["filtered_resps"])
         responses = [item["choices"][choice]]
@@ -144,17 +144,17 @@ def _record(samples: Sequence[dict[str, Any]], output_type: str, metric: str) ->
 
 
 def _value(sample: dict[str, Any], metric: str) -> float | None:
-    """What the metric says of an item; None for code, which waits for its verdict."""
+    """The metric's value for an item; None for code, which has no verdict yet."""
     return float(sample[metric]) if metric in sample else None
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence lm-eval's log and the progress bar over prompts; its errors still raise."""
+    """Silence lm-eval's log and its progress bar over prompts; errors are still raised."""
     logger = logging.getLogger("lm_eval")
     level = logger.level
     logger.setLevel(logging.ERROR)
-    # lm-eval has no switch for this bar: the name in its module is replaced and put back
+    # lm-eval has no option to hide this bar, so the name in its module is replaced and restored
     bar = task_module.tqdm
     task_module.tqdm = lambda items, **_: items
     try:

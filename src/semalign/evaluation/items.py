@@ -1,4 +1,4 @@
-"""One record an item, and the figures of a cell made from them."""
+"""One record per item, and the metrics of a cell computed from the records."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -16,17 +16,17 @@ OCCASIONAL = ("more_responses", "more_verdicts", "subject", "other_extractions")
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """How one item went.
+    """Result of one item.
 
-    `correct` is 0 or 1 (a share for pass@1 over samples; None while code waits for its verdict), `response`
-    what the model chose or wrote, `expected` the reference, `verdict` the sandbox's word on a code item.
+    `correct` is 0 or 1 (a share for pass@1 over samples; None for code that has no verdict yet), `response`
+    what the model chose or wrote, `expected` the reference, `verdict` the sandbox's verdict on a code item.
     `teacher_kl` (nats) and `teacher_agreement` (share of tokens) are means over `answer_tokens` tokens of the
-    reference answer; None where no teacher reference applies. `part` is the benchmark that an item of a mixture
+    reference answer; None if there is no teacher reference. `part` is the benchmark that an item of a mixture
     comes from.
 
-    Where several answers were drawn, `response` and `verdict` are the first one's, `more_responses` and
-    `more_verdicts` the others'. `subject` is the field of knowledge; `other_extractions` is `correct` by the
-    answer extractions that are reported beside the first. These four are stored only where there is something.
+    If several answers were drawn, `response` and `verdict` belong to the first, `more_responses` and
+    `more_verdicts` to the others. `subject` is the field of knowledge. `other_extractions` maps the name of each further
+    answer extraction to its value of `correct`. These four keys are stored only if they are not None.
     """
 
     id: str
@@ -49,7 +49,7 @@ class ItemRecord:
         return [self.response, *(self.more_responses or [])]
 
     def row(self) -> dict[str, Any]:
-        """The record as it is stored."""
+        """The record as a row of the file."""
         return {
             key: value for key, value in asdict(self).items() if key not in OCCASIONAL or value is not None
         }
@@ -61,7 +61,7 @@ def write_items(path: Path, records: Sequence[ItemRecord]) -> None:
 
 
 def read_items(path: Path) -> list[ItemRecord]:
-    """Read records; raises UserError where a line does not have their keys."""
+    """Read records; raises UserError if a line does not have their keys."""
     try:
         return [ItemRecord(**row) for row in read_jsonl(path)]
     except (TypeError, ValueError) as error:
@@ -69,13 +69,13 @@ def read_items(path: Path) -> list[ItemRecord]:
 
 
 def summarise(records: Sequence[ItemRecord], metrics: Mapping[str, str]) -> dict[str, Any]:
-    """The evaluation's part of a cell's metrics.json; `metrics` names the metric of every task.
+    """The evaluation's part of a cell's metrics.json; `metrics` maps the name of every task to its metric.
 
-    `score` and `score_stderr` (standard error of the mean over items) are percentages; `teacher_kl` is in
+    `score` and `score_stderr` (standard error of the mean over items) are percentages. `teacher_kl` is in
     nats per answer token and `teacher_agreement` a percentage of answer tokens, both weighted by tokens, or
-    None where no item was compared. In a mixture `score` is the mean of its parts' scores, which all weigh alike,
-    and `parts` holds the figures of each. `subjects` (score and items of each) and `other_extractions` (scores)
-    are there where items have them. Raises UserError when there is nothing to summarise or a verdict is missing.
+    None if no item was compared. The `score` of a mixture is the unweighted mean of its parts' scores, and `parts` holds
+    the metrics of each part. `subjects` (score and number of items of each) and `other_extractions` (scores) are present
+    if items have them. Raises UserError if there is nothing to summarise or a verdict is missing.
     """
     if len(metrics) == 1:
         return _summarise(records, *metrics.values()) | _apart(records)
@@ -113,7 +113,7 @@ def _summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
 
 
 def _apart(records: Sequence[ItemRecord]) -> dict[str, Any]:
-    """The scores of every subject and of every further answer extraction, in percent."""
+    """Scores per subject and per further answer extraction, in percent."""
     subjects: dict[str, list[float]] = {}
     others: dict[str, list[float]] = {}
     for record in records:
@@ -137,7 +137,7 @@ def _percent(scores: Sequence[float]) -> float:
 
 
 def _token_mean(records: Sequence[ItemRecord], field: str) -> float | None:
-    """Mean of a per-item figure, weighted by the item's answer tokens."""
+    """Mean of a per-item field, weighted by the item's answer tokens; None if no item has it."""
     rows = [(getattr(record, field), record.answer_tokens) for record in records]
     known = [(value, tokens) for value, tokens in rows if value is not None and tokens]
     if not known:

@@ -1,10 +1,14 @@
-"""lm-eval's Hugging Face model with the tokens, the stopping and the decoding of this study.
+"""lm-eval's Hugging Face model with the tokenisation, stopping and decoding of this study.
 
-Where lm-eval 0.4.13 would differ: it tokenises prompt and answer as one text and moves spaces between them,
-cuts prompts that are too long without an error, lets the model's own generation_config (repetition penalty,
-top-k) into decoding, draws samples that depend on the batch, decodes an answer without what stands before it
-(SentencePiece then drops the answer's first space), and lets a row run on until every row of its batch has
-met a stop string. It also makes logits of every position and reads an item's steps one by one (`continuations`).
+`StudyModel` replaces these behaviours of lm-eval 0.4.13:
+
+- It tokenises prompt and answer as one text and moves spaces between them.
+- It truncates prompts that are too long without an error.
+- It lets the model's own generation_config (repetition penalty, top-k) change decoding.
+- It draws samples that depend on the batch.
+- It decodes an answer without the text before it (SentencePiece then drops the answer's first space).
+- It continues a row until every row of its batch has met a stop string.
+- It computes logits at every position and reads an item's steps one by one (see `continuations`).
 """
 
 import contextlib
@@ -29,7 +33,7 @@ from semalign.runtime.errors import UserError
 
 @dataclass
 class Counts:
-    """How many tokens a model has read (each prompt once a sample) and written, padding and ends left out."""
+    """Tokens that a model has read (each prompt once per sample) and generated, without padding and eos tokens."""
 
     prompt_tokens: int = 0
     generated_tokens: int = 0
@@ -47,10 +51,10 @@ class Counts:
 
 
 class StudyModel(HFLM):
-    """A causal model as lm-eval sees it, encoding text exactly as training does."""
+    """A causal model for lm-eval that encodes text exactly as training does."""
 
     def __init__(self, model: Any, tokenizer: Any, batch_size: int, seed: int = 0) -> None:
-        """Wrap a loaded model; `seed` is that of sampled answers.
+        """Wrap a loaded model; `seed` is the seed of sampled answers.
 
         Raises UserError for a tokenizer without an end-of-text token.
         """
@@ -65,18 +69,18 @@ class StudyModel(HFLM):
         )
         self.counts = Counts()
         self._seed = seed
-        self._keys: list[str] = []  # of the prompts encoded last
-        self._last: tuple[str | None, list[int]] = (None, [])  # the prompt whose choices come, and its tokens
+        self._keys: list[str] = []  # keys of the prompts encoded last
+        self._last: tuple[str | None, list[int]] = (None, [])  # the prompt encoded last, and its tokens
         self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
-        self._anchor_length: dict[bool, int] = {}  # of its text, with and without special tokens
+        self._anchor_length: dict[bool, int] = {}  # length of the anchor's text, with and without special tokens
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
-        """A prompt's tokens as in training; without special tokens, an answer's."""
+        """The tokens of a prompt as in training; without special tokens, the tokens of an answer."""
         encode = encode_answer if add_special_tokens is False else encode_prompt
         return encode(string, self.tokenizer)
 
     def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
-        # an item's choices follow one another: one encoding, and one forward pass, serves them all
+        # the choices of an item follow one another, so the prompt is encoded once for all of them
         if context != self._last[0]:
             self._last = (context, encode_prompt(context, self.tokenizer))
             self.counts.prompt_tokens += len(self._last[1])
@@ -94,22 +98,23 @@ class StudyModel(HFLM):
         ids = torch.full((len(prompts), width), self.tokenizer.pad_token_id, dtype=torch.long)
         mask = torch.zeros_like(ids)
         for row, (string, prompt) in enumerate(zip(strings, prompts, strict=True)):
-            # lm-eval passes the positions that generation leaves for a prompt and would cut longer ones; here a prompt
-            # that does not fit is an error, so the room for new tokens is worked out from that number again
+            # lm-eval passes the number of positions that generation leaves for a prompt and would truncate longer
+            # prompts. Here a prompt that does not fit is an error; max_length - left_truncate_len is the number of new
+            # tokens.
             if left_truncate_len is not None:
                 self._check_length(string, len(prompt) + self.max_length - left_truncate_len)
             ids[row, width - len(prompt) :] = torch.tensor(prompt)
             mask[row, width - len(prompt) :] = 1
-        # generation follows with the same prompts in the same order: their rows draw by these keys
+        # `_model_generate` is called next with the same prompts in the same order: its rows draw by these keys
         self._keys = [getattr(string, "key", string) for string in strings]
         self.counts.prompt_tokens += int(mask.sum())
         return ids, mask
 
     def tok_decode(self, tokens: int | Sequence[int], skip_special_tokens: bool = True) -> str:
-        """The text that `tokens` add behind other text."""
-        behind = [tokens] if isinstance(tokens, int) else list(tokens)
+        """The text that `tokens` add after other text."""
+        ids = [tokens] if isinstance(tokens, int) else list(tokens)
         options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
-        whole: str = self.tokenizer.decode(self._anchor + behind, **options)
+        whole: str = self.tokenizer.decode(self._anchor + ids, **options)
         if skip_special_tokens not in self._anchor_length:
             self._anchor_length[skip_special_tokens] = len(self.tokenizer.decode(self._anchor, **options))
         return whole[self._anchor_length[skip_special_tokens] :]
@@ -124,17 +129,17 @@ class StudyModel(HFLM):
         disable_tqdm: bool = False,
         override_bs: int | None = None,
     ) -> list[tuple[float, bool]]:
-        """As lm-eval's, with logits where a continuation stands, and what texts share read once."""
+        """As lm-eval's, but with logits at the continuations only, and common prefixes read once."""
         pairs = [Pair(prompt, continuation) for _, prompt, continuation in requests]
         size = override_bs or self.batch_size
         likelihoods = log_likelihoods(self.model, pairs, size, self.tokenizer.pad_token_id)
-        for (texts, *_), figures in zip(requests, likelihoods, strict=True):
-            if texts is not None:  # lm-eval's own store of results, where one is kept
-                self.cache_hook.add_partial("loglikelihood", texts, figures)
+        for (texts, *_), likelihood in zip(requests, likelihoods, strict=True):
+            if texts is not None:  # fill lm-eval's cache of results
+                self.cache_hook.add_partial("loglikelihood", texts, likelihood)
         return likelihoods
 
     def generate_until(self, requests: Any, disable_tqdm: bool = True) -> list[str]:
-        """As lm-eval's, without a progress bar; each prompt keeps draws of its own."""
+        """As lm-eval's, without a progress bar; each prompt has its own random draws."""
         return list(super().generate_until(keyed(requests, self._seed), disable_tqdm=disable_tqdm))
 
     def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **kwargs: Any) -> Any:
@@ -146,25 +151,25 @@ class StudyModel(HFLM):
         return whole
 
     def _written(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Boolean [rows, positions]: neither padding nor an end."""
+        """Boolean [rows, positions]: neither padding nor an eos token."""
         ends = torch.tensor([self.tokenizer.pad_token_id, self.tokenizer.eos_token_id], device=tokens.device)
         return ~torch.isin(tokens, ends)
 
     def _draws(self, prompt_length: int, max_length: int, kwargs: dict[str, Any]) -> LogitsProcessorList:
-        """What makes the search draw its tokens, as the task file says; nothing for greedy decoding."""
+        """The processor that samples tokens as the task file says; empty for greedy decoding."""
         sampled, temperature, top_p = (kwargs.pop(key, None) for key in ("do_sample", "temperature", "top_p"))
         if not sampled and not temperature:
             return LogitsProcessorList()
         if not sampled or not temperature or "top_k" in kwargs:
             raise UserError(
                 f"task file: found do_sample {sampled}, temperature {temperature}, expected both for "
-                "sampled decoding, with top_p alone beside them, or neither"
+                "sampled decoding (optionally with top_p, no other option), or neither"
             )
         steps = max_length - prompt_length
         return LogitsProcessorList([Draws(self._keys, prompt_length, steps, temperature, top_p or 1.0)])
 
     def _greedy(self, max_length: int) -> GenerationConfig:
-        """Plain greedy decoding up to `max_length` positions that ends at the model's or tokenizer's eos."""
+        """Plain greedy decoding up to `max_length` positions; it ends at the model's or the tokenizer's eos token."""
         own = self.model.generation_config.eos_token_id
         ends = {self.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
         return GenerationConfig(
@@ -179,35 +184,38 @@ class StudyModel(HFLM):
     def _check_length(self, prompt: str, positions: int) -> None:
         if positions > self.max_length:
             raise UserError(
-                f"prompt {prompt[:40]!r}: it takes {positions} positions with its answer, "
+                f"prompt {prompt[:40]!r}: found {positions} positions with its answer, "
                 f"expected at most the model's {self.max_length}"
             )
 
 
 class StopStrings(StoppingCriteria):
-    """Ends each row by itself once a stop string stands in what it generated."""
+    """Ends each row separately as soon as its generated text contains a stop string."""
 
     def __init__(self, model: StudyModel, strings: Sequence[str], prompt_length: int) -> None:
         self.model = model
         eos = model.tok_decode(model.eot_token_id, skip_special_tokens=False)
         self.strings = [string for string in strings if string and string != eos]
         self.prompt_length = prompt_length
-        # one token more than bytes: a stop string has at most a token a byte, and ends in the newest token
+        # A stop string has at most one token per byte and ends in the newest token; one token is added as a margin.
         self.window = max((len(string.encode()) for string in self.strings), default=0) + 1
         self.endings: dict[int, bool] = {}
 
     def __call__(self, input_ids: torch.Tensor, scores: Any, **_: Any) -> torch.Tensor:
         """Boolean [rows]: the row has met a stop string with its newest token."""
         window = input_ids[:, self.prompt_length :][:, -self.window :].tolist()
-        done = [self._may_end(row[-1]) and self._stands_in(row) for row in window]
+        done = [self._may_end(row[-1]) and self._contained_in(row) for row in window]
         return torch.tensor(done, device=input_ids.device)
 
-    def _stands_in(self, row: list[int]) -> bool:
+    def _contained_in(self, row: list[int]) -> bool:
         text = self.model.tok_decode(row)
         return any(string in text for string in self.strings)
 
     def _may_end(self, token: int) -> bool:
-        """Whether a stop string's last character may be in a token: few are, and only behind them text is decoded."""
+        """Whether a token may contain a stop string's last character.
+
+        Few tokens do; text is decoded only after these, which saves most of the decoding.
+        """
         if token not in self.endings:
             text = self.model.tok_decode(token)
             self.endings[token] = "\ufffd" in text or any(string[-1] in text for string in self.strings)
@@ -216,7 +224,10 @@ class StopStrings(StoppingCriteria):
 
 @contextlib.contextmanager
 def _generation_config(model: Any, config: GenerationConfig) -> Iterator[None]:
-    """Let `config` alone rule: `generate` fills whatever a given config leaves unset from the model's own."""
+    """Make `config` the only one in force.
+
+    `generate` would fill everything that a config passed to it leaves unset from the model's own config.
+    """
     own = model.generation_config
     model.generation_config = config
     try:

@@ -1,8 +1,8 @@
-"""How likely a model finds the reference answer: a figure that tells models apart long before either is right.
+"""Likelihood of the reference answer: a score that differs between models long before any of them answers correctly.
 
-The score is the geometric mean of the probability of the answer's characters, in percent as every score: 100 means
-certain, higher is better, and models with other tokenizers compare. With b bits a character it is 100 * 2^-b, so
-that bits come back from it.
+The score is the geometric mean of the probabilities of the answer's characters, in percent like every score: 100 means
+certain, higher is better, and models with different tokenizers can be compared. With b bits per character it is
+100 * 2^-b, so the bits can be computed from the score.
 """
 
 import math
@@ -13,18 +13,18 @@ METRIC = "character_likelihood"
 
 
 def character_likelihood(item: dict[str, Any], results: Sequence[tuple[float, bool]]) -> dict[str, float]:
-    """exp(log P(answer | prompt) / characters) of the reference answer, 0 to 1; its separator is a character."""
+    """exp(log P(answer | prompt) / characters) of the reference answer, 0 to 1; its separator counts as a character."""
     [(log_likelihood, _greedy)] = results
     return {METRIC: math.exp(log_likelihood / len(item["answer"]))}
 
 
 def bits(score: float) -> float:
-    """Bits a character behind an item's score (0 to 1): -log2; infinite where the score fell to 0."""
+    """Bits per character of an item's score (0 to 1): -log2(score); infinite if the score is 0."""
     return -math.log2(score) if score > 0 else math.inf
 
 
 def further_figures(metric: str, scores: Sequence[float]) -> dict[str, float]:
-    """Bits a character, the mean over items and its standard error, where the metric is one of likelihood."""
+    """Bits per character, mean over items and its standard error, if the metric is the likelihood; else empty."""
     if metric != METRIC:
         return {}
     values = [bits(score) for score in scores]
@@ -34,5 +34,5 @@ def further_figures(metric: str, scores: Sequence[float]) -> dict[str, float]:
 
 
 def response_text(results: Sequence[tuple[float, bool]]) -> str:
-    """The response in an item's record: the log-likelihoods, and which continuations are the greedy ones."""
+    """The response in an item's record: each log-likelihood, and whether the continuation is the greedy one."""
     return "; ".join(f"{value:.3f} nats{', greedy' if greedy else ''}" for value, greedy in results)

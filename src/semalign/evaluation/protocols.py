@@ -1,4 +1,4 @@
-"""Which task file beside this module scores a benchmark: by its name, by its columns, or by its kind of answer."""
+"""Choice of the task file in `tasks/` that scores a benchmark: by its name, its columns, or its kind of answer."""
 
 import json
 from pathlib import Path
@@ -14,13 +14,13 @@ COLUMNS: dict[str, set[str]] = {
     "mbpp": {"task_id", "text"},
     "humaneval": {"task_id"},
 }
-"""The source's columns in `Example.fields` that tell a published benchmark under any name; the first match holds."""
+"""Columns of the source in `Example.fields` that identify a published benchmark whatever its name; first match wins."""
 
 
 def task_name(benchmark: str, protocol: Protocol, split_file: Path) -> str:
-    """The task file of a benchmark under a protocol; a user's own file has one for its kind of answer.
+    """The name of a benchmark's task file under a protocol; for a user's own file it depends on the kind of answer.
 
-    Raises UserError when the protocol has none for it.
+    Raises UserError if the protocol has no task for the benchmark.
     """
     known = task_names()
     kind = benchmark if benchmark in known else _kind(_first_item(split_file))
@@ -30,13 +30,14 @@ def task_name(benchmark: str, protocol: Protocol, split_file: Path) -> str:
             other.removesuffix(f"-{protocol}") for other in known if other.endswith(f"-{protocol}")
         )
         raise UserError(
-            f"evaluation.protocol: found {protocol}, but {benchmark} has no such task; expected paper ({has} have it)"
+            f"evaluation.protocol: found {protocol}, expected paper for {benchmark}, which has no {protocol} task "
+            f"({has} have one)"
         )
     return name
 
 
 def task_names() -> list[str]:
-    """All task files' names."""
+    """The names of all task files."""
     return sorted(path.stem for path in TASKS.glob("*.yaml") if not path.name.startswith("_"))
 
 
@@ -48,7 +49,7 @@ def _kind(item: dict[str, Any]) -> str:
 
 
 def _first_item(split_file: Path) -> dict[str, Any]:
-    """The first item of a split file; an empty one has none to tell by."""
+    """The first item of a split file; an empty dict if the file is empty."""
     with Path(split_file).open(encoding="utf-8") as file:
         item: dict[str, Any] = json.loads(file.readline() or "{}")
     return item

@@ -1,7 +1,7 @@
-"""What the teacher would say on a split, stored once: its final states at the answer's positions.
+"""The teacher's reference on a split, stored once: its final states at the answer's positions.
 
-A state has as many floats as the teacher is wide, a row of logits as many as the vocabulary is large; the
-stored states times the teacher's LM head give the logits back.
+States are stored instead of logits because the teacher's width is much smaller than its vocabulary. The stored states
+times the teacher's LM head give the logits.
 """
 
 import json
@@ -26,8 +26,8 @@ class Reference:
     """Teacher-forced states of each example.
 
     `states` [positions, teacher width] float32, the input of the LM head after the final norm; `tokens`
-    [positions] the teacher's id of each answer token (the last one of an example is eos); example i owns the
-    rows from `offsets[i]` up to `offsets[i + 1]`.
+    [positions] the teacher's id of each answer token (the last one of an example is eos). The rows of example i
+    are `offsets[i]` up to, not including, `offsets[i + 1]`.
     """
 
     ids: list[str]
@@ -36,14 +36,14 @@ class Reference:
     offsets: torch.Tensor
 
     def pick(self, indices: Sequence[int]) -> "Reference":
-        """The reference of some of the examples, in the order of `indices`."""
+        """The reference of the examples with these indices, in their order."""
         places = [torch.arange(*self.offsets[[i, i + 1]].tolist()) for i in indices]
         offsets = torch.tensor([0, *map(len, places)]).cumsum(0)
         rows = torch.cat(places)
         return Reference([self.ids[i] for i in indices], self.states[rows], self.tokens[rows], offsets)
 
     def by_example(self, name: Literal["states", "tokens"]) -> tuple[torch.Tensor, ...]:
-        """One tensor an example."""
+        """One tensor per example."""
         tensor: torch.Tensor = getattr(self, name)
         return tensor.split(self.offsets.diff().tolist())
 
@@ -64,12 +64,12 @@ def reference_states(model: Any, tokenizer: Any, examples: Sequence[Example], ba
 
 
 def write_reference(path: Path, reference: Reference) -> None:
-    """Store a reference as one safetensors file, whole or not at all."""
+    """Store a reference as one safetensors file, atomically."""
     tensors = {"states": reference.states, "tokens": reference.tokens, "offsets": reference.offsets}
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        # one metadata key only: safetensors writes several in no fixed order
+        # only one metadata key: safetensors writes several keys in no fixed order
         save_file(tensors, temporary, metadata={"ids": json.dumps(reference.ids)})
         temporary.replace(path)
     finally:
@@ -77,7 +77,7 @@ def write_reference(path: Path, reference: Reference) -> None:
 
 
 def read_reference(path: Path) -> Reference:
-    """Read a stored reference; raises UserError when the file is missing or not one."""
+    """Read a stored reference; raises UserError if the file is missing or is not a reference."""
     try:
         with safe_open(path, "pt") as file:
             ids = json.loads(file.metadata()["ids"])

@@ -1,7 +1,7 @@
-"""Sampling whose draws belong to a prompt and a sample, not to the place in a batch.
+"""Sampling whose draws belong to a prompt and a sample, not to a position in a batch.
 
-Each row has its own random numbers, one a step, made from a text that names it. So a score does not depend on
-the batch size, on the order of the prompts or on the device, beyond float noise in the model's logits.
+Each row has its own random numbers, one per step, derived from a key that names the row. So a score does not depend on
+the batch size, the order of the prompts or the device, beyond float noise in the model's logits.
 """
 
 import hashlib
@@ -13,17 +13,17 @@ from typing import Any
 import torch
 from transformers import LogitsProcessor
 
-WIDTH = 256  # of the likeliest tokens: hold the nucleus nearly always, and spare sorting the vocabulary
+WIDTH = 256  # likeliest tokens to look at: they nearly always hold the nucleus, so the vocabulary need not be sorted
 
 
 class KeyedPrompt(str):
-    """A prompt that remembers which draws are its own while lm-eval sorts and batches it."""
+    """A prompt that carries the key of its draws while lm-eval sorts and batches it."""
 
     key: str
 
 
 def keyed(requests: Sequence[Any], seed: int) -> list[Any]:
-    """The generation requests with a key each: the seed, the item, and how often it was asked before."""
+    """Add a key to each generation request: the seed, the item, and how often the item was requested before."""
     asked: Counter[str] = Counter()
     copies = []
     for request in requests:
@@ -37,7 +37,7 @@ def keyed(requests: Sequence[Any], seed: int) -> list[Any]:
 
 
 class Draws(LogitsProcessor):
-    """Turns a greedy search into sampling: of each row's tokens only the drawn one stays possible."""
+    """Turns greedy search into sampling: only the drawn token of each row remains possible."""
 
     def __init__(
         self, keys: Sequence[str], prompt_length: int, steps: int, temperature: float, top_p: float
@@ -61,13 +61,14 @@ def uniform(key: str, steps: int) -> torch.Tensor:
 
 
 def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
-    """One token a row from logits [rows, vocabulary], by the inverse of the nucleus's distribution function.
+    """Draw one token per row from logits [rows, vocabulary], by inverting the nucleus's distribution function.
 
-    The nucleus is the fewest likeliest tokens whose probabilities at `temperature` reach `top_p`; equal ones
-    count in the order of their ids. `uniform` [rows] in [0, 1) picks in it.
+    The nucleus is the smallest set of likeliest tokens whose probabilities at `temperature` sum to at least `top_p`;
+    tokens of equal probability are ordered by id. `uniform` [rows] in [0, 1) selects the token in the nucleus.
     """
     values, ids = _likeliest((logits.double() / temperature).softmax(dim=-1), top_p)
     reached = values.cumsum(dim=-1)
+    # a token is outside the nucleus if the tokens before it already reach `top_p`
     mass = values.masked_fill(reached - values >= top_p, 0)
     reached = mass.cumsum(dim=-1)
     place = (reached <= uniform[:, None] * reached[:, -1:]).sum(dim=-1, keepdim=True)
@@ -76,10 +77,11 @@ def draw(logits: torch.Tensor, uniform: torch.Tensor, temperature: float, top_p:
 
 
 def _likeliest(probabilities: torch.Tensor, top_p: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Probabilities in descending order and their ids, as far as the nucleus of every row needs."""
+    """Probabilities in descending order and their ids, at least as many as the nucleus of every row needs."""
     values, ids = probabilities.topk(min(WIDTH, probabilities.shape[1]))
     if bool((values.sum(dim=-1) < top_p).any()):
         values, ids = probabilities.sort(dim=-1, descending=True, stable=True)
+    # `topk` orders equal probabilities arbitrarily: sort by id first, then stably by probability
     ids, order = ids.sort(dim=-1)
     values, again = values.gather(1, order).sort(dim=-1, descending=True, stable=True)
     return values, ids.gather(1, again)

@@ -1,7 +1,7 @@
-"""The evaluation stages up to the answers, each from folders to one folder: the teacher's reference, a model's answers.
+"""The evaluation stages up to the answers: the teacher's reference, and a model's answers. Each writes one folder.
 
-Nothing here knows methods: a transfer folder says how it is applied. Nothing here runs what a model wrote: verdicts
-and scores are made from the stored answers, in a job of their own (`semalign.evaluation.sandbox.stage`).
+Nothing here depends on a method: a transfer folder says how it is applied. Nothing here runs code that a model wrote:
+verdicts and scores are made from the stored answers, in a separate job (`semalign.evaluation.sandbox.stage`).
 """
 
 import logging
@@ -36,12 +36,12 @@ REFERENCE = "reference.safetensors"
 @grouped
 @dataclass(frozen=True)
 class Scored:
-    """The model that answers: one as it is, or what a transfer makes of its pair.
+    """The model that answers: a model folder as it is, or the result of a transfer between student and teacher.
 
     Attributes:
-        model: Model folder, scored as it is; or the three that follow.
-        student: Model folder.
-        teacher: Model folder.
+        model: Model folder to score as it is; otherwise give the three that follow.
+        student: Model folder of the student.
+        teacher: Model folder of the teacher.
         transfer: Transfer folder that a method wrote.
     """
 
@@ -51,13 +51,13 @@ class Scored:
     transfer: Path | None = None
 
     def check(self) -> None:
-        """Raise UserError unless exactly one of the two ways is complete."""
+        """Raise UserError unless either `model` or all three others are given."""
         of_pair = [path is not None for path in (self.student, self.teacher, self.transfer)]
         if any(of_pair) if self.model else not all(of_pair):
             raise UserError("expected either --model, or --student, --teacher and --transfer together")
 
     def load(self, settings: EvaluationSettings) -> tuple[Any, Any]:
-        """The model in memory and its tokenizer."""
+        """Load the model and its tokenizer."""
         dtype = _dtype(settings)
         if self.model:
             return load_model(self.model, device(), dtype), load_tokenizer(self.model)
@@ -68,7 +68,7 @@ class Scored:
 
 
 def extract_reference(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Store the teacher's final states on the scored split, for KL and agreement.
+    """Store the teacher's final states on the scored split, for KL divergence and agreement.
 
     Args:
         teacher: Model folder.
@@ -91,18 +91,18 @@ def extract_reference(teacher: Path, benchmark: Path, settings: Path, out: Path)
 def generate_answers(
     scored: Scored, benchmark: Path, settings: Path, seed: int, out: Path, reference: Path | None = None
 ) -> None:
-    """Let a model answer the scored split of a benchmark: one record per item. Nothing it wrote is run.
+    """Let a model answer the scored split of a benchmark: one record per item. No generated code is run.
 
-    The benchmark's name, which is its folder's, names the task file; the parts of a mixture have one each. Items of
-    code wait for their verdict (the stage `judge_answers`).
+    The name of the benchmark's folder selects the task file; each part of a mixture has its own. Code items get their
+    verdict later, from the stage `judge_answers`.
 
     Args:
         scored: The model that answers.
-        benchmark: Folder of the splits; its name is the task's.
+        benchmark: Folder of the splits; its name is the name of the task.
         settings: How answers are generated, as JSON (section `evaluation`).
         seed: Seed of sampled answers.
         out: Folder of the answers.
-        reference: The teacher's stored reference; without it no KL and agreement.
+        reference: Folder of the teacher's reference. Default: no KL and agreement.
     """
     run = Run("answers", settings, seed)
     evaluation = EvaluationSettings(**run.settings)
@@ -138,14 +138,14 @@ def generate_answers(
 
 
 def _answers(model: Any, tasks: Mapping[str, Path], settings: EvaluationSettings) -> Iterator[ItemRecord]:
-    """The records of all tasks; those of a mixture's parts name their part."""
+    """The records of all tasks; records of a mixture name their part."""
     for task, path in tasks.items():
         records = run_task(model, task, path, settings)
         yield from (replace(record, part=task) for record in records) if len(tasks) > 1 else records
 
 
 def _stored_teacher(teacher: Path, reference: Path, model: Any, tokenizer: Any) -> StoredTeacher:
-    """The teacher's stored states and its head, from which KL and agreement are computed."""
+    """The teacher's stored states and LM head, from which KL and agreement are computed."""
     head = read_head(teacher)
     rows = (len(head.weight), model.get_output_embeddings().weight.shape[0])
     shared = shared_tokens(load_tokenizer(teacher), tokenizer, rows)

@@ -1,4 +1,4 @@
-"""The state that enters the LM head where it is asked for, without paying for the head elsewhere."""
+"""The states that enter the LM head at chosen positions, without computing the head at any position."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from semalign.benchmarks.encoding import Batch
 
 
 def answer_states(model: Any, batch: Batch) -> torch.Tensor:
-    """Final normed hidden states [supervised positions, width] in the model's precision."""
+    """Final hidden states after the norm [supervised positions, width], in the model's precision."""
     return states_at(model, batch.input_ids, batch.attention_mask, batch.supervised)
 
 
 def states_at(
     model: Any, input_ids: torch.Tensor, attention_mask: torch.Tensor, wanted: torch.Tensor
 ) -> torch.Tensor:
-    """Final normed hidden states [wanted positions, width], row by row; all three are [texts, positions].
+    """Final hidden states after the norm [wanted positions, width], row by row; the inputs are [texts, positions].
 
-    A hook before the LM head keeps the wanted rows and hands the head none, so no logits are computed.
+    A hook before the LM head keeps the wanted rows and passes an empty tensor to the head, so no logits are computed.
     """
     kept: list[torch.Tensor] = []
 

@@ -1,8 +1,8 @@
-"""Calculator steps: given a worked solution up to a sum's `=`, does the model's greedy continuation give its value?
+"""Calculator steps: given a solution up to the `=` of a calculation, does the greedy continuation give its value?
 
-GSM8K marks every sum of its solutions, `48/2 = <<48/2=24>>24` (Cobbe et al. 2021, section 4). The solution before the
-sum is the reference's, whatever the model would have written. An item is a problem and its score the share of its
-steps, so that items stay independent of each other.
+GSM8K marks every calculation of its solutions, `48/2 = <<48/2=24>>24` (Cobbe et al. 2021, section 4). The text before
+the calculation is always the reference's, whatever the model would have written. An item is a problem and its score is
+the share of its steps, so that items stay independent of each other.
 """
 
 import re
@@ -18,13 +18,13 @@ RESULT = "####"
 
 
 class StepTask(ConfigurableTask):
-    """A task with one request a step."""
+    """A task with one request per step."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config={key: value for key, value in config.items() if key != "class"})
 
     def construct_requests(self, doc: dict[str, Any], ctx: str, **kwargs: Any) -> list[Instance]:
-        """The log-likelihood, and whether it is the greedy one, of every step's value."""
+        """One request per step: the log-likelihood of its value, and whether the value is the greedy continuation."""
         for option in ("apply_chat_template", "chat_template"):
             kwargs.pop(option, None)
         return [
@@ -34,7 +34,7 @@ class StepTask(ConfigurableTask):
 
 
 def steps_of(item: dict[str, Any]) -> list[tuple[str, str]]:
-    """(answer up to a step's value, the value with the space before it) of every step, in order.
+    """Return (answer up to a step's value, the value with the space before it) for every step, in order.
 
     A mark whose value does not follow in the text is left out. A solution without any step is judged by its final
     result.
@@ -54,6 +54,6 @@ def exact_steps(_item: dict[str, Any], results: Sequence[tuple[float, bool]]) ->
 
 
 def _split(before: str, value: str) -> tuple[str, str]:
-    """White space before the value belongs to it: tokenizers join it with what follows."""
+    """Move white space before the value to the value, because tokenizers join it with what follows."""
     text = before.rstrip()
     return text, before[len(text) :] + value

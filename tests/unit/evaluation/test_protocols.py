@@ -202,7 +202,7 @@ def test_records_have_only_the_keys_they_need(benchmarks: dict[str, Path]) -> No
 
 def test_embedded_benchmarks_have_the_papers_protocol_alone(tmp_path: Path) -> None:
     write_split(tmp_path, "test", [Example("a", "1+1=", " 2", target="2")])
-    with pytest.raises(UserError, match=r"arithmetic has no such task.*gsm8k, humaneval, mbpp, mmlu"):
+    with pytest.raises(UserError, match=r"expected paper for arithmetic.*gsm8k, humaneval, mbpp, mmlu"):
         harness.run_task(Oracle(), "arithmetic", tmp_path / "test.jsonl", settings("lm-eval"))
 
 

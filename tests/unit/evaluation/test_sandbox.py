@@ -226,5 +226,5 @@ def test_a_lost_sandbox_is_replaced_once(
 
 def test_a_sandbox_that_does_not_come_up_is_a_users_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "interpreter", lambda: "/bin/false")
-    with pytest.raises(UserError, match="does not come up"), judge.Judge("weak", LIMITS) as it:
+    with pytest.raises(UserError, match="does not start"), judge.Judge("weak", LIMITS) as it:
         it.run("def f(x): return x", ["assert f(1) == 1"])

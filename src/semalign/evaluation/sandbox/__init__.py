@@ -1,4 +1,4 @@
-"""Running programs that a model wrote, shut in, with a verdict made outside of them."""
+"""A sandbox for programs that a model wrote; the verdict is made outside the processes that run them."""
 
 from semalign.config.sandbox import SandboxLimits as Limits
 from semalign.evaluation.sandbox.judge import Program, run_many, run_program

@@ -13,11 +13,11 @@ from semalign.runtime.errors import UserError
 def score_code(
     records: Sequence[ItemRecord], examples: Sequence[Example], settings: EvaluationSettings
 ) -> tuple[list[ItemRecord], str]:
-    """Run every response behind its example's prefix against the example's tests.
+    """Run the example's prefix followed by each response against the example's tests.
 
     Returns the records with `correct` (the share of an item's responses that pass: its unbiased pass@1) and
     the verdicts filled in, and the isolation that was in force. Equal responses to an item are run once.
-    Raises UserError when an example has no tests or the sandbox can't isolate.
+    Raises UserError if an example has no tests or the sandbox can't isolate.
     """
     programs: dict[tuple[str, str], Program] = {
         (record.id, response): (example.prefix + response, _tests(example), example.entry_point)
@@ -41,5 +41,5 @@ def _judged(record: ItemRecord, verdicts: Sequence[Status]) -> ItemRecord:
 
 def _tests(example: Example) -> list[str]:
     if not example.tests:
-        raise UserError(f"example {example.id}: no tests, expected assert statements for a code item")
+        raise UserError(f"example {example.id}: found no tests, expected assert statements for a code item")
     return example.tests

@@ -1,4 +1,4 @@
-"""Which isolation this machine can give, found by trial, and the command that starts each."""
+"""The kinds of isolation, which of them this machine may support, and the command that starts each."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from semalign.evaluation.sandbox.inside.confine import NOBODY, SCRATCH
 from semalign.evaluation.sandbox.inside.namespaces import View
 
 STRONG = ("bubblewrap", "namespaces", "seccomp")
-"""From the strongest; beneath them stands "weak", which only limits resources."""
+"""Strongest first. The last resort, "weak", only limits resources."""
 
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -28,7 +28,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
 
 
 def in_words(isolation: str) -> str:
-    """What was in force, for a result's record."""
+    """Describe the isolation that was in force, for a result's record."""
     if isolation == "weak":
         return "weak: rlimits alone"
     parts = [isolation]
@@ -38,12 +38,12 @@ def in_words(isolation: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """What a sandbox sees of the environment; a library path, needed to start Python, it then forgets."""
+    """The environment variables inside a sandbox. The library path is needed to start Python and is removed after."""
     return _ENVIRONMENT | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 
 def interpreter() -> str:
-    """The interpreter beneath any virtual environment, so that no site packages come in."""
+    """The base interpreter of any virtual environment, so that no site packages are visible."""
     return os.path.realpath(getattr(sys, "_base_executable", sys.executable) or sys.executable)
 
 
@@ -68,7 +68,7 @@ def view() -> View:
 def _bubblewrap(seen: View) -> list[str]:
     command = ["bwrap", "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session", "--as-pid-1"]
     command += ["--uid", str(NOBODY), "--gid", str(NOBODY), "--hostname", "sandbox"]
-    # The zygote alone keeps the right to mount, for each program's own scratch folder.
+    # Only the zygote keeps the right to mount, to give each program its own scratch folder.
     command += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN"]
     for path in [*seen["folders"], str(_DRIVER.parent)]:
         command += ["--ro-bind", path, path]
@@ -80,7 +80,7 @@ def _bubblewrap(seen: View) -> list[str]:
 
 
 def command(isolation: str, descriptor: int, limits: SandboxLimits) -> list[str]:
-    """The command of a worker that serves the socket `descriptor`."""
+    """The command that starts a worker serving the socket `descriptor`."""
     seen = view()
     names = ("wall_seconds", "cpu_seconds", "memory_mb", "processes", "file_mb", "output_kb")
     settings = {"limits": limits.model_dump(include=set(names)), "view": seen}
@@ -90,19 +90,19 @@ def command(isolation: str, descriptor: int, limits: SandboxLimits) -> list[str]
 
 
 def user(isolation: str) -> dict[str, object]:
-    """Root starts bubblewrap as nobody, since the kernel does not limit root's number of processes."""
+    """Options of `Popen`: root starts bubblewrap as nobody, since the kernel does not limit root's processes."""
     if isolation == "bubblewrap" and os.geteuid() == 0:
         return {"user": NOBODY, "group": NOBODY, "extra_groups": []}
     return {}
 
 
 def conceivable(isolation: str) -> bool:
-    """Whether a trial is worth its time."""
+    """Whether this machine may support an isolation, so that a trial is worth its time."""
     if isolation == "bubblewrap":
         return shutil.which("bwrap") is not None
     return sys.platform == "linux" and (isolation != "seccomp" or seccomp.available())
 
 
 def machine() -> str:
-    """The machine in words, for a refusal."""
+    """Describe the machine, for an error message."""
     return f"{platform.system()} {platform.release()} on {platform.machine()}"

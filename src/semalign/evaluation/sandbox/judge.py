@@ -13,7 +13,7 @@ from semalign.evaluation.sandbox.worker import Worker, WorkerLost
 from semalign.runtime.errors import UserError
 
 Program = tuple[str, list[str]] | tuple[str, list[str], str | None]
-"""Code, tests and, where told, the entry point."""
+"""Code, tests and, optionally, the entry point."""
 
 _PROBE = """
 def breaches():
@@ -44,7 +44,7 @@ def breaches():
 
 @functools.cache
 def trial(isolation: str) -> str | None:
-    """Try an isolation with a program that looks for gaps; returns None where it holds, else why not."""
+    """Try an isolation with a program that looks for gaps; returns None if it holds, else the reason why not."""
     if not isolations.conceivable(isolation):
         return "not on this machine"
     try:
@@ -56,9 +56,9 @@ def trial(isolation: str) -> str | None:
 
 
 def choose(limits: SandboxLimits) -> str:
-    """The isolation to use.
+    """Choose the isolation to use: the strongest that works, or the one that the limits name.
 
-    Raises UserError where the machine can't give what is asked, and no words allow less.
+    Raises UserError if none works and `allow_weak_isolation` is not set.
     """
     wanted = isolations.STRONG if limits.isolation == "auto" else (limits.isolation,)
     reasons = []
@@ -70,7 +70,7 @@ def choose(limits: SandboxLimits) -> str:
     if limits.allow_weak_isolation:
         return "weak"
     raise UserError(
-        f"sandbox: {isolations.machine()} can't shut in model-written code ({'; '.join(reasons)}); expected "
+        f"sandbox: {isolations.machine()} can't isolate model-written code ({'; '.join(reasons)}); expected "
         f"bubblewrap, user namespaces or seccomp, or allow_weak_isolation: true to run it without"
     )
 
@@ -80,27 +80,27 @@ def run_program(
 ) -> Verdict:
     """Judge one program: run `tests` (assert statements, or definitions and a call) against `code`.
 
-    The tests run in another process than the code and call it from afar; see `run_many`.
-    Raises UserError as `choose` does.
+    The tests run in another process than the code and call it remotely; see `run_many`.
+    Raises UserError like `choose`.
     """
     return run_many([(code, tests, entry_point)], limits, workers=1)[0]
 
 
 def run_many(programs: list[Program], limits: SandboxLimits, workers: int) -> list[Verdict]:
-    """Judge programs on `workers` sandboxes at a time; the verdicts are in the programs' order.
+    """Judge programs in `workers` sandboxes at a time; the verdicts are in the programs' order.
 
-    A name that the tests use and don't bind is looked up in the program, built-in names apart; `entry_point`
-    names the one that may be a built-in's. Plain values cross between program and tests; an iterator or an
-    object of a class crosses by reference and can be used but not compared.
+    A name that the tests use and don't bind is looked up in the program, except built-in names; `entry_point`
+    is looked up even if it is a built-in's name. Plain values cross between program and tests. An iterator or an
+    object of a class crosses by reference: the tests can use it but not compare it.
 
-    Raises UserError as `choose` does.
+    Raises UserError like `choose`.
     """
     isolation = choose(limits)
     verdicts: list[Verdict | None] = [None] * len(programs)
     waiting = iter(enumerate(programs))
     lock = threading.Lock()
 
-    def taken() -> Iterator[tuple[int, Program]]:
+    def next_programs() -> Iterator[tuple[int, Program]]:
         while True:
             with lock:
                 item = next(waiting, None)
@@ -110,7 +110,7 @@ def run_many(programs: list[Program], limits: SandboxLimits, workers: int) -> li
 
     def work() -> None:
         with Judge(isolation, limits) as judge:
-            for index, (code, tests, *entry_point) in taken():
+            for index, (code, tests, *entry_point) in next_programs():
                 verdicts[index] = judge.run(code, tests, entry_point[0] if entry_point else None)
 
     threads = max(1, min(workers, len(programs)))
@@ -121,7 +121,7 @@ def run_many(programs: list[Program], limits: SandboxLimits, workers: int) -> li
 
 
 class Judge:
-    """A worker at a time, replaced when a program was too much for it; a context manager for one thread."""
+    """One worker, replaced when a program has broken it; a context manager for use in one thread."""
 
     def __init__(self, isolation: str, limits: SandboxLimits) -> None:
         self._isolation = isolation
@@ -143,12 +143,12 @@ class Judge:
         try:
             return Worker(self._isolation, self._limits)
         except WorkerLost as error:
-            raise UserError(f"sandbox: {self._isolation} does not come up: {error}") from None
+            raise UserError(f"sandbox: {self._isolation} does not start: {error}") from None
 
     def run(self, code: str, tests: list[str], entry_point: str | None = None) -> Verdict:
-        """Judge one program, a second time if the sandbox was lost over it.
+        """Judge one program; try once more if the sandbox was lost meanwhile.
 
-        Raises UserError where no sandbox comes up.
+        Raises UserError if no sandbox starts.
         """
         start = time.monotonic()
         status: Status = "error"

@@ -1,7 +1,7 @@
-"""The last evaluation stage: stored answers become verdicts and scores.
+"""The last evaluation stage: verdicts and scores from stored answers.
 
-The only stage that runs what a model wrote. It loads no model, so that it can be a job on another machine than the
-one that generated; its record names the isolation in force.
+This is the only stage that runs code written by a model. It loads no model, so it can run on another machine than the
+one that generated the answers. Its record names the isolation that was in force.
 """
 
 import logging
@@ -17,13 +17,13 @@ from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import RECORD, Run
 
 logger = logging.getLogger("semalign")
-NO_CODE = "none needed"  # in place of an isolation, where the answers hold no code
+NO_CODE = "none needed"  # recorded instead of an isolation if no answer holds code
 
 
 def judge_answers(
     answers: Path, benchmark: Path, settings: Path, seed: int, out: Path, transfer: Path | None = None
 ) -> None:
-    """Judge the answers of one model; code runs isolated.
+    """Judge the answers of one model; code is run in the sandbox.
 
     Writes items.jsonl, metrics.json and run.json. Ends with an error if the answers are not those of the benchmark's
     split, or if the sandbox can't isolate.
@@ -34,7 +34,7 @@ def judge_answers(
         settings: How answers are judged, as JSON (section `evaluation`).
         seed: Seed of the cell.
         out: Folder of the scores.
-        transfer: Transfer folder that tells what making the model cost; none for a model scored as it is.
+        transfer: Transfer folder, whose record has the costs of making the model. Default: a model scored as it is.
     """
     run = Run("evaluation", settings, seed)
     evaluation = EvaluationSettings(**run.settings)
@@ -66,6 +66,6 @@ def _verdicts(
 
 
 def _costs(transfer: Path) -> dict[str, Any]:
-    """What making the transfer took, from its own record."""
+    """The costs of making the transfer, from its record."""
     record = read_json(transfer / RECORD)
     return {**record["cost"], "peak_memory_mb": record["peak_memory_mb"]}

@@ -1,4 +1,4 @@
-"""What is said of one program, made outside the processes that ran it."""
+"""The verdict on one program, decided outside the processes that ran it."""
 
 import signal
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ Status = Literal["passed", "failed", "timeout", "memory", "output", "forged", "e
 class Verdict:
     """The outcome of one program.
 
-    `status`: "passed" all tests; "failed" an assertion, by an exception, or by ending early; cut short for
-    "timeout", "memory" or "output"; "forged" where an answer was not written by the sandbox; "error" where
-    the tests could not judge it (a value that can't cross, a broken test). `detail` is one short line,
-    `seconds` the wall time, `isolation` what was in force.
+    `status` is "passed" if all tests passed; "failed" if an assertion failed, an exception was raised or the program
+    ended early; "timeout", "memory" or "output" if it exceeded that limit; "forged" if an answer was not written by the
+    sandbox; "error" if the tests could not judge it (a value that can't cross, a broken test). `detail` is one short
+    line, `seconds` the wall time, `isolation` the isolation that was in force.
     """
 
     status: Status
@@ -26,7 +26,7 @@ class Verdict:
 
 
 def decide(report: dict[str, Any] | None, end: dict[str, Any], limits: SandboxLimits) -> tuple[Status, str]:
-    """Status and detail, from the tester's report (None: none came) and the zygote's account."""
+    """Status and detail, from the tester's report (None if it sent none) and the zygote's report on how both ended."""
     if end["cause"] == "wall":
         return "timeout", f"more than {limits.wall_seconds:g} s"
     if end["cause"] == "output":
@@ -51,5 +51,5 @@ def _ended(how: list[float] | None, limits: SandboxLimits, who: str) -> tuple[St
     if number in (signal.SIGKILL, signal.SIGXCPU) and seconds >= limits.cpu_seconds - 0.5:
         return "timeout", f"more than {limits.cpu_seconds} s of processor time"
     if number:
-        return "failed", f"{who} was ended by signal {number}"
-    return "failed", f"{who} ended by itself before the tests did (exit status {status >> 8})"
+        return "failed", f"{who} was killed by signal {number}"
+    return "failed", f"{who} exited before the tests had finished (exit status {status >> 8})"

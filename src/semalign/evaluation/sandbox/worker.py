@@ -1,4 +1,4 @@
-"""One sandbox that judges programs one after another: the judge's end of it."""
+"""The judge's end of one sandbox, which runs programs one after another."""
 
 import json
 import secrets
@@ -16,23 +16,23 @@ from semalign.evaluation.sandbox import isolation as isolations
 from semalign.evaluation.sandbox.inside.zygote import JOB
 from semalign.evaluation.sandbox.verdict import Status, Verdict, decide
 
-_TICK = 0.1
-_GRACE = 5.0
-_START = 30.0
+_TICK = 0.1  # seconds between two looks at the memory in use
+_GRACE = 5.0  # seconds after a program's wall time in which the zygote must report
+_START = 30.0  # seconds in which a sandbox must start
 _OWN_MEMORY_MB = 64
-"""What the sandbox's own processes may hold besides the program."""
+"""Memory that the sandbox's own processes may use in addition to the program's."""
 _HEADER = struct.Struct(">I")
 _LARGEST = 1 << 16
 
 
 class WorkerLost(Exception):
-    """The sandbox itself ended or said nothing any more; its text says why."""
+    """The sandbox itself ended or stopped answering; the message says why."""
 
 
 class Worker:
     """A running sandbox; a context manager, used and closed in the thread that made it.
 
-    Raises WorkerLost where it does not come up.
+    Raises WorkerLost if it does not start.
     """
 
     def __init__(self, isolation: str, limits: SandboxLimits) -> None:
@@ -79,17 +79,21 @@ class Worker:
         except WorkerLost:
             self._process.kill()
             output = self._process.stderr.read(2000).decode(errors="replace") if self._process.stderr else ""
-            raise WorkerLost(" ".join(output.split())[-300:] or "it ended without a word") from None
+            raise WorkerLost(" ".join(output.split())[-300:] or "it ended without a message") from None
         if not message.get("ready"):
             raise WorkerLost(str(message.get("error")))
 
     def _messages(self, deadline: float, watch: bool = False) -> Iterator[dict[str, Any]]:
-        """Messages as they come. Raises WorkerLost at the deadline or the end, MemoryError over the limit."""
+        """Yield messages as they arrive.
+
+        Raises WorkerLost at the deadline or if the sandbox ends, MemoryError if it exceeds the memory limit and `watch`
+        is set.
+        """
         while True:
             if len(self._buffer) >= _HEADER.size:
                 size = _HEADER.unpack_from(self._buffer)[0]
                 if size > _LARGEST:
-                    raise WorkerLost("it sent what no sandbox sends")
+                    raise WorkerLost("it sent an invalid message")
                 if len(self._buffer) >= _HEADER.size + size:
                     data = self._buffer[_HEADER.size : _HEADER.size + size]
                     self._buffer = self._buffer[_HEADER.size + size :]
@@ -112,12 +116,13 @@ class Worker:
         self._buffer += part
 
     def run(self, code: str, tests: list[str], entry_point: str | None) -> Verdict:
-        """Judge one program. Raises WorkerLost when this worker can't be used any more; close it then."""
+        """Judge one program. Raises WorkerLost or MemoryError if this worker can't be used any more; close it then."""
         start = time.monotonic()
         status, detail = self._judge(code, tests, entry_point)
         return Verdict(status, detail, time.monotonic() - start, isolations.in_words(self._isolation))
 
     def _judge(self, code: str, tests: list[str], entry_point: str | None) -> tuple[Status, str]:
+        # Only the tester gets the token, so a message with it can't come from the program.
         token = secrets.token_hex(16)
         program = code.encode(errors="replace")
         job = json.dumps({"token": token, "tests": tests, "entry_point": entry_point}).encode()
@@ -137,13 +142,13 @@ class Worker:
 
 
 def memory_of(process: int) -> int:
-    """Bytes that a process and its descendants hold for themselves, what they map from files aside."""
+    """Bytes of private memory of a process and its descendants, without what they map from files."""
     total = 0
     try:
         status = Path(f"/proc/{process}/status").read_text()
         for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
             total += memory_of(int(child))
-    except OSError:  # it has just ended, or this kernel does not tell: then the limit of each process remains
+    except OSError:  # it has just ended, or this kernel does not report it: each process still has its own limit
         return total
-    kept = [line.split() for line in status.splitlines() if line.startswith(("RssAnon:", "RssShmem:"))]
-    return total + sum(int(fields[1]) * 1024 for fields in kept)
+    private = [line.split() for line in status.splitlines() if line.startswith(("RssAnon:", "RssShmem:"))]
+    return total + sum(int(fields[1]) * 1024 for fields in private)

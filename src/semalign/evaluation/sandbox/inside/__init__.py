@@ -1,1 +1,1 @@
-"""What runs inside the sandbox, with the standard library alone; nothing here may import semalign."""
+"""Code that runs inside the sandbox. It uses only the standard library; nothing here may import semalign."""

@@ -1,4 +1,4 @@
-"""The process that holds the model's code: it answers calls and never hears of tests or verdicts."""
+"""The process that holds the model's code: it answers calls and never sees tests or verdicts."""
 
 import itertools
 import os
@@ -10,15 +10,15 @@ from . import wire
 
 
 class Objects:
-    """Objects that can't cross; the other side knows them by number."""
+    """Objects that can't cross as plain data; the other side refers to them by number."""
 
     def __init__(self) -> None:
         self._objects: list[Any] = []
         self._numbers: dict[int, int] = {}
 
     def hold(self, value: Any) -> int:
-        """Keep `value`, the same object under the same number."""
-        # Kept objects are never freed, so an id stays theirs.
+        """Keep `value` and return its number; the same object always has the same number."""
+        # Kept objects are never freed, so their ids are never reused.
         number = self._numbers.setdefault(id(value), len(self._objects))
         if number == len(self._objects):
             self._objects.append(value)
@@ -37,7 +37,7 @@ class Responder:
         self._objects = Objects()
 
     def answer(self, message: list[Any]) -> list[Any]:
-        """Carry out one operation; what the code raises goes back by its type's name."""
+        """Carry out one operation; an exception that the code raises is returned as its type's name and text."""
         operation, *operands = message
         try:
             return ["value", *getattr(self, f"_{operation}")(*operands)]
@@ -58,7 +58,7 @@ class Responder:
         arguments = self._decode(arguments)
         named = self._decode(named)
         result = self._objects.get(number)(*arguments, **named)
-        # The arguments go back too, as the code may have changed them in place.
+        # The arguments are returned too, as the code may have changed them in place.
         return [self._encode(result), self._encode(arguments), self._encode(named)]
 
     def _get(self, number: int, name: str) -> list[Any]:
@@ -97,7 +97,7 @@ def load(code: str) -> types.ModuleType:
 
 
 def serve(channel: int, code: str, limit: int) -> None:
-    """Load the code, then answer until the other side hangs up. A message has at most `limit` bytes."""
+    """Load the code, then answer until the other side closes the channel. A message has at most `limit` bytes."""
     try:
         module = load(code)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""What a process of a sandbox gives up before it runs anything: files, rights, resources."""
+"""What a sandboxed process gives up before it runs anything: files, privileges, resources."""
 
 import contextlib
 import itertools
@@ -11,12 +11,12 @@ from . import kernel, seccomp
 
 NOBODY = 65534
 SCRATCH = "/sandbox"
-"""Not /tmp, where an interpreter may live that must stay visible."""
+"""Not /tmp, because an interpreter may be installed there, which must stay visible."""
 _DESCRIPTORS = 64
 
 
 class Limits(TypedDict):
-    """The limits in a form that crosses as JSON; units as in the configuration's section."""
+    """The limits as JSON carries them; units as in the config's section `sandbox`."""
 
     wall_seconds: float
     cpu_seconds: int
@@ -27,14 +27,17 @@ class Limits(TypedDict):
 
 
 def keep_descriptors(*wanted: int) -> None:
-    """Close every descriptor but 0, 1, 2 and those wanted."""
+    """Close every descriptor except 0, 1, 2 and `wanted`."""
     edges = [2, *sorted(wanted), min(os.sysconf("SC_OPEN_MAX"), 4096)]
     for low, high in itertools.pairwise(edges):
         os.closerange(low + 1, high)
 
 
 def empty_scratch(limits: Limits) -> None:
-    """Give this process an empty folder of its own, gone when its last process is; needs mount rights."""
+    """Mount an empty scratch folder for this process and its children; needs the right to mount.
+
+    The mount is in a new namespace, so it disappears with the last of these processes.
+    """
     kernel.unshare(kernel.NEW_MOUNT)
     options = f"size={limits['file_mb']}m,nr_inodes=4096,mode=700,uid={NOBODY},gid={NOBODY}"
     kernel.mount("tmpfs", SCRATCH, "tmpfs", kernel.NO_SUID | kernel.NO_DEV | kernel.NO_EXEC, options)
@@ -42,7 +45,7 @@ def empty_scratch(limits: Limits) -> None:
 
 
 def become_nobody() -> None:
-    """Change to an unprivileged user for good where that is possible; an ordinary user stays who they are."""
+    """Change to an unprivileged user irreversibly if possible; an ordinary user stays the same."""
     for change in (
         lambda: os.setgroups([]),
         lambda: os.setresgid(*[NOBODY] * 3),
@@ -53,13 +56,13 @@ def become_nobody() -> None:
 
 
 def limit_resources(limits: Limits) -> None:
-    """Set what the kernel counts for each process, without a way back."""
+    """Set the limits that the kernel enforces per process; they can't be raised again."""
     megabyte = 1 << 20
     values = {
         "RLIMIT_CPU": limits["cpu_seconds"],
         "RLIMIT_AS": limits["memory_mb"] * megabyte,
-        # Three more: the sandbox's own processes, which have the same user where there is but one. Before
-        # Linux 5.14 all of a user's processes count, so there a program may get fewer, never more.
+        # Three more for the sandbox's own processes, which may have the same user. Before Linux 5.14 all
+        # processes of a user count, so there a program may get fewer, never more.
         "RLIMIT_NPROC": limits["processes"] + 3,
         "RLIMIT_FSIZE": limits["file_mb"] * megabyte,
         "RLIMIT_NOFILE": _DESCRIPTORS,
@@ -76,7 +79,7 @@ def limit_resources(limits: Limits) -> None:
 
 
 def confine(isolation: str, limits: Limits, *descriptors: int, scratch: bool = False) -> None:
-    """Shut this process in, keeping only `descriptors`; the order matters, each step takes a right away."""
+    """Confine this process, keeping only `descriptors`. The order matters: each step gives up a right."""
     keep_descriptors(*descriptors)
     if scratch and isolation in ("bubblewrap", "namespaces"):
         empty_scratch(limits)
@@ -91,5 +94,5 @@ def confine(isolation: str, limits: Limits, *descriptors: int, scratch: bool = F
         kernel.forbid_new_privileges()
         if seccomp.available():
             kernel.install_filter(seccomp.assemble(os.getpid(), closed=isolation == "seccomp"))
-    # Programs that draw numbers get the same ones in every run.
+    # Programs that draw random numbers get the same ones in every run.
     random.seed(0)

@@ -1,4 +1,7 @@
-"""Started by path, without site packages: `driver.py <isolation> <socket> <JSON of limits and view>`."""
+"""The sandbox's first program, started by path and without site packages.
+
+Usage: `driver.py <isolation> <socket> <JSON of limits and view>`.
+"""
 
 import contextlib
 import importlib
@@ -16,11 +19,11 @@ _USUAL = """
     glob fnmatch platform pickle copyreg sched cmd shlex gzip colorsys ipaddress encodings.ascii
     encodings.latin_1 encodings.utf_16 encodings.utf_32 encodings.utf_8_sig encodings.idna _strptime
 """
-"""Imported once, here: programs start faster, and where no file can be opened these are all there is."""
+"""Modules imported once, here: programs then start faster, and if no file can be opened, no others are available."""
 
 
 def main() -> None:
-    """Enter the sandbox and serve; a failure to enter is told to the judge in one line."""
+    """Enter the sandbox and serve; a failure to enter is reported to the judge in one line."""
     isolation = sys.argv[1]
     descriptor = int(sys.argv[2])
     settings = json.loads(sys.argv[3])
@@ -33,7 +36,7 @@ def main() -> None:
     sys.path.pop(0)
     sys.argv[1:] = []
     os.environ.pop("LD_LIBRARY_PATH", None)
-    # When the machine runs out of memory, this is what it shall end first.
+    # If the machine runs out of memory, the kernel should kill this process first.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
     try:

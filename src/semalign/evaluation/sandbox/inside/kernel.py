@@ -1,4 +1,4 @@
-"""System calls that Python 3.11 does not offer, by ctypes. Each raises OSError with the call's name."""
+"""System calls that Python 3.11 does not offer, through ctypes. Each raises OSError with the call's name."""
 
 import ctypes
 import os
@@ -59,7 +59,7 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
 
 
 def change_root(folder: str) -> None:
-    """Make the mount point `folder` the root, and let go of the old one."""
+    """Make the mount point `folder` the root, and unmount the old one."""
     os.chdir(folder)
     _check(_libc.pivot_root(b".", b"."), "pivot_root")
     _check(_libc.umount2(b".", DETACH), "umount2")
@@ -67,37 +67,37 @@ def change_root(folder: str) -> None:
 
 
 def set_host_name(name: str) -> None:
-    """Name the machine, in a UTS namespace of one's own."""
+    """Set the host name; needs a private UTS namespace."""
     _check(_libc.sethostname(name.encode(), len(name)), "sethostname")
 
 
 def die_with_parent() -> None:
-    """Be killed when the parent thread ends; call it after any change of user."""
+    """Have this process killed when its parent thread ends; a change of user resets this, so call it after one."""
     _prctl(_PDEATHSIG, _SIGKILL)
 
 
 def forbid_tracing() -> None:
-    """Close this process's memory and descriptors to others of the same user."""
+    """Deny other processes of the same user access to this process's memory and descriptors."""
     _prctl(_DUMPABLE, 0)
 
 
 def adopt_orphans() -> None:
-    """Become the parent of descendants whose own parent ended."""
+    """Become the parent of descendants whose own parent has ended."""
     _prctl(_CHILD_SUBREAPER, 1)
 
 
 def forbid_new_privileges() -> None:
-    """No program started from here gains rights; needed before a filter by an ordinary user."""
+    """Keep every program started from here from gaining privileges; an ordinary user needs this to install a filter."""
     _prctl(_NO_NEW_PRIVS, 1)
 
 
 def drop_capabilities() -> None:
-    """Give up every capability, for good."""
+    """Give up every capability, irreversibly."""
     _prctl(_CAP_AMBIENT, 4)
     for capability in range(64):
         try:
             _prctl(_CAPBSET_DROP, capability)
-        except OSError:  # not a capability of this kernel, or no right to drop from the bound
+        except OSError:  # not a capability of this kernel, or no right to drop from the bounding set
             break
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     _check(_libc.capset(ctypes.byref(header), ctypes.byref((ctypes.c_uint32 * 6)())), "capset")

@@ -1,4 +1,4 @@
-"""A machine of one's own out of what the kernel gives an ordinary user: namespaces and a bare read-only root.
+"""Isolation with what the kernel offers an ordinary user: namespaces and a minimal read-only root.
 
 Needs Linux with user namespaces; nothing has to be installed. See namespaces(7), user_namespaces(7).
 """
@@ -12,16 +12,16 @@ from . import kernel
 from .confine import NOBODY, SCRATCH
 
 _ROOT = "/proc"
-"""The new root is put together over a folder that every machine has and that holds nothing we bind.
+"""Mount point of the new root: a folder that every machine has, and from which nothing is bound.
 
-The tmpfs is mounted over it in this process's own mount namespace; the machine's /proc stays as it is. Inside there is
-then no /proc at all, and so no way to other processes' memory or environment through it.
+The tmpfs is mounted over it in this process's own mount namespace; the machine's /proc does not change. There is then
+no /proc inside, so other processes' memory and environment can't be reached through it.
 """
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 
 
 class View(TypedDict):
-    """What is seen inside: folders of the machine, read only, and symbolic links."""
+    """What is visible inside: folders of the machine, read only, and symbolic links."""
 
     folders: list[str]
     links: dict[str, str]
@@ -36,10 +36,10 @@ def _write(path: str, text: str) -> None:
 
 
 def _map_users(process: int) -> None:
-    """Map users and groups of `process`; root also lends `nobody`, whom the limit of processes holds.
+    """Map the users and groups of `process`.
 
-    A line is "inside outside count". Root maps 0 and nobody one to one: the kernel does not count root's processes, so
-    programs run as nobody. An ordinary user can map but one id, their own, and is called nobody inside.
+    A line is "inside outside count". Root maps 0 and nobody one to one: programs run as nobody, because the kernel does
+    not limit root's number of processes. An ordinary user can map only one id, their own, which is nobody inside.
     """
     for kind, own in (("uid", os.geteuid()), ("gid", os.getegid())):
         path = f"/proc/{process}/{kind}_map"
@@ -48,19 +48,19 @@ def _map_users(process: int) -> None:
                 path, f"0 0 1\n{NOBODY} {NOBODY} 1\n" if own == 0 == os.geteuid() else f"{NOBODY} {own} 1\n"
             )
         except OSError:
-            # The kernel lets an ordinary user map a group only after setgroups(2) was denied for good: a group may
-            # also be there to keep its members out of a file.
+            # The kernel lets an ordinary user map a group only after setgroups(2) was denied irreversibly: a group may
+            # also serve to keep its members from a file, and leaving the group would open it to them.
             if kind == "gid":
                 _write(f"/proc/{process}/setgroups", "deny")
             _write(path, f"{NOBODY} {own} 1\n")
 
 
 def _leave_with_helper() -> None:
-    """Unshare, while a helper that stayed outside writes the maps, as only one with rights there may.
+    """Unshare, while a helper process that stays outside writes the maps.
 
     A process that has left its user namespace has no rights in the old one, so it could not write a map that names
-    other users than itself. The helper is forked before, and waits for one byte. If `unshare` fails, the pipe closes
-    without that byte, the helper ends with status 1, and the error of `unshare` itself goes up.
+    other users than itself. The helper is forked first and waits for one byte. If `unshare` fails, the pipe closes
+    without that byte, the helper ends with status 1, and the error of `unshare` is raised.
     """
     ready_read, ready_write = os.pipe()
     process = os.getpid()
@@ -101,25 +101,25 @@ def _touch(path: str, folder: bool) -> None:
 
 
 def _make_read_only(mountinfo: int) -> None:
-    """Remount everything under the new root, mounts within bound folders too.
+    """Remount everything under the new root read-only, including mounts within bound folders.
 
     Read-only is a property of each mount, not of the tree: binding a folder recursively brings in writable mounts
-    below it. `mountinfo` lists them all; it was opened before the new root covered /proc, and is read again from its
-    start. Paths in it have spaces and the like as octal escapes.
+    below it. `mountinfo` lists them all. It was opened before the new root covered /proc, and is read from its start
+    here. Spaces and some other characters in its paths are octal escapes.
     """
     os.lseek(mountinfo, 0, os.SEEK_SET)
     text = b"".join(iter(lambda: os.read(mountinfo, 1 << 16), b"")).decode()
     for line in text.splitlines():
         path = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), line.split()[4])
         if path == _ROOT or path.startswith(_ROOT + "/"):
-            # An ordinary user may not lift the flags that a mount has, so they are named again.
+            # An ordinary user may not clear the flags that a mount has, so they are set again.
             flags = os.statvfs(path).f_flag & 0b1111 | kernel.READ_ONLY
             kernel.mount("none", path, None, kernel.BIND | kernel.REMOUNT | flags)
 
 
 def _build_root(view: View) -> None:
-    """Put together a root of what `view` lists, read only, and move into it; nothing else remains reachable."""
-    # private: no mount made here may appear outside, whatever the machine's setting
+    """Build a read-only root of what `view` lists, and make it the root; nothing else remains reachable."""
+    # private: no mount made here may appear outside, whatever the machine's default
     kernel.mount("none", "/", None, kernel.RECURSIVE | kernel.PRIVATE)
     mountinfo = os.open("/proc/self/mountinfo", os.O_RDONLY)
     kernel.mount("tmpfs", _ROOT, "tmpfs", kernel.NO_SUID | kernel.NO_DEV, "size=1m,mode=755")
@@ -135,16 +135,16 @@ def _build_root(view: View) -> None:
 
 
 def enter(view: View) -> None:
-    """Go on as the first process of fresh namespaces; the caller's process stays outside and waits.
+    """Continue as the first process of new namespaces; the caller's process stays outside and waits.
 
-    Raises OSError, in either process, where the kernel or a container refuses.
+    Raises OSError, in either process, if the kernel or a container refuses.
     """
     _leave_with_helper()
     # A new process namespace begins with the next child, which is its process 1: when it ends, the kernel kills all
-    # others in there. So the caller can't be inside itself, and waits.
+    # other processes in the namespace. The caller itself can't be inside, so it waits.
     inner = os.fork()
     if inner:
-        # the judge's socket among them: if the inner process dies, the judge must see the socket close
+        # This also closes the judge's socket here: if the inner process dies, the judge must see the socket close.
         os.closerange(3, 4096)
         status = os.waitpid(inner, 0)[1]
         os._exit(1 if status else 0)

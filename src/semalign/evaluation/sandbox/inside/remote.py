@@ -1,4 +1,4 @@
-"""What stands in the tester's process for objects that live in the candidate's."""
+"""Proxies in the tester's process for objects in the candidate's process."""
 
 import builtins
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from . import wire
 
 FORGED = "an answer was not written by the sandbox"
 _ITEMS = 64
-"""So many items of an iterator are asked for at a time."""
+"""Items of an iterator that are requested at a time."""
 
 
 class Broken(BaseException):
-    """The candidate can't be heard as an honest one would be; not an Exception, so no test swallows it.
+    """The candidate ended, cheated, or sent something that can't be judged.
 
-    `status` is a verdict's status, `detail` one line.
+    It is not an Exception, so that no test catches it. `status` is a verdict's status, `detail` one line.
     """
 
     def __init__(self, status: str, detail: str) -> None:
@@ -24,7 +24,7 @@ class Broken(BaseException):
 
 
 class Peer:
-    """The tester's end of the channel; `broken` remembers the first breach, `calls` counts calls."""
+    """The tester's end of the channel; `broken` is the first failure, `calls` the number of calls."""
 
     def __init__(self, channel: int, limit: int) -> None:
         self._channel = channel
@@ -34,18 +34,18 @@ class Peer:
         self.calls = 0
 
     def fail(self, status: str, detail: str) -> NoReturn:
-        """End the tests with this status, whatever the tests catch."""
+        """End the tests with this status, whatever exceptions the tests catch."""
         self.broken = self.broken or Broken(status, detail)
         raise self.broken
 
     def reply(self) -> list[Any]:
-        """Wait for one answer and return its values; an exception of the candidate's is raised here."""
+        """Wait for one answer and return its values; an exception in the candidate is raised here again."""
         try:
             message = wire.receive(self._channel, self._limit)
         except EOFError:
             self.fail("gone", "the program ended before its tests did")
         except wire.TooLarge:
-            self.fail("output", "a result is larger than the limit of output")
+            self.fail("output", "a result is larger than the output limit")
         except wire.WireError:
             self.fail("forged", FORGED)
         match message:
@@ -66,7 +66,7 @@ class Peer:
         return self.reply()
 
     def encode(self, value: Any) -> Any:
-        """Encode an argument; only plain values and the candidate's own objects go over."""
+        """Encode an argument; only plain values and the candidate's own objects can be sent."""
 
         def hold(item: Any) -> int:
             if type(item) is not Remote:
@@ -86,7 +86,7 @@ class Peer:
         return self._known.setdefault(number, Remote(self, number))
 
     def call(self, number: int, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        """Call an object of the candidate's, and take over what it changed in its arguments."""
+        """Call an object of the candidate, and copy its changes to the arguments back."""
         self.calls += 1
         values = self.ask("call", number, self.encode(list(arguments)), self.encode(named))
         result = self.decode(values)
@@ -96,7 +96,7 @@ class Peer:
 
 
 def rebuild(name: str, kind: str, text: str) -> Exception:
-    """An exception with the candidate's type name, of the nearest built-in type."""
+    """Make an exception with the name of the candidate's type, derived from the nearest built-in type."""
     base = getattr(builtins, kind, None)
     if not (isinstance(base, type) and issubclass(base, Exception)):
         base = RuntimeError  # also for SystemExit and the like, which must not end the tests
@@ -104,12 +104,12 @@ def rebuild(name: str, kind: str, text: str) -> Exception:
         base = type(name, (base,), {})
     try:
         return base(text)
-    except Exception:  # a few built-in ones want more arguments
+    except Exception:  # a few built-in exceptions need more arguments
         return RuntimeError(f"{name}: {text}")
 
 
 def take_over(ours: Any, theirs: Any) -> Any:
-    """Copy what came back into our own lists, dicts, sets and byte arrays, at every depth."""
+    """Copy returned arguments into the tester's own lists, dicts, sets and byte arrays, at every depth."""
     if not isinstance(ours, type(theirs)):
         return theirs
     if isinstance(ours, list):
@@ -135,9 +135,9 @@ def take_over(ours: Any, theirs: Any) -> Any:
 
 
 class Remote:
-    """One object of the candidate's: it can be called, read, written and iterated, never compared.
+    """Proxy of one object of the candidate: it can be called, read, written and iterated, never compared.
 
-    What an object says of itself is no evidence.
+    An object's own answer to a comparison would prove nothing, since the model wrote its methods.
     """
 
     __slots__ = ("_number", "_peer")
@@ -182,6 +182,6 @@ class Remote:
 
 
 def number_of(item: Remote) -> int:
-    """The handle behind a stand-in."""
+    """The number of a proxy's object."""
     number: int = object.__getattribute__(item, "_number")
     return number

@@ -1,4 +1,4 @@
-"""Numbers of the system calls that the filter treats, on x86-64 and 64-bit ARM (None: no such call there)."""
+"""Numbers of the system calls that the filter handles, on x86-64 and 64-bit ARM (None: no such call there)."""
 
 Numbers = tuple[int | None, int | None]
 
@@ -40,7 +40,7 @@ FORBIDDEN: dict[str, Numbers] = {
     "keyctl": (250, 219),
     "add_key": (248, 217),
     "request_key": (249, 218),
-    # memory that no limit of a process counts
+    # memory that no process limit counts
     "memfd_create": (319, 279),
     "userfaultfd": (323, 282),
     "io_setup": (206, 0),
@@ -86,7 +86,7 @@ FORBIDDEN: dict[str, Numbers] = {
     "ustat": (136, None),
     "seccomp": (317, 277),
 }
-"""What no judged program needs."""
+"""Calls that no judged program needs."""
 
 FORBIDDEN_WHEN_CLOSED: dict[str, Numbers] = {
     # files
@@ -130,7 +130,7 @@ FORBIDDEN_WHEN_CLOSED: dict[str, Numbers] = {
     "setsid": (112, 157),
     "setpgid": (109, 154),
 }
-"""What is refused besides where no namespace hides the files and other processes."""
+"""Calls that are also refused if no namespace hides the files and other processes."""
 
 BY_ARGUMENT: dict[str, Numbers] = {
     "clone": (56, 220),
@@ -141,9 +141,9 @@ BY_ARGUMENT: dict[str, Numbers] = {
     "kill": (62, 129),
     "tgkill": (234, 131),
 }
-"""What is judged by its arguments."""
+"""Calls that are allowed or refused by their arguments."""
 
 FIRST_NEW = 424
-"""From this number on all machines number alike; later calls are refused unless named in `NEW_ALLOWED`."""
+"""From this number on, numbers are the same on all architectures; calls are refused unless in `NEW_ALLOWED`."""
 
 NEW_ALLOWED = {"close_range": 436, "faccessat2": 439, "epoll_pwait2": 441, "futex_waitv": 449}

@@ -1,4 +1,4 @@
-"""The process that runs the tests: it holds no code of the model's and reports to the judge alone."""
+"""The process that runs the tests: it holds no code of the model and reports only to the judge."""
 
 import ast
 import builtins
@@ -17,7 +17,7 @@ _TRUSTED = {
     "Decimal": "decimal",
     "Fraction": "fractions",
 }
-"""Classes that tests name without importing them: never the candidate's own."""
+"""Standard classes that tests use without importing them; they are never taken from the candidate."""
 
 
 class Names(ast.NodeVisitor):
@@ -36,7 +36,7 @@ class Names(ast.NodeVisitor):
         (self.used if isinstance(node.ctx, ast.Load) else self._bound).add(node.id)
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
-        """A module's name stands before a dot; it is the tester's own module."""
+        """Treat the name of a standard module before a dot as the tester's own module."""
         base = node.value
         if isinstance(base, ast.Name) and base.id in sys.stdlib_module_names:
             self._bases.add(base.id)
@@ -44,11 +44,11 @@ class Names(ast.NodeVisitor):
             self.visit(base)
 
     def visit_arg(self, node: ast.arg) -> None:
-        """A parameter binds."""
+        """Note that a parameter binds its name."""
         self._bound.add(node.arg)
 
     def visit_alias(self, node: ast.alias) -> None:
-        """An import binds."""
+        """Note that an import binds its name."""
         self._bound.add((node.asname or node.name).split(".")[0])
 
     def _visit_definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
@@ -58,7 +58,7 @@ class Names(ast.NodeVisitor):
     visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = _visit_definition
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
-        """`except ... as name` binds."""
+        """Note that `except ... as name` binds the name."""
         if node.name:
             self._bound.add(node.name)
         self.generic_visit(node)
@@ -70,9 +70,9 @@ class Names(ast.NodeVisitor):
     def wanted(self, entry_point: str | None) -> list[str]:
         """The names that the candidate must provide.
 
-        A built-in's name stays the built-in, so that a candidate can't change what `abs` or `len` means to
-        the tests. But a task may ask for a function of such a name: the entry point, or, where none is told
-        and the tests use no other free name, whatever they use.
+        A built-in's name refers to the built-in, so that a candidate can't change what `abs` or `len` means in
+        the tests. But a task may ask for a function of such a name: this is the entry point or, if none is given
+        and the tests use no other free name, every name that they use.
         """
         free = {name for name in self.free if name not in _TRUSTED}
         own = {name for name in free if not hasattr(builtins, name)}
@@ -123,7 +123,7 @@ def outcome(channel: int, limit: int, tests: list[str], entry_point: str | None)
 
 
 def run(control: int, channel: int, job: bytes, limit: int) -> None:
-    """The whole life of the process; its report carries the judge's token, which the candidate never sees."""
+    """Run the whole process; its report carries the judge's token, which the candidate never sees."""
     try:
         task = json.loads(job)
         status, detail = outcome(channel, limit, task["tests"], task["entry_point"])

@@ -1,7 +1,7 @@
-"""Values and frames between the processes of a sandbox.
+"""Encoding of values and messages between the processes of a sandbox.
 
-Only plain values cross: a tagged JSON that rebuilds exact built-in types. Code never crosses, so a value that
-comes out of the candidate's process has no methods of the candidate's making.
+Only plain values cross, as tagged JSON from which exact built-in types are rebuilt. Code never crosses, so a value
+from the candidate's process has no methods that the candidate defined.
 """
 
 import builtins
@@ -16,19 +16,19 @@ _SMALL = 1 << 63
 
 
 class WireError(Exception):
-    """The other side sent what no honest side sends."""
+    """The other side sent something that `encode` and `send` never produce."""
 
 
 class TooLarge(Exception):
-    """A frame is larger than the limit."""
+    """A message is larger than the limit."""
 
 
 class Unsupported(Exception):
-    """A value that can't cross as plain data; its text is the type's name."""
+    """A value can't cross as plain data; the message is the type's name."""
 
 
 def read_exactly(descriptor: int, size: int) -> bytes:
-    """Read `size` bytes; raises EOFError when the other side is gone."""
+    """Read `size` bytes; raises EOFError if the other side is gone."""
     parts = []
     while size:
         part = os.read(descriptor, min(size, 1 << 20))
@@ -47,7 +47,7 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def send(descriptor: int, message: Any) -> None:
-    """Send one JSON message with its length before it."""
+    """Send one JSON message, preceded by its length."""
     data = json.dumps(message).encode()
     write_all(descriptor, _HEADER.pack(len(data)) + data)
 
@@ -64,7 +64,7 @@ def receive(descriptor: int, limit: int) -> Any:
 
 
 def _integer(value: int) -> Any:
-    # JSON's own integers have a limit on their digits, so large ones go in base 16.
+    # Python limits the digits of an integer in JSON, so large ones are sent in base 16.
     return int(value) if -_SMALL < value < _SMALL else ["i", hex(value)]
 
 
@@ -105,7 +105,7 @@ _SEQUENCES: dict[str, type] = {"l": list, "t": tuple, "s": set, "f": frozenset}
 
 
 def decode(data: Any, handle: Callable[[int], Any]) -> Any:
-    """Rebuild a value from tagged JSON; `handle` makes what stands for an object that stayed behind.
+    """Rebuild a value from tagged JSON; `handle` makes the proxy of an object from its number.
 
     Raises WireError on anything that `encode` does not write.
     """

@@ -1,7 +1,7 @@
-"""The process that forks two others for every program, watches them, and sweeps up; it runs no model's code.
+"""The process that forks two others for every program, watches them, and cleans up; it never runs model-written code.
 
-For each program it forks the candidate's process and the tester's. Code and tests pass it by: each of the two
-reads its own part from the judge's socket, so no later program can find an earlier one's tests in memory.
+For each program it forks the candidate's process and the tester's. It never reads code or tests itself: each of the two
+reads its own part from the judge's socket, so that no later program can find an earlier one's tests in memory.
 
     judge (outside) --socket `control`-- zygote
                                            |- candidate: runs the program
@@ -9,7 +9,7 @@ reads its own part from the judge's socket, so no later program can find an earl
                                               reports to the judge over `control`
 
 The candidate has none of the judge's descriptors, so it can't forge a verdict. The tester runs only the benchmark's
-tests; what comes from the candidate is data to it, never code.
+tests; it treats everything from the candidate as data, never as code.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from . import candidate, kernel, tester, wire
 from .confine import Limits, confine
 
 JOB = struct.Struct(">II")
-"""What the judge sends first: the sizes in bytes of the code and of the tests, which follow."""
+"""Header of a job from the judge: the sizes in bytes of the code and of the tests, which follow."""
 _ARGUMENTS_LIMIT = 1 << 28
 
 
@@ -40,10 +40,10 @@ class Zygote:
         self._output_limit = limits["output_kb"] * 1024
 
     def serve(self) -> None:
-        """Judge programs one after another until the judge hangs up."""
+        """Run programs one after another until the judge closes the socket."""
         guard(self._isolation)
-        # What exists now is never collected again: a collection in a fork would write to every object's header, and so
-        # copy the pages that it shares with the zygote, which count as the program's memory.
+        # Exclude all existing objects from garbage collection: a collection in a fork would write to every object's
+        # header, and so copy the pages that it shares with the zygote, which would count as the program's memory.
         gc.collect()
         gc.freeze()
         wire.send(self._control, {"ready": True})
@@ -55,38 +55,39 @@ class Zygote:
             wire.send(self._control, self._run(code_size, tests_size))
 
     def _run(self, code_size: int, tests_size: int) -> dict[str, Any]:
-        # Each descriptor is closed here as soon as the fork that needs it has it. Otherwise the second fork would have
-        # the first one's, and the end of a process could not be seen by the end of its pipe.
+        # Each descriptor is closed here as soon as the fork that needs it exists. Otherwise the second fork would
+        # inherit those of the first, and a pipe would stay open after its process has ended.
         deadline = time.monotonic() + self._limits["wall_seconds"]
         ours, theirs = (end.detach() for end in socket.socketpair())
         output, printed = os.pipe()
         first = self._fork_candidate(theirs, printed, code_size)
         os.close(theirs)
         os.close(printed)
-        # nothing is ever written to `held`; it closes when the tester ends, however it ends, and `alive` then says so
+        # Nothing is ever written to `held`. It closes when the tester ends, however it ends, and `alive` then polls as
+        # closed.
         alive, held = os.pipe()
         second = self._fork_tester(ours, held, tests_size)
         os.close(ours)
         os.close(held)
         cause = self._watch(alive, output, deadline)
         ends = self._sweep(first, second)
-        if cause == "judge":  # nobody is there to hear a verdict
+        if cause == "judge":  # nobody is left to receive a verdict
             os._exit(0)
         os.close(alive)
         os.close(output)
         return {"cause": cause, "candidate": ends.get(first), "tester": ends.get(second)}
 
     def _fork_candidate(self, channel: int, printed: int, size: int) -> int:
-        """Fork the process that runs the program; return once it has taken the program from the socket.
+        """Fork the process that runs the program; return once it has read the program from the socket.
 
-        Candidate and tester read from one stream, one after the other. The pipe holds the zygote back until the
-        candidate has its part: `confine` closes its write end, as does the candidate's death.
+        Candidate and tester read from one stream, one after the other. The pipe makes the zygote wait until the
+        candidate has its part: `confine` closes the pipe's write end, as does the candidate's death.
         """
         read_end, write_end = os.pipe()
         process = os.fork()
         if process:
             os.close(write_end)
-            os.read(read_end, 1)  # until it has read its part of the socket
+            os.read(read_end, 1)  # returns at the end of the pipe
             os.close(read_end)
             return process
         try:
@@ -99,7 +100,7 @@ class Zygote:
             os._exit(125)
 
     def _fork_tester(self, channel: int, held: int, size: int) -> int:
-        """Fork the process that runs the tests. It may write to the judge, and so is as confined as the candidate."""
+        """Fork the process that runs the tests. It can write to the judge, so it is confined like the candidate."""
         process = os.fork()
         if process:
             return process
@@ -108,14 +109,14 @@ class Zygote:
             confine(self._isolation, self._limits, channel, self._control, held)
             tester.run(self._control, channel, job, self._output_limit)
         finally:
-            os._exit(125)  # whatever happened, a fork never goes on as a second zygote
+            os._exit(125)  # whatever happened, a fork never continues as a second zygote
 
     def _watch(self, alive: int, output: int, deadline: float) -> str | None:
-        """Wait for the tester's end; returns what cut it short: "wall", "output", "judge" (gone) or None."""
+        """Wait for the tester to end; returns what stopped it early ("wall", "output", "judge" is gone), or None."""
         poll = select.poll()
         poll.register(alive, select.POLLIN)
         poll.register(output, select.POLLIN)
-        poll.register(self._control, 0)  # its end is always told
+        poll.register(self._control, 0)  # poll(2) always reports a hang-up
         printed = 0
         while True:
             left = deadline - time.monotonic()
@@ -135,11 +136,11 @@ class Zygote:
                     return "output"
 
     def _sweep(self, *processes: int) -> dict[int, list[float]]:
-        """Kill whatever is left, at every depth; returns wait status and CPU seconds of each."""
+        """Kill all remaining descendants; returns wait status and CPU seconds of each."""
         ends: dict[int, list[float]] = {}
         while True:
-            # In a namespace, -1 is everyone but us; elsewhere the filter forbids further processes.
-            # Where not even a filter is had, the best there is are the groups that the two set up.
+            # In a process namespace, -1 means all processes but this one. With "seccomp", the filter forbids further
+            # processes. With "weak", the best there is are the process groups of the two.
             left = [each for each in processes if each not in ends]
             if self._isolation in ("bubblewrap", "namespaces"):
                 left = [-1]
@@ -156,7 +157,7 @@ class Zygote:
 
 
 def guard(isolation: str) -> None:
-    """Make this process unreachable for those it will fork."""
+    """Protect this process from those it will fork."""
     for descriptor in (1, 2):
         os.dup2(0, descriptor)  # the null device, open both ways
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
