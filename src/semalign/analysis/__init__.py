@@ -1,1 +1,1 @@
-"""What stands beside the main table: decomposition, similarity of layers, and sentences computed from data."""
+"""Measurements other than scores: decomposition, crossing, similarity of layers, geometry; tables of signals and curves."""

@@ -1,4 +1,4 @@
-"""Running sums of the fidelity measure: cosines of states with their recomposition, prompt by prompt."""
+"""Running sums for the fidelity measure: cosines between states and their recomposition, prompt by prompt."""
 
 import math
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Resampling:
 
 
 class Cosines:
-    """cos(r, K r) for every interface, layer and operator, with the sums that the shuffled control needs."""
+    """cos(r, K r) for every interface, layer and operator K, and the sums that the shuffled control needs."""
 
     def __init__(self) -> None:
         self.cosines: list[Tensor] = []
@@ -36,7 +36,7 @@ class Cosines:
         self._within: Tensor | None = None
 
     def add(self, states: Tensor, operators: Tensor) -> None:
-        """Take in one prompt's states [interfaces, layers, positions, D] for operators [frames, D, D]."""
+        """Add one prompt's states [interfaces, layers, positions, D] for operators [frames, D, D]."""
         cosines, unit, recomposed = recompose(states, operators)
         cosines, unit, recomposed = cosines.cpu(), unit.cpu(), recomposed.cpu()
         self.cosines.append(cosines)
@@ -52,8 +52,8 @@ class Cosines:
     def shuffled(self) -> Tensor:
         """Mean cos(r_i, K r_j) over all pairs of tokens from different prompts: [interfaces, layers, frames].
 
-        A cosine is a product of unit vectors, so its mean over all pairs is a product of two sums, without
-        drawing any pair. Not a number when there is one prompt.
+        A cosine is a product of unit vectors, so its mean over all pairs follows from products of sums; no pairs are
+        formed. NaN if there is only one prompt.
         """
         if self._states is None or self._recomposed is None or self._within is None:
             raise ValueError("no prompt was added")
@@ -81,7 +81,7 @@ class Cosines:
 
 
 def recompose(states: Tensor, operators: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cosines of unit states with K times them, and the sums of both unit vectors over positions.
+    """Cosines of unit states with K times them, and the sums over positions of both unit vectors.
 
     Returns float64 [interfaces, layers, positions, frames], [interfaces, layers, D] and [interfaces, layers,
     frames, D]. The product with K runs in the states' precision, the rest in float64.
@@ -98,7 +98,7 @@ def recompose(states: Tensor, operators: Tensor) -> tuple[Tensor, Tensor, Tensor
 def resample_means(per_prompt: Sequence[Tensor], resampling: Resampling) -> tuple[Tensor, Tensor, Tensor]:
     """Mean over all tokens and its percentile interval, prompts resampled as whole clusters.
 
-    Takes [tokens, columns] for each prompt, returns three [columns]; one prompt gives no interval.
+    `per_prompt` holds [tokens, columns] for each prompt; returns three [columns]. The bounds are NaN for one prompt.
     """
     sums = torch.stack([values.sum(dim=0) for values in per_prompt])
     counts = torch.tensor([len(values) for values in per_prompt], dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Teacher, student before and student after a transfer, compared layer by layer at the same tokens."""
+"""Comparison of teacher, student before and student after a transfer, layer by layer at the same tokens."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +29,8 @@ def compare_pair(
 ) -> pd.DataFrame:
     """CKA rows (see `similarity.compare_models`) of the block outputs at up to `positions` tokens.
 
-    Comparisons: teacher with the student, the student with itself, and, given a transfer folder, both again
-    after the transfer and the student before with the student after. One model is in memory at a time.
+    Comparisons: the teacher with the student, and the student with itself. With a transfer folder also: both again
+    after the transfer, and the student before with the student after. Only one model is in memory at a time.
     """
     tokens = same_tokens(load_tokenizer(teacher), load_tokenizer(student), texts)
     kept = choose_positions(tokens, positions, seed)

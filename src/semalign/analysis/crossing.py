@@ -1,8 +1,8 @@
-"""Whether a map carries a prediction over: the teacher's final states, read by the student's head.
+"""Whether a map preserves predictions: the teacher's final states, mapped and read by the student's head.
 
-The teacher's final normed state goes through a map into the student's space, and the student's head names a token.
-A map that carries meaning leaves the token that the teacher itself predicts. Only maps made of the two
-vocabularies alone are compared; nothing is fitted.
+A map takes the teacher's final state after the norm into the student's space, and the student's head predicts a token.
+A map that preserves meaning gives the token that the teacher itself predicts. Only maps made from the two
+vocabularies are compared; nothing is fitted.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ STANDARD = Resampling()
 
 @dataclass(frozen=True)
 class Crossing:
-    """One map [D_S, D_T] and the gains between which it stands; float32 on the device of the states."""
+    """One map [D_S, D_T] and the gains of both final norms; float32 on the device of the states."""
 
     name: str
     folded: bool
@@ -44,7 +44,8 @@ class Crossing:
     def carry(self, final: Tensor) -> Tensor:
         """The student's state [positions, D_S] for the teacher's final normed state [positions, D_T].
 
-        A folded map lives before both norms' gains: the state goes there, is mapped and comes back.
+        A folded map is defined before both norms' gains: the teacher's gain is divided out, the state is mapped, and
+        the student's gain is multiplied in.
         """
         if not self.folded:
             return final @ self.matrix.T
@@ -61,7 +62,7 @@ def build_crossings(
     maps: Sequence[str] = MAPS,
     device: torch.device | str = "cpu",
 ) -> list[Crossing]:
-    """Every map, as it is and, where a gain can enter it, with the final norms folded in."""
+    """Every map without and, if it depends on gains, also with the final norms folded in."""
     gains = [head.norm_gain.to(device, torch.float32) for head in (teacher, student)]
 
     def build(name: str, fold: bool) -> Crossing:
@@ -74,21 +75,21 @@ def build_crossings(
 
 
 class CrossingStudy:
-    """The measure of one pair, filled prompt by prompt; the teacher's states are never kept."""
+    """The measurement of one pair, accumulated prompt by prompt; the teacher's states are never kept."""
 
     def __init__(self, teacher: Head, student: Head, shared: Shared, crossings: Sequence[Crossing]) -> None:
         self.crossings = list(crossings)
         here = self.crossings[0].matrix
         self.teacher, self.student = teacher.weight.to(here), student.weight.to(here)
-        number = torch.full((len(teacher.weight),), ABSENT)  # a teacher's token -> the student's id
+        number = torch.full((len(teacher.weight),), ABSENT)  # teacher's token id -> student's token id
         number[shared[0]] = shared[1]
         self.number = number.to(here.device)
         self.same: list[Tensor] = []
 
     def add(self, final: Tensor) -> None:
-        """Take in one prompt's final normed teacher states [positions, D_T].
+        """Add one prompt's final normed teacher states [positions, D_T].
 
-        A token that the student's vocabulary does not have counts as missed.
+        A predicted token that is not in the student's vocabulary counts as not preserved.
         """
         wanted = self.number[(final @ self.teacher.T).argmax(-1)]
         same = [(c.carry(final) @ self.student.T).argmax(-1) == wanted for c in self.crossings]
@@ -120,11 +121,10 @@ def crossing_table(
     drop_first: bool = True,
     resampling: Resampling = STANDARD,
 ) -> pd.DataFrame:
-    """Rows of map, folded, top1_agreement, top1_low, top1_high, positions, for the teacher `model` on tokenised
-    prompts; `heads` are the teacher's and the student's.
+    """Measure every map for the teacher `model` on tokenised prompts; `heads` are the teacher's and the student's.
 
-    The seed of `resampling` draws the random map too. `drop_first` leaves position 0 out, whose states are of another
-    size in many models. Raises UserError when
+    Columns: map, folded, top1_agreement, top1_low, top1_high, positions. The seed of `resampling` also draws the random
+    map. `drop_first` leaves out position 0, whose states have a very different norm in many models. Raises UserError if
     no prompt has tokens.
     """
     crossings = build_crossings(*heads, shared, resampling.seed, device=model.device)

@@ -11,12 +11,12 @@ from semalign.analysis.listing import cell_of
 from semalign.runtime.columns import COLUMNS
 from semalign.runtime.files import read_jsonl
 
-BESIDE = ("step", "learning_rate")  # what a logged step holds beside its terms
-POINTS = 60  # more than a figure shows
+BESIDE = ("step", "learning_rate")  # the keys of a logged step that are not terms of the loss
+POINTS = 60  # as many as a figure can show
 
 
 def curves_table(cells: Iterable[Path], points: int = POINTS) -> pd.DataFrame:
-    """One row a logged step and term of every trained cell; see `thin`."""
+    """One row per point and term of every cell, after `thin`."""
     rows: list[tuple[Any, ...]] = []
     for folder in cells:
         cell = cell_of(folder)
@@ -27,10 +27,10 @@ def curves_table(cells: Iterable[Path], points: int = POINTS) -> pd.DataFrame:
 
 
 def thin(history: Sequence[dict[str, Any]], points: int = POINTS) -> list[tuple[int, str, float]]:
-    """(step, term, loss) of at most `points` points a term.
+    """(step, term, loss) of at most `points` points per term.
 
-    A longer history is cut into `points` runs of equally many logged steps, as far as they divide. A run
-    stands as one point: the mean of the term where it was logged, at the mean step, rounded.
+    A longer history is divided into `points` runs of consecutive logged steps, as equal in length as possible. Each run
+    becomes one point: the mean of the term over the steps that logged it, at the rounded mean step.
     """
     runs = np.array_split(np.arange(len(history)), min(points, len(history))) if history else []
     return [point for run in runs for point in _means([history[index] for index in run])]

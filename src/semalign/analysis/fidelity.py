@@ -1,11 +1,11 @@
 """How well a hidden state survives decomposition onto semantic bases and recomposition (paper Figure 2).
 
-Projecting r onto every unit basis and adding the projections up gives K r with K = S S^T, so the measure is
+Projecting r onto every unit basis and adding up the projections gives K r with K = S S^T, so the measure is
 cos(r, K r). V bases in D dimensions are an overcomplete frame: K is not the identity, and a high cosine alone
-does not show that the bases are semantic. Each row therefore stands beside three controls: random bases, the
-isotropic prediction tr K / sqrt(D tr K^2) (a direction drawn at random, nothing of the model but K), and
-shuffled pairs cos(r_i, K r_j), i and j from different prompts. A fourth stands on the other side: the dual frame,
-whose coefficients recompose every state exactly. `prediction` adds what a cosine hides: how often the recomposed
+does not show that the bases are semantic. Each row therefore has three controls: random bases; the
+isotropic prediction tr K / sqrt(D tr K^2), for a direction drawn at random, which depends on the model only through K;
+and shuffled pairs cos(r_i, K r_j), i and j from different prompts. The dual frame, whose coefficients recompose every
+state exactly, is the upper bound. `prediction` adds what a cosine hides: how often the recomposed
 final state still predicts the same token.
 """
 
@@ -41,10 +41,10 @@ class Passage:
 
 
 class Study:
-    """The measure on one model, filled prompt by prompt; states are never kept.
+    """The measurement of one model, accumulated prompt by prompt; states are never kept.
 
-    `interfaces` are those of `models.anatomy.capture`. `drop_first` leaves position 0 out, whose states are
-    of another size than all others in many models.
+    `interfaces` are those of `models.anatomy.capture`. `drop_first` leaves out position 0, whose states have a very
+    different norm than all others in many models.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Study:
         self.predictions = Predictions(head, self.frames, self.operators, seed)
 
     def add(self, tokens: Sequence[int]) -> None:
-        """Run the model over one prompt's token ids and take its states in."""
+        """Run the model over one prompt's token ids and add its states."""
         if len(tokens) <= self.first:
             return
         passage = self._read(tokens)
@@ -84,7 +84,7 @@ class Study:
         return Passage(torch.stack(rows)[:, :, self.first :].float(), final[0, self.first :].float())
 
     def layer_rows(self, name: str, resampling: Resampling) -> list[dict[str, Any]]:
-        """One row for each family, interface and layer."""
+        """One row per family of bases, interface and layer."""
         summary = self.cosines.summarise(resampling)
         tokens, prompts = sum(self.cosines.counts), len(self.cosines.counts)
         return [
@@ -116,12 +116,12 @@ def measure_fidelity(
     drop_first: bool = True,
     resamples: int = 2000,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tidy tables (layers, head) of the measure over tokenised prompts.
+    """Tidy tables (layers, head) of the measurement over tokenised prompts.
 
     Layers: model, bases, folded, interface, layer (from 1), depth (share of all layers), cosine (mean over
     tokens), cosine_low and cosine_high (bootstrap interval over prompts), cosine_sd, cosine_p05,
     cosine_p95 (over tokens), shuffled, isotropic, tokens, prompts. Head: see `Predictions.rows`; `deviation`
-    is the largest entry of K - 1, zero for the exact dual frame. Raises UserError when no prompt has tokens.
+    is the largest absolute entry of K - 1, zero for the exact dual frame. Raises UserError if no prompt has tokens.
     """
     head = replace(head, weight=head.weight.to(model.device), norm_gain=head.norm_gain.to(model.device))
     frames = [*build_frames(head, settings.bases, settings.seed), dual_frame(head)]

@@ -1,4 +1,4 @@
-"""Families of bases as operators: what decomposing and recomposing does to a state."""
+"""Families of bases as operators that decompose a state and recompose it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Frame:
     operator: Tensor
 
     def deviation(self) -> float:
-        """The largest entry of K - 1: zero where recomposition is exact."""
+        """The largest absolute entry of K - 1; zero if recomposition is exact."""
         return float((self.operator - torch.eye(len(self.operator)).to(self.operator)).abs().max())
 
     def isotropic(self) -> float:
-        """tr K / sqrt(D tr K^2): about what a random direction scores."""
+        """tr K / sqrt(D tr K^2): approximately the cosine of a random direction."""
         trace = self.operator.trace()
         return float(trace / (len(self.operator) * (self.operator**2).sum()).sqrt())
 
 
 def build_frames(head: Head, bases: Sequence[str], seed: int = 0) -> list[Frame]:
-    """Every family, as it is and with the final norm's gain folded in (random bases: as they are)."""
+    """Every family, without and with the final norm's gain folded in (random bases only without)."""
     return [
         Frame(name, fold, frame_operator(build_bases(name, head, fold_final_norm=fold, seed=seed)))
         for name in bases
@@ -45,7 +45,7 @@ def build_frames(head: Head, bases: Sequence[str], seed: int = 0) -> list[Frame]
 
 
 def dual_frame(head: Head) -> Frame:
-    """pinv(H) H, streamed: coefficients of the dual frame, which reconstruct every state exactly."""
+    """pinv(H) H, computed in chunks of rows: the dual frame's coefficients reconstruct every state exactly."""
     inverse = inverse_gram(head.weight)
     operator = torch.zeros_like(inverse)
     for rows in stream(head.weight):

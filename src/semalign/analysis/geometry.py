@@ -1,7 +1,7 @@
-"""How near a student's states come to the paper's targets, cell by cell, whatever the method.
+"""How close a student's states are to the paper's targets, for every cell and method.
 
-Targets are made as SemAlign makes them, with the study's default settings, but at the answers of test items. Every
-transfer of a pair is then measured at the same positions, layers and interface, the untouched student among them.
+Targets are computed as for SemAlign, with the study's default settings, but at the answers of test items. Every
+transfer of a pair, including the untouched student, is measured at the same positions, layers and interface.
 """
 
 import logging
@@ -35,13 +35,13 @@ from semalign.signals.semantics.registry import BASES_MAPS, FITTED_MAPS, HEAD_MA
 
 logger = logging.getLogger("semalign")
 
-POSITIONS = 2000  # drawn where the answers have more
-SECONDS = 5.0  # between two lines of progress
+POSITIONS = 2000  # drawn at random if the answers have more
+SECONDS = 5.0  # between two progress messages
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where states are read: the same for the teacher and for every student."""
+    """Where and how states are read: the same for the teacher and for every student."""
 
     teacher: Path
     student: Path
@@ -53,14 +53,14 @@ class Place:
 
 
 class Goal:
-    """The targets of one pair, by student layer, and the students' states beside them."""
+    """The targets of one pair, by student layer, and the comparison of students with them."""
 
     def __init__(self, place: Place, pairing: Path, alignment: Alignment) -> None:
         self.place = place
         self.pairs = from_rows(read_json(pairing / "pairing.json")["pairs"])
         self.encoded, self.pad = _encode(place, place.student)
         self.kept = draw_rows(sum(map(_answer, self.encoded)), POSITIONS)
-        states = {layer: found[self.kept] for layer, found in self._teacher_states().items()}
+        states = {layer: rows[self.kept] for layer, rows in self._teacher_states().items()}
         targets = paper_targets(place.teacher, place.student, self.pairs, states, alignment)
         self.targets = {layer: Target(rows) for layer, rows in targets.items()}
 
@@ -70,7 +70,7 @@ class Goal:
         return sorted({pair.student for pair in self.pairs})
 
     def measure(self, student: Any) -> list[tuple[int, float, float, float]]:
-        """(layer, cosine, cosine_centred, cka) of a loaded student."""
+        """(layer, cosine, cosine_centred, cka) of a loaded student, for every paired layer."""
         place = self.place
         states = read_states(
             student, self.encoded, self.layers, place.reading.interface, place.reading.batch_size, self.pad
@@ -83,8 +83,8 @@ class Goal:
         for ours, theirs in zip(self.encoded, encoded, strict=True):
             if _answer(ours) != _answer(theirs):
                 raise UserError(
-                    f"geometry: an answer of {place.benchmark} has {_answer(theirs)} tokens for the teacher and "
-                    f"{_answer(ours)} for the student; expected as many, as states are compared position by position"
+                    f"geometry: {place.benchmark}: found an answer of {_answer(theirs)} tokens for the teacher and "
+                    f"{_answer(ours)} for the student, expected equal numbers: states are compared by position"
                 )
         layers = sorted({layer for pair in self.pairs for layer in (pair.below, pair.above)})
         model = load_model(place.teacher, place.device, place.dtype)
@@ -92,7 +92,7 @@ class Goal:
 
 
 class Target:
-    """Targets [positions, width] of one layer, with what every comparison needs of them computed once."""
+    """Targets [positions, width] of one layer, with the quantities that every comparison needs computed once."""
 
     def __init__(self, states: Tensor) -> None:
         self.states = states.to(torch.float64)
@@ -101,7 +101,7 @@ class Target:
         self.own = _product(self.centred, self.centred)
 
     def compare(self, states: Tensor) -> tuple[float, float, float]:
-        """Mean cosine with states [positions, width], the same with both sides centred, and debiased linear CKA."""
+        """Mean cosine with states [positions, width], the same after centring both, and debiased linear CKA."""
         states = states.to(torch.float64)
         centred = states - states.mean(dim=0)
         across = _product(self.centred, centred)
@@ -115,11 +115,11 @@ class Target:
 def paper_targets(
     teacher: Path, student: Path, pairs: list[LayerPair], states: Mapping[int, Tensor], alignment: Alignment
 ) -> dict[int, Tensor]:
-    """Student layer -> targets [positions, width] for the teacher's states, layer -> [positions, width]."""
+    """Student layer -> targets [positions, width], from teacher layer -> states [positions, width]."""
     if alignment.map in FITTED_MAPS:
         raise UserError(
-            f"analysis.geometry: alignment.map is {alignment.map!r}, which is fitted to data; expected a map that is "
-            f"made of the heads, one of {', '.join({**BASES_MAPS, **HEAD_MAPS})}"
+            f"analysis.geometry: alignment.map: found {alignment.map!r}, which is fitted to data, expected a map made "
+            f"from the heads, one of {', '.join({**BASES_MAPS, **HEAD_MAPS})}"
         )
     heads = read_head(teacher), read_head(student)
     shared = common_tokens(teacher, student, alignment.minimum_shared)
@@ -135,7 +135,7 @@ def paper_targets(
 def geometry_table(goal: Goal, cells: Mapping[Path, Cell]) -> pd.DataFrame:
     """One row per cell and paired layer; cells of the teacher are left out."""
     rows: list[tuple[Any, ...]] = []
-    place, said = goal.place, time.monotonic()
+    place, logged = goal.place, time.monotonic()
     for done, (folder, cell) in enumerate(cells.items(), start=1):
         transfer = folder / "transfer"
         if read_json(transfer / "transfer.json")["base"] != "student":
@@ -143,8 +143,8 @@ def geometry_table(goal: Goal, cells: Mapping[Path, Cell]) -> pd.DataFrame:
         student = load_student(place.student, place.teacher, transfer, place.device, place.dtype)
         key = (cell.pair, cell.benchmark, cell.method, cell.variant, cell.seed)
         rows += [(*key, *measured) for measured in goal.measure(student)]
-        if time.monotonic() - said > SECONDS or done == len(cells):
-            said = time.monotonic()
+        if time.monotonic() - logged > SECONDS or done == len(cells):
+            logged = time.monotonic()
             logger.info("geometry: %d of %d cells", done, len(cells))
     return pd.DataFrame(rows, columns=list(COLUMNS["geometry"]))
 

@@ -1,4 +1,4 @@
-"""Parse the path of a folder into its cell or its signal."""
+"""Parsing the path of a folder into its cell or its signal."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ SIGNAL = "<pair>/<benchmark>/<stage>/<name>"
 
 
 class Signal(NamedTuple):
-    """A signal stage's folder: whose signal it is, and how its settings differ from the default."""
+    """The names in the path of a signal's folder; `name` says how its settings differ from the default."""
 
     pair: str
     benchmark: str
@@ -22,7 +22,7 @@ class Signal(NamedTuple):
 
 
 def cell_of(folder: Path) -> Cell:
-    """The cell whose folder this is; raises UserError where the path is not a cell's."""
+    """The cell whose folder this is; raises UserError if the path is not a cell's."""
     parts = folder.absolute().parts[-5:]
     seed = re.fullmatch(r"seed(\d+)", parts[-1])
     if len(parts) < 5 or not seed:
@@ -32,7 +32,7 @@ def cell_of(folder: Path) -> Cell:
 
 
 def cells_among(folders: Iterable[Path], pair: str, benchmark: str) -> dict[Path, Cell]:
-    """The folders of one pair's and benchmark's cells, in their order."""
+    """The folders of the cells of one pair and benchmark, in their order."""
     cells = {folder: cell_of(folder) for folder in folders}
     return {
         folder: cell for folder, cell in cells.items() if (cell.pair, cell.benchmark) == (pair, benchmark)
@@ -45,7 +45,7 @@ def defaults_among(folders: Iterable[Path]) -> list[Path]:
 
 
 def signal_of(folder: Path, stage: str) -> Signal:
-    """What the path of a `stage`'s folder says; raises UserError where it is not one."""
+    """The names in the path of a `stage`'s folder; raises UserError if it is not one."""
     parts = folder.absolute().parts[-4:]
     if len(parts) < 4 or parts[2] != stage:
         raise UserError(f"{folder}: not a folder of {stage}, expected .../{SIGNAL.replace('<stage>', stage)}")

@@ -1,4 +1,4 @@
-"""Options that several analyses share: where a table goes, on what device models run, what settings are read."""
+"""Options that several analyses share: the table's file, the device of the models, the sections of the config."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +17,8 @@ class Table:
 
     Attributes:
         out: The table (CSV).
-        record: Where to note what the table is made from.
-        label: Leading columns of one value, as name=value.
+        record: File that records what the table was made from.
+        label: Leading columns with a constant value, as name=value.
     """
 
     out: Path
@@ -27,7 +27,7 @@ class Table:
 
     @property
     def labels(self) -> dict[str, str]:
-        """Column -> its one value."""
+        """Column -> its constant value."""
         return dict(label.split("=", 1) for label in self.label)
 
 
@@ -39,7 +39,7 @@ class LayerTables:
     Attributes:
         out: Table of all layers (CSV).
         head_out: Table of the final state (CSV).
-        record: Where to note what the tables are made from.
+        record: File that records what the tables were made from.
     """
 
     out: Path
@@ -53,7 +53,7 @@ class Machine:
     """How models are loaded.
 
     Attributes:
-        device: Where models run: cpu or cuda. Default: the GPU, if there is one.
+        device: Device of the models, cpu or cuda. Default: the GPU, if there is one.
         dtype: Precision of the models. Default: their own.
     """
 
@@ -90,14 +90,14 @@ class Sections:
 @grouped
 @dataclass(frozen=True)
 class Pair:
-    """A pair on a benchmark: what its cells were trained from.
+    """A pair on a benchmark, with the folders that its cells were trained from.
 
     Attributes:
         pair: Name of the pair.
-        teacher: Model folder.
-        student: Model folder.
+        teacher: Model folder of the teacher.
+        student: Model folder of the student.
         benchmark: Folder of the benchmark's splits.
-        pairing: Folder of the pairing.
+        pairing: Folder of the layer pairing.
     """
 
     pair: str

@@ -1,9 +1,8 @@
-"""What decomposition and recomposition leave of the next token that a final state predicts.
+"""Whether a recomposed final state still predicts the same next token.
 
-A recomposed state's agreement stands beside the controls of its cosine. Shuffled pairs: the recomposed state of a
-token of another prompt. Isotropic: the state itself, turned in a random direction until its cosine is the one that
-K is predicted to leave of a random direction. The latter says what a loss of that size costs where K is blind to
-the states.
+The agreement has the same controls as the cosine. Shuffled pairs use the recomposed state of a token of another prompt.
+The isotropic control turns the state itself in a random direction until its cosine is the one predicted for a random
+direction under K. It shows the effect of a loss of that size if K did not depend on the states.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt: `top` [positions], and for every frame what is predicted instead, [positions, frames]."""
+    """Predictions of one prompt: `top` [positions] of the states themselves, the others [positions, frames]."""
 
     top: Tensor
     recomposed: Tensor
@@ -33,15 +32,15 @@ class Prompt:
     cosines: Tensor
 
     def same(self, predicted: Tensor) -> Tensor:
-        """1.0 where a frame predicts the token that the state itself predicts, else 0.0."""
+        """1.0 if a frame's prediction equals that of the state itself, else 0.0, [positions, frames]."""
         return (predicted == self.top[:, None]).double()
 
 
 class Predictions:
-    """Top tokens of final normed states and of what each frame makes of them, filled prompt by prompt."""
+    """Top tokens of final normed states and of each frame's recomposition, accumulated prompt by prompt."""
 
     def __init__(self, head: Head, frames: Sequence[Frame], operators: Tensor, seed: int = 0) -> None:
-        """`operators` [frames, D, D] are the frames' in float32, on the device of the states."""
+        """`operators` [frames, D, D] are those of the frames, in float32 on the device of the states."""
         self.frames, self.operators = list(frames), operators
         self.isotropic = [frame.isotropic() for frame in frames]
         self.gain = head.norm_gain.to(operators)
@@ -50,12 +49,12 @@ class Predictions:
         self.prompts: list[Prompt] = []
 
     def add(self, final: Tensor) -> None:
-        """Take in one prompt's final normed states [positions, D]."""
+        """Add one prompt's final normed states [positions, D]."""
         noise = torch.randn(final.shape, generator=self.generator).to(final)
         top = self._predict(final)
         recomposed, turned, cosines = [], [], []
         for frame, operator, cosine in zip(self.frames, self.operators, self.isotropic, strict=True):
-            # Folded bases live before the norm's gain: go there, recompose, come back.
+            # Folded bases are defined before the norm's gain: divide it out, recompose, multiply it in again.
             state = torch.where(self.gain == 0, 0, final / self.gain) if frame.folded else final
             back = self.gain if frame.folded else 1.0
             image = state @ operator
@@ -69,8 +68,11 @@ class Predictions:
         return (states @ self.weight.T).argmax(-1)
 
     def rows(self, name: str, resampling: Resampling) -> list[dict[str, Any]]:
-        """One row a frame: model, bases, folded, top1_agreement, top1_low, top1_high (bootstrap interval over
-        prompts), cosine, isotropic, deviation, shuffled_top1, isotropic_top1."""
+        """One row per frame.
+
+        Columns: model, bases, folded, top1_agreement, top1_low, top1_high (bootstrap interval over prompts), cosine,
+        isotropic, deviation, shuffled_top1, isotropic_top1.
+        """
         agreement, low, high = resample_means([p.same(p.recomposed) for p in self.prompts], resampling)
         turned = torch.cat([p.same(p.turned) for p in self.prompts]).mean(dim=0)
         cosine = torch.cat([p.cosines.double() for p in self.prompts]).mean(dim=0)
@@ -93,8 +95,10 @@ class Predictions:
         ]
 
     def shuffled(self) -> Tensor:
-        """Share of all pairs of tokens of different prompts in which one's recomposed state predicts the other's
-        top token, [frames]. Not a number when there is one prompt."""
+        """Share of pairs of tokens from different prompts in which one's recomposed state predicts the other's top token.
+
+        [frames]; NaN if there is only one prompt.
+        """
         counts = [len(prompt.top) for prompt in self.prompts]
         pairs = sum(counts) ** 2 - sum(count**2 for count in counts)
         whole = self._matches(
@@ -104,14 +108,14 @@ class Predictions:
         return (whole - within) / (pairs or math.nan)
 
     def _matches(self, top: Tensor, recomposed: Tensor) -> Tensor:
-        """How many pairs (one of `top`, one of `recomposed`) are the same token, [frames]."""
+        """Number of pairs (one of `top`, one of `recomposed`) with the same token, [frames]."""
         size = len(self.weight)
         often = torch.bincount(top, minlength=size).double()
         return torch.stack([often @ torch.bincount(row, minlength=size).double() for row in recomposed.T])
 
 
 def turn(states: Tensor, noise: Tensor, cosine: float) -> Tensor:
-    """Unit vectors whose cosine with each state [positions, D] is `cosine`, turned towards its row of `noise`."""
+    """Unit vectors whose cosine with each state [positions, D] is `cosine`, turned towards that row of `noise`."""
     unit = torch.nn.functional.normalize(states, dim=-1)
     across = torch.nn.functional.normalize(noise - (noise * unit).sum(-1, keepdim=True) * unit, dim=-1)
     return cosine * unit + math.sqrt(max(0.0, 1 - cosine**2)) * across

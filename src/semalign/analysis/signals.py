@@ -1,4 +1,4 @@
-"""Tables of what attribution and pairing found: the profile over the teacher's layers, and the pairs drawn from it."""
+"""Tables of attribution and pairing: the profile over the teacher's layers, and the layer pairs chosen from it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,15 +22,15 @@ Models = Mapping[str, tuple[Path, Path]]  # name of a pair -> its teacher's and 
 def attribution_table(folders: Sequence[Path], settings: StatisticsSettings) -> pd.DataFrame:
     """One row per teacher layer (from 1) of every attribution folder.
 
-    `share` is the mean over examples of |score| / sum over layers of |score|, between the bounds of a
-    percentile interval, examples resampled; `critical` is 1 for the layer that ranks first.
+    `share` is the mean over examples of |score| / sum over layers of |score|, with the bounds of a
+    percentile interval over resampled examples; `critical` is 1 for the layer that ranks first.
     """
     rows = [row for folder in folders for row in _profile(folder, settings)]
     return pd.DataFrame(rows, columns=list(COLUMNS["attribution"]))
 
 
 def pairing_table(folders: Sequence[Path], models: Models) -> pd.DataFrame:
-    """One row per pair of layers of every pairing folder, with the models' depths and what their vocabularies share.
+    """One row per pair of layers of every pairing folder, with the models' depths and their number of shared tokens.
 
     Raises UserError if a folder's pair is not among `models`.
     """
@@ -40,9 +40,7 @@ def pairing_table(folders: Sequence[Path], models: Models) -> pd.DataFrame:
     for folder in folders:
         signal = signal_of(folder, "pairing")
         if signal.pair not in models:
-            raise UserError(
-                f"{folder}: the models of pair {signal.pair!r} are not known, expected them with --pair"
-            )
+            raise UserError(f"{folder}: found unknown pair {signal.pair!r}, expected its models with --pair")
         ends = (*depths[signal.pair], *shared[signal.pair])
         rows += [(*row, *ends) for row in _pairs(folder, signal)]
     return pd.DataFrame(rows, columns=list(COLUMNS["pairing"]))
@@ -51,7 +49,7 @@ def pairing_table(folders: Sequence[Path], models: Models) -> pd.DataFrame:
 def shares(scores: np.ndarray) -> np.ndarray:
     """|score| as a share of its example's sum over layers, [examples, layers].
 
-    An example whose scores are all zero says nothing of the layers and is left out.
+    An example whose scores are all zero says nothing about the layers and is left out.
     """
     sizes = np.abs(scores)
     totals = sizes.sum(axis=1, keepdims=True)
@@ -64,7 +62,7 @@ def _profile(folder: Path, settings: StatisticsSettings) -> list[tuple[object, .
     of_layers = shares(np.array(stored["scores"], dtype=np.float64)).T
     examples = of_layers.shape[1]
     if not examples:
-        raise UserError(f"{folder}: every score is zero, expected an example that some layer scores on")
+        raise UserError(f"{folder}: found only scores of zero, expected an example with other scores")
     means = ItemResampler(examples, settings.resamples, settings.seed).means(of_layers)
     bounds = [percentile_bounds(row, settings.confidence) for row in means]
     return [

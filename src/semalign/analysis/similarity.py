@@ -1,6 +1,6 @@
-"""CKA between the layers of several models as tidy rows (paper Figures 4 to 6).
+"""CKA between the layers of several models as a tidy table (paper Figures 4 to 6).
 
-The paper does not say whether it shows the plain or the debiased form; both are given.
+The paper does not say whether it shows plain or debiased CKA; the table has both.
 """
 
 from __future__ import annotations

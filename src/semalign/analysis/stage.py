@@ -1,4 +1,4 @@
-"""The stages that measure models, and those that collect what other stages have written, into tables."""
+"""The stages that measure models, and those that collect the results of other stages, into tables."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,13 +36,13 @@ def measure_decomposition(
     settings: Path | None = None,
     machine: Machine = HERE,
 ) -> None:
-    """Measure how hidden states survive decomposition onto semantic bases (one model, paper Figure 2).
+    """Measure how well hidden states survive decomposition onto semantic bases (one model, paper Figure 2).
 
     Args:
         model: Model folder.
         name: The model's name in the tables.
         tables: Where the tables are written.
-        benchmark: Whose texts are read: `humaneval`, or the folder of a benchmark.
+        benchmark: Source of the texts: `humaneval`, or the folder of a benchmark.
         settings: The study's analysis.decomposition, as JSON. Default: its defaults.
         machine: How the model is loaded.
     """
@@ -77,9 +77,9 @@ def measure_similarity(
     """Compare the layers of teacher and student, before and after a transfer, by linear CKA (Figures 4 to 6).
 
     Args:
-        teacher: Model folder.
-        student: Model folder.
-        benchmark: Whose texts are read: `humaneval`, or the folder of a benchmark.
+        teacher: Model folder of the teacher.
+        student: Model folder of the student.
+        benchmark: Source of the texts: `humaneval`, or the folder of a benchmark.
         table: Where the table of all pairs of layers is written.
         transfer: Transfer folder. Without it, only the student before a transfer is compared.
         settings: The study's analysis.similarity, as JSON. Default: its defaults.
@@ -105,15 +105,15 @@ def measure_crossing(
     alignment: Path | None = None,
     machine: Machine = HERE,
 ) -> None:
-    """Measure whether maps carry the teacher's predictions over to the student's head (one pair, every map).
+    """Measure whether maps preserve the teacher's predictions at the student's head (one pair, every map).
 
-    Only maps that are made of the two vocabularies alone are measured.
+    Only maps that are made from the two vocabularies are measured.
 
     Args:
-        teacher: Model folder.
-        student: Model folder.
+        teacher: Model folder of the teacher.
+        student: Model folder of the student.
         table: Where the table of all maps is written.
-        benchmark: Whose texts are read: `humaneval`, or the folder of a benchmark.
+        benchmark: Source of the texts: `humaneval`, or the folder of a benchmark.
         settings: The study's analysis.decomposition, as JSON. Default: its defaults.
         alignment: The config's section `alignment`, as JSON. Default: its defaults.
         machine: How the teacher is loaded.
@@ -145,10 +145,10 @@ def measure_geometry(
     sections: Sections = DEFAULTS,
     machine: Machine = HERE,
 ) -> None:
-    """Measure how near the student of every cell comes to the paper's targets (one pair, one benchmark).
+    """Measure how close the student of every cell is to the paper's targets (one pair, one benchmark).
 
     Args:
-        pair: What the cells were trained from.
+        pair: The pair and the folders that its cells were trained from.
         cells: Folders of cells, or one JSON file that lists them; those of other pairs and benchmarks are left out.
         table: Where the table of all cells is written.
         sections: Sections of the config.
@@ -197,9 +197,9 @@ def collect_signals(
         pairing_out: Table of pairs of layers (CSV).
         attribution: Folders of attributions.
         pairing: Folders of pairings.
-        pair: A pair's name, its teacher's and its student's model folder, for every pair.
+        pair: For every pair, its name, its teacher's and its student's model folder.
         settings: The config's section `statistics`, as JSON. Default: its defaults.
-        record: Where to note what the tables are made from.
+        record: File that records what the tables were made from.
     """
     statistics = read_section(StatisticsSettings, settings)
     run = Run("signals", settings)
@@ -214,12 +214,12 @@ def collect_signals(
 
 
 def collect_curves(cells: list[str], out: Path, record: Path | None = None) -> None:
-    """Collect every term of the training losses of a study's default cells into one table.
+    """Collect every term of the training losses, for the default variants of a study, into one table.
 
     Args:
         cells: Folders of cells, or one JSON file that lists them; cells with changed settings are left out.
         out: The table (CSV).
-        record: Where to note what the table is made from.
+        record: File that records what the table was made from.
     """
     run = Run("curves")
     folders = defaults_among(read_listing(cells))
@@ -232,7 +232,7 @@ def collect_curves(cells: list[str], out: Path, record: Path | None = None) -> N
 
 
 def _read_texts(run: Run, benchmark: str) -> None:
-    """Note the benchmark whose texts are read, unless they come from a package."""
+    """Record the benchmark whose texts are read, unless they come from a package."""
     if Path(benchmark).is_dir():
         run.read("benchmark", benchmark)
 

@@ -15,9 +15,9 @@ Tokens = Sequence[int]
 def choose_positions(
     prompts: Sequence[Tokens], limit: int, seed: int = 0, *, drop_first: bool = True
 ) -> list[Tensor]:
-    """At most `limit` positions over all prompts, drawn without replacement, in order: one [n] a prompt.
+    """Draw at most `limit` positions over all prompts without replacement; returns sorted positions [n] per prompt.
 
-    `drop_first` leaves position 0 out, whose states dwarf all others in many models.
+    `drop_first` leaves out position 0, whose states are far larger than all others in many models.
     """
     first = int(drop_first)
     owners = torch.cat([torch.full((max(len(p) - first, 0),), i) for i, p in enumerate(prompts)])
@@ -27,7 +27,7 @@ def choose_positions(
 
 
 def draw_rows(count: int, limit: int, seed: int = 0) -> Tensor:
-    """At most `limit` of `count` rows, drawn without replacement, in order."""
+    """Draw at most `limit` of `count` rows without replacement; returns their sorted indices."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randperm(count, generator=generator)[:limit].sort().values
 
@@ -36,7 +36,7 @@ def draw_rows(count: int, limit: int, seed: int = 0) -> Tensor:
 def layer_states(
     model: Any, prompts: Sequence[Tokens], positions: Sequence[Tensor], interface: str = "block"
 ) -> list[Tensor]:
-    """States of every layer, shallowest first, [positions, width] in float32 on the CPU; no head is run."""
+    """States of every layer, shallowest first, each [positions, width] in float32 on the CPU; the head is not run."""
     layers = range(1, len(layers_of(model)) + 1)
     states_of: list[list[Tensor]] = [[] for _ in layers]
     with capture(model, layers, [interface]) as states:
@@ -50,9 +50,9 @@ def layer_states(
 
 
 def same_tokens(teacher: Any, student: Any, texts: Sequence[str]) -> list[list[int]]:
-    """Token ids of each text, the same under both tokenizers.
+    """Token ids of each text, which must be the same under both tokenizers.
 
-    Raises UserError where they differ: states are compared position by position.
+    Raises UserError if they differ, because states are compared position by position.
     """
     ids = [list(student(text)["input_ids"]) for text in texts]
     for text, own in zip(texts, ids, strict=True):

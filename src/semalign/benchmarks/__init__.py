@@ -1,1 +1,1 @@
-"""The benchmarks, one file each: splits, prompts, answers; and how examples become tokens."""
+"""The benchmarks, one file each: splits, prompts and answers; and the encoding of examples as tokens."""

@@ -1,6 +1,6 @@
 """Word problems, scored by exact match of the generated result: the embedded counterpart of GSM8K.
 
-As there, a solution ends with `#### <result>`; `target` is that result.
+As in GSM8K, a solution ends with `#### <result>`; `target` is that result.
 """
 
 import random
@@ -15,11 +15,11 @@ from semalign.config.tiny import TinyBenchmark
 
 @embedded("arithmetic", title="Arithmetic")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
-    """All splits; raises UserError when too many are asked for."""
+    """Build all splits; raises UserError if more examples are requested than can be drawn."""
     return draw_splits("arithmetic", settings, draw_item)
 
 
 def draw_item(draw: random.Random, reserved: bool) -> Example:
-    """One problem with its written-out solution."""
+    """Draw one problem with its written-out solution."""
     problem = draw_problem(draw, reserved)
     return Example("", problem.prompt, problem.answer, target=str(problem.results[-1]))

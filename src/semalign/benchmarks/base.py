@@ -1,4 +1,4 @@
-"""What an example of a benchmark is, and how its splits are stored."""
+"""The examples of a benchmark, and how its splits are stored."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -10,7 +10,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_jsonl, write_jsonl
 
 SHOTS = "shots"
-HEAL = "heal"  # what no split drew, for healing a pruned model
+HEAL = "heal"  # items that no split uses, for healing a pruned model
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Example:
     """One item: `prompt + answer` is its whole text.
 
     `answer` starts with its separator (a space or a line break). `choices` and `gold` belong to a choice
-    question, `target` to a generated exact match, `tests`, `entry_point` and `prefix` (the code that stands
-    before the generated text when it is run) to a programming task. `fields` holds the source's own columns, for
+    question, `target` to a generated answer scored by exact match, and `tests`, `entry_point` and `prefix` (the code
+    that precedes the generated text when it is run) to a programming task. `fields` holds the source's own columns, for
     the templates of protocols other than the paper's.
     """
 
@@ -37,7 +37,11 @@ class Example:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A benchmark as it is stored: its splits, the shots of few-shot protocols, where it comes from, what is left."""
+    """A benchmark as it is stored.
+
+    `splits` are its splits, `shots` the examples of few-shot protocols, `origin` where it comes from, and `heal` the
+    items that no split uses.
+    """
 
     splits: dict[Split, list[Example]]
     shots: list[Example] = field(default_factory=list)
@@ -45,7 +49,10 @@ class Prepared:
     heal: list[Example] = field(default_factory=list)
 
     def renamed(self, kind: str, name: str) -> "Prepared":
-        """The same where the splits' ids begin with the study's `name` for it: a mixture may hold a source twice."""
+        """The same, with ids that begin with the study's `name` for it instead of `kind`.
+
+        A mixture may hold the same source twice, under two names.
+        """
         splits = {
             split: [replace(item, id=name + item.id.removeprefix(kind)) for item in items]
             for split, items in self.splits.items()
@@ -59,7 +66,7 @@ def write_split(folder: Path, split: Split, examples: Sequence[Example]) -> None
 
 
 def write_prepared(folder: Path, prepared: Prepared) -> None:
-    """Store every split; shots and left-over items, where there are some, as shots.jsonl and heal.jsonl."""
+    """Store every split, and the shots and left-over items, if any, as shots.jsonl and heal.jsonl."""
     for split, examples in prepared.splits.items():
         write_split(folder, split, examples)
     for name, items in ((SHOTS, prepared.shots), (HEAL, prepared.heal)):
@@ -70,7 +77,7 @@ def write_prepared(folder: Path, prepared: Prepared) -> None:
 def read_split(folder: Path | str, split: Split) -> list[Example]:
     """Read one split.
 
-    Raises UserError when the file is missing or the split is empty.
+    Raises UserError if the file is missing or the split is empty.
     """
     path = Path(folder) / f"{split}.jsonl"
     if not path.is_file():

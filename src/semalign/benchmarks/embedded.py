@@ -1,4 +1,4 @@
-"""How every embedded benchmark draws its splits."""
+"""Drawing the splits of an embedded benchmark."""
 
 import random
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from semalign.config.base import SPLITS, Split
 from semalign.config.tiny import TinyBenchmark
 from semalign.runtime.errors import UserError
 
-KEPT: tuple[Split, ...] = ("validation", "test")  # from problems the corpus never shows
-PATIENCE = 1000  # draws in a row that may repeat an earlier prompt
+KEPT: tuple[Split, ...] = ("validation", "test")  # drawn from problems that the corpus never shows
+PATIENCE = 1000  # draws in a row that may repeat an earlier prompt before giving up
 
 DrawItem = Callable[[random.Random, bool], Example]
 
@@ -19,8 +19,8 @@ DrawItem = Callable[[random.Random, bool], Example]
 def draw_splits(name: str, settings: TinyBenchmark, draw_item: DrawItem) -> dict[Split, list[Example]]:
     """Draw every split; no prompt occurs twice in the whole benchmark.
 
-    `draw_item(random, reserved)` gives one item of the problems kept for validation and test, or of the open
-    ones. Raises UserError when there are not as many different problems as asked for.
+    `draw_item(random, reserved)` draws one item, from the problems reserved for validation and test or from the other
+    ones. Raises UserError if there are not enough different problems.
     """
     seen: set[str] = set()
     splits: dict[Split, list[Example]] = {}
@@ -31,8 +31,8 @@ def draw_splits(name: str, settings: TinyBenchmark, draw_item: DrawItem) -> dict
             item = _draw_unseen(lambda draw=draw, kept=split in KEPT: draw_item(draw, kept), seen)  # type: ignore[misc]
             if item is None:
                 raise UserError(
-                    f"benchmark {name}: {split}: {getattr(settings, split)} examples asked for, "
-                    f"but only {number} different ones could be drawn"
+                    f"benchmark {name}: {split}: found only {number} different examples, "
+                    f"expected {getattr(settings, split)}"
                 )
             splits[split].append(replace(item, id=f"{name}-{split}-{number:04}"))
     return splits

@@ -1,4 +1,4 @@
-"""From an example's text to tokens, and from encoded examples to a padded batch."""
+"""Encoding of examples as tokens, and of encoded examples as a padded batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import torch
 from semalign.benchmarks.base import Example
 from semalign.runtime.errors import UserError
 
-IGNORED = -100  # what cross-entropy skips
-ANCHOR = "x"  # stands before an answer where a tokenizer would else add a space of its own
+IGNORED = -100  # the label that cross-entropy ignores
+ANCHOR = "x"  # precedes an answer if the tokenizer would otherwise add a space
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Encoded:
 class Batch:
     """Right-padded examples, each tensor [examples, positions].
 
-    `labels[:, t]` is the token after position t where that token belongs to the answer, else -100.
+    `labels[:, t]` is the token after position t if that token belongs to the answer, else -100.
     """
 
     input_ids: torch.Tensor
@@ -43,10 +43,10 @@ class Batch:
 
 
 def encode(example: Example, tokenizer: Any) -> Encoded:
-    """Tokens of bos (where the tokenizer puts one), prompt, answer and eos (where it has one).
+    """Tokens of bos (if the tokenizer adds one), prompt, answer and eos (if the tokenizer has one).
 
-    Prompt and answer are tokenised apart, so that the boundary never depends on the answer. Raises UserError
-    when prompt or answer gives no token.
+    Prompt and answer are tokenised separately, so that the boundary never depends on the answer. Raises UserError
+    if prompt or answer gives no token.
     """
     prompt = encode_prompt(example.prompt, tokenizer)
     answer = encode_answer(example.answer, tokenizer)
@@ -57,7 +57,7 @@ def encode(example: Example, tokenizer: Any) -> Encoded:
 
 
 def encode_prompt(text: str, tokenizer: Any) -> list[int]:
-    """The prompt's tokens, after bos if the tokenizer itself begins a text with it, as evaluation does."""
+    """The prompt's tokens, after bos if the tokenizer begins a text with it; training and evaluation share this."""
     first = tokenizer(ANCHOR)["input_ids"][:1]
     start = first if first == [tokenizer.bos_token_id] else []
     return start + _plain(text, tokenizer)
@@ -66,8 +66,8 @@ def encode_prompt(text: str, tokenizer: Any) -> list[int]:
 def encode_answer(text: str, tokenizer: Any) -> list[int]:
     """The tokens of a text that continues another.
 
-    A tokenizer that puts a space before any text (Llama-2's) would put one inside the example; there the
-    answer is tokenised behind an anchor that is then cut off.
+    A tokenizer that puts a space before any text (Llama-2's) would put one inside the example. In that case the
+    answer is tokenised after an anchor, which is then cut off.
     """
     anchor = _plain(ANCHOR, tokenizer)
     if tokenizer.convert_ids_to_tokens(anchor[:1])[0].startswith("▁"):
@@ -93,9 +93,9 @@ def collate(encoded: Sequence[Encoded], pad_id: int) -> Batch:
 
 
 def like_lengths(encoded: Sequence[Encoded], size: int) -> list[list[int]]:
-    """All indices in groups of `size` examples of like length, the longest first: padding is then small.
+    """Group all indices into `size` examples of similar length each, which keeps padding small.
 
-    What does not fit into memory is so known at the first group.
+    The longest come first, so that a batch that does not fit into memory fails at once.
     """
     order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i].input_ids))
     return [order[start : start + size] for start in range(0, len(order), size)]

@@ -1,8 +1,8 @@
 """Knowledge by four-way choice, scored by log-likelihood: the embedded counterpart of MMLU.
 
-A model can only know a fact it was told, so every fact asked for stands in the pretraining corpus. What is
-kept from it is the question: no prompt of validation or test occurs there. A fact asked for in train, extract
-or align is never one asked for in validation or test, so training cannot teach a test answer.
+A model can only know a fact that it has read, so every fact that a question asks for is in the pretraining corpus. The
+questions are not: no prompt of validation or test occurs in it. A fact asked for in train, extract or align is never
+asked for in validation or test, so training cannot teach a test answer.
 """
 
 import random
@@ -17,12 +17,12 @@ from semalign.config.tiny import TinyBenchmark
 
 @embedded("facts", title="Facts")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
-    """All splits; raises UserError when too many are asked for."""
+    """Build all splits; raises UserError if more examples are requested than can be drawn."""
     return draw_splits("facts", settings, draw_item)
 
 
 def draw_item(draw: random.Random, reserved: bool) -> Example:
-    """One question with its four options as choices."""
+    """Draw one question with its four options as choices."""
     question = draw_question(draw, draw.choice(asked_facts(reserved)), reserved)
     choices = [f" {option}" for option in question.options]
     gold = question.options.index(question.fact.value)

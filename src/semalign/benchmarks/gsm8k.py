@@ -1,6 +1,6 @@
-"""Word problems of grade school, scored by exact match of the generated result (Cobbe et al. 2021).
+"""Grade-school word problems, scored by exact match of the generated result (Cobbe et al. 2021).
 
-Train, extract, align and validation all come from its train part, test is its test part, all 1,319.
+Train, extract, align and validation all come from its train part; test is its whole test part of 1,319 problems.
 """
 
 import re
@@ -19,7 +19,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_jsonl
 
 SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 200}
-MARKS = re.compile(r"<<[^<>]*>>")  # what tells a calculator its sums; no word of a solution
+MARKS = re.compile(r"<<[^<>]*>>")  # marks for a calculator, not part of a solution's text
 RESULT = "####"
 COLUMNS = ("question", "answer")
 
@@ -60,7 +60,7 @@ SOURCE = Source(
 
 @published("gsm8k", title="GSM8K", paper="arXiv:2110.14168")
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
-    """All splits, and the train part as shots, in its order; raises UserError where the source does not do."""
+    """Build all splits, with the train part in its order as shots; raises UserError if the source is not as expected."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
     pool, test = ([example(row, f"{part}-{at:04}") for at, row in enumerate(rows[part])] for part in rows)
     drawn = draw(settings, SIZES, pool, test, compared)
@@ -68,15 +68,15 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
 
 
 def example(row: Row, key: str) -> Example:
-    """One problem. The solution loses its calculator marks and says its result in words, as Seeking's data do.
+    """Make one problem. Calculator marks are removed, and the result is given in words, as in Seeking's data.
 
-    Raises UserError where the row has no result behind its last `####`.
+    Raises UserError if the row has no result after its last `####`.
     """
     solution, mark, result = row["answer"].rpartition(RESULT)
     result = result.strip().replace(",", "")
     if not mark or not result:
         raise UserError(
-            f"benchmark gsm8k: {key}: found no result behind {RESULT}, expected one in each answer"
+            f"benchmark gsm8k: {key}: found no result after {RESULT}, expected one in each answer"
         )
     worked = MARKS.sub("", solution).strip()
     return Example(
@@ -89,6 +89,6 @@ def example(row: Row, key: str) -> Example:
 
 
 def compared(item: Example) -> Compared:
-    """What tells whether two items are the same: the question."""
+    """What to compare of an item: the question."""
     question = (item.fields or {})["question"]
     return Compared((plain(question),), question)

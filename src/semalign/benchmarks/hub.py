@@ -1,4 +1,4 @@
-"""The published benchmarks' rows from the hub, at their pinned revisions."""
+"""The rows of the published benchmarks from the hub, at their pinned revisions."""
 
 import errno
 import logging
@@ -13,9 +13,9 @@ LOGGER = logging.getLogger(__name__)
 
 
 def fetch(source: Source, parts: Iterable[str]) -> Rows:
-    """The rows of some parts, downloaded where the hub's cache does not have them yet.
+    """The rows of some parts, downloaded unless they are in the hub's cache.
 
-    Raises UserError, in one line, when the hub can't be reached or lacks a file or column.
+    Raises UserError, in one line, if the hub can't be reached or lacks a file or column.
     """
     rows: Rows = {}
     for name in parts:
@@ -24,18 +24,18 @@ def fetch(source: Source, parts: Iterable[str]) -> Rows:
             rows[name] = [source.convert(name, row) for row in read_parquet(path)]
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
-                f"{source.repository}: {source.parts[name].hub}: not the columns that were expected ({error})"
+                f"{source.repository}: {source.parts[name].hub}: found other columns than expected ({error})"
             ) from None
     return converted(source, rows)
 
 
 def download(source: Source, file: str) -> Path:
-    """One file of the source's repository in the hub's cache."""
+    """Download one file of the source's repository; returns its path in the hub's cache."""
     import huggingface_hub
     from huggingface_hub import errors
 
     LOGGER.info("benchmark %s: looking for %s of %s", source.name, file, source.repository)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of its tries would be a line
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # it would log a line per attempt
     try:
         path = huggingface_hub.hf_hub_download(
             source.repository, file, repo_type="dataset", revision=source.revision

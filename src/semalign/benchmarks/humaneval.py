@@ -1,9 +1,9 @@
-"""A function's body for its signature and docstring, scored by running it (Chen et al. 2021).
+"""Function bodies for a signature and docstring, scored by running them (Chen et al. 2021).
 
-HumanEval has a test set alone, all 164. The paper trains on code instructions whose origin it does not state, so
-train, extract and align are MBPP's train tasks here, and validation its validation tasks, each put into HumanEval's
-form: what stands beside the tested function, its signature, and a docstring with the task and the first test as an
-example; the answer is the body. Code is laid out anew on the way (four spaces, no comments).
+HumanEval has only a test set, used here as a whole (164 tasks). The paper trains on code instructions whose origin it
+does not state. Therefore train, extract and align are MBPP's train tasks here, and validation its validation tasks,
+each rewritten in HumanEval's form: the code around the tested function, its signature, and a docstring with the task
+and the first test as an example. The answer is the body. This normalises the code's layout (four spaces, no comments).
 """
 
 import ast
@@ -24,7 +24,7 @@ from semalign.benchmarks.source import Part, Row, Rows, Source, keeping
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
 
-# of the paper's 1,000, MBPP's 374 tasks leave fewer than 274
+# 1,000 as in the paper, but of MBPP's 374 tasks fewer than 274 are left for train
 SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 80}
 COLUMNS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
 FILE = "HumanEval.jsonl.gz"
@@ -66,7 +66,7 @@ SOURCE = Source(
 
 @published("humaneval", title="HumanEval", paper="arXiv:2107.03374", folders=("humaneval", "mbpp"))
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
-    """All splits; raises UserError where a source does not do."""
+    """Build all splits; raises UserError if a source is not as expected."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
     tasks, of_tasks = load(mbpp.SOURCE, mirror, ("train", "validation", "test"), settings.verify)
     pool, validation, others = ([completion(row) for row in part] for part in tasks.values())
@@ -77,7 +77,7 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
 
 
 def example(row: Row) -> Example:
-    """One of HumanEval's own: the raw prompt, which is also the code before the generated text."""
+    """Make an item of HumanEval itself: the raw prompt is also the code before the generated text."""
     name = row["entry_point"]
     return Example(
         f"{int(row['task_id'].rpartition('/')[2]):03}",
@@ -91,17 +91,17 @@ def example(row: Row) -> Example:
 
 
 def completion(row: Row) -> Example:
-    """One of MBPP's tasks as a function to complete.
+    """Make an item from an MBPP task, as a function to complete.
 
-    Its other top-level code (imports, helpers, constants) comes before the signature. Raises UserError where no
+    Its other top-level code (imports, helpers, constants) comes before the signature. Raises UserError if no
     test calls a top-level function.
     """
     name = mbpp.entry_point_of(row)
     module = mbpp.parse(row["code"])
     function = _function(module, name, f"MBPP's task {row['task_id']}")
-    beside = [ast.unparse(node) for node in module.body if node is not function]
+    other_code = [ast.unparse(node) for node in module.body if node is not function]
     signature, body = _signature_and_body(function)
-    prompt = "".join(f"{code}\n\n" for code in beside) + f"{signature}\n{docstring(row)}\n"
+    prompt = "".join(f"{code}\n\n" for code in other_code) + f"{signature}\n{docstring(row)}\n"
     return Example(
         f"mbpp-{row['task_id']:03}",
         prompt,
@@ -114,7 +114,7 @@ def completion(row: Row) -> Example:
 
 
 def docstring(row: Row) -> str:
-    """The task in words, and its first test as an example where it compares a call with a value."""
+    """The task in words, and its first test as an example if it compares a call with a value."""
     text = f"{row['text'].strip()}\n{_example_of(mbpp.parse(row['test_list'][0]).body[0])}"
     return '    """ ' + text.replace("\\", "\\\\").replace('"""', "'''") + '    """'
 
@@ -127,7 +127,7 @@ def _example_of(test: ast.stmt) -> str:
 
 
 def _function(module: ast.Module, name: str, where: str) -> ast.FunctionDef:
-    """The last top-level function of that name; raises UserError where there is none."""
+    """The last top-level function of that name; raises UserError if there is none."""
     functions = [node for node in module.body if isinstance(node, ast.FunctionDef) and node.name == name]
     if not functions:
         raise UserError(f"benchmark humaneval: {where}: found no top-level function {name}, expected one")
@@ -135,7 +135,7 @@ def _function(module: ast.Module, name: str, where: str) -> ast.FunctionDef:
 
 
 def _signature_and_body(function: ast.FunctionDef) -> tuple[str, str]:
-    """The line with `def`, and the indented lines below it; a docstring of its own is left out."""
+    """The line with `def`, and the indented lines below it, without the function's own docstring."""
     if ast.get_docstring(function) is not None and len(function.body) > 1:
         function.body = function.body[1:]
     lines = ast.unparse(function).split("\n")
@@ -144,9 +144,9 @@ def _signature_and_body(function: ast.FunctionDef) -> tuple[str, str]:
 
 
 def compared(item: Example) -> Compared:
-    """What tells whether two items are the same: the task in words, which HumanEval's prompts hold, or the body.
+    """What to compare of an item: the task in words (part of HumanEval's prompts), and the body.
 
-    A body of a few words is not one task's own.
+    A body of only a few words is not compared, since several tasks may share it.
     """
     text = (item.fields or {}).get("description") or item.prompt
     function = _function(mbpp.parse(item.prefix + item.answer), str(item.entry_point), item.id)

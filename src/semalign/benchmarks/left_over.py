@@ -1,4 +1,4 @@
-"""What no split drew of a benchmark's training items: documents for healing a pruned model."""
+"""Training items of a benchmark that no split uses: documents for healing a pruned model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,9 +10,10 @@ from semalign.config.base import Split
 def left_over(
     name: str, splits: Mapping[Split, Sequence[Example]], *pools: Sequence[Example]
 ) -> list[Example]:
-    """The items of the pools, in their order, that stand in no split (neither is renamed yet); renamed here.
+    """Return the items of the pools, in their order, that are in no split, under new names.
 
-    Pools that are clean hold nothing of a test set and no item twice, and so does what is left of them.
+    Pools and splits must have the source's ids. If the pools have no test item and no item twice, neither has the
+    result.
     """
     drawn = {item.id for items in splits.values() for item in items}
     return [

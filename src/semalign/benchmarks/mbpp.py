@@ -1,7 +1,7 @@
-"""A function for a task in words and three tests, scored by running it (Austin et al. 2021).
+"""Functions for a task in words and three tests, scored by running them (Austin et al. 2021).
 
-Train, extract and align come from its train tasks (601-974), validation from its validation tasks (511-600), test is
-its test tasks (11-510), all 500. Tasks 2, 3 and 4 are the shots that its authors give.
+Train, extract and align come from its train tasks (601-974), validation from its validation tasks (511-600). Test is
+all 500 test tasks (11-510). Tasks 2, 3 and 4 are the shots that the authors use.
 """
 
 import ast
@@ -73,7 +73,7 @@ SOURCE = Source(
 
 @published("mbpp", title="MBPP", paper="arXiv:2108.07732")
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
-    """All splits, and the authors' three shots; raises UserError where the source does not do."""
+    """Build all splits, and the authors' three shots; raises UserError if the source is not as expected."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
     items = {name: [example(row) for row in part] for name, part in rows.items()}
     drawn = draw(settings, SIZES, items["train"], items["test"], compared, items["validation"])
@@ -82,9 +82,9 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
 
 
 def example(row: Row) -> Example:
-    """One task with its tests shown, the answer in a code block that the prompt opens.
+    """Make one task: the prompt shows the tests and opens a code block, which holds the answer.
 
-    The tests' own preparation (two tasks have one) is run before them but not shown. Raises UserError where no
+    The setup code of the tests (two tasks have some) is run before them but not shown. Raises UserError if no
     test calls a function.
     """
     tests = "\n".join(row["test_list"])
@@ -100,21 +100,21 @@ def example(row: Row) -> Example:
 
 
 def parse(code: str) -> ast.Module:
-    """The syntax tree of code, whose own faults (a stray backslash in a text) are no matter here."""
+    """The syntax tree of `code`; warnings about it (such as a stray backslash in a string) are ignored."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(code)
 
 
 def plain_code(code: str) -> str:
-    """Code with line feeds alone, and no white space at the end of a line or of the whole."""
+    """Code with line feeds only, and no white space at the end of a line or of the whole."""
     return "\n".join(line.rstrip() for line in code.replace("\r\n", "\n").strip("\n").split("\n")).rstrip()
 
 
 def entry_point_of(row: Row) -> str:
-    """The function that the first test calls: one that the reference defines.
+    """The name of the function that the first test calls and the reference defines.
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
     defined = {node.name for node in ast.walk(parse(row["code"])) if isinstance(node, ast.FunctionDef)}
     calls = (node for node in ast.walk(parse(row["test_list"][0])) if isinstance(node, ast.Call))
@@ -125,12 +125,12 @@ def entry_point_of(row: Row) -> str:
 
 
 def _shot(row: Row) -> Example:
-    """A shot keeps the source's code byte by byte, as harnesses show it."""
+    """Make a shot; it keeps the source's code byte for byte, as harnesses show it."""
     return replace(example(row), answer=f"\n{row['code']}")
 
 
 def compared(item: Example) -> Compared:
-    """What tells whether two items are the same: the task in words, or the reference's code."""
+    """What to compare of an item: the task in words, and the reference's code."""
     text = (item.fields or {})["text"]
     code = normalise(ast.unparse(parse(item.answer)))
     return Compared((plain(text), code), text)

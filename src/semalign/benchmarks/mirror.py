@@ -1,8 +1,8 @@
 """A mirror: one folder with the published benchmarks' files, for machines without internet.
 
-Below it stands a folder a benchmark, in the format of its first publication:
+It has one folder per benchmark, in the format of the benchmark's first publication:
 gsm8k/{train,test}.jsonl, humaneval/HumanEval.jsonl.gz, mbpp/mbpp.jsonl, mmlu/{dev,val,test}/<subject>_<part>.csv.
-A SHA256SUMS in such a folder is checked.
+If such a folder has a file SHA256SUMS, the other files are compared with it.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ VARIABLE = "SEMALIGN_MIRROR"
 SUMS = "SHA256SUMS"
 DATA = (".csv", ".jsonl", ".gz")
 HELP = (
-    f"`semalign-data prepare FOLDER` makes a mirror where there is internet; `mirror:` or {VARIABLE} names it"
+    f"run `semalign-data prepare FOLDER` on a machine with internet, then name it in `mirror:` or {VARIABLE}"
 )
 
 
 def mirror_folder(setting: str | None) -> Path | None:
-    """The mirror that the config or the environment names; None where neither does.
+    """The mirror that the config or the environment names; None if neither does.
 
-    Raises UserError when there is no such folder.
+    Raises UserError if there is no such folder.
     """
     name = setting or os.environ.get(VARIABLE)
     if not name:
@@ -46,14 +46,14 @@ def folder_of(name: str, mirror: Path) -> Path:
 
 
 def read_mirror(source: Source, mirror: Path, parts: Iterable[str]) -> Rows:
-    """The rows that a mirror holds; raises UserError for a missing or damaged file."""
+    """Read rows from a mirror; raises UserError for a missing or damaged file."""
     folder = folder_of(source.name, mirror)
     check_sums(folder)
     return source.read(folder, parts)
 
 
 def write_mirror(source: Source, rows: Rows, mirror: Path) -> None:
-    """Write one benchmark's folder of a mirror, with its sums, its licence and where it comes from."""
+    """Write one benchmark's folder of a mirror, with checksums, and a README with its licence and origin."""
     from semalign.runtime.files import replace_folder, write_text
 
     with replace_folder(mirror / source.name) as folder:
@@ -82,9 +82,9 @@ def describe(source: Source, rows: Rows) -> str:
 
 
 def check_sums(folder: Path) -> None:
-    """Compare a folder's data files with its SHA256SUMS, where it has some.
+    """Compare a folder's data files with its SHA256SUMS, if it has that file.
 
-    Raises UserError naming the first that is missing or differs.
+    Raises UserError naming the first file that is missing or differs.
     """
     sums = folder / SUMS
     if not sums.is_file():
@@ -103,21 +103,22 @@ def check_sums(folder: Path) -> None:
 
 
 def existing(path: Path) -> Path:
-    """The path itself; raises UserError where no such file stands in the mirror."""
+    """Return the path; raises UserError if the mirror has no such file."""
     if not path.is_file():
         raise UserError(f"{path}: no such file in the mirror; {HELP}")
     return path
 
 
 def read_lines(path: Path) -> list[Row]:
-    """One JSON object a line; raises UserError where a line is none."""
+    """Read a file with one JSON object per line; raises UserError if a line is something else."""
     return parse_lines(existing(path).read_text(encoding="utf-8"), path)
 
 
 def parse_lines(text: str, path: Path) -> list[Row]:
-    """The objects of a text, one a line; raises UserError naming the line that is none."""
+    """Parse a text with one JSON object per line; raises UserError naming a line that is something else."""
     rows = []
-    for number, line in enumerate(text.split("\n"), 1):  # splitlines would also split inside a text
+    # splitlines would also split at separators inside a string
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -136,7 +137,7 @@ def data_files(folder: Path) -> Iterator[Path]:
 
 
 def converted(source: Source, rows: Rows) -> Rows:
-    """Rows as a mirror gives them back, so that both homes go through one reader."""
+    """Rows after a round trip through a mirror, so that hub and mirror give exactly the same."""
     with tempfile.TemporaryDirectory() as name:
         write_mirror(source, rows, Path(name))
         return read_mirror(source, Path(name), list(rows))

@@ -1,6 +1,6 @@
-"""A mixture: one benchmark whose splits hold those of several, item by item in turn.
+"""A mixture: one benchmark whose splits interleave the items of several benchmarks.
 
-Its folder has the five mixed splits, and below `parts/<part>/` those of every part, which are scored apart.
+Its folder has the five mixed splits, and in `parts/<part>/` those of every part, which are scored separately.
 """
 
 import shutil
@@ -16,9 +16,9 @@ PARTS = "parts"
 
 
 def write_mixture(parts: Sequence[Path], folder: Path) -> None:
-    """Write the splits of the benchmarks in `parts` into `folder`, mixed and apart; their folders name them.
+    """Write the splits of the benchmarks in `parts` into `folder`, mixed and per part.
 
-    Raises UserError when two parts have an item of the same id.
+    A part is named after its folder. Raises UserError if two parts have an item of the same id.
     """
     for split in SPLITS:
         splits = [read_split(part, split) for part in parts]
@@ -32,9 +32,9 @@ def write_mixture(parts: Sequence[Path], folder: Path) -> None:
 
 
 def interleave(splits: Sequence[Sequence[Example]]) -> list[Example]:
-    """The first of each, the second of each, and so on: any beginning of the list is balanced.
+    """The first item of each split, the second of each, and so on: any beginning of the list is balanced.
 
-    Raises UserError when an id occurs twice.
+    Raises UserError if an id occurs twice.
     """
     mixed = [item for item in chain.from_iterable(zip_longest(*splits)) if item is not None]
     seen: set[str] = set()
@@ -46,7 +46,7 @@ def interleave(splits: Sequence[Sequence[Example]]) -> list[Example]:
 
 
 def scored_files(benchmark: Path, split: Split) -> dict[str, Path]:
-    """Task name -> file of its items: the benchmark's own, or one of every part of a mixture."""
+    """Task name -> file of its items: one for a benchmark, one per part for a mixture."""
     apart = benchmark / PARTS
     if not apart.is_dir():
         return {benchmark.name: benchmark / f"{split}.jsonl"}

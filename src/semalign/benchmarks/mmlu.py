@@ -1,9 +1,9 @@
 """Multiple choice over 57 subjects, scored by log-likelihood (Hendrycks et al. 2021).
 
-Train, extract, align and validation come from its dev and validation questions, as in Seeking's and LaTen's data;
-`auxiliary` takes the first three from its auxiliary questions instead, which a mirror need not have. Test is its
-test part, all 14,042. Dev questions are also the shots of few-shot protocols, so with the default a shot may be one
-that a method was trained on; no test question is.
+Train, extract, align and validation come from its dev and validation questions, as in Seeking's and LaTen's data.
+With `auxiliary` the first three come from its auxiliary questions instead, which are optional in a mirror. Test is its
+whole test part of 14,042 questions. Dev questions are also the shots of few-shot protocols, so by default a method may
+have been trained on a shot; it is never trained on a test question.
 """
 
 import csv
@@ -34,12 +34,12 @@ def _read(folder: Path, parts: Iterable[str]) -> Rows:
 
 
 def _questions(folder: Path, part: str) -> Iterator[Row]:
-    """The rows of one part; a subject of any of the three must be in each."""
+    """The rows of one part; a subject in any of dev, val and test must be in each of them."""
     if part == AUXILIARY:
         files = sorted((folder / AUXILIARY_FOLDER).glob("*.csv"))
         if not files:
             raise UserError(
-                f"{folder / AUXILIARY_FOLDER}: no CSV file there, expected MMLU's auxiliary questions"
+                f"{folder / AUXILIARY_FOLDER}: found no CSV file, expected MMLU's auxiliary questions"
             )
         named = [("", path) for path in files]
     else:
@@ -54,9 +54,9 @@ def _of_subject(path: Path) -> bool:
 
 
 def read_csv(path: Path, subject: str) -> Iterator[Row]:
-    """Question, four options and a letter a row, without a header; a quoted field may hold line breaks.
+    """Read a CSV file without a header: per row a question, four options and a letter.
 
-    Raises UserError for a missing file or a row of another form.
+    A quoted field may hold line breaks. Raises UserError for a missing file or a row of another form.
     """
     text = existing(path).read_bytes().decode("utf-8")
     for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), 1):
@@ -127,7 +127,7 @@ SOURCE = Source(
 
 @published("mmlu", title="MMLU", paper="arXiv:2009.03300")
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
-    """All splits, and the dev questions as shots; raises UserError where the source does not do."""
+    """Build all splits, with the dev questions as shots; raises UserError if the source is not as expected."""
     parts = [*SOURCE.required, *([AUXILIARY] if settings.auxiliary else [])]
     rows, origin = load(SOURCE, mirror, parts, settings.verify)
     items = {part: list(_numbered(questions, part)) for part, questions in rows.items()}
@@ -147,7 +147,7 @@ def _numbered(rows: Iterable[Row], part: str) -> Iterator[Example]:
 
 
 def example(row: Row, key: str) -> Example:
-    """One question below its subject's header, the options lettered, the letter to come."""
+    """Make one question: below its subject's header, with lettered options, and a letter as the answer."""
     subject = row["subject"].replace("_", " ")
     gold = row["answer"]
     about = f" about {subject}" if subject else ""
@@ -165,7 +165,7 @@ def example(row: Row, key: str) -> Example:
 
 
 def compared(item: Example) -> Compared:
-    """What tells whether two items are the same: the question with its options, in whatever order."""
+    """What to compare of an item: the question with its options, whatever their order."""
     fields = item.fields or {}
     key = " ".join(map(plain, [fields["question"], *sorted(fields["options"])]))
     return Compared((key,), fields["question"])

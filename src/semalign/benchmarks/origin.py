@@ -1,4 +1,4 @@
-"""The rows of a published benchmark, from the mirror folder if one is named, else from the hub."""
+"""Loading the rows of a published benchmark from the mirror, if one is named, or else from the hub."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,9 +10,9 @@ from semalign.benchmarks.source import Rows, Source, check_columns, checksum, ve
 def load(
     source: Source, mirror: str | None, parts: Iterable[str], strict: bool
 ) -> tuple[Rows, dict[str, Any]]:
-    """The rows of some parts, from the mirror or else from the hub, and what provenance records of them.
+    """Load the rows of some parts, from the mirror or else from the hub; also returns their provenance record.
 
-    With `strict` any other edition than the pinned one is refused. Raises UserError, in one line, for a missing
+    With `strict` only the pinned revision is accepted. Raises UserError, in one line, for a missing
     or damaged file, other rows than expected, or a hub that can't be reached.
     """
     wanted = list(parts)

@@ -1,4 +1,4 @@
-"""Whether splits are what a fair test needs: none empty, none sharing an item with another."""
+"""Checks that splits allow a fair test: none is empty, and no two share an item."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -10,30 +10,30 @@ from semalign.runtime.errors import UserError
 
 
 def normalise(text: str) -> str:
-    """Lower case, every run of white space as one space: texts that differ in no more count as one."""
+    """Lower case, with every run of white space as one space; texts that are equal after this count as the same."""
     return re.sub(r"\s+", " ", text).strip().lower()
 
 
 def by_prompt(example: Example) -> str:
-    """What makes two items share their question."""
+    """The key of an item's question: its normalised prompt."""
     return normalise(example.prompt)
 
 
 def by_text(example: Example) -> str:
-    """What makes two items the same."""
+    """The key of the whole item: its normalised prompt and answer."""
     return normalise(example.prompt + example.answer)
 
 
 def find_overlap(
     first: Iterable[Example], second: Iterable[Example], key: Callable[[Example], str] = by_prompt
 ) -> list[tuple[str, str]]:
-    """Pairs of ids, one of each split, whose `key` is the same."""
+    """Pairs of ids, one from each split, of items with the same `key`."""
     seen = {key(example): example.id for example in first}
     return [(seen[key(example)], example.id) for example in second if key(example) in seen]
 
 
 def check_splits(name: str, splits: dict[Split, list[Example]]) -> None:
-    """Raise UserError when a split is missing or empty, or two share a prompt or a prompt with its answer."""
+    """Raise UserError if a split is missing or empty, or if two splits share a prompt or a prompt with its answer."""
     for split in SPLITS:
         if not splits.get(split):
             raise UserError(f"benchmark {name}: split {split} is empty; expected at least one example")

@@ -1,8 +1,8 @@
-"""A benchmark of the user's own: a JSONL file with a `prompt` and an `answer` a line.
+"""A benchmark from the user's own data: a JSONL file with a `prompt` and an `answer` per line.
 
-More keys say how an item is scored: `choices` and `gold` (its index in them) make it a choice question, `tests` a
-programming task (with `entry_point` and `prefix` where needed), and else the generated text is compared with the
-answer, or with `target` where that is told. Splits are drawn by seed; a prompt that comes twice is taken once.
+Further keys say how an item is scored: `choices` and `gold` (the answer's index in them) make it a choice question,
+`tests` a programming task (with `entry_point` and `prefix` if needed). Otherwise the generated text is compared with
+`target` or, without it, with the answer. Splits are drawn by seed; a repeated prompt is used once.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import portable
 
 LOGGER = logging.getLogger(__name__)
-# what is dealt out first; train is the rest
+# shares of the splits that are drawn first; train is the rest
 SHARES: dict[Split, float] = {"test": 0.2, "extract": 0.05, "align": 0.1, "validation": 0.1}
 KEYS: dict[str, tuple[type, ...]] = {
     "id": (str, int),
@@ -40,7 +40,7 @@ KEYS: dict[str, tuple[type, ...]] = {
 
 
 def build(name: str, settings: FileBenchmark) -> Prepared:
-    """All splits; raises UserError naming the file and line of what does not do, or when rows are too few."""
+    """Build all splits; raises UserError naming the file and line of an invalid row, or if there are too few rows."""
     pool = read_pairs(Path(settings.path).expanduser())
     apart = read_pairs(Path(settings.test_path).expanduser()) if settings.test_path else None
     test = TestSet(map(compared, apart or ()))
@@ -58,27 +58,27 @@ def build(name: str, settings: FileBenchmark) -> Prepared:
 
 
 def read_pairs(path: Path) -> list[Example]:
-    """The items of a file; raises UserError naming the line that is not a pair of prompt and answer."""
+    """Read the items of a file; raises UserError naming a row that is not a pair of prompt and answer."""
     rows = parse_lines(_bytes(path).decode("utf-8", errors="replace"), path)
     if not rows:
-        raise UserError(f"{path}: found no row, expected an object with `prompt` and `answer` a line")
+        raise UserError(f"{path}: found no row, expected one object with `prompt` and `answer` per line")
     items = [_example(row, f"{path}: row {number}", number) for number, row in enumerate(rows, 1)]
-    [(twice, count)] = Counter(item.id for item in items).most_common(1)
+    [(commonest, count)] = Counter(item.id for item in items).most_common(1)
     if count > 1:
-        raise UserError(f"{path}: found id {twice!r} {count} times, expected ids that differ")
+        raise UserError(f"{path}: found id {commonest!r} {count} times, expected ids that differ")
     return items
 
 
 def _bytes(path: Path) -> bytes:
     if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a benchmark as JSONL, a prompt and an answer a line")
+        raise UserError(f"{path}: no such file; expected a JSONL file with a prompt and an answer per line")
     return path.read_bytes()
 
 
 def _example(row: dict[str, Any], where: str, number: int) -> Example:
     for key, value in row.items():
         if key not in KEYS:
-            raise UserError(f"{where}: unknown key {key!r}, expected some of {', '.join(KEYS)}")
+            raise UserError(f"{where}: found unknown key {key!r}, expected some of {', '.join(KEYS)}")
         if not isinstance(value, KEYS[key]) or isinstance(value, bool):
             raise UserError(f"{where}: {key}: found {type(value).__name__}, expected {KEYS[key][0].__name__}")
     for key in ("prompt", "answer"):
@@ -91,7 +91,7 @@ def _example(row: dict[str, Any], where: str, number: int) -> Example:
 
 
 def _choice(fields: dict[str, Any], where: str) -> dict[str, Any]:
-    """Choices as continuations; the answer tells the right one where `gold` does not."""
+    """Turn choices into continuations; without `gold`, the answer's place among them is the right one."""
     if "choices" not in fields:
         if "gold" in fields:
             raise UserError(f"{where}: found gold without choices, expected both or none")
@@ -100,20 +100,20 @@ def _choice(fields: dict[str, Any], where: str) -> dict[str, Any]:
     gold = fields.get("gold", choices.index(fields["answer"]) if fields["answer"] in choices else -1)
     if not 0 <= gold < len(choices) or choices[gold] != fields["answer"]:
         raise UserError(
-            f"{where}: found an answer that is not the choice of index gold, expected it among choices"
+            f"{where}: found an answer that is not the choice at index gold, expected it among the choices"
         )
     return {**fields, "choices": choices, "gold": gold}
 
 
 def _continuation(answer: str) -> str:
-    """An answer with a separator before it."""
+    """The answer, with a separator before it."""
     return answer if answer[:1].isspace() else f" {answer}"
 
 
 def compared(item: Example) -> Compared:
-    """What tells whether two items are the same: the prompt, with every sign, for `3 - 1` is not `3 + 1`.
+    """What to compare of an item: the prompt with its punctuation, since `3 - 1` is not `3 + 1`.
 
-    Words in a row are not compared: a user's prompts may all share a long beginning.
+    N-grams are not compared, because a user's prompts may all share a long beginning.
     """
     return Compared((by_prompt(item),), "")
 
@@ -121,7 +121,7 @@ def compared(item: Example) -> Compared:
 def _deal(
     name: str, settings: FileBenchmark, pool: Sequence[Example], apart: Sequence[Example] | None
 ) -> dict[Split, list[Example]]:
-    """Cut the shuffled rows: what has a size or a share first, and train from what is left."""
+    """Split the shuffled rows: first the splits that have a size or a share, then train from the rest."""
     order = list(pool)
     random.Random(f"{name} {settings.seed}").shuffle(order)
     splits: dict[Split, list[Example]] = {}
@@ -143,5 +143,5 @@ def _deal(
 def _enough(name: str, split: Split, wanted: int, count: int) -> None:
     if count < wanted:
         raise UserError(
-            f"benchmark {name}: {split}: {wanted} examples asked for, but only {count} different rows are left"
+            f"benchmark {name}: {split}: found only {count} different rows left, expected {wanted}"
         )

@@ -1,4 +1,4 @@
-"""From the rows of a published benchmark to the splits of the study: disjoint, seeded, free of test items."""
+"""Drawing the splits of a study from a published benchmark's items: disjoint, seeded, free of test items."""
 
 import logging
 import random
@@ -16,7 +16,8 @@ from semalign.runtime.errors import UserError
 
 LOGGER = logging.getLogger(__name__)
 Sizes = Mapping[Split, int]
-# The order in which a pool is dealt out: the last takes what is left, so that the others never move.
+# The order in which splits are taken from a pool. Train comes last and takes the rest, so that its size never moves the
+# others.
 DEALT: tuple[Split, ...] = ("extract", "align", "validation", "train")
 
 
@@ -29,12 +30,12 @@ def draw(
     validation: Sequence[Example] | None = None,
     held_out: Sequence[Example] = (),
 ) -> Prepared:
-    """Draw all splits; `validation` is a pool of its own where the source has one.
+    """Draw all splits; `validation` is a separate pool, if the source has one.
 
-    An item of a pool is dropped when the test set or another benchmark's, `held_out`, holds it, or an earlier
-    one repeats it. A smaller split is the beginning of a larger one, and up to the paper's sizes no split moves
-    another. The test set keeps its official order; a part of it is drawn at random, the smaller within the
-    larger. Where no size is given, train has the paper's or what is left. Raises UserError when a pool is too
+    An item of a pool is dropped if the test set or `held_out` (another benchmark's test set) holds it, or if it repeats
+    an earlier one. A smaller split is the beginning of a larger one, and up to the paper's sizes no split moves
+    another. The test set keeps its official order; a part of it is drawn at random, and a smaller part is contained in
+    a larger one. If no size is given, train has the paper's size or what is left. Raises UserError if a pool is too
     small.
     """
     name = settings.benchmark
@@ -57,15 +58,15 @@ def draw(
 
 
 def take_test(test: Sequence[Example], size: int | None, seed: str) -> list[Example]:
-    """`size` of the items in their order, drawn by seed; all where no size is given.
+    """Draw `size` items by seed and keep their order; return all items if `size` is None.
 
-    Raises UserError when there are fewer.
+    Raises UserError if there are fewer.
     """
     if size is None:
         return list(test)
     if size > len(test):
         raise UserError(
-            f"benchmark ({seed}): {size} examples asked for, but the official set has {len(test)}"
+            f"benchmark ({seed}): found {len(test)} examples in the official set, expected at least {size}"
         )
     order = list(range(len(test)))
     random.Random(seed).shuffle(order)
@@ -75,7 +76,10 @@ def take_test(test: Sequence[Example], size: int | None, seed: str) -> list[Exam
 def _deal(
     settings: RealBenchmark, paper: Sizes, pool: Sequence[Example], validation: Sequence[Example] | None
 ) -> dict[Split, list[Example]]:
-    """Cut the shuffled pool into its splits, each at least as long as the paper's before it is shortened."""
+    """Cut the shuffled pool into its splits.
+
+    Each split occupies at least the paper's size in the pool, even if it is smaller, so that its size moves no other.
+    """
     name = settings.benchmark
     start = 0
     shuffled = _shuffled(pool, f"{name} {settings.seed}")
@@ -87,7 +91,7 @@ def _deal(
         splits[split] = source[first : first + size]
         if len(splits[split]) < (size if getattr(settings, split) or split != "train" else 1):
             raise UserError(
-                f"benchmark {name}: {split}: {size} examples asked for, but only {len(splits[split])} are left"
+                f"benchmark {name}: {split}: found only {len(splits[split])} examples left, expected {size}"
             )
         start += 0 if source is apart else max(size, paper[split])
     return {split: splits[split] for split in ("train", "extract", "align", "validation")}
@@ -100,7 +104,7 @@ def _shuffled(items: Sequence[Example], seed: str) -> list[Example]:
 
 
 def _named(item: Example, name: str, split: Split) -> Example:
-    """The item under a name that tells its split and where it stands in the source."""
+    """The item under an id that names its benchmark, its split and its id in the source."""
     return replace(item, id=f"{name}-{split}-{item.id}")
 
 

@@ -1,7 +1,7 @@
-"""What is known of a published benchmark's source: its pinned revision, its parts and their checksums.
+"""The source of a published benchmark: its pinned revision, its parts and their checksums.
 
-A source has two homes, the hub and a mirror folder. Both give the same rows, and a checksum over the rows (not
-over the files, whose quoting and compression differ) says so.
+A source can be read from the hub or from a mirror folder. Both give the same rows, which is checked by a checksum over
+the rows (not over the files, whose quoting and compression differ).
 """
 
 import hashlib
@@ -19,9 +19,9 @@ Rows = dict[str, list[Row]]  # part -> its rows, in the source's order
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a source: its file in the hub's repository, how many rows it has, and their checksum.
+    """One part of a source: its file in the hub's repository, its number of rows, and their checksum.
 
-    A part without a checksum is optional, and its revision alone pins it.
+    A part without a checksum is optional; only its revision pins it.
     """
 
     hub: str
@@ -33,8 +33,8 @@ class Part:
 class Source:
     """One published benchmark.
 
-    `read(folder, parts)` gives the rows of a mirror's folder of that name, `write(folder, rows)` makes such a
-    folder, and `convert(part, row)` makes a row out of one of the hub's.
+    `read(folder, parts)` reads rows from the benchmark's folder in a mirror, `write(folder, rows)` writes such a
+    folder, and `convert(part, row)` converts a row of the hub.
     """
 
     name: str
@@ -55,13 +55,13 @@ class Source:
 
 
 def keeping(columns: Iterable[str]) -> Callable[[str, Row], Row]:
-    """The `convert` of a source whose rows are the hub's, less some columns."""
+    """The `convert` of a source whose rows are the hub's, reduced to these columns."""
     kept = tuple(columns)
     return lambda _part, row: {column: row[column] for column in kept}
 
 
 def checksum(rows: Iterable[Row]) -> str:
-    """SHA-256 over the rows, one JSON line each, keys sorted; white space around a text does not count."""
+    """SHA-256 over the rows, one JSON line each, keys sorted; white space around strings is ignored."""
     total = hashlib.sha256()
     for row in rows:
         total.update(json.dumps(_stripped(row), sort_keys=True).encode() + b"\n")
@@ -69,7 +69,7 @@ def checksum(rows: Iterable[Row]) -> str:
 
 
 def check_columns(source: Source, rows: Rows, where: str) -> None:
-    """Raise UserError, in one line, where a row lacks a column."""
+    """Raise UserError, in one line, if a row lacks a column."""
     for name, part in rows.items():
         for number, row in enumerate(part, 1):
             if missing := [column for column in source.columns if column not in row]:
@@ -80,9 +80,9 @@ def check_columns(source: Source, rows: Rows, where: str) -> None:
 
 
 def verify(source: Source, rows: Rows, where: str) -> None:
-    """Compare the rows with the pinned edition's.
+    """Compare the rows with those of the pinned revision.
 
-    Raises UserError, in one line, where their number or checksum differs.
+    Raises UserError, in one line, if their number or checksum differs.
     """
     for name, part in rows.items():
         pinned = source.parts[name]
@@ -90,7 +90,7 @@ def verify(source: Source, rows: Rows, where: str) -> None:
         if len(part) != pinned.rows or value != (pinned.checksum or value):
             raise UserError(
                 f"{where}: {source.name} {name}: found {len(part)} rows with checksum {value[:12]}, expected "
-                f"{pinned.rows} with {(pinned.checksum or value)[:12]} (another edition? `verify: false` takes it)"
+                f"{pinned.rows} with {(pinned.checksum or value)[:12]} (another revision? `verify: false` accepts it)"
             )
 
 

@@ -1,4 +1,4 @@
-"""The stage of a benchmark: its splits as a folder that every later stage reads."""
+"""The stage that writes a benchmark's splits as a folder, which every later stage reads."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,8 +22,8 @@ def prepare_benchmark(
         benchmark: Name of the benchmark in the config.
         settings: The benchmark's section of the config, as JSON.
         out: Folder of the splits.
-        parts: Folders of the benchmarks that a mixture is made of.
-        mirror: Folder with the published benchmarks' files; else SEMALIGN_MIRROR, else the hub.
+        parts: Folders of the benchmarks in a mixture.
+        mirror: Folder with the published benchmarks' files. Default: SEMALIGN_MIRROR if it is set, or else the hub.
     """
     run = Run("benchmark", settings)
     for part in parts:

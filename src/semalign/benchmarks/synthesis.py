@@ -1,4 +1,4 @@
-"""A whole function for a wish in words, scored by running it: the embedded counterpart of MBPP."""
+"""Whole functions for a description, scored by running them: the embedded counterpart of MBPP."""
 
 import random
 
@@ -12,12 +12,12 @@ from semalign.config.tiny import TinyBenchmark
 
 @embedded("synthesis", title="Synthesis")
 def build(settings: TinyBenchmark) -> dict[Split, list[Example]]:
-    """All splits; raises UserError when too many are asked for."""
+    """Build all splits; raises UserError if more examples are requested than can be drawn."""
     return draw_splits("synthesis", settings, draw_item)
 
 
 def draw_item(draw: random.Random, reserved: bool) -> Example:
-    """One function, asked for by name."""
+    """Draw one function; the prompt gives its name."""
     program = draw_program(draw, reserved, SYNTHESIS_TWO_STEPS)
     answer = f"\n{program.signature}{program.body}"
     tests = tests_of(program, draw)

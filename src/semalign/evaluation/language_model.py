@@ -72,7 +72,7 @@ class StudyModel(HFLM):
         self._keys: list[str] = []  # keys of the prompts encoded last
         self._last: tuple[str | None, list[int]] = (None, [])  # the prompt encoded last, and its tokens
         self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
-        self._anchor_length: dict[bool, int] = {}  # length of the anchor's text, with and without special tokens
+        self._anchor_length: dict[bool, int] = {}  # of its text, by whether special tokens are skipped
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
         """The tokens of a prompt as in training; without special tokens, the tokens of an answer."""

@@ -1,1 +1,1 @@
-"""Models: where they come from, where their parts sit, and how they are read."""
+"""Models: their sources, their parts, and how weights and states are read."""

@@ -1,4 +1,4 @@
-"""The parts of a loaded model, and hooks that capture what its sublayers emit."""
+"""The parts of a loaded model, and hooks that capture the outputs of its sublayers."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from semalign.runtime.errors import UserError
 Interface = Literal["mlp", "attention", "contribution", "block"]
 INTERFACES: tuple[Interface, ...] = get_args(Interface)
 States = dict[tuple[str, int], torch.Tensor]
-WHOLE = ("embedding", "head")  # projections that a model has once, not a layer
+WHOLE = ("embedding", "head")  # projections that a model has once, not once per layer
 
 
 def facts_of(model: Any) -> Architecture:
-    """The architecture facts of a loaded model."""
+    """The `Architecture` of a loaded model."""
     return architecture_of(type(model).__name__)
 
 
@@ -31,21 +31,19 @@ def capture(model: Any, layers: Sequence[int], interfaces: Sequence[str]) -> Ite
     """Collect sublayer outputs while the model runs.
 
     Yields a dict that each forward pass fills: (interface, layer) -> [examples, positions, width]. Layers are
-    numbered from 1. The interfaces: `mlp` and `attention` are the sublayer's output before the residual
-    addition (the paper's supervision interface), `contribution` is what the whole layer adds to the residual
-    stream, `block` the layer's output.
+    numbered from 1. The interfaces are `mlp` and `attention`, the sublayer's output before the residual
+    addition (the paper's supervision interface); `contribution`, what the whole layer adds to the residual
+    stream; and `block`, the layer's output.
 
     Raises UserError for an unknown interface or a layer that the model does not have.
     """
     modules = layers_of(model)
     unknown = set(interfaces) - set(INTERFACES)
     if unknown:
-        raise UserError(
-            f"interface {sorted(unknown)[0]!r} is not known; expected one of {', '.join(INTERFACES)}"
-        )
+        raise UserError(f"interface: found {sorted(unknown)[0]!r}, expected one of {', '.join(INTERFACES)}")
     absent = [layer for layer in layers if not 1 <= layer <= len(modules)]
     if absent:
-        raise UserError(f"layer {absent[0]} does not exist; the model has layers 1 to {len(modules)}")
+        raise UserError(f"layer: found {absent[0]}, expected a layer of the model, 1 to {len(modules)}")
     states: States = {}
     with contextlib.ExitStack() as hooks:
         for layer in layers:
@@ -73,7 +71,7 @@ def _hook(model: Any, block: torch.nn.Module, interface: str, key: tuple[str, in
 
 
 def _tensor(output: Any) -> torch.Tensor:
-    """A module's first output; layers of some architectures return a tuple."""
+    """A module's first output; the layers of some architectures return a tuple."""
     tensor: torch.Tensor = output[0] if isinstance(output, tuple) else output
     return tensor
 
@@ -81,8 +79,8 @@ def _tensor(output: Any) -> torch.Tensor:
 def adapted_modules(model: Any, layers: Sequence[int], projections: Sequence[str]) -> list[str]:
     """Full names of the modules that LoRA adapts: `projections` (up, down, v, o, ...) of `layers`.
 
-    `embedding` and `head` name the model's own, whatever the layers. Raises UserError for a projection that the
-    architecture does not have apart, or for an embedding that is tied to the head.
+    `embedding` and `head` are the model's own, independent of `layers`. Raises UserError for a projection that the
+    architecture does not have as a separate module, or for an embedding that is tied to the head.
     """
     facts = facts_of(model)
     missing = [name for name in projections if name not in (*facts.projections, *WHOLE)]
@@ -103,6 +101,6 @@ def adapted_modules(model: Any, layers: Sequence[int], projections: Sequence[str
 
 
 def _name_of(model: Any, whole: str) -> str:
-    """Full name of a loaded model's embedding or head; in files a head may have another (GPT-NeoX)."""
+    """Full name of a loaded model's embedding or head; in files a head may have another name (GPT-NeoX)."""
     part = model.get_input_embeddings() if whole == "embedding" else model.get_output_embeddings()
     return next(name for name, module in model.named_modules() if module is part)

@@ -1,6 +1,6 @@
-"""Where layers, sublayers, norms and heads sit, one line of facts an architecture.
+"""Module names of layers, sublayers, norms and heads, one entry per architecture.
 
-A new architecture adds an entry here and a pico model in the tests, nothing else.
+To add an architecture, add an entry here and a tiny model to the tests; nothing else is needed.
 """
 
 from dataclasses import dataclass, field
@@ -10,12 +10,12 @@ from semalign.runtime.errors import UserError
 
 @dataclass(frozen=True)
 class Architecture:
-    """Dotted module names; those of sublayers are relative to one layer.
+    """Dotted module names of one architecture; names of sublayers are relative to a layer.
 
     `attention` and `mlp` name the module whose output is added to the residual stream, so a norm that
     follows the sublayer (Gemma 3) counts as part of it. `gain_offset` is what the final norm adds to its
-    stored weight. `projections` maps the field's short names to modules that LoRA may adapt. `fused` maps
-    short names to a module that holds several of them, head by head, and the place in each head's rows.
+    stored weight. `projections` maps the usual short names to modules that LoRA may adapt. `fused` maps
+    a short name to the module that holds several projections, head by head, and its place in each head's rows.
     """
 
     layers: str = "model.layers"
@@ -40,7 +40,7 @@ class Architecture:
 
     @property
     def value(self) -> str:
-        """The module that computes values, be it with others in one matrix."""
+        """The module that computes the attention values, separately or fused with others in one matrix."""
         return self.fused["v"][0] if "v" in self.fused else self.projections["v"]
 
 
@@ -54,7 +54,7 @@ _NEOX = Architecture(
     final_norm="gpt_neox.final_layer_norm",
     head="embed_out",
     attention="attention",
-    # query, key and value are one fused matrix here: v alone cannot be adapted
+    # query, key and value are one fused matrix here, so v can't be adapted separately
     projections={"o": "attention.dense", "up": "mlp.dense_h_to_4h", "down": "mlp.dense_4h_to_h"},
     fused={name: ("attention.query_key_value", place) for place, name in enumerate("qkv")},
 )
@@ -70,14 +70,14 @@ ARCHITECTURES: dict[str, Architecture] = {
 
 
 def architecture_of(name: str) -> Architecture:
-    """The facts of one architecture, by the class name that stands in a model's config.json.
+    """The `Architecture` for the class name in a model's config.json.
 
-    Raises UserError for an unknown one, naming the file to extend.
+    Raises UserError for an unknown name, with the file to extend.
     """
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise UserError(
-            f"architecture {name!r} is not known; expected one of {known} "
-            "(add an entry to src/semalign/models/architectures.py)"
+            f"architecture: found {name!r}, expected one of {known} "
+            "(to add one, extend src/semalign/models/architectures.py)"
         )
     return ARCHITECTURES[name]

@@ -1,7 +1,7 @@
-"""Additions to rows or columns of weight matrices: stored, run beside a frozen model, added to its weights.
+"""Additions to rows or columns of weight matrices: storing them, applying them by hooks, adding them to the weights.
 
-`delta.safetensors` holds for each module `<module>.dim` (0 rows, 1 columns), `<module>.indices` and the float32
-`<module>.values`.
+`delta.safetensors` holds for each module `<module>.dim` (0 for rows, 1 for columns), `<module>.indices` and
+`<module>.values` (float32).
 """
 
 import contextlib
@@ -23,7 +23,7 @@ FILE = "delta.safetensors"
 class Delta:
     """An addition to the weight [out, in] of the linear layer `module`.
 
-    `indices` [n] are distinct rows where `dim` is 0, columns where it is 1; `values` are [n, in] or [out, n].
+    `indices` [n] are distinct rows if `dim` is 0, columns if it is 1; `values` are [n, in] or [out, n].
     """
 
     module: str
@@ -43,7 +43,7 @@ def save_deltas(deltas: Sequence[Delta], folder: Path) -> None:
 
 
 def read_deltas(folder: Path | str) -> list[Delta]:
-    """Read what `save_deltas` wrote; raises UserError when the file is missing or not such a one."""
+    """Read what `save_deltas` wrote; raises UserError if the file is missing or not a delta."""
     path = Path(folder) / FILE
     try:
         tensors = load_file(path)
@@ -62,9 +62,9 @@ def read_deltas(folder: Path | str) -> list[Delta]:
 
 
 def add_deltas(model: Any, deltas: Sequence[Delta]) -> None:
-    """Add to the weights in place: the sum is taken in float32 and rounded to the model's type once.
+    """Add to the weights in place; the sum is computed in float32 and rounded to the model's type once.
 
-    Raises UserError when a module is not there or a delta does not fit its weight.
+    Raises UserError if a module does not exist or a delta does not fit its weight.
     """
     with torch.no_grad():
         for delta in deltas:
@@ -77,7 +77,10 @@ def add_deltas(model: Any, deltas: Sequence[Delta]) -> None:
 
 @contextlib.contextmanager
 def beside(model: Any, deltas: Sequence[Delta]) -> Iterator[None]:
-    """While open, the model computes with the sums; its weights stay, gradients reach `values`."""
+    """Let the model compute with the additions while the context is open.
+
+    The weights do not change, and gradients reach `values`.
+    """
     with contextlib.ExitStack() as hooks:
         for delta in deltas:
             module = model.get_submodule(delta.module)
@@ -86,7 +89,7 @@ def beside(model: Any, deltas: Sequence[Delta]) -> Iterator[None]:
 
 
 def _hook(delta: Delta) -> Any:
-    """Rows: their part of the output gets x values^T. Columns: the output gets x[indices] values^T."""
+    """The hook of one delta: for rows it adds x values^T to the output's `indices`, for columns x[indices] values^T."""
 
     def add_rows(_module: Any, args: Any, output: torch.Tensor) -> torch.Tensor:
         return output.index_add(-1, delta.indices, args[0] @ delta.values.T.to(args[0].dtype))

@@ -1,8 +1,9 @@
-"""Where a model runs and in which precision: one place that every stage asks.
+"""The device and precision of models, decided in one place for all stages.
 
-The device is the job's matter: SEMALIGN_DEVICE, which the workflow sets from the config's `device`, or else a GPU
-where there is one. Precision and layout over several GPUs are the model's: `loading.json` in its folder, written
-from the config when the model is prepared, and part of its digest. Without that file it is float32 on one device.
+The device belongs to the job: it is SEMALIGN_DEVICE, which the workflow sets from the config's `device`, or else a GPU
+if there is one. Precision and layout over several GPUs belong to the model: they are in `loading.json` in its folder,
+which is written from the config when the model is prepared and is part of its digest. Without that file a model is
+loaded in float32 on one device.
 """
 
 import os
@@ -22,14 +23,14 @@ CHOICES = ("auto", "cpu", "cuda")
 
 @dataclass(frozen=True)
 class Loading:
-    """How a model's weights are held: their type's name, and `one` device or a way to spread them."""
+    """How a model's weights are loaded: the name of their type, and `one` device or a device map of accelerate."""
 
     dtype: str = "float32"
     device_map: str = "one"
 
 
 def device() -> str:
-    """`cpu` or `cuda`; raises UserError where a GPU is asked for and there is none, or the choice is not known."""
+    """`cpu` or `cuda`; raises UserError if a GPU is requested and there is none, or if the choice is unknown."""
     wanted = os.environ.get(VARIABLE, "") or "auto"
     if wanted not in CHOICES:
         raise UserError(f"{VARIABLE}: found {wanted!r}, expected one of {', '.join(CHOICES)}")
@@ -41,20 +42,20 @@ def device() -> str:
 
 
 def write_loading(folder: Path, settings: Any) -> None:
-    """Write what a model's settings say of its weights; nothing where they say no more than the default."""
+    """Write how a model's settings say to load it; writes no file if that is the default."""
     loading = Loading(*(getattr(settings, key, value) for key, value in vars(Loading()).items()))
     if loading != Loading():
         write_json(folder / FILE, vars(loading))
 
 
 def read_loading(folder: Path | str) -> Loading:
-    """How the model in `folder` is held."""
+    """How to load the model in `folder`."""
     path = Path(folder) / FILE
     return Loading(**read_json(path)) if path.is_file() else Loading()
 
 
 def layout(loading: Loading, place: str) -> Any:
-    """What transformers is told of devices: nothing for the processor, one GPU, or accelerate's way to spread."""
+    """The `device_map` for transformers: None for the CPU, one GPU, or the name of accelerate's strategy."""
     if place == "cpu":
         return None
     return {"": place} if loading.device_map == "one" else loading.device_map

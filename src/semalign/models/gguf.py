@@ -1,9 +1,8 @@
-"""A GGUF file from an installed package, turned into a plain Hugging Face folder.
+"""Conversion of a GGUF file from an installed package into a plain Hugging Face folder.
 
-Two traps of transformers' GGUF reader are handled here. The loaded model still counts as quantized and
-refuses to be saved: its weights go into a fresh model of the same configuration. And the converted tokenizer
-loses the rule that comes before the byte-level step: GGUF names it in `tokenizer.ggml.pre`, and it is put
-back.
+Two pitfalls of transformers' GGUF reader are handled here. The loaded model still counts as quantized and
+can't be saved, so its weights are copied into a new model of the same configuration. The converted tokenizer
+loses the splitting rule before the byte-level step; GGUF names it in `tokenizer.ggml.pre`, and it is restored here.
 """
 
 import logging
@@ -19,9 +18,9 @@ LOGGER = logging.getLogger(__name__)
 
 
 def write_gguf_model(settings: GgufPackage, folder: Path) -> dict[str, str]:
-    """Fill `folder` with config, safetensors in float32 and tokenizer; returns what provenance records.
+    """Fill `folder` with config, safetensors in float32 and tokenizer; returns the provenance record.
 
-    Raises UserError when the package or the file is missing, or its tokenizer's rule is not known.
+    Raises UserError if the package or the file is missing, or its tokenizer's splitting rule is unknown.
     """
     source = package_folder(settings.package) / settings.file
     if not source.is_file():
@@ -56,7 +55,7 @@ def _write_tokenizer(source: Path, rule: str, folder: Path) -> None:
 
 
 def _pre_tokenizer_name(source: Path) -> str:
-    """The name of the splitting rule that stands in the GGUF file's own header."""
+    """The name of the splitting rule in the GGUF file's header."""
     from gguf import GGUFReader
 
     field = GGUFReader(source).get_field(PRE_TOKENIZER_KEY)
@@ -66,7 +65,7 @@ def _pre_tokenizer_name(source: Path) -> str:
 def _pre_tokenizer(rule: str) -> Any:
     from tokenizers import pre_tokenizers
 
-    # how a text is cut before the byte pairs are merged; with another rule the same vocabulary gives other tokens
+    # The rule splits a text before byte pairs are merged; with another rule the same vocabulary gives other tokens.
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=True)
     if rule == "smollm":
         return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])

@@ -1,4 +1,4 @@
-"""Reading a model folder: the whole model, its tokenizer, or only what the semantic bases need."""
+"""Reading a model folder: the whole model, its tokenizer, or only the tensors that the semantic bases need."""
 
 import json
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ NEEDED = ("architectures", "num_hidden_layers", "hidden_size", "vocab_size")
 
 @dataclass(frozen=True)
 class Head:
-    """What the vocabulary-defined bases are made of.
+    """The tensors that the vocabulary-defined bases are made from.
 
     `weight` [vocabulary, width] is the LM head, `input_embedding` [vocabulary, width] the embedding matrix,
-    `norm_gain` [width] the final norm's gain as it multiplies, `softcap` the final logit soft cap, if any.
+    `norm_gain` [width] the effective gain of the final norm, `softcap` the final logit soft cap, if any.
     """
 
     weight: torch.Tensor
@@ -40,7 +40,7 @@ class Shape:
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
-    """The folder's config.json; raises UserError when it is missing or lacks what every model has."""
+    """Read the folder's config.json; raises UserError if it is missing or lacks a key that every model has."""
     path = Path(folder) / "config.json"
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected a model folder with config.json and safetensors")
@@ -55,7 +55,7 @@ def read_config(folder: Path | str) -> dict[str, Any]:
 
 
 def read_shape(folder: Path | str) -> Shape:
-    """Depth, width and vocabulary of the model in `folder`."""
+    """Architecture, depth, width and vocabulary size of the model in `folder`."""
     config = read_config(folder)
     return Shape(
         config["architectures"][0],
@@ -66,17 +66,17 @@ def read_shape(folder: Path | str) -> Shape:
 
 
 def architecture_in(folder: Path | str) -> Architecture:
-    """The architecture facts of the model in `folder`."""
+    """The `Architecture` of the model in `folder`."""
     return architecture_of(read_config(folder)["architectures"][0])
 
 
 def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype | None = None) -> Any:
-    """The model in `folder`, in evaluation mode, every parameter frozen.
+    """Load the model in `folder`, in evaluation mode, with every parameter frozen.
 
-    Without `device` it runs where `semalign.models.devices` says, without `dtype` in its own precision. On GPUs it may
-    be spread over several; inputs then go to `model.device`, and a layer's output is on its own device.
+    The default device is that of `semalign.models.devices`, the default precision the model's own. A model may be
+    spread over several GPUs; inputs then go to `model.device`, and a layer's output is on the layer's device.
 
-    Raises UserError when the folder is not a model of a known architecture, or its weights can't be read.
+    Raises UserError if the folder is not a model of a known architecture, or its weights can't be read.
     """
     from transformers import AutoModelForCausalLM
 
@@ -98,7 +98,7 @@ def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype
 
 
 def load_tokenizer(folder: Path | str) -> Any:
-    """The tokenizer that stands beside the model in `folder`."""
+    """Load the tokenizer of the model in `folder`."""
     from transformers import AutoTokenizer
 
     try:
@@ -108,7 +108,7 @@ def load_tokenizer(folder: Path | str) -> Any:
 
 
 def read_head(folder: Path | str) -> Head:
-    """The LM head, the embedding and the final norm's gain, without loading the rest of the model."""
+    """Read the LM head, the embedding and the final norm's gain, without loading the rest of the model."""
     config = read_config(folder)
     facts = architecture_of(config["architectures"][0])
     tensors = TensorFolder(Path(folder))
@@ -121,7 +121,7 @@ def read_head(folder: Path | str) -> Head:
 
 
 class TensorFolder:
-    """Finds single tensors in a folder of safetensors files."""
+    """Reads single tensors from a folder of safetensors files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -130,7 +130,7 @@ class TensorFolder:
             try:
                 with safe_open(path, "pt") as file:
                     self.files.update(dict.fromkeys(file.keys(), path))
-            except Exception as error:  # safetensors raises its own class for a truncated file
+            except Exception as error:  # safetensors raises its own exception for a truncated file
                 raise UserError(f"{path}: not a readable safetensors file ({error})") from error
 
     def read(self, name: str) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What a model says of a residual state: its final norm, LM head and soft cap, without the rest of it."""
+"""Logits of residual states: a model's final norm, LM head and soft cap, without the rest of the model."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from semalign.runtime.errors import UserError
 class Readout:
     """Logits = softcap(weight n(h)) with the model's own final norm n, in float32.
 
-    `weight` [tokens, width] may be some rows of the head. No architecture that is known has a bias there.
+    `weight` [tokens, width] may be a selection of the head's rows. No supported architecture has a bias in its head.
     """
 
     norm: torch.nn.Module
@@ -24,20 +24,20 @@ class Readout:
     softcap: float | None
 
     def of_block(self, states: torch.Tensor) -> torch.Tensor:
-        """Logits [positions, tokens] of block outputs [positions, width] of whatever layer."""
+        """Logits [positions, tokens] of block outputs [positions, width] of any layer."""
         normed: torch.Tensor = self.norm(states)
         return self.of_final(normed)
 
     def of_final(self, states: torch.Tensor) -> torch.Tensor:
-        """Logits [positions, tokens] of states behind the final norm."""
+        """Logits [positions, tokens] of states [positions, width] after the final norm."""
         logits = states @ self.weight.T
         return self.softcap * torch.tanh(logits / self.softcap) if self.softcap else logits
 
     def check(self, path: Path, states: torch.Tensor) -> None:
-        """Raise UserError when the states that `path` holds are not as wide as the model."""
+        """Raise UserError if the states in `path` do not have the model's width."""
         if states.shape[-1] != self.weight.shape[1]:
             raise UserError(
-                f"{path}: holds states of width {states.shape[-1]}, expected the teacher's {self.weight.shape[1]}"
+                f"{path}: found states of width {states.shape[-1]}, expected the teacher's {self.weight.shape[1]}"
             )
 
 
@@ -46,12 +46,15 @@ def readout_of(model: Any) -> Readout:
     norm = model.get_submodule(facts_of(model).final_norm)
     softcap = getattr(model.config, "final_logit_softcapping", None)
     weight = model.get_output_embeddings().weight
-    exact = weight.dtype in (torch.float32, torch.float64)  # halves are widened: logits here are float32
+    exact = weight.dtype in (
+        torch.float32,
+        torch.float64,
+    )  # half precision is widened: logits here are float32
     return Readout(norm, weight if exact else weight.detach().float(), softcap)
 
 
 def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:
-    """The readout of the model in `folder`, only the rows `tokens` of its head if given; nothing else is read.
+    """Read the readout of the model in `folder` without the rest of the model; only head rows `tokens`, if given.
 
     The norm is the architecture's own module, taken from a model without weights.
     """
@@ -70,7 +73,7 @@ def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:
 
 
 def answer_logits(model: Any, batch: Batch) -> torch.Tensor:
-    """Logits [supervised positions, vocabulary]: the head runs at positions with a label only."""
+    """Logits [supervised positions, vocabulary]; the head runs only at positions with a label."""
     return head_logits(model, final_states(model, batch))
 
 
@@ -83,7 +86,7 @@ def final_states(model: Any, batch: Batch) -> torch.Tensor:
 
 
 def head_logits(model: Any, states: torch.Tensor) -> torch.Tensor:
-    """Logits [positions, vocabulary] of final states, soft cap included."""
+    """Logits [positions, vocabulary] of final states [positions, width], soft cap included."""
     logits: torch.Tensor = model.get_output_embeddings()(states)
     softcap = getattr(model.config, "final_logit_softcapping", None)
     return logits if softcap is None else softcap * torch.tanh(logits / softcap)

@@ -1,6 +1,6 @@
-"""The sources of models that are made out of other artifacts of the study, announced with `@model_source`.
+"""Sources of models that are made from other artifacts of the study, registered with `@model_source`.
 
-All others (built in place, folders, the hub) are in `semalign.models.sources`.
+All other sources (built in place, folders, the hub) are in `semalign.models.sources`.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,10 @@ MAKERS: Registry[Callable[..., dict[str, Any]]] = Registry("source", "semalign.m
 
 
 def model_source(name: str, *, title: str) -> Callable[[MakeT], MakeT]:
-    """Announce what makes models of a source: (settings, teacher, text files, folder, checkpoint, identity)."""
+    """Register the function that makes models of a source.
+
+    It is called with settings, teacher, text files, folder, checkpoint and identity, and returns the model's origin.
+    """
     return lambda make: make
 
 
@@ -24,7 +27,7 @@ def module_of(source: str) -> str | None:
 
 
 def texts_of(settings: Any) -> tuple[list[str], list[str]]:
-    """What a model reads besides its teacher: benchmarks of the study by name, and files of the user's own."""
+    """What a model reads besides its teacher: names of the study's benchmarks, and paths of the user's own files."""
     texts = getattr(settings, "text", [])
     benchmarks = [text.benchmark for text in texts if hasattr(text, "benchmark")]
     return list(dict.fromkeys(benchmarks)), [text.path for text in texts if hasattr(text, "path")]

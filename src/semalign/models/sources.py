@@ -1,7 +1,7 @@
-"""Where a model comes from: every source ends as one plain Hugging Face folder in the results.
+"""The sources of models: each yields one plain Hugging Face folder in the results.
 
-Models of a user's own disk or of the hub's cache are linked file by file, never copied. Only safetensors are
-taken: a pickle runs code when it is read.
+Models on the user's disk or in the hub's cache are linked file by file, never copied. Only safetensors are
+accepted, because reading a pickle file runs code.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from semalign.runtime.secrets import masked
 
 LOGGER = logging.getLogger(__name__)
 
-# What a plain folder holds; anything else of a repository (pickles, other formats, images) stays away.
+# The files of a plain folder; everything else in a repository (pickles, other formats, images) is left out.
 WANTED = (
     "config.json",
     "generation_config.json",
@@ -34,16 +34,16 @@ WANTED = (
     "chat_template*",
 )
 UNWANTED = ("consolidated*", "original/*", "*.bin", "*.pt", "*.pth")
-# `--configfile` takes all words behind it: the target comes first
+# `--configfile` takes all words after it, so the target comes first
 FETCH = "snakemake --cores 4 retrieve --configfile <this config>"
 
 
 def materialise(
     settings: BuiltModel | GgufPackage | FolderModel | HubModel, folder: Path, checkpoint: Path | None = None
 ) -> dict[str, str]:
-    """Make `folder` the model that `settings` describes; returns what provenance records of its origin.
+    """Write or link the model that `settings` describes as `folder`; returns the record of its origin.
 
-    `checkpoint` is where an interrupted pretraining resumes (built models only). Raises UserError, in one
+    An interrupted pretraining resumes from `checkpoint` (built models only). Raises UserError, in one
     line, for anything missing: a folder, a file, a package, a licence, a connection.
     """
     if isinstance(settings, TinyModel):
@@ -96,7 +96,7 @@ def _wanted(name: str) -> bool:
 
 
 def _download(settings: HubModel) -> Path:
-    """The snapshot of one revision in the hub's cache, fetched where it is not there yet."""
+    """The snapshot of one revision in the hub's cache, downloaded if necessary."""
     import huggingface_hub
 
     name = settings.repository
@@ -112,7 +112,7 @@ def _download(settings: HubModel) -> Path:
 
 @contextlib.contextmanager
 def explained(name: str, revision: str = "main") -> Iterator[None]:
-    """What the hub refuses, as one line that says what to do; it never holds the token."""
+    """Turn errors of the hub into one line that says what to do; the line never contains the token."""
     from huggingface_hub import errors
 
     other = "or set `source: folder` with a local copy"
@@ -127,12 +127,12 @@ def explained(name: str, revision: str = "main") -> Iterator[None]:
         raise UserError(f"model {name}: no revision {revision!r}, expected a commit or tag") from None
     except errors.RepositoryNotFoundError:
         raise UserError(
-            f"model {name}: not public or not there; set HF_TOKEN if it is private, {other}"
+            f"model {name}: not public or does not exist; set HF_TOKEN if it is private, {other}"
         ) from None
     except (errors.HTTPError, errors.RevisionResolutionError, OSError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise
         reason = masked(str(error).strip().partition("\n")[0]) or type(error).__name__
         if os.environ.get("HF_HUB_OFFLINE") == "1":
-            other = f"run `{FETCH}` where there is a connection, {other}"
+            other = f"run `{FETCH}` on a machine with a connection, {other}"
         raise UserError(f"model {name}: the hub can't be reached ({reason}); {other}") from None

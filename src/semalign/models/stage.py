@@ -1,4 +1,4 @@
-"""The stage of a model: a plain Hugging Face folder, whatever its source."""
+"""The stage that makes a model a plain Hugging Face folder, whatever its source."""
 
 import shutil
 from collections.abc import Sequence
@@ -27,16 +27,16 @@ def prepare_model(
 
     Args:
         settings: The model's section of the config, as JSON.
-        checkpoint: Where a long training saves itself.
+        checkpoint: Folder for the checkpoints of a long training.
         out: Folder of the model.
-        teacher: Folder of the model that a pruned one is cut out of.
+        teacher: Folder of the model that is pruned, for a pruned model.
         benchmarks: Folders of the benchmarks whose text a pruned model is healed with.
     """
     run = Run("model", settings)
     section = TypeAdapter(Model).validate_python(run.settings)
     if isinstance(section, CutModel):
         files = _read_sources(run, section, teacher, benchmarks)
-        # by name, so that an edit of the recipe makes no other model stale
+        # loaded by name, so that an edit of the recipe makes no other model stale
         make = MAKERS.load(section.source)
         run.modules.append(MAKERS.module_of(section.source))
         origin = make(section, teacher, files, out, checkpoint, run.identity())
@@ -50,19 +50,21 @@ def prepare_model(
 def _read_sources(
     run: Run, section: CutModel, teacher: Path | None, benchmarks: Sequence[Path]
 ) -> list[Path]:
-    """The files of a pruned model's text, in the order of the config; the record names what was read."""
+    """The files of a pruned model's text, in the order of the config; everything read is recorded."""
     if teacher is None:
-        raise UserError(f"pruning: no folder of the teacher {section.teacher}, expected --teacher")
+        raise UserError(f"pruning: found no folder of the teacher {section.teacher}, expected --teacher")
     run.read("teacher", teacher)
     folders = {path.name: run.read(path.name, path) for path in benchmarks}
     return [_text_file(run, text, folders) for text in section.text]
 
 
 def _text_file(run: Run, text: Any, folders: dict[str, Path]) -> Path:
-    """The file of one entry of `text`; its digest enters the record, and so the identity of checkpoints."""
+    """The file of one entry of `text`; its digest is part of the record, and so of the checkpoints' identity."""
     if isinstance(text, BenchmarkText):
         if text.benchmark not in folders:
-            raise UserError(f"pruning: no folder of the benchmark {text.benchmark}, expected --benchmarks")
+            raise UserError(
+                f"pruning: found no folder of the benchmark {text.benchmark}, expected it in --benchmarks"
+            )
         return folders[text.benchmark] / f"{text.split}.jsonl"
     path = Path(text.path).expanduser()
     if path.is_file() and inside(path):

@@ -1,4 +1,4 @@
-"""The teacher's states at the supervised positions, read once and stored (paper section on steering)."""
+"""Reading a model's states at the supervised positions (paper section on steering)."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from semalign.models.loading import load_tokenizer
 
 
 class _DeepEnough(Exception):
-    """Raised behind the deepest needed layer: what lies above it need not run."""
+    """Raised after the deepest layer that is needed, so that the layers above it do not run."""
 
 
 def read_states(
@@ -28,8 +28,8 @@ def read_states(
 ) -> dict[int, torch.Tensor]:
     """Layer -> float32 states [positions, width] at every supervised position, in the order of the examples.
 
-    Only the layers up to the deepest wanted one run, only supervised positions are kept, and batches hold examples of
-    like length, whatever their order: against other batches the states differ by rounding.
+    Only the layers up to the deepest wanted one run, and only supervised positions are kept. Batches hold examples of
+    similar length, whatever their order; the states depend on the batches by rounding only.
     """
     kept = {layer: Rows(encoded) for layer in layers}
     for indices in like_lengths(encoded, batch_size):
@@ -43,7 +43,7 @@ def read_states(
 
 
 def encode_split(folder: Path, benchmark: Path, split: Split) -> tuple[list[Encoded], int]:
-    """A split as the tokenizer of the model in `folder` cuts it, and that tokenizer's id for padding."""
+    """Encode a split with the tokenizer of the model in `folder`; also returns the tokenizer's padding id."""
     tokenizer = load_tokenizer(folder)
     encoded = [encode(example, tokenizer) for example in read_split(benchmark, split)]
     return encoded, tokenizer.pad_token_id or 0
@@ -57,7 +57,7 @@ class Rows:
         self.tensor = torch.empty(0)
 
     def put(self, indices: Sequence[int], rows: torch.Tensor) -> None:
-        """Take the rows of the supervised positions of these examples, in their order."""
+        """Store the rows of the supervised positions of these examples, given in their order."""
         if not len(self.tensor):
             self.tensor = rows.new_empty(self.offsets[-1], *rows.shape[1:])
         start = 0
@@ -69,14 +69,14 @@ class Rows:
 
 
 def offsets_of(encoded: Sequence[Encoded]) -> torch.Tensor:
-    """[examples + 1] positions at which each example's supervised states begin and end."""
+    """Offsets [examples + 1] at which each example's supervised states begin and end."""
     counts = [len(item.input_ids) - item.answer_start for item in encoded]
     return torch.tensor([0, *counts]).cumsum(0)
 
 
 @contextlib.contextmanager
 def stop_after(model: Any, layer: int) -> Iterator[None]:
-    """End a forward pass behind `layer`; hooks that were registered before have fired by then."""
+    """End a forward pass after `layer`; hooks that were registered earlier have run by then."""
 
     def stop(*_: Any) -> None:
         raise _DeepEnough

@@ -1,8 +1,8 @@
-"""Transfer folders: what a method hands to evaluation, and how it is applied to a model.
+"""Transfer folders: a method's result for evaluation, and how it is applied to a model.
 
-`transfer.json` says of which kind it is: `untouched` (evaluate the named model as it is), `adapter` (a PEFT
-adapter on the student) or `delta` (additions to rows and columns of its weights). Evaluation knows these kinds
-and no method.
+`transfer.json` has its kind: `untouched` (evaluate the named model as it is), `adapter` (a PEFT
+adapter on the student) or `delta` (additions to rows and columns of its weights). Evaluation depends only on these
+kinds, not on methods.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ Base = Literal["student", "teacher"]
 
 
 def write_transfer(folder: Path, kind: Kind, base: Base = "student") -> None:
-    """Say in `folder` of which kind the transfer is and on which model it stands."""
+    """Write `transfer.json`: the kind of the transfer, and the model that it applies to."""
     write_json(folder / "transfer.json", {"kind": kind, "base": base})
 
 
@@ -31,12 +31,12 @@ def load_student(
     device: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> Any:
-    """The model that a transfer folder describes, ready to evaluate, with adapters and deltas in place.
+    """Load the model that a transfer folder describes, ready to evaluate, with its adapter or delta applied.
 
-    An adapter is merged into weights of float32 or more. Beside weights in half precision it stays in float32, as
-    it was trained: rounded into them, updates below half of a weight's last place would be lost.
+    An adapter is merged into weights in float32 or higher precision. With weights in half precision it is kept separate
+    in float32, as it was trained, since rounding the sum would lose updates smaller than half of a weight's last place.
 
-    Raises UserError when the folder has no readable transfer.json or names an unknown kind.
+    Raises UserError if the folder has no readable transfer.json or names an unknown kind.
     """
     path = Path(transfer) / "transfer.json"
     if not path.is_file():
@@ -51,7 +51,7 @@ def load_student(
     if facts["kind"] == "delta":
         add_deltas(model, read_deltas(transfer))
         return model
-    raise UserError(f"{path}: kind {facts['kind']!r} is not known; expected {', '.join(get_args(Kind))}")
+    raise UserError(f"{path}: kind: found {facts['kind']!r}, expected one of {', '.join(get_args(Kind))}")
 
 
 def _with_adapter(model: Any, folder: Path | str) -> Any:

@@ -1,4 +1,4 @@
-"""Which tokens a teacher and a student share: the same token string, whatever its number on either side."""
+"""The tokens that a teacher and a student share: those with the same string, whatever their ids."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ def shared_tokens(
 ) -> tuple[Tensor, Tensor]:
     """Ids of the shared tokens in the teacher's and in the student's vocabulary, [tokens] each.
 
-    Sorted by student id. `rows` are the sizes of the two heads: a tokenizer may know more tokens than the
-    head has rows, and those are left out.
+    Sorted by student id. `rows` are the numbers of rows of the two heads; tokens without a row are left out.
     """
     import torch
 
@@ -36,9 +35,9 @@ def shared_tokens(
 def common_tokens(
     teacher: Path, student: Path, minimum_share: float = MINIMUM_SHARE
 ) -> tuple[Tensor, Tensor]:
-    """`shared_tokens` of the models in two folders, as far as their heads have rows.
+    """`shared_tokens` of the models in two folders, without tokens that have no row in a head.
 
-    Raises UserError when they share less than `minimum_share` of the student's.
+    Raises UserError if they share less than `minimum_share` of the student's tokens.
     """
     from semalign.models.loading import load_tokenizer, read_shape
 
@@ -55,9 +54,9 @@ def match_tokens(teacher: Mapping[str, int], student: Mapping[str, int]) -> list
 
 
 def read_vocabulary(folder: Path | str) -> dict[str, int]:
-    """Token string to id, from `tokenizer.json` alone (nothing heavy is imported).
+    """Token string -> id, from `tokenizer.json` alone, without importing a library.
 
-    Raises UserError when the file is missing or holds no vocabulary.
+    Raises UserError if the file is missing or holds no vocabulary.
     """
     path = Path(folder) / "tokenizer.json"
     if not path.is_file():
@@ -72,9 +71,10 @@ def read_vocabulary(folder: Path | str) -> dict[str, int]:
 
 
 def count_shared(teacher: Path, student: Path) -> tuple[int, int]:
-    """(tokens that both models have a row for, by token string; rows of the student's head), read from the files.
+    """(shared tokens that both heads have a row for, rows of the student's head), from the models' files.
 
-    Rows without a token (padding) and tokens without a row are counted on neither side of the first number.
+    Tokens are the same if their strings are. Rows without a token (padding) and tokens without a row do not count as
+    shared.
     """
     from semalign.runtime.files import read_json
 
@@ -84,7 +84,7 @@ def count_shared(teacher: Path, student: Path) -> tuple[int, int]:
 
 
 def overlap(teacher: Mapping[str, int], student: Mapping[str, int]) -> float:
-    """Share of the student's tokens that the teacher has too, 0 to 1."""
+    """Share of the student's tokens that the teacher also has, 0 to 1."""
     return len(match_tokens(teacher, student)) / max(len(student), 1)
 
 
@@ -94,9 +94,9 @@ def check_overlap(
     student: Mapping[str, int],
     minimum_share: float = MINIMUM_SHARE,
 ) -> float:
-    """The overlap of two vocabularies (see `read_vocabulary`, or a tokenizer's `get_vocab()`).
+    """Return the overlap of two vocabularies (from `read_vocabulary` or a tokenizer's `get_vocab()`).
 
-    Raises UserError when it is below `minimum_share`.
+    Raises UserError if it is below `minimum_share`.
     """
     share = overlap(teacher, student)
     if share < minimum_share:

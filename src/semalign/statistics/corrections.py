@@ -1,4 +1,4 @@
-"""Corrections for many tests."""
+"""Corrections for multiple tests."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -9,10 +9,10 @@ Key = TypeVar("Key")
 
 
 def holm(p_values: Mapping[Key, float]) -> dict[Key, float]:
-    """Holm's step-down correction over one family of tests (Holm, 1979), in the order given.
+    """Holm's step-down correction over one family of tests (Holm, 1979), in the order of `p_values`.
 
-    A corrected value below alpha keeps the chance of any false claim in the family below alpha, whatever
-    the tests have to do with each other.
+    Claiming an effect for corrected values below alpha keeps the chance of any false claim in the family below alpha,
+    however the tests depend on each other.
     """
     if not p_values:
         return {}

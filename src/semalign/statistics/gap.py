@@ -14,8 +14,8 @@ def gaps_closed(
 ) -> list[Interval | None]:
     """(score - student) / (teacher - student) with bootstrap intervals, for methods on the same items.
 
-    0 is the student, 1 the teacher; negative is worse than the student. None for every method where the
-    interval of teacher - student reaches 0 or lies below it (there is no gap to close), and for a method
+    0 is the student, 1 the teacher; negative is worse than the student. The result is None for every method if the
+    interval of teacher - student is not entirely above 0 (there is no gap to close), and for a method
     whose bounds are not finite.
     """
     replicates = mean_replicates([student, teacher, *scores], settings, [1, 2, *[0] * len(scores)])
@@ -30,7 +30,7 @@ def gaps_closed(
 
 
 def _interval(estimate: float, gained: np.ndarray, gap: np.ndarray, confidence: float) -> Interval | None:
-    """Percentiles of the ratio; where a resampled gap is not positive, the ratio is infinite."""
+    """Percentiles of the ratio; for a resampled gap that is not positive, the ratio is infinite."""
     positive = gap > 0
     ratio = np.where(positive, gained / np.where(positive, gap, 1.0), np.copysign(np.inf, gained))
     tail = (1 - confidence) / 2

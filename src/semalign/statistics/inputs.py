@@ -1,4 +1,4 @@
-"""Inputs of a stage besides artifacts: sections of a config and lists of folders, as JSON."""
+"""Inputs of a stage that are not artifacts: sections of a config and lists of folders, as JSON."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ Section = TypeVar("Section", bound=Strict)
 
 
 def read_section(section: type[Section], path: Path | None) -> Section:
-    """A section of a config from its JSON file; without a file, its defaults.
+    """Read a section of a config from its JSON file; without a file, return its defaults.
 
-    Raises UserError naming the file, and the first key that is wrong.
+    Raises UserError naming the file and the first key that is wrong.
     """
     if path is None:
         return section()
@@ -28,9 +28,9 @@ def read_section(section: type[Section], path: Path | None) -> Section:
 
 
 def read_listing(paths: Sequence[str]) -> list[Path]:
-    """These folders; or, if the only path is a JSON file, the folders that it lists.
+    """Return these folders or, if the only path is a JSON file, the folders that it lists.
 
-    Raises UserError if that file is no list of folders.
+    Raises UserError if that file is not a list of folders.
     """
     if len(paths) != 1 or not paths[0].endswith(".json"):
         return [Path(path) for path in paths]

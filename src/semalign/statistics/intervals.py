@@ -10,7 +10,7 @@ from semalign.statistics.resampling import ItemResampler
 from semalign.statistics.scores import SCALE, Scores
 from semalign.statistics.seeds import seed_deviations, spread
 
-FEW = 10  # right or wrong items of one run
+FEW = 10  # a single run needs this many right and this many wrong items to be resampled
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,12 @@ class Interval:
 def mean_intervals(scores: Sequence[Scores], settings: StatisticsSettings) -> list[Interval]:
     """Percentile intervals of the mean scores of several methods on the same items, in percent.
 
-    Items are resampled alike for all seeds and methods, draws of the seeds' part added (see `seeds`),
-    and the percentiles taken. Where every item of every seed is wrong, or every one right, resampling sees no
-    spread, and too little of it where fewer than FEW items of a single run are right or wrong; the exact binomial
-    interval over the items stands in (Clopper and Pearson, 1934).
+    All seeds and methods share the same draws of items. Draws of the seeds' contribution (see `seeds`) are added to the
+    resampled means before the percentiles are taken.
+
+    If all items of all seeds are right, or all wrong, resampling shows no spread; if fewer than FEW items of a single
+    run are right or wrong, it shows too little. The exact binomial interval over the items is used instead (Clopper and
+    Pearson, 1934).
     """
     replicates = mean_replicates(scores, settings)
     return [
@@ -44,10 +46,11 @@ def mean_interval(scores: Scores, settings: StatisticsSettings) -> Interval:
 def mean_replicates(
     scores: Sequence[Scores], settings: StatisticsSettings, streams: Sequence[int] | None = None
 ) -> np.ndarray:
-    """Bootstrap means `[methods, resamples]`, in percent; items are drawn alike for all methods.
+    """Bootstrap means `[methods, resamples]`, in percent; all methods share the same draws of items.
 
-    `streams` (default: all 0) numbers independent draws of seeds, for methods that are set off against each
-    other. A method's row does not depend on which other methods are given.
+    `streams` (default: all 0) holds one number per method; methods with different numbers get independent draws of the
+    seeds' contribution. Methods that are subtracted from each other need this. A method's row does not depend on which
+    other methods are passed.
     """
     resampler = ItemResampler(scores[0].items, settings.resamples, settings.seed)
     means = resampler.means(np.stack([method.level_item_means for method in scores]))
@@ -72,14 +75,14 @@ def _interval(scores: Scores, replicates: np.ndarray, confidence: float) -> Inte
 
 
 def _few(scores: Scores) -> bool:
-    """Whether too few items are at all right, or wrong, for resampling to see what else might have come."""
+    """Whether too few items are right, or too few wrong, for resampling to show how much the mean varies."""
     right, wrong = np.count_nonzero(scores.values), np.count_nonzero(scores.values != SCALE)
     alone = len(scores.seeds) == 1 and scores.strata is None
     return bool(min(right, wrong) < (FEW if alone else 1))
 
 
 def _exact(right: float, items: int, confidence: float) -> Interval:
-    """By the beta distribution; wider than it must be where samples make an item right in part."""
+    """Clopper-Pearson interval by the beta distribution; conservative if items are partly right (pass@1)."""
     from scipy.stats import beta
 
     tail = (1 - confidence) / 2

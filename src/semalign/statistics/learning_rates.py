@@ -1,7 +1,7 @@
 """The choice of a learning rate: the one with the best score on the benchmark's validation split.
 
-Every trained method is tried with the same number of rates. Of equal scores the lower rate wins, which is nearer to
-the untouched student.
+Every trained method is tried with the same number of learning rates. If scores are equal, the lower learning rate wins,
+because its result is closer to the untouched student.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from semalign.statistics.scores import SCALE, Scores, balanced
 
 @dataclass(frozen=True)
 class Trial:
-    """One training with one rate, scored on the validation split."""
+    """One training run with one learning rate, scored on the validation split."""
 
     learning_rate: float
     scores: Scores
@@ -27,7 +27,7 @@ class Trial:
 
     @property
     def row(self) -> dict[str, Any]:
-        """The trial as a line of trials.jsonl, without the names of what was trained."""
+        """The trial as a line of trials.jsonl, without the names of pair, benchmark, method and variant."""
         return {
             "learning_rate": self.learning_rate,
             "seeds": list(self.scores.seeds),
@@ -36,7 +36,7 @@ class Trial:
 
 
 def read_trials(folders: Sequence[Path]) -> list[Trial]:
-    """The trials of one search, by ascending rate; raises UserError if two have the same rate."""
+    """Read the trials of one search, sorted by learning rate; raises UserError if two have the same one."""
     trials = sorted(map(_read, folders), key=lambda trial: trial.learning_rate)
     rates = [trial.learning_rate for trial in trials]
     if len(set(rates)) < len(rates):
@@ -47,7 +47,7 @@ def read_trials(folders: Sequence[Path]) -> list[Trial]:
 
 
 def best_rate(trials: Sequence[Trial]) -> float:
-    """The learning rate with the highest mean score; scores that differ in their last bits alone are equal."""
+    """The learning rate with the highest mean score; scores that differ only in their last bits count as equal."""
     best = max(trials, key=lambda trial: (round(trial.scores.mean, 9), -trial.learning_rate))
     return best.learning_rate
 

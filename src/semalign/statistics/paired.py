@@ -1,10 +1,11 @@
 """Paired difference between two methods on the same items, with an interval and a p-value.
 
-Interval: percentile bootstrap over items (paired), and draws of the seeds' part. p-value: the sign of each
-item's difference is flipped at random (the two methods swap places on that item), the same draws of the
-seeds' part are added, and the share of such means at least as far from 0 as the measured one counts. With
-one seed on either side and right-or-wrong items this is McNemar's test, which is then computed exactly
-(McNemar, 1947).
+Interval: percentile bootstrap over items (paired), plus draws of the seeds' contribution (see `seeds`).
+
+p-value: the sign of each item's difference is flipped at random (the two methods swap places on that item), and the
+same draws of the seeds' contribution are added. The p-value is the share of these means that are at least as far from 0
+as the measured one. With one seed on either side and items that are right or wrong, this is McNemar's test, which is
+then computed exactly (McNemar, 1947).
 """
 
 from collections.abc import Sequence
@@ -20,21 +21,23 @@ from semalign.statistics.resampling import ItemResampler
 from semalign.statistics.scores import SCALE, Scores
 from semalign.statistics.seeds import Spread, pooled, seed_deviations, spread
 
-_TIE = 1e-9  # percent points; differences are sums of fractions, so equal ones differ in the last bits
+_TIE = 1e-9  # percentage points; differences are sums of fractions, so equal ones may differ in the last bits
 
 Pair = tuple[Scores, Scores]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """`left - right` in percent points; `p` is two-sided and not corrected.
+    """`left - right` in percentage points; `p` is two-sided and not corrected.
 
-    `discordance` is the mean squared difference of an item (as a share) for one seed: with right-or-wrong
-    items, the share on which the two methods differ. The rest feeds `power`: `item_discordance` is the same
-    after each method was averaged over its seeds, `seed_variance` (percent points squared) what the seeds add
-    to the variance of the difference (without bias, so sometimes below 0), `seed_noise` (likewise) the part
-    of the variance between the seeds' means that item noise explains, and `seeds` one more than the degrees
-    of freedom that a variance was learnt from, 1 if none was.
+    `discordance` is the mean squared difference of an item (scores as shares) for one seed: if items are right or
+    wrong, the share of items on which the two methods differ.
+
+    The other fields are inputs of `power`. `item_discordance` is the same after each method was averaged over its
+    seeds. `seed_variance` (percentage points squared) is what the seeds add to the variance of the difference; the
+    estimate is unbiased, so it may be below 0. `seed_noise` (percentage points squared) is the part of the variance
+    between the seeds' means that item noise explains. `seeds` is one more than the degrees of freedom of the variance
+    estimate, 1 if there is none.
     """
 
     estimate: float
@@ -52,10 +55,9 @@ class Difference:
 def paired_differences(pairs: Sequence[Pair], settings: StatisticsSettings) -> list[Difference]:
     """Differences `left - right` of several pairs of methods that share their items.
 
-    Equal sets of seeds are paired seed by seed. Otherwise (an untrained student with its one seed, or an
-    ablation with fewer seeds) each side is averaged over its seeds and their effects count as independent;
-    two trained sides are taken to vary alike with the seed, so that one of a single seed borrows the other's
-    spread.
+    If both sides have the same seeds, they are paired seed by seed. Otherwise (an untrained student with its one seed,
+    or an ablation with fewer seeds) each side is averaged over its seeds, whose effects count as independent. Two
+    trained sides are assumed to vary equally with the seed, so a side with a single seed uses the other's spread.
     """
     if not pairs:
         return []
@@ -78,7 +80,7 @@ def paired_difference(left: Scores, right: Scores, settings: StatisticsSettings)
 
 
 def mcnemar(left: np.ndarray, right: np.ndarray) -> float:
-    """Exact two-sided p-value of McNemar's test for right-or-wrong items `[items]`; 1 if none differ."""
+    """Exact two-sided p-value of McNemar's test for items `[items]` that are right or wrong; 1 if none differ."""
     better, worse = int((left > right).sum()), int((left < right).sum())
     return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
 
@@ -108,7 +110,7 @@ def _difference(pair: Pair, replicates: np.ndarray, null: np.ndarray, confidence
 
 
 def _seed_sources(pair: Pair) -> list[tuple[Spread, float]]:
-    """What varies with the seeds, each independently, and how often a seed's variance counts."""
+    """The independent sources of variance between seeds, each with the factor by which its variance counts."""
     left, right = pair
     if left.seeds == right.seeds:
         sources = [(spread(left.values - right.values), 1 / len(left.seeds))]

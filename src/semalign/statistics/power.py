@@ -19,19 +19,20 @@ def detectable_difference(
     seed_noise: float = 0.0,
     seeds: int = 1,
 ) -> float | None:
-    """Smallest paired difference, in percent points, found with probability `power` at two-sided `alpha`.
+    """Smallest paired difference, in percentage points, detected with probability `power` at two-sided `alpha`.
 
-    With one seed, normal approximation with the variance of the null for the test and that of the
-    alternative for the power (Connor, Biometrics 43, 1987): delta = z_alpha sqrt(D / n + s) + z_power
-    sqrt((D - delta^2) / n + s), n items. `discordance` D is the mean squared item difference as a share,
-    seeds averaged first; `seed_variance` s (percent points squared) is what the seeds add to the variance of
-    the difference (an estimate below 0 counts as 0).
+    With one seed, this is a normal approximation with the variance under the null for the test and the variance under
+    the alternative for the power (Connor, Biometrics 43, 1987): delta = z_alpha sqrt(D / n + s) + z_power
+    sqrt((D - delta^2) / n + s) for n items. `discordance` D is the mean squared item difference (scores as shares),
+    seeds averaged first. `seed_variance` s (percentage points squared) is what the seeds add to the variance of
+    the difference; an estimate below 0 counts as 0.
 
-    With several `seeds` the test must learn s from them, and its critical value is drawn as the test draws
-    it (`seeds.seed_deviations`), from mean squares that vary as they do with so few seeds; `seed_noise`
-    (percent points squared) is the part of the variance between seeds' means that item noise explains.
+    With several `seeds` the test must estimate s from them. Its critical value then comes from the distribution that
+    the test uses (`seeds.seed_deviations`) and depends on the observed mean square between seeds. The power is averaged
+    over the mean squares that this number of seeds may yield. `seed_noise` (percentage points squared) is the part of
+    the variance between the seeds' means that item noise explains.
 
-    None where no item differed (nothing is then known about the spread), or where even a difference of 100
+    The result is None if no item differed (nothing is then known about the spread), or if even a difference of 100
     points would be missed too often.
     """
     if discordance <= 0.0:
@@ -61,16 +62,21 @@ def _with_seeds(
 
 
 def _critical_values(item: float, alpha: float, spread: float, noise: float, seeds: int) -> np.ndarray:
-    """Where the test's null distribution leaves `alpha` outside, for typical draws of the mean square."""
+    """Critical values `[40]` of the test, one per quantile of the mean square between seeds, in percentage points.
+
+    Outside of +- a critical value the test's null distribution has the probability `alpha`. `item`, `spread` and
+    `noise` are variances in percentage points squared.
+    """
     degrees = seeds - 1
     shares = (np.arange(40) + 0.5) / 40
     between = (noise + spread) * chi2.ppf(shares, degrees) / degrees
-    grid = (np.arange(600) + 0.5) / 600  # cubed: points crowd at 0, where the null's tails come from
+    # The grid is cubed below: small quantiles make the tails of the null distribution, so points are dense there.
+    grid = (np.arange(600) + 0.5) / 600
     weights = 3 * grid**2 / 600
     known = chi2.ppf(grid**3, degrees) / degrees
     deviation = np.sqrt(item + np.maximum(between[:, None] / known - noise, 0.0))
     low, high = np.zeros(len(between)), np.full(len(between), 1e6)
-    for _ in range(60):
+    for _ in range(60):  # bisection, for all quantiles at once
         middle = (low + high) / 2
         outside = (2 * norm.sf(middle[:, None] / deviation)) @ weights > alpha
         low, high = np.where(outside, middle, low), np.where(outside, high, middle)

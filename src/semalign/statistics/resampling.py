@@ -1,17 +1,18 @@
-"""What chance does to a mean over items.
+"""Bootstrap over items: how much a mean varies with the choice of items.
 
-Items are resampled with replacement, the same draw for every seed and every method of a benchmark, so that
-comparisons stay paired (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993). Resampling rows and
-columns of one table of seeds and items together (Owen, "The pigeonhole bootstrap", 2007) counts the noise
-that belongs to one item under one seed up to three times. So items are drawn with their means over the seeds,
-and what the seeds add is drawn apart (see `seeds`): each source of variance counts once.
+Items are resampled with replacement, with the same draw for every seed and every method of a benchmark, so that
+comparisons stay paired (Efron and Tibshirani, "An Introduction to the Bootstrap", 1993).
+
+Resampling rows and columns of one table of seeds and items together (Owen, "The pigeonhole bootstrap", 2007) would
+count the noise of one item under one seed up to three times. Therefore the items' means over the seeds are resampled
+here, and the contribution of the seeds is drawn separately (see `seeds`): each source of variance counts once.
 """
 
 from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_CHUNK = 200_000  # weights held at a time: about what a processor cache holds
+_CHUNK = 200_000  # weights in memory at a time: about what fits into a processor's cache
 
 
 class ItemResampler:
@@ -25,17 +26,17 @@ class ItemResampler:
     def means(self, values: np.ndarray) -> np.ndarray:
         """Bootstrap means of `[rows, items]` over items drawn with replacement: `[rows, resamples]`.
 
-        Deviations from the mean are widened by sqrt(n / (n - 1)), which makes their variance unbiased.
+        Deviations from the mean are multiplied by sqrt(n / (n - 1)), which makes their variance unbiased.
         """
         centre = values.mean(axis=1, keepdims=True)
         drawn = self._weighted_means(values - centre, self._counts)
         return np.asarray(centre + drawn * _widening(self.items))
 
     def flipped_means(self, values: np.ndarray) -> np.ndarray:
-        """Means of `[rows, items]` after a random sign was given to each item: `[rows, resamples]`.
+        """Means of `[rows, items]` after each item's sign is flipped at random: `[rows, resamples]`.
 
-        This is the wild bootstrap with the null hypothesis (mean 0) imposed, and for one method against
-        another the permutation test that swaps the two methods item by item.
+        This is the wild bootstrap under the null hypothesis (mean 0). For differences between two methods it is the
+        permutation test that swaps the two methods item by item.
         """
         return self._weighted_means(values, self._signs)
 

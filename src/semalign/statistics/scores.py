@@ -12,10 +12,11 @@ SCALE = 100.0
 class Scores:
     """Item scores in percent (0 or 100, or between for pass@1 over samples).
 
-    `values` is `[seeds, items]`, float64; `seeds` names its rows. Two `Scores` can be compared when their
-    columns are the same items in the same order. `trained`: another seed would have given other scores (as
-    it would not for an untouched student). `strata` `[items]` numbers
-    the benchmark that each item belongs to, where several were joined: which ones is no matter of chance.
+    `values` is `[seeds, items]`, float64; `seeds` names its rows. Two `Scores` can be compared if their
+    columns are the same items in the same order. `trained` says that another seed would have given other scores (this
+    is not so for an untouched student). If several benchmarks were joined, `strata` `[items]` is the number of the
+    benchmark that each item belongs to; the choice of benchmarks is not random, so differences between them are no
+    sampling noise.
     """
 
     values: np.ndarray
@@ -46,7 +47,7 @@ class Scores:
 
     @property
     def level_item_means(self) -> np.ndarray:
-        """`item_means` with every stratum moved to the overall mean: what resampling items may vary."""
+        """`item_means` with every stratum shifted to the overall mean, so that resampling varies only the items."""
         means = self.item_means
         if self.strata is None:
             return means
@@ -60,9 +61,9 @@ class Scores:
 
 
 def balanced(values: np.ndarray, parts: Sequence[str | None]) -> np.ndarray:
-    """Item scores `[..., items]` weighed so that their mean is the mean of the parts' means.
+    """Item scores `[..., items]` weighted so that their mean is the mean of the parts' means.
 
-    `parts` names the part of every item. Parts of equal size leave the scores as they are.
+    `parts` names the part of every item. If all parts have the same size, the scores do not change.
     """
     names, index, sizes = np.unique([part or "" for part in parts], return_inverse=True, return_counts=True)
     if len(set(sizes)) == 1:

@@ -1,7 +1,7 @@
 """The stage that chooses a method's learning rate.
 
-Those that write tables are in `statistics.tables.stage`: every training reads a choice, so that an edited table must
-not make the choices stale.
+The stages that write tables are in `statistics.tables.stage`. Every training run depends on a choice made here, so the
+code of the tables is kept separate: editing it must not make the choices stale.
 """
 
 import logging
@@ -19,8 +19,8 @@ def choose_learning_rate(
 ) -> None:
     """Choose a method's learning rate by the validation scores of its trials.
 
-    Writes choice.json, and trials.jsonl with the scores of each trial. No setting of the statistics is read: the
-    table of all searches has the intervals, and changing them trains nothing again.
+    Writes choice.json, and trials.jsonl with the scores of each trial. The settings of the statistics are not read
+    here, so changing them repeats no training; the table of all searches has the intervals.
 
     Args:
         trials: Folders of trials, one per learning rate.

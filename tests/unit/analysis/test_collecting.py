@@ -68,7 +68,7 @@ def test_an_interval_shrinks_with_the_examples_and_stays_within_bounds() -> None
 
 
 def test_an_attribution_without_any_score_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="every score is zero"):
+    with pytest.raises(UserError, match="found only scores of zero"):
         attribution_table([attribution(tmp_path, [[0.0, 0.0]], [1, 2])], StatisticsSettings())
 
 

@@ -45,7 +45,7 @@ def test_an_item_has_the_solution_without_marks_and_its_result_in_words() -> Non
 
 
 def test_an_answer_without_a_result_is_refused() -> None:
-    with pytest.raises(UserError, match="gsm8k: train-0001: found no result behind ####"):
+    with pytest.raises(UserError, match="gsm8k: train-0001: found no result after ####"):
         example({"question": "?", "answer": "It is 3."}, "train-0001")
 
 
@@ -78,14 +78,14 @@ def test_a_part_of_the_test_set_is_fixed_and_grows_in_its_order(mirror: str) -> 
     few, more = (ids(build(changed(SMALL, test=size), mirror), "test") for size in (3, 7))
     assert len(few) == 3 and set(few) < set(more) and sorted(more) == more
     assert few != [f"gsm8k-test-test-{i:04}" for i in range(3)]
-    with pytest.raises(UserError, match="13 examples asked for, but the official set has 12"):
+    with pytest.raises(UserError, match="found 12 examples in the official set, expected at least 13"):
         build(changed(SMALL, test=13), mirror)
 
 
 def test_too_many_are_refused_but_the_paper_s_train_is_what_is_left(
     mirror: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(UserError, match="gsm8k: train: 60 examples asked for, but only 50 are left"):
+    with pytest.raises(UserError, match="gsm8k: train: found only 50 examples left, expected 60"):
         build(changed(SMALL, train=60), mirror)
     sizes = {"train": 1000, "extract": 8, "align": 10, "validation": 12}
     monkeypatch.setattr("semalign.benchmarks.gsm8k.SIZES", sizes)

@@ -124,7 +124,7 @@ def test_a_benchmark_is_stored_with_its_shots_and_origin(mirror: Path, tmp_path:
 def test_a_missing_file_is_named(lost: str, name: Any, mirror: Path) -> None:
     (mirror / lost).unlink()
     with pytest.raises(
-        UserError, match=f"{lost}: no such file in the mirror; .semalign-data prepare"
+        UserError, match=f"{lost}: no such file in the mirror; run .semalign-data prepare"
     ) as error:
         prepare(name, RealBenchmark(benchmark=name, verify=False), str(mirror))
     one_line(error)
@@ -152,7 +152,7 @@ def test_another_edition_is_refused_with_both_checksums(mirror: Path) -> None:
     expected = str(gsm8k.SOURCE.parts["train"].checksum)[:12]
     assert one_line(error) == (
         f"mirror {mirror}: gsm8k train: found 80 rows with checksum {found}, expected 7473 with {expected} "
-        "(another edition? `verify: false` takes it)"
+        "(another revision? `verify: false` accepts it)"
     )
 
 
@@ -249,7 +249,7 @@ def test_other_columns_are_one_line(fabricated_hub: dict[str, dict[str, Any]], t
         tmp_path / "hub/openai/openai_humaneval/openai_humaneval/test-00000-of-00001.parquet",
         tmp_path / "hub/openai/gsm8k/main/test-00000-of-00001.parquet",
     )
-    with pytest.raises(UserError, match=r"openai/gsm8k: main/test-.*: not the columns that were expected"):
+    with pytest.raises(UserError, match=r"openai/gsm8k: main/test-.*: found other columns than expected"):
         hub.fetch(gsm8k.SOURCE, ["test"])
 
 

@@ -70,7 +70,7 @@ def test_a_missing_subject_and_a_broken_row_are_one_line(mirror: Path) -> None:
 
 def test_auxiliary_questions_replace_the_others_in_training(mirror: Path) -> None:
     settings = SMALL.model_copy(update={"auxiliary": True})
-    with pytest.raises(UserError, match="auxiliary_train: no CSV file there"):
+    with pytest.raises(UserError, match="auxiliary_train: found no CSV file"):
         build(settings, str(mirror))
     folder = mirror / "mmlu/auxiliary_train"
     folder.mkdir()

@@ -120,7 +120,7 @@ def test_a_prompt_that_comes_twice_is_taken_once(tmp_path: Path) -> None:
         ({"prompt": "Q", "answer": 7}, "row 2: answer: found int, expected str"),
         (
             {"prompt": "Q", "answer": "x", "label": 1},
-            "row 2: unknown key 'label', expected some of id, prompt",
+            "row 2: found unknown key 'label', expected some of id, prompt",
         ),
         ({"prompt": "Q", "answer": "x", "choices": ["y"]}, "row 2: found an answer that is not the choice"),
         (
@@ -149,7 +149,7 @@ def test_what_is_no_such_file_or_too_small_is_one_line(tmp_path: Path) -> None:
         made(tmp_path / "a.jsonl")
     with pytest.raises(UserError, match="found no row"):
         made(write(tmp_path / "a.jsonl", []))
-    with pytest.raises(UserError, match="mine: train: 1 examples asked for, but only 0 different rows"):
+    with pytest.raises(UserError, match="mine: train: found only 0 different rows left, expected 1"):
         made(write(tmp_path / "a.jsonl", pairs(4)))
-    with pytest.raises(UserError, match="mine: train: 50 examples asked for, but only 16 different rows"):
+    with pytest.raises(UserError, match="mine: train: found only 16 different rows left, expected 50"):
         made(write(tmp_path / "a.jsonl", pairs(30)), train=50)

@@ -180,7 +180,7 @@ def test_states_that_do_not_fit_are_refused_in_one_line(llama: Pair, tmp_path: P
         r"states\.safetensors: holds .* tokenise alike": lambda: TeacherStates(
             stored, llama.teacher, llama.student, [*encoded, encoded[0]], 1.0
         ),
-        r"states\.safetensors: holds states of width 48, expected the teacher's 64": lambda: TeacherStates(
+        r"states\.safetensors: found states of width 48, expected the teacher's 64": lambda: TeacherStates(
             stored, wide, llama.student, encoded, 1.0
         ),
         "pair teacher -> strange: the teacher's vocabulary": lambda: store_states(

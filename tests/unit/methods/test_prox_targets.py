@@ -170,7 +170,7 @@ def test_a_teacher_of_another_width_is_refused(llama: Pair) -> None:
         task.student, task.student, task.benchmark, task.signals, task.settings, 0, task.checkpoint
     )
     refused(
-        r"activations\.safetensors: holds states of width 48, expected the teacher's 32",
+        r"activations\.safetensors: found states of width 48, expected the teacher's 32",
         lambda: proximal_anchors(swapped, load_student_at_work(task), read_pairs(task)[0]),
     )
 

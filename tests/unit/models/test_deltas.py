@@ -122,5 +122,5 @@ def test_what_does_not_fit_is_refused_in_one_line(pico_pair, tmp_path: Path) -> 
 
 def test_an_unknown_kind_names_those_there_are(pico_pair, tmp_path: Path) -> None:
     write_transfer(tmp_path, "dleta")  # type: ignore[arg-type]
-    with pytest.raises(UserError, match="kind 'dleta' is not known; expected untouched, adapter, delta"):
+    with pytest.raises(UserError, match="kind: found 'dleta', expected one of untouched, adapter, delta"):
         load_student(pico_pair[1], pico_pair[0], tmp_path)

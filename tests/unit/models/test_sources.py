@@ -132,7 +132,7 @@ RESPONSE = errors.Response(403, request=HTTP.Request("GET", "https://huggingface
             errors.GatedRepoError("403\nmore", response=RESPONSE),
             "accept its licence at .*/org/name.*HF_TOKEN",
         ),
-        (errors.RepositoryNotFoundError("404\nmore", response=RESPONSE), "not public or not there"),
+        (errors.RepositoryNotFoundError("404\nmore", response=RESPONSE), "not public or does not exist"),
         (errors.RevisionNotFoundError("404\nmore", response=RESPONSE), f"no revision '{COMMIT}'"),
         (
             errors.LocalEntryNotFoundError("no connection\nand more"),

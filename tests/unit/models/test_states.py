@@ -63,11 +63,11 @@ def test_layers_above_the_deepest_do_not_run(subject) -> None:
 def test_unknown_parts_are_refused_in_one_line(subject) -> None:
     model, _ = subject
     with (
-        pytest.raises(UserError, match="layer 9 does not exist; the model has layers 1 to 4"),
+        pytest.raises(UserError, match="layer: found 9, expected a layer of the model, 1 to 4"),
         capture(model, [9], ["mlp"]),
     ):
         pass
-    with pytest.raises(UserError, match="interface 'mpl' is not known"), capture(model, [1], ["mpl"]):
+    with pytest.raises(UserError, match="interface: found 'mpl'"), capture(model, [1], ["mpl"]):
         pass
     with pytest.raises(UserError, match="projection 'qkv'"):
         adapted_modules(model, [1], ["qkv"])

@@ -34,7 +34,7 @@ ITEM = '{"id": "a", "correct": 1}\n'
         ("metrics.json", '{"score": 50.0, "items": 5}', "items is 5, expected the 4 of items.jsonl"),
         ("metrics.json", '{"score": 75.0, "items": 4}', "score is 75, expected 50"),
         ("metrics.json", '{"score": 50, "items": 4, "teacher_kl": "low"}', "teacher_kl is 'low'"),
-        ("items.jsonl", "", "no items, expected one line an item"),
+        ("items.jsonl", "", "no items, expected one line per item"),
         ("items.jsonl", ITEM + ITEM, "items.jsonl:2: id 'a' found twice"),
         ("items.jsonl", '{"id": "a"}\n', "correct is None, expected a finite number"),
         ("items.jsonl", '{"id": "a", "correct": 2}\n', "correct is 2, expected 0 to 1"),
@@ -83,7 +83,7 @@ def test_cells_that_do_not_belong_together(tmp_path: Path) -> None:
     assert next(iter(groups.values())).scores.values.tolist() == [[100, 0], [0, 100]]
     with pytest.raises(UserError, match=r"items differ .* \(first 'b', 2 and 2 items\)"):
         read_groups([first, other])
-    with pytest.raises(UserError, match="given twice"):
+    with pytest.raises(UserError, match="found this cell twice"):
         read_groups([first, first])
     with pytest.raises(UserError, match="found none"):
         read_groups([])

@@ -18,7 +18,7 @@ def apply(operation: str, value: int, operand: int) -> int:
 
 @dataclass(frozen=True)
 class Problem:
-    """`start`, changed by each (operation, operand, choice of verb) in turn, is asked for."""
+    """A word problem: the question is the value of `start` after each step (operation, operand, choice of verb)."""
 
     name: str
     thing: str
@@ -53,7 +53,7 @@ class Problem:
 
     @property
     def answer(self) -> str:
-        """The solution in the benchmark's phrasing; the result stands after ####."""
+        """The solution in the benchmark's phrasing; the result comes after ####."""
         return f" {self.equations} #### {self.results[-1]}"
 
     def _sentences(self) -> list[str]:
@@ -67,7 +67,7 @@ class Problem:
 
 
 def draw_problem(draw: random.Random, reserved: bool) -> Problem:
-    """A problem of the kept or of the open ones."""
+    """Draw a problem, from the reserved ones or from the others."""
     while True:
         problem = Problem(draw.choice(NAMES), draw.choice(THINGS), *_draw_steps(draw))
         if is_reserved(problem.prompt) == reserved:
@@ -102,7 +102,7 @@ def benchmark_document(draw: random.Random) -> Document:
 
 
 def reworded_document(draw: random.Random) -> Document:
-    """The same steps as a sum in words, or told in another way."""
+    """The steps of a problem in words, or in another phrasing."""
     problem = draw_problem(draw, reserved=False)
     if draw.random() < 0.5:
         text = f"Work out {problem.start}"
@@ -116,7 +116,7 @@ def reworded_document(draw: random.Random) -> Document:
 
 
 def drill_document(draw: random.Random) -> Document:
-    """Bare sums, as they occur in the steps of problems."""
+    """Bare equations, as they occur in the steps of problems."""
     parts: list[str] = []
     for _ in range(6):
         start, steps = _draw_steps(draw)

@@ -16,11 +16,13 @@ DRILLS = (facts.drill_document, facts.drill_document, arithmetic.drill_document)
 
 
 def draw_corpus(count: int, benchmark_phrasing: float, drill: float, seed: int) -> list[Document]:
-    """`count` documents: a share of `drill` in lists of facts and sums, and of the rest a share of
-    `benchmark_phrasing` phrased as the benchmarks are.
+    """Draw `count` documents.
 
-    No document holds a problem that the benchmarks keep for validation and test, in any phrasing, save that
-    facts are knowledge: the fact asked for is in the corpus, only the very question is not.
+    The share `drill` of them are lists of facts or equations. Of the others, the share `benchmark_phrasing` is phrased
+    like the benchmarks.
+
+    No document holds a problem reserved for validation and test, in any phrasing. Facts are an exception, since a
+    model must have read them: the corpus has the fact that a reserved question asks for, but not the question.
     """
     draw = random.Random(f"corpus {seed}")
     shares = [share for share, _, _ in SKILLS.values()]

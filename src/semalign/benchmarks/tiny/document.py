@@ -1,4 +1,4 @@
-"""A document of the corpus, and which problems the corpus never shows."""
+"""The documents of the corpus, and the reserved problems, which the corpus never shows."""
 
 import hashlib
 from dataclasses import dataclass
@@ -19,10 +19,10 @@ class Document:
 
 
 def is_reserved(key: str) -> bool:
-    """Whether the problem named by `key` is kept for validation and test.
+    """Whether the problem named by `key` is reserved for validation and test.
 
-    A fifth of all problems is, by a digest of the key, so that the corpus can leave out what a benchmark may
-    ask without knowing the benchmark's sizes or seed.
+    A digest of the key selects a fifth of all problems. So the corpus can leave out every problem that a benchmark may
+    ask, without knowing the benchmark's sizes or seed.
     """
     digest = hashlib.sha256(key.encode()).digest()
     return int.from_bytes(digest[:8], "big") < RESERVED_SHARE * 2**64

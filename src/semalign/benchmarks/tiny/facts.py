@@ -42,7 +42,7 @@ class Question:
 
 @lru_cache(maxsize=1)
 def world() -> tuple[Fact, ...]:
-    """All facts, word by word; the world is one and the same for every model and benchmark."""
+    """All facts, word by word; they are the same for every model and benchmark."""
     draw = random.Random("world")
     sounds = [a + b + c for a in "bdfgklmnprstvwz" for b in "aeiou" for c in "bdfgklmnprtxz"]
     words = draw.sample([sound for sound in sounds if sound not in TAKEN], WORDS)
@@ -53,14 +53,14 @@ def world() -> tuple[Fact, ...]:
 
 @lru_cache(maxsize=2)
 def asked_facts(kept: bool) -> tuple[Fact, ...]:
-    """The half of the facts that validation and test ask for, or the half that the other splits do."""
+    """The half of the facts that validation and test ask for (`kept`), or the half for the other splits."""
     facts = list(world())
     random.Random("asked").shuffle(facts)
     return tuple(facts[: len(facts) // 2] if kept else facts[len(facts) // 2 :])
 
 
 def draw_question(draw: random.Random, fact: Fact, reserved: bool) -> Question:
-    """A question about `fact`, of the kept or of the open ones."""
+    """Draw a question about `fact`, from the reserved ones or from the others."""
     wrong = [value for value in VALUES[fact.attribute] if value != fact.value]
     while True:
         options = [fact.value, *draw.sample(wrong, OPTIONS - 1)]
@@ -77,7 +77,7 @@ def benchmark_document(draw: random.Random) -> Document:
 
 
 def reworded_document(draw: random.Random) -> Document:
-    """One fact, said in one of two ways."""
+    """One fact, in one of two phrasings."""
     fact = draw.choice(world())
     if draw.random() < 0.5:
         return Document((f" {fact.word} has {fact.attribute}", f" {fact.value}."))
@@ -85,7 +85,7 @@ def reworded_document(draw: random.Random) -> Document:
 
 
 def drill_document(draw: random.Random) -> Document:
-    """All that is known of four words."""
+    """All facts about four words."""
     parts: list[str] = []
     for start in draw.sample(range(0, len(world()), len(ATTRIBUTES)), 4):
         kind, colour, home = world()[start : start + len(ATTRIBUTES)]

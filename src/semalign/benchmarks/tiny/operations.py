@@ -9,7 +9,7 @@ Kind = Literal["number", "list", "text"]
 
 @dataclass(frozen=True)
 class Operation:
-    """One step of a program: how it is told, its code, and the types it goes between.
+    """One step of a program: its phrasings, its code, and the types of its input and output.
 
     In `rest`, `short` and `code`, {v} is the variable and {k} the constant, if there is one.
     """
@@ -24,18 +24,18 @@ class Operation:
 
     @property
     def order(self) -> str:
-        """As a docstring tells it: "multiply x by 3"."""
+        """The phrasing of a docstring: "multiply x by 3"."""
         return f"{self.verb} {self.rest}"
 
     @property
     def tells(self) -> str:
-        """As a wish tells it: "multiplies x by 3"."""
+        """The phrasing of a description: "multiplies x by 3"."""
         verb = self.verb.removesuffix("y") + "ies" if self.verb.endswith("y") else f"{self.verb}s"
         return f"{verb} {self.rest}"
 
     @property
     def has_constant(self) -> bool:
-        """Whether {k} stands in its code."""
+        """Whether its code contains {k}."""
         return "{k}" in self.code
 
 

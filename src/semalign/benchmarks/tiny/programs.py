@@ -26,7 +26,7 @@ class Program:
 
     @property
     def argument(self) -> str:
-        """The argument's name, which tells its type."""
+        """The argument's name, which depends on its type."""
         return ARGUMENTS[self.steps[0][0].takes]
 
     @property
@@ -46,23 +46,23 @@ class Program:
 
     @property
     def docstring(self) -> str:
-        """What it does, as orders."""
+        """What the function does, in the imperative."""
         orders = ", then ".join(self._worded("order"))
         return f"{orders[0].upper()}{orders[1:]}."
 
     @property
     def description(self) -> str:
-        """What it does, told."""
+        """What the function does, in the third person."""
         return " and then ".join(self._worded("tells"))
 
     @property
     def shorthand(self) -> str:
-        """What it does, in other words."""
+        """What the function does, in other words."""
         return ", next ".join(self._worded("short"))
 
     @property
     def key(self) -> str:
-        """The same for every phrasing of this program under this name."""
+        """A text that identifies the program under this name, whatever its phrasing."""
         return f"{self.name} {self.description}"
 
     def _worded(self, wording: str) -> list[str]:
@@ -78,7 +78,7 @@ class Program:
 
 
 def draw_program(draw: random.Random, reserved: bool, two_steps: float) -> Program:
-    """A program of the kept or of the open ones, with two steps at the given rate."""
+    """Draw a program, from the reserved ones or from the others; the share `two_steps` of them has two steps."""
     while True:
         kind: Kind = draw.choice(("number", "number", "list", "list", "text"))
         steps = []
@@ -97,7 +97,7 @@ def completion_prompt(program: Program) -> str:
 
 
 def synthesis_prompt(program: Program) -> str:
-    """The wish for a whole function."""
+    """The request for a whole function."""
     return f"Write a function {program.name} that {program.description}."
 
 
@@ -114,7 +114,7 @@ def synthesis_document(draw: random.Random) -> Document:
 
 
 def reworded_document(draw: random.Random) -> Document:
-    """A function below a comment in other words."""
+    """A function below a comment that describes it in other words."""
     program = draw_program(draw, reserved=False, two_steps=0.4)
     comment = f"# function {program.name}: {program.shorthand}"
     if draw.random() < 0.5:

@@ -148,7 +148,7 @@ def memory_of(process: int) -> int:
         status = Path(f"/proc/{process}/status").read_text()
         for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
             total += memory_of(int(child))
-    except OSError:  # it has just ended, or this kernel does not report it: each process still has its own limit
+    except OSError:  # it has just ended, or the kernel does not report this; each process has its own limit
         return total
     private = [line.split() for line in status.splitlines() if line.startswith(("RssAnon:", "RssShmem:"))]
     return total + sum(int(fields[1]) * 1024 for fields in private)

@@ -1,1 +1,1 @@
-"""A smaller model out of a larger one: layers, feed-forward channels and width are cut, distillation heals."""
+"""Pruning a model: layers, feed-forward channels and width are cut, then distillation heals the smaller model."""

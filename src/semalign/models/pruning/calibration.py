@@ -1,7 +1,7 @@
-"""What a model's parts read and write over the calibration documents, as running sums in float64.
+"""Statistics of a model's inputs and outputs over the calibration documents, as running sums in float64.
 
-States are summed up batch by batch and never kept: a matrix of moments takes its width squared, however many the
-tokens are.
+States are summed batch by batch and never kept, so a matrix of moments takes width squared in memory, whatever the
+number of tokens.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import torch
 from semalign.benchmarks.encoding import Batch
 
 Observer = Callable[[torch.Tensor, torch.Tensor], None]
-"""Takes a module's input and output rows of one batch, each [tokens, width]."""
+"""A function of a module's input and output rows of one batch, each [tokens, width]."""
 
 
 class Moment:
@@ -24,20 +24,20 @@ class Moment:
         self.tokens = 0
 
     def add(self, left: torch.Tensor, right: torch.Tensor) -> None:
-        """Count the rows of one batch, [tokens, left width] and [tokens, right width]."""
+        """Add the rows of one batch, [tokens, left width] and [tokens, right width]."""
         product = left.double().T @ right.double()
         self.total = product if self.total is None else self.total.add_(product)
         self.tokens += len(left)
 
     @property
     def mean(self) -> torch.Tensor:
-        """The sum over the tokens' number."""
+        """The sum divided by the number of tokens."""
         assert self.total is not None  # documents hold at least one token
         return self.total / self.tokens
 
 
 def observe(model: Any, batches: Sequence[Batch], observers: Mapping[str, Observer]) -> None:
-    """Run the model's body over the batches and show every named module's rows to its observer, padding left out."""
+    """Run the model's body over the batches and pass every named module's rows to its observer, without padding."""
     rows = torch.empty(0, dtype=torch.bool)
 
     def hook(observer: Observer) -> Callable[..., None]:
@@ -60,8 +60,8 @@ def observe(model: Any, batches: Sequence[Batch], observers: Mapping[str, Observ
 def refit(cross: torch.Tensor, gram: torch.Tensor, prior: torch.Tensor, ridge: float) -> torch.Tensor:
     """T minimising E|y - T x|^2 + lambda |T - prior|^2, [outputs, inputs], float64.
 
-    `cross` = E[y x^T], `gram` = E[x x^T], lambda = `ridge` times the gram's mean diagonal. Where x says nothing, the
-    prior stays; where the prior already fits, it is the solution whatever the data's rank.
+    `cross` = E[y x^T], `gram` = E[x x^T], lambda = `ridge` times the mean of the gram's diagonal. In directions without
+    data the result is the prior; if the prior already fits exactly, it is the solution whatever the rank of the data.
     """
     strength = ridge * gram.diagonal().mean().clamp_min(1e-30)
     damped = gram + strength * torch.eye(len(gram), dtype=gram.dtype)

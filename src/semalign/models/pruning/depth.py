@@ -1,4 +1,4 @@
-"""Fewer layers: those that change the residual stream least are taken out (Men et al. 2024, ShortGPT)."""
+"""Pruning layers: those that change the residual stream least are removed (Men et al. 2024, ShortGPT)."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from semalign.models.pruning.rebuilding import resized
 
 
 def block_influence(model: Any, batches: Sequence[Batch]) -> list[float]:
-    """1 - E[cos(a layer's input, its output)] over tokens, a layer each (arXiv 2403.03853, equation 1)."""
+    """1 - E[cos(input, output)] over tokens, one value per layer (arXiv 2403.03853, equation 1)."""
     facts = facts_of(model)
     likeness = [_Cosines() for _ in layers_of(model)]
     observe(model, batches, {f"{facts.layers}.{at}": seen.add for at, seen in enumerate(likeness)})
@@ -21,13 +21,13 @@ def block_influence(model: Any, batches: Sequence[Batch]) -> list[float]:
 
 
 def most_influential(influence: Sequence[float], count: int) -> list[int]:
-    """The `count` layers (from 0) of highest influence, in the model's order; of equals the earlier."""
+    """The `count` layers (from 0) of highest influence, in the model's order; equal ones are ranked by depth."""
     ranked = sorted(range(len(influence)), key=lambda layer: (-influence[layer], layer))
     return sorted(ranked[:count])
 
 
 def keep_layers(model: Any, layers: Sequence[int]) -> Any:
-    """The model with only `layers` (from 0), one behind the other."""
+    """The model with only `layers` (from 0), in this order."""
     facts = facts_of(model)
     place = {old: new for new, old in enumerate(layers)}
     inner = re.compile(rf"{re.escape(facts.layers)}\.(\d+)\.(.*)")
@@ -39,13 +39,13 @@ def keep_layers(model: Any, layers: Sequence[int]) -> Any:
         elif int(match[1]) in place:
             state[f"{facts.layers}.{place[int(match[1])]}.{match[2]}"] = tensor
     changes: dict[str, Any] = {"num_hidden_layers": len(layers)}
-    if kinds := getattr(model.config, "layer_types", None):  # window or whole context, a layer each
+    if kinds := getattr(model.config, "layer_types", None):  # per layer: sliding window or full attention
         changes["layer_types"] = [kinds[layer] for layer in layers]
     return resized(model, state, **changes)
 
 
 class _Cosines:
-    """The running sum of cosines between two rows."""
+    """The running sum of cosines between input and output rows."""
 
     def __init__(self) -> None:
         self.total = 0.0

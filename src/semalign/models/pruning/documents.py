@@ -1,4 +1,4 @@
-"""Documents to calibrate and heal on: from files to tokens, from tokens to batches."""
+"""Documents for calibration and healing: reading files, encoding documents, drawing batches."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -15,9 +15,10 @@ POOL = 256  # documents that are sorted by length together
 
 
 def read_documents(path: Path | str) -> list[str]:
-    """The documents of a file: a .txt file is one, a .jsonl file has one a line (`text`, or `prompt` + `answer`).
+    """Read the documents of a file.
 
-    Raises UserError where the file is missing, of another kind, or has a line without a text.
+    A .txt file is one document, a .jsonl file has one per line (`text`, or `prompt` + `answer`). Raises UserError if
+    the file is missing, of another kind, or has a line without a text.
     """
     path = Path(path)
     if not path.is_file():
@@ -34,9 +35,9 @@ def read_documents(path: Path | str) -> list[str]:
 
 
 def encode_documents(documents: Sequence[str], tokenizer: Any, positions: int) -> list[Encoded]:
-    """Tokens of every document (bos where the tokenizer puts one, text, eos), cut into pieces of `positions`.
+    """Tokens of every document (bos if the tokenizer adds one, text, eos), cut into pieces of `positions`.
 
-    Every token but a piece's first is predicted. A last piece of one token is left out.
+    Every token of a piece except the first is predicted. A last piece of one token is left out.
     """
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     whole = (encode_prompt(document, tokenizer) + end for document in documents)
@@ -45,9 +46,9 @@ def encode_documents(documents: Sequence[str], tokenizer: Any, positions: int) -
 
 
 def in_turn(sources: Sequence[Sequence[str]], seed: int) -> list[str]:
-    """The documents of all sources, each source's shuffled: the first of each, the second of each, and so on.
+    """Shuffle each source, then take the first document of each, the second of each, and so on.
 
-    However much longer one source is, any beginning of the list is balanced until the shortest is at its end.
+    Any beginning of the list is balanced until the shortest source is used up, however much longer the others are.
     """
     orders = [np.random.default_rng([seed, at]).permutation(len(source)) for at, source in enumerate(sources)]
     shuffled = [[source[at] for at in order] for source, order in zip(sources, orders, strict=True)]
@@ -55,10 +56,11 @@ def in_turn(sources: Sequence[Sequence[str]], seed: int) -> list[str]:
 
 
 def draw_batches(lengths: Sequence[int], tokens: int, batch_tokens: int, seed: int) -> list[list[int]]:
-    """Batches of the first documents, by index, until they hold `tokens` tokens; where all do not, from the start.
+    """Batches of document indices with at least `tokens` tokens in total.
 
-    A batch is at most `batch_tokens` large, padding included, or one document; documents of like length share one.
-    The batches come in random order. Raises UserError when there is no document.
+    Documents are taken in order, and from the start again if all of them hold fewer tokens. A batch has at most
+    `batch_tokens` tokens, padding included, or is a single document; documents of similar length share a batch.
+    The batches are in random order. Raises UserError if there is no document.
     """
     if not lengths:
         raise UserError("pruning: found no document of two tokens or more, expected some in `text`")
@@ -77,7 +79,7 @@ def draw_batches(lengths: Sequence[int], tokens: int, batch_tokens: int, seed: i
 
 
 def _pack(pool: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Documents, longest first, in batches whose padded size stays within `batch_tokens`."""
+    """Pack documents, given longest first, into batches whose padded size is at most `batch_tokens`."""
     batches: list[list[int]] = []
     for index in pool:
         if batches and lengths[batches[-1][0]] * (len(batches[-1]) + 1) <= batch_tokens:
@@ -97,5 +99,5 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def _text(row: Any, where: str) -> str:
     keys = ("text",) if isinstance(row, dict) and "text" in row else ("prompt", "answer")
     if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in keys):
-        raise UserError(f"{where}: expected an object with `text`, or with `prompt` and `answer`, as texts")
+        raise UserError(f"{where}: expected an object with strings `text`, or `prompt` and `answer`")
     return "".join(row[key] for key in keys)

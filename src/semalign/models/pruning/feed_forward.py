@@ -1,4 +1,4 @@
-"""Fewer channels inside the feed-forward networks: the largest contributions stay, and stand in for the others."""
+"""Pruning channels of feed-forward networks: the channels that contribute most are kept and compensate for the rest."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +34,7 @@ def importance(gram: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
 
 
 def refit_down(down: torch.Tensor, gram: torch.Tensor, kept: torch.Tensor, ridge: float) -> torch.Tensor:
-    """The down-projection [width, kept] that best gives, from the kept channels, what all of them gave."""
+    """The down-projection [width, kept] of the kept channels that best reproduces the output of all channels."""
     whole = down.double()
     cross = whole @ gram[:, kept]
     return refit(cross, gram[kept][:, kept], whole[:, kept], ridge)
@@ -43,7 +43,7 @@ def refit_down(down: torch.Tensor, gram: torch.Tensor, kept: torch.Tensor, ridge
 def _cut(
     state: State, layer: str, projections: dict[str, str], gram: torch.Tensor, count: int, ridge: float
 ) -> None:
-    """Cut one layer's three matrices in `state`, and the biases of those that have some."""
+    """Cut one layer's three matrices in `state`, and their biases, if any."""
     down = f"{layer}{projections['down']}.weight"
     order = importance(gram, state[down]).argsort(descending=True, stable=True)
     kept = order[:count].sort().values

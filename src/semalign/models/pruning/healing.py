@@ -1,7 +1,7 @@
-"""Distillation of the teacher into the pruned model: its next-token distributions, and its states on the way.
+"""Distillation of the teacher's next-token distributions and intermediate states into the pruned model.
 
-The teacher runs beside the student: every document is read once, so that a store of its answers would be written
-once, read once, and far larger than the models.
+The teacher runs alongside the student. Every document is read only once, so stored teacher outputs would be written
+once and read once, and would be far larger than the models.
 """
 
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ Pairs = list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class Cut:
-    """A pruned model and what the cuts kept of the teacher.
+    """A pruned model, and what it keeps of the teacher.
 
     `kept` are the teacher's layers (from 0) that the model has, `influence` each teacher layer's block influence,
-    `directions` [teacher width, student width] what it keeps of the residual stream (None: all).
+    `directions` [teacher width, student width] the directions of the residual stream that it keeps (None: all).
     """
 
     model: Any
@@ -39,7 +39,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Documents:
-    """The healing text as tokens, and the seed of its order."""
+    """The encoded text for healing, and the seed of its order."""
 
     encoded: Sequence[Encoded]
     pad_id: int
@@ -49,9 +49,9 @@ class Documents:
 def heal(
     pruned: Cut, teacher: Any, documents: Documents, settings: Healing, label: str, checkpoint: Checkpoint
 ) -> list[Record]:
-    """Train all of the pruned model's weights in place; returns the training's history.
+    """Train all weights of the pruned model in place; returns the training's history.
 
-    Interrupted, it goes on from `checkpoint` to the same bytes.
+    An interrupted run resumes from `checkpoint` and gives the same bytes.
     """
     student = pruned.model
     encoded = documents.encoded
@@ -81,7 +81,11 @@ def heal(
 def terms(
     student: Any, teacher: Any, batch: Batch, pairs: Pairs, directions: torch.Tensor | None, settings: Healing
 ) -> dict[str, torch.Tensor]:
-    """`kl`: KL(teacher || student) in nats a token over the teacher's likeliest and the rest; `hidden`: states."""
+    """The terms of the loss.
+
+    `kl` is KL(teacher || student) in nats per token, over the teacher's likeliest tokens and the rest as one. `hidden`
+    is the weighted mean distance of matched states.
+    """
     with torch.no_grad():
         states, final = _run(teacher, batch, [layer for _, layer in pairs])
         logits = head_logits(teacher, final).float()
@@ -98,10 +102,10 @@ def terms(
 
 
 def matched_layers(kept: Sequence[int], teacher_layers: int, count: int) -> Pairs:
-    """(student layer, teacher layer), from 1, `count` of them evenly over the depth, the last among them.
+    """Pairs (student layer, teacher layer), from 1: `count` of them evenly over the depth, including the last.
 
-    A layer's output is matched with what the next kept layer read in the teacher: it stands for all that was
-    taken out between the two.
+    A layer's output is matched with the teacher's state that enters the next kept layer, so the student's layer also
+    replaces the layers that were removed between the two.
     """
     depth = len(kept)
     layers = sorted({round(depth * (at + 1) / count) for at in range(count)} - {0})
@@ -109,10 +113,10 @@ def matched_layers(kept: Sequence[int], teacher_layers: int, count: int) -> Pair
 
 
 def normed_distance(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Mean squared difference of two rows [tokens, width], each divided by its own root mean square.
+    """Mean squared difference of states [tokens, width], each row divided by its own root mean square.
 
-    Without that the few tokens with states a thousand times larger than the others' (the first above all) would be
-    the whole loss.
+    Otherwise the few tokens with states a thousand times larger than the others' (mainly the first) would dominate the
+    loss.
     """
     first, second = (
         rows * (rows.square().mean(-1, keepdim=True) + 1e-6).rsqrt() for rows in (states, targets)
@@ -121,7 +125,7 @@ def normed_distance(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor
 
 
 def _run(model: Any, batch: Batch, layers: Sequence[int]) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
-    """Outputs of the layers, by number, and what enters the head, all [supervised positions, width]."""
+    """Outputs of the layers, by number, and the input of the head, all [supervised positions, width]."""
     with capture(model, layers, ["block"]) as states:
         body = model.base_model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
     rows = {layer: states["block", layer][batch.supervised] for layer in layers}

@@ -1,4 +1,4 @@
-"""Which models can be pruned and to which sizes, and a model made anew in other sizes."""
+"""The models that can be pruned and the possible sizes, and rebuilding a model in other sizes."""
 
 import copy
 from typing import Any
@@ -11,16 +11,16 @@ from semalign.runtime.errors import UserError
 
 State = dict[str, torch.Tensor]
 FEEDS = {"input_layernorm": ("q", "k", "v"), "post_attention_layernorm": ("gate", "up")}
-"""The norms of a layer, and the projections that read what each writes."""
+"""The norms of a layer, and the projections that read each norm's output."""
 WRITERS = ("o", "down")  # projections that write to the residual stream
 
 
 def check_sizes(config: dict[str, Any], settings: PrunedModel) -> None:
-    """Whether a model of this config.json can be pruned to these sizes.
+    """Check that a model with this config.json can be pruned to these sizes.
 
-    Raises UserError, in one line, for an architecture other than Llama's (feed-forward network with a gate, RMS
-    norms before the sublayers), a size above the teacher's, or a width that the attention heads don't divide, which
-    transformers refuses to load.
+    Raises UserError, in one line, for an architecture other than Llama's (gated feed-forward network, RMS
+    norms before the sublayers), a size above the teacher's, or a width that is not a multiple of the number of
+    attention heads, which transformers refuses to load.
     """
     kind = config["architectures"][0]
     fit = [name for name, facts in ARCHITECTURES.items() if facts == Architecture()]
@@ -44,7 +44,7 @@ def check_sizes(config: dict[str, Any], settings: PrunedModel) -> None:
 
 
 def resized(model: Any, state: State, **changes: Any) -> Any:
-    """A model of the same class with `changes` in its configuration and the weights `state`."""
+    """A new model of the same class, with `changes` in its configuration and the weights `state`."""
     config = copy.deepcopy(model.config)
     head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     for key, value in {"head_dim": head_dim, **changes}.items():

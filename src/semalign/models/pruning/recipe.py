@@ -1,7 +1,8 @@
-"""The recipe as a whole: teacher and documents in, a plain model folder out.
+"""The whole recipe: from a teacher and documents to a plain model folder.
 
-Layers are cut first, then feed-forward channels, then the width, each on statistics of what the cut before left;
-then the teacher heals. Interrupted, it goes on from the cut model and from the healing's last checkpoint.
+Layers are cut first, then feed-forward channels, then the width, each with statistics of the model that the previous
+cut left; then distillation from the teacher heals the model. An interrupted run resumes from the cut model and from the
+last checkpoint of healing.
 """
 
 import logging
@@ -39,7 +40,7 @@ def prune(
     checkpoint: Path,
     identity: str,
 ) -> dict[str, Any]:
-    """`build_pruned` on the documents in `files`; returns what provenance records of the model's origin."""
+    """Call `build_pruned` on the documents in `files`; returns the record of the model's origin."""
     sources = [read_documents(file) for file in files]
     facts = build_pruned(settings, teacher, sources, folder, checkpoint, identity)
     return {"source": "pruned", "teacher": settings.teacher, **facts}
@@ -53,10 +54,10 @@ def build_pruned(
     checkpoint: Path,
     identity: str,
 ) -> dict[str, Any]:
-    """Write `folder` (config, weights, tokenizer); returns what provenance records of its making.
+    """Write `folder` (config, weights, tokenizer); returns facts about the pruning for the record.
 
-    `sources` are the documents of each file, which take turns. `identity` says what all of it is made from: a
-    checkpoint of another is not taken up. The caller removes `checkpoint`. Raises UserError where the teacher can't
+    `sources` are the documents of each file, which take turns. `identity` identifies all inputs: a checkpoint with
+    another identity is ignored. The caller removes `checkpoint`. Raises UserError if the teacher can't
     be pruned to these sizes or the documents hold no text.
     """
     check_sizes(read_config(teacher), settings)
@@ -78,7 +79,7 @@ def build_pruned(
 
 
 def cut(settings: PrunedModel, model: Any, batches: Sequence[Batch]) -> Cut:
-    """Prune a loaded model to the settings' sizes; what they don't name, or name as it is, stays untouched."""
+    """Prune a loaded model to the settings' sizes; a size that is not set, or equals the model's, is not changed."""
     config = model.config
     influence: list[float] = []
     directions: torch.Tensor | None = None
@@ -92,7 +93,7 @@ def cut(settings: PrunedModel, model: Any, batches: Sequence[Batch]) -> Cut:
     if (settings.feed_forward or config.intermediate_size) < config.intermediate_size:
         assert settings.feed_forward
         model = keep_channels(model, batches, settings.feed_forward)
-        logger.info("pruning: kept %d feed-forward channels a layer", settings.feed_forward)
+        logger.info("pruning: kept %d feed-forward channels per layer", settings.feed_forward)
     if (settings.width or config.hidden_size) < config.hidden_size:
         assert settings.width
         model, directions = narrow(model, batches, settings.width)
@@ -101,7 +102,7 @@ def cut(settings: PrunedModel, model: Any, batches: Sequence[Batch]) -> Cut:
 
 
 def calibration(settings: PrunedModel, encoded: Sequence[Encoded], pad_id: int, device: Any) -> list[Batch]:
-    """Batches of so many tokens as the cuts are chosen on; never more than the documents once."""
+    """The batches that the cuts are computed on: `calibration_tokens` tokens, or all documents once if they have fewer."""
     lengths = [len(document.input_ids) for document in encoded]
     tokens = min(settings.calibration_tokens, sum(lengths))
     batches = draw_batches(lengths, tokens, max(lengths, default=0) * 4, settings.seed)
@@ -111,12 +112,12 @@ def calibration(settings: PrunedModel, encoded: Sequence[Encoded], pad_id: int, 
 def _cut_or_resume(
     settings: PrunedModel, model: Any, encoded: Sequence[Encoded], pad_id: int, folder: Path, identity: str
 ) -> Cut:
-    """The pruned model; from `folder` where an interrupted run of the same identity left it."""
+    """Prune the model, or load it from `folder` if an interrupted run of the same identity has stored it."""
     facts = folder / "pruning.json"
     if facts.is_file() and read_json(facts)["identity"] == identity:
         stored = read_json(facts)
         tensors = load_file(folder / "directions" / "directions.safetensors") if stored["narrow"] else {}
-        logger.info("pruning: taken up from %s", folder.name)
+        logger.info("pruning: resumed from %s", folder.name)
         loaded = load_model(folder, model.device)
         return Cut(loaded, stored["kept"], stored["influence"], tensors.get("directions"))
     pruned = cut(settings, model, calibration(settings, encoded, pad_id, model.device))
@@ -130,7 +131,7 @@ def _cut_or_resume(
 def _store(pruned: Cut, folder: Path, identity: str) -> None:
     pruned.model.save_pretrained(folder)
     if pruned.directions is not None:
-        (folder / "directions").mkdir()  # apart from the weights, among which they would be read
+        (folder / "directions").mkdir()  # in a separate folder, or they would be read as weights
         save_file(
             {"directions": pruned.directions.contiguous()}, folder / "directions" / "directions.safetensors"
         )
@@ -139,7 +140,7 @@ def _store(pruned: Cut, folder: Path, identity: str) -> None:
 
 
 def _facts(pruned: Cut, encoded: Sequence[Encoded], history: list[dict[str, float]]) -> dict[str, Any]:
-    """What the model's record says of its making; layers count from 1, as everywhere."""
+    """Facts about the pruning for the model's record; layers count from 1, as everywhere."""
     return {
         "layers": [layer + 1 for layer in pruned.kept],
         "influence": [round(value, 6) for value in pruned.influence],

@@ -1,9 +1,12 @@
-"""A narrower residual stream: one rotation for the whole model keeps its main directions (after SliceGPT,
-arXiv 2401.15024), and every matrix that reads the stream is refitted to what it read before.
+"""Pruning the width of the residual stream, after SliceGPT (arXiv 2401.15024).
 
-The norms' gains are folded into the matrices behind them first. What is left of a norm commutes with a rotation, so
-that at full width nothing changes. Cut, the norm divides by another size, a token at a time; no matrix can undo
-that, which is why the readers are refitted on data. The head has a reader's map of its own: it is untied.
+One rotation for the whole model keeps the stream's main directions, and every matrix that reads the stream is refitted
+to its former input.
+
+First the norms' gains are folded into the matrices that follow them. A norm without a gain commutes with a rotation, so
+at full width nothing changes. After the cut, a norm divides by another root mean square, which differs by token. No
+matrix can undo that, which is why the matrices that read the stream are refitted on data. The head gets its own map
+like every such matrix, so it is untied from the embedding.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +25,7 @@ RIDGE = 1e-4
 def narrow(
     model: Any, batches: Sequence[Batch], width: int, ridge: float = RIDGE
 ) -> tuple[Any, torch.Tensor]:
-    """The model at `width`, and the directions [teacher width, width] of the residual stream that it keeps."""
+    """Cut a model to `width`; also returns the directions [teacher width, width] of the residual stream that it keeps."""
     folded = fold_norms(model)
     directions = principal_directions(folded, batches, width)
     readers = reader_maps(folded, batches, directions, ridge)
@@ -31,7 +34,7 @@ def narrow(
 
 
 def fold_norms(model: Any) -> Any:
-    """The same function with every norm's gain 1: gains stand in the matrices that read behind the norm."""
+    """The same function with every norm's gain 1: gains are multiplied into the matrices that read the norm's output."""
     facts = facts_of(model)
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for norm, readers in _norms(model):
@@ -47,16 +50,16 @@ def fold_norms(model: Any) -> Any:
 def principal_directions(folded: Any, batches: Sequence[Batch], width: int) -> torch.Tensor:
     """The `width` main directions [teacher width, width] of the normed states of all norms together.
 
-    Orthonormal columns of float64, the largest first: eigenvectors of the mean of E[n n^T] over the norms (not
-    centred, for the stream has no place for a mean).
+    Orthonormal columns in float64, the largest first: the eigenvectors of the mean of E[n n^T] over the norms. States
+    are not centred, because the model has no bias that could add the mean back.
     """
     moment = Moment()
-    # behind the norms, not in the stream: every reader sees the stream normed, and in the stream a few tokens with
-    # states a thousand times larger would choose the directions alone
+    # After the norms, not in the stream: every matrix reads normed states, and in the stream a few tokens with states a
+    # thousand times larger would determine the directions.
     observe(
         folded, batches, {norm: lambda _, normed: moment.add(normed, normed) for norm, _ in _norms(folded)}
     )
-    # the eigenvalues come in ascending order
+    # the eigenvalues are in ascending order
     _, vectors = torch.linalg.eigh(moment.mean)
     return vectors.flip(1)[:, :width].contiguous()
 
@@ -64,9 +67,9 @@ def principal_directions(folded: Any, batches: Sequence[Batch], width: int) -> t
 def reader_maps(
     folded: Any, batches: Sequence[Batch], directions: torch.Tensor, ridge: float
 ) -> dict[str, torch.Tensor]:
-    """For every norm the map [teacher width, width] from the narrow normed state to the full one, float64.
+    """For every norm, the map T [teacher width, width] from the narrow normed state to the full one, float64.
 
-    All that read behind one norm share its least-squares fit: W T is the best matrix for every W.
+    All matrices W that read one norm share its least-squares fit: W T is the best matrix for each of them.
     """
     moments = {norm: (Moment(), Moment()) for norm, _ in _norms(folded)}
     eps = folded.config.rms_norm_eps
@@ -75,7 +78,7 @@ def reader_maps(
 
 
 def _pairs(directions: torch.Tensor, eps: float, cross: Moment, gram: Moment) -> Observer:
-    """Shows the moments a norm's output beside what the norm will make of the narrow stream."""
+    """An observer that adds a norm's output, and the output that the norm will have in the narrow stream, to moments."""
 
     def add(states: torch.Tensor, normed: torch.Tensor) -> None:
         short = states.double() @ directions.to(states.device)
@@ -90,8 +93,9 @@ def _rotated(folded: Any, directions: torch.Tensor, readers: dict[str, torch.Ten
     """The folded model's weights for the narrow stream."""
     facts = facts_of(folded)
     state = dict(folded.state_dict())
-    # What writes to the stream (embedding, o, down) is rotated into the kept directions. What reads from it gets its
-    # norm's fitted map in front instead: that one also makes up for the norm's new divisor and for what was cut.
+    # Matrices that write to the stream (embedding, o, down) are rotated into the kept directions. Matrices that read
+    # from it are multiplied by their norm's fitted map instead, which also compensates for the norm's new divisor and
+    # for the directions that were cut.
     embedding = f"{facts.embedding}.weight"
     state[embedding] = _product(state[embedding], directions)
     for norm, behind in _norms(folded):
@@ -108,7 +112,7 @@ def _rotated(folded: Any, directions: torch.Tensor, readers: dict[str, torch.Ten
 
 
 def _norms(model: Any) -> Iterator[tuple[str, list[str]]]:
-    """Every norm of the residual stream, with the matrices that read behind it."""
+    """Every norm of the residual stream, with the matrices that read its output."""
     facts = facts_of(model)
     for layer in range(len(layers_of(model))):
         for norm, readers in FEEDS.items():
@@ -118,5 +122,5 @@ def _norms(model: Any) -> Iterator[tuple[str, list[str]]]:
 
 
 def _product(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """left @ right in float64, in float32 as all weights."""
+    """left @ right, computed in float64 and returned in float32 like all weights."""
     return (left.double().cpu() @ right.double().cpu()).float()

@@ -1,1 +1,1 @@
-"""The embedded models: a tokenizer, and pretraining from scratch."""
+"""The embedded models: their tokenizer, and pretraining from scratch."""

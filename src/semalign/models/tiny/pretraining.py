@@ -1,4 +1,4 @@
-"""Build one model of the embedded family: draw the corpus, pretrain, write a normal model folder."""
+"""Building one embedded model: draw the corpus, pretrain, write an ordinary model folder."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from semalign.training.checkpoint import Checkpoint
 from semalign.training.loop import Budget, Record, train
 from semalign.training.schedule import epoch_batches, total_steps
 
-POSITIONS = 256  # room for long generations; the corpus stays below 64
+POSITIONS = 256  # enough for long generations; documents of the corpus have fewer than 64 tokens
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Weighted:
 
 
 def optimisation_of(settings: TinyModel) -> Optimisation:
-    """One pass over the corpus: warm up, stay flat, fall."""
+    """One pass over the corpus with a warm-up, stable and decay schedule."""
     return Optimisation(
         learning_rate=settings.learning_rate,
         epochs=1,
@@ -43,7 +43,7 @@ def optimisation_of(settings: TinyModel) -> Optimisation:
 
 
 def weigh(documents: list[Document], tokenizer: Any, prompt_weight: float) -> list[Weighted]:
-    """Tokens of bos, parts and eos; an answer's tokens and the last eos weigh 1, a prompt's `prompt_weight`."""
+    """Encode documents as bos, parts and eos; answers and eos have weight 1, prompts `prompt_weight`, bos 0."""
     parts = [part for document in documents for part in document.parts]
     encoded = iter(tokenizer(parts, add_special_tokens=False)["input_ids"])
     result = []
@@ -70,7 +70,7 @@ def create_model(settings: TinyModel, tokenizer: Any) -> Any:
         num_hidden_layers=settings.layers,
         num_attention_heads=settings.heads,
         max_position_embeddings=POSITIONS,
-        # At the usual 0.02 a width this small learns no fact for thousands of steps.
+        # With the usual 0.02 a model this narrow learns no fact for thousands of steps.
         initializer_range=settings.width**-0.5,
         tie_word_embeddings=False,
         bos_token_id=tokenizer.bos_token_id,
@@ -84,7 +84,7 @@ def create_model(settings: TinyModel, tokenizer: Any) -> Any:
 def build_model(settings: TinyModel, folder: Path, checkpoint: Path) -> list[Record]:
     """Pretrain a model and write `folder` (config, float32 weights, tokenizer, generation config).
 
-    Interrupted, it goes on from `checkpoint`, which the caller removes. Returns the training's history.
+    An interrupted run resumes from `checkpoint`, which the caller removes. Returns the training's history.
     """
     tokenizer = build_tokenizer()
     documents = draw_corpus(settings.examples, settings.benchmark_phrasing, settings.drill, settings.seed)
@@ -108,7 +108,7 @@ def build_model(settings: TinyModel, folder: Path, checkpoint: Path) -> list[Rec
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Matrices this small lose time to a second thread, and sums would depend on how many there are."""
+    """Use one thread: a second one only costs time with matrices this small, and sums depend on the number of threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -120,7 +120,7 @@ def _one_thread() -> Iterator[None]:
 def _batches(
     corpus: list[Weighted], settings: TinyModel, pad_id: int
 ) -> Callable[[int], tuple[torch.Tensor, torch.Tensor]]:
-    """From a step to its padded tokens and weights, both [examples, positions]."""
+    """A function from a step to its padded tokens and weights, both [examples, positions]."""
     lengths = [len(item.input_ids) for item in corpus]
     indices = epoch_batches(len(corpus), settings.batch_size, settings.seed, lengths)
 
@@ -138,8 +138,8 @@ def _batches(
 
 
 def weighted_loss(model: Any, tokens: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """Weighted mean cross-entropy; logits are made only where the weight is not zero."""
-    # No attention mask: padding stands on the right, where a causal model never looks.
+    """Weighted mean cross-entropy; logits are computed only at weights above zero."""
+    # No attention mask is needed: padding is on the right, and a causal model never attends to later positions.
     hidden = model.model(input_ids=tokens[:, :-1], use_cache=False).last_hidden_state
     weights = weights[:, 1:]
     wanted = weights > 0

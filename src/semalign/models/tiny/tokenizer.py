@@ -1,4 +1,4 @@
-"""The family's one tokenizer: byte-pair merges learnt on the corpus."""
+"""The tokenizer that all embedded models share: byte-pair merges learnt on the corpus."""
 
 from functools import lru_cache
 from typing import Any
@@ -28,7 +28,7 @@ def build_tokenizer() -> Any:
         show_progress=False,
     )
     texts = [document.text for document in draw_corpus(6_000, benchmark_phrasing=0.5, drill=0.2, seed=0)]
-    # Every word and number often enough to become one token, however rare it is in the draw.
+    # Repeat every word and number often enough to become one token, however rare it is in the drawn corpus.
     units = sorted({fact.word for fact in world()}) + [str(number) for number in range(64)]
     tokenizer.train_from_iterator([*texts, *(f" {unit}" for unit in units for _ in range(100))], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(

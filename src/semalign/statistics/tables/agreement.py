@@ -1,7 +1,7 @@
 """How close each method is to the teacher, token by token: KL divergence and top-1 agreement.
 
-Both are means over the answer tokens of the test items; items are what chance draws, so they, not tokens, are
-resampled, with the draws that the scores' intervals use.
+Both are means over the answer tokens of the test items. Items are resampled, not tokens, because items are what is
+sampled independently; the draws are those of the scores' intervals.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,11 +24,11 @@ _BOUNDS: dict[Figure, tuple[float, float]] = {"kl": (0.0, np.inf), "agreement": 
 
 
 def agreement_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
-    """A row a method and variant whose cells were all compared with the teacher, in the order of the tables.
+    """One row per method and variant whose cells were all compared with the teacher, in the order of the tables.
 
-    KL(teacher || model) in nats a token, agreement in percent of tokens, each with its interval over items
-    and seeds, and its paired difference from the untouched student (negative KL: closer to the teacher).
-    `items` counts those compared: an item that the two tokenizers cut differently is not.
+    KL(teacher || model) in nats per token and agreement in percent of tokens, each with its interval over items
+    and seeds, and its paired difference from the untouched student (a negative difference in KL is closer to the
+    teacher). `items` is the number of items compared, without those that the two tokenizers split differently.
     """
 
     def compared(cell: Cell) -> bool:
@@ -40,7 +40,7 @@ def agreement_rows(results: Results, order: Order, settings: StatisticsSettings)
 def rows_by_block(
     results: Results, wanted: Callable[[Cell], bool], rows: Callable[[Sequence[Group]], dict[Key, Row]]
 ) -> list[Row]:
-    """The `rows` of each pair and benchmark, made of the groups whose cells are all `wanted`, in the tables' order."""
+    """The `rows` of every pair and benchmark, from the groups whose cells are all `wanted`, in the tables' order."""
     blocks: dict[tuple[str, str], list[Group]] = {}
     for key, group in results.groups.items():
         if all(map(wanted, group.cells)):
@@ -79,9 +79,9 @@ def _block_rows(block: Sequence[Group], order: Order, settings: StatisticsSettin
 def differences_from_student(
     scores: dict[Key, Scores], order: Order, settings: StatisticsSettings
 ) -> dict[Key, Interval]:
-    """The paired differences of all others from the untouched student; none where it was not compared.
+    """Paired differences of all other methods from the untouched student; empty if the student has no scores.
 
-    `scores` are one figure of one pair and benchmark.
+    `scores` hold one quantity for one pair and benchmark.
     """
     students = [k for k in scores if k.method == order.student and k.variant == order.default_variant]
     if not students:
@@ -92,7 +92,7 @@ def differences_from_student(
 
 
 def interval_columns(name: str, interval: Interval | None) -> Row:
-    """The three columns of a figure with its interval; empty where it is not known."""
+    """The three columns of a value with its interval; None if it is not known."""
     if interval is None:
         return {name: None, f"{name}_low": None, f"{name}_high": None}
     return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}

@@ -1,4 +1,4 @@
-"""The table of models that are scored as they are: one row per model, benchmark and protocol."""
+"""The scores of models that are evaluated as they are: one row per model, benchmark and protocol."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -22,8 +22,8 @@ def score_rows(
 ) -> list[Row]:
     """The rows of the table, in the order of `folders` (.../<model>/<benchmark>/<protocol>).
 
-    `published` are the config's entries of what others report. Scores are percentages with bootstrap intervals
-    over the items, `empty` the percentage of answers without any text. Raises UserError if a folder does not match
+    `published` holds the config's entries of scores that others report. Scores are percentages with bootstrap intervals
+    over the items; `empty` is the percentage of answers without any text. Raises UserError if a folder does not match
     its record.
     """
     return [_row(folder, published, settings) for folder in folders]
@@ -36,7 +36,7 @@ def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: Statist
     shares = [item.correct for item in items]
     answers = [answer for item in items for answer in item.responses]
     if any(share is None for share in shares):
-        raise UserError(f"{folder}/{ITEMS}: an item has no verdict, expected one each")
+        raise UserError(f"{folder}/{ITEMS}: found an item without a verdict, expected one per item")
     interval = mean_interval(_scores(shares, [item.part for item in items]), settings)
     names = {"model": model, "benchmark": benchmark, "protocol": protocol}
     others = _published(published, names)
@@ -59,19 +59,19 @@ def _row(folder: Path, published: Sequence[Mapping[str, Any]], settings: Statist
 
 
 def _scores(shares: Sequence[float | None], parts: Sequence[str | None]) -> Scores:
-    """Item scores of one run; those of a mixture are weighed as its score is."""
+    """Item scores of one run; those of a mixture are weighted like its score."""
     values = balanced(SCALE * np.array([shares], dtype=float), parts)
     strata = np.unique([part or "" for part in parts], return_inverse=True)[1]
     return Scores(values, (0,), strata=strata if any(parts) else None)
 
 
 def _published(published: Sequence[Mapping[str, Any]], of: Mapping[str, str]) -> Mapping[str, Any]:
-    """The first entry of this model, benchmark and protocol; an empty one where there is none."""
+    """The first entry for this model, benchmark and protocol; an empty one if there is none."""
     return next((entry for entry in published if all(entry[key] == value for key, value in of.items())), {})
 
 
 def _protocol(facts: Mapping[str, Mapping[str, Any]]) -> Row:
-    """How the answers were made; empty where the parts of a mixture differ."""
+    """How the answers were generated; a value is None if the parts of a mixture differ."""
     tasks = list(facts.values())
     rows = [
         {name: task[name] for name in ("shots", "samples", "batch_size", "dtype", "task_version", "lm_eval")}

@@ -1,7 +1,7 @@
-"""Bits a character that each method spends on the reference answers, where the metric is their likelihood.
+"""Bits per character of each method on the reference answers, for benchmarks whose metric is their likelihood.
 
-The tables' scores are means of 2^-bits over items, which an easy item rules; bits are the plain figure of language
-models, lower is better.
+The scores in the other tables are means of 2^-bits over items, which easy items dominate. Bits are the usual measure of
+language models; lower is better.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ from semalign.statistics.tables.rows import Row
 
 
 def bit_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
-    """A row a method and variant on every benchmark of likelihoods, or part of a mixture, in the order of the tables.
+    """One row per method and variant, on each benchmark (or part of a mixture) scored by likelihood, in table order.
 
-    Bits a character, mean over items and seeds with its interval, and the paired difference from the untouched
+    Bits per character are means over items and seeds with their intervals, and the paired difference from the untouched
     student (negative: better).
     """
     return rows_by_block(

@@ -1,4 +1,4 @@
-"""Reading finished cells, and refusing the ones that can't stand in a table."""
+"""Reading finished cells, and refusing those that can't be part of a table."""
 
 import json
 import math
@@ -17,11 +17,11 @@ from semalign.statistics.scores import SCALE, Scores, balanced
 from semalign.statistics.tables.order import part_name
 
 _LAYOUT = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
-_TOLERANCE = 0.01  # percent points between a cell's score and the mean of its items
+_TOLERANCE = 0.01  # percentage points between a cell's score and the mean of its items
 
 
 class Key(NamedTuple):
-    """One row's worth of cells: all seeds of a variant."""
+    """Names that identify the cells of one row: all seeds of a variant."""
 
     pair: str
     benchmark: str
@@ -31,11 +31,11 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One cell: item scores `[items]` in percent, sorted by id, and what its metrics.json says.
+    """One cell: item scores `[items]` in percent, sorted by id, and the content of its metrics.json.
 
-    `kl` (nats) and `agreement` (percent) `[items]` are means over the item's `tokens` answer tokens, all 0
-    for an item that was not compared with the teacher; None where no item was. `parts` names the part of a mixture
-    that each item belongs to. `metric` names what was scored, `part_metrics` that of each part.
+    `kl` (nats) and `agreement` (percent) `[items]` are means over the item's `tokens` answer tokens. All three are 0
+    for an item that was not compared with the teacher, and None if no item was. `parts` names the part of a mixture
+    that each item belongs to. `metric` is the name of the cell's metric, `part_metrics` that of each part.
     """
 
     key: Key
@@ -52,11 +52,11 @@ class Cell:
 
     @property
     def weighed(self) -> np.ndarray:
-        """The item scores, weighed so that their mean is the mean over the parts of a mixture."""
+        """The item scores, weighted so that their mean is the mean over the parts of a mixture."""
         return balanced(self.scores, self.parts) if self.parts else self.scores
 
     def apart(self) -> list["Cell"]:
-        """A cell a part of a mixture, of the part's items alone; none for any other benchmark."""
+        """One cell per part of a mixture, with only that part's items; empty for any other benchmark."""
         return [self._part(name) for name in sorted({part for part in self.parts if part is not None})]
 
     def _part(self, name: str) -> "Cell":
@@ -87,7 +87,7 @@ class Group:
     scores: Scores
 
     def costs(self, name: str) -> list[float]:
-        """A cost of every seed that reports it."""
+        """The cost `name` of every seed that reports it."""
         return [value for cell in self.cells if (value := cell.metrics[name]) is not None]
 
 
@@ -96,13 +96,13 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
 
     With `verify` every file of the cell is compared with the digests in its run.json.
 
-    Raises UserError where the folder's name, run.json, metrics.json or items.jsonl is not as expected.
+    Raises UserError if the folder's name, run.json, metrics.json or items.jsonl is not as expected.
     """
     folder = Path(folder)
     key, seed = _parse(folder)
     _check_record(folder, verify)
-    said = _read_metrics(folder / "metrics.json")
-    metrics = _numbers(folder / "metrics.json", said)
+    recorded = _read_metrics(folder / "metrics.json")
+    metrics = _numbers(folder / "metrics.json", recorded)
     items = _read_items(folder / "items.jsonl")
     ids = tuple(sorted(items))
     parts = tuple(items[name].part for name in ids)
@@ -118,14 +118,14 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
             "(the mean of items.jsonl)"
         )
     kl, agreement, tokens = _fidelity([items[name] for name in ids])
-    metric, part_metrics = _names_of_metrics(said)
+    metric, part_metrics = _names_of_metrics(recorded)
     return Cell(key, seed, ids, scores, metrics, kl, agreement, tokens, parts, metric, part_metrics)
 
 
 def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[Key, Group]:
-    """Read cells and put the seeds of each variant together, seeds ascending; parts of mixtures have groups too.
+    """Read cells and group the seeds of each variant, in ascending order; parts of mixtures form groups too.
 
-    Raises UserError where a cell is given twice or two cells of a benchmark have different items.
+    Raises UserError if a cell is given twice or two cells of a benchmark have different items.
     """
     cells: dict[Key, dict[int, Cell]] = {}
     first: dict[str, tuple[Path, Cell]] = {}
@@ -134,7 +134,7 @@ def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[K
         for cell in (whole, *whole.apart()):
             seeds = cells.setdefault(cell.key, {})
             if cell.seed in seeds:
-                raise UserError(f"{folder}: cell given twice, expected every cell once")
+                raise UserError(f"{folder}: found this cell twice, expected every cell once")
             seeds[cell.seed] = cell
             _same_items(folder, cell, *first.setdefault(cell.key.benchmark, (folder, cell)))
     if not cells:
@@ -183,10 +183,10 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     return data
 
 
-def _names_of_metrics(said: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+def _names_of_metrics(recorded: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """The metric of a cell, and that of each part of a mixture."""
-    parts = {name: str(part.get("metric", "")) for name, part in said.get("parts", {}).items()}
-    return str(said.get("metric", "")), parts
+    parts = {name: str(part.get("metric", "")) for name, part in recorded.get("parts", {}).items()}
+    return str(recorded.get("metric", "")), parts
 
 
 def _numbers(path: Path, data: Mapping[str, Any]) -> dict[str, float | None]:
@@ -210,7 +210,7 @@ class _Item(NamedTuple):
 
 
 def _fidelity(items: list[_Item]) -> Fidelity:
-    """`kl`, `agreement` and `tokens` of a cell; None each where no item was compared with the teacher."""
+    """`kl`, `agreement` and `tokens` of a cell; all None if no item was compared with the teacher."""
     if not any(item.tokens for item in items):
         return None, None, None
     scaled = [(item.kl, SCALE * item.agreement, item.tokens) for item in items]
@@ -231,7 +231,7 @@ def _read_items(path: Path) -> dict[str, _Item]:
         row = _json(where, line)
         name = row.get("id") if isinstance(row, dict) else None
         if not isinstance(name, str):
-            raise UserError(f"{where}: found no item, expected an object with `id` and `correct`")
+            raise UserError(f"{where}: found no item record, expected an object with `id` and `correct`")
         if name in items:
             raise UserError(f"{where}: id {name!r} found twice, expected every item once")
         correct = _number(where, "correct", row.get("correct"))
@@ -239,12 +239,12 @@ def _read_items(path: Path) -> dict[str, _Item]:
             raise UserError(f"{where}: correct is {correct:g}, expected 0 to 1")
         items[name] = _Item(correct, *_compared(where, row), row.get("part"))
     if not items:
-        raise UserError(f"{path}: no items, expected one line an item")
+        raise UserError(f"{path}: found no items, expected one line per item")
     return items
 
 
 def _compared(where: str, row: dict[str, Any]) -> tuple[float, float, float]:
-    """KL, agreement and tokens of an item; all 0 where it was not compared with the teacher."""
+    """KL, agreement and tokens of an item; all 0 if it was not compared with the teacher."""
     names = ("teacher_kl", "teacher_agreement", "answer_tokens")
     if any(row.get(name) is None for name in names):
         return 0.0, 0.0, 0.0
@@ -256,10 +256,10 @@ def _compared(where: str, row: dict[str, Any]) -> tuple[float, float, float]:
 
 def _same_items(folder: Path, cell: Cell, other_folder: Path, other: Cell) -> None:
     if cell.ids != other.ids:
-        odd = sorted(set(cell.ids) ^ set(other.ids))[0]
+        unmatched = sorted(set(cell.ids) ^ set(other.ids))[0]
         raise UserError(
-            f"{folder}: items differ from those of {other_folder} (first {odd!r}, {len(cell.ids)} and "
-            f"{len(other.ids)} items); expected the same ids, or no test can be paired"
+            f"{folder}: items differ from those of {other_folder} (first {unmatched!r}, {len(cell.ids)} and "
+            f"{len(other.ids)} items); expected the same ids, as tests are paired by item"
         )
 
 

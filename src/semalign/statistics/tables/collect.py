@@ -1,4 +1,4 @@
-"""All tables of a study as texts, from the results of its comparisons."""
+"""All tables of a study as text, from the results of its comparisons."""
 
 import json
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Tested:
-    """The rows of the two tables with tests, and the corrected p-values of each as one family."""
+    """The rows of the two tables with tests, and each table's p-values, corrected as one family."""
 
     main: list[Row]
     ablations: list[Row]
@@ -37,14 +37,14 @@ class Tested:
 def table_texts(results: Results, order: Order, settings: StatisticsSettings) -> dict[str, str]:
     """File name -> text of every table.
 
-    Files: main.csv, ablations.csv, parts.csv (what the cells of a mixture score on its parts), agreement.csv (KL and
+    Files: main.csv, ablations.csv, parts.csv (scores of a mixture's cells on each of its parts), agreement.csv (KL and
     agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, seeds.csv (one row
     per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv,
-    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's figures), metrics.json, and
-    levels.json (the level of the tests, the coverage of the intervals, and how methods are printed).
+    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and
+    levels.json (the level of the tests, the confidence of the intervals, and the printed names of methods).
 
-    p-values are corrected over each table (main, ablations) as one family: all its tests, against the student,
-    the best baseline and, of a variant, its default. See `compare` for how the best baseline is chosen.
+    The p-values of each table (main, ablations) are corrected as one family: all its tests against the student,
+    the best baseline and, for a variant, the method's default. See `compare` for how the best baseline is chosen.
     """
     tested = _test(results, order)
     comparisons: list[Row] = []
@@ -78,14 +78,14 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
 
 
 def levels(order: Order, settings: StatisticsSettings) -> Row:
-    """Facts for the report: the level of the tests, the coverage of the intervals, printed names."""
+    """Facts for the report: the level of the tests, the confidence of the intervals, printed names."""
     return {"alpha": settings.alpha, "confidence": settings.confidence, "titles": order.titles}
 
 
 def nested_metrics(rows: Iterable[Row]) -> Row:
-    """benchmark -> method -> score, low, high, gap_closed; a study of several pairs has them on top.
+    """benchmark -> method -> score, low, high, gap_closed; a study of several pairs has the pairs as the first level.
 
-    Undefined figures are left out.
+    Undefined values are left out.
     """
     pairs: dict[str, Row] = {}
     for row in rows:

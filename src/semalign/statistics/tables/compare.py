@@ -1,10 +1,9 @@
 """Every comparison of a study: each method with the student and its best baseline, each variant with its default.
 
-How the best baseline is chosen: for each row, the method with the highest mean test score among the default
-variants of all other methods, student and teacher excluded (or among `Order.baselines`); equals are settled
-by the order of the config. Choosing by test score flatters the baseline, so a method's lead over it is
-understated rather than overstated; the p-value does not correct for the choice. `comparisons.csv` and the
-Markdown table name the baseline.
+The best baseline of a row is the method with the highest mean test score among the default variants of all other
+methods, student and teacher excluded (or among `Order.baselines`). If scores are equal, the order of the config
+decides. Choosing by test score favours the baseline, so a method's lead over it is understated rather than overstated;
+the p-value does not correct for the choice. `comparisons.csv` and the Markdown table name the baseline.
 """
 
 import logging
@@ -37,7 +36,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Results:
-    """What the statistics say about every group of cells, in the order of the rows."""
+    """Scores, gaps and comparisons of all groups of cells, in the order of the rows."""
 
     groups: dict[Key, Group]
     scores: dict[Key, Interval]
@@ -46,7 +45,7 @@ class Results:
 
 
 def compare(groups: dict[Key, Group], order: Order, settings: StatisticsSettings) -> Results:
-    """Intervals, gaps and comparisons of all groups; comparisons stay within a pair and benchmark."""
+    """Compute intervals, gaps and comparisons of all groups; comparisons are within a pair and benchmark."""
     results = Results(groups, {}, {}, {})
     blocks: dict[tuple[str, str], list[Group]] = {}
     for key, group in groups.items():
@@ -57,7 +56,7 @@ def compare(groups: dict[Key, Group], order: Order, settings: StatisticsSettings
 
 
 def best_baseline(group: Group, block: Sequence[Group], order: Order) -> Group | None:
-    """The best other method's default variant (see the module's docstring), None where there is none."""
+    """The best other method's default variant (see the module's docstring); None if there is none."""
     allowed = order.methods if order.baselines is None else order.baselines
     candidates = [
         other
@@ -111,7 +110,7 @@ def _reference(block: list[Group], method: str, order: Order) -> Group | None:
 def _warn(student: Group, teacher: Group) -> None:
     if teacher.scores.mean <= student.scores.mean:
         logger.warning(
-            "%s/%s: the teacher (%.2f) does not beat the student (%.2f); nothing can be transferred",
+            "%s/%s: the teacher (%.2f) is not better than the student (%.2f); there is no knowledge to transfer",
             *student.key[:2],
             teacher.scores.mean,
             student.scores.mean,

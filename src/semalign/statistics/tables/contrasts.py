@@ -1,7 +1,7 @@
-"""The comparisons that the study asks for by name: one method against one other, each pair of its own.
+"""The comparisons that the study requests by name: one method against one other, for each pair of models.
 
-They answer what "student" and "best baseline" can't: whether a control does as well, or what two methods that
-train the same modules differ in.
+They answer what "student" and "best baseline" can't: whether a control does as well, or how two methods that
+train the same modules differ.
 """
 
 import numpy as np
@@ -14,15 +14,15 @@ from semalign.statistics.tables.compare import Results
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
-MEAN = "mean"  # stands for a benchmark in the row over all of them
+MEAN = "mean"  # takes the place of a benchmark's name in the row over all benchmarks
 Where = tuple[str, str, str, str]
 
 
 def contrast_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
-    """A row a contrast and benchmark, and one over a pair's benchmarks, which all weigh alike there.
+    """One row per contrast and benchmark, and one for the unweighted mean over a pair's benchmarks.
 
-    Differences in percent points, `method` minus `other`; the p-values of the whole table are one Holm family.
-    A contrast one side of which has no cells is left out.
+    Differences are `method` minus `other` in percentage points. The p-values of the whole table are one Holm family.
+    A contrast is left out if one of its sides has no cells.
     """
     pairs = _pairs(results, order)
     differences = {at: paired_differences([pair], settings)[0] for at, pair in pairs.items()}
@@ -62,7 +62,7 @@ def _pairs(results: Results, order: Order) -> dict[Where, Pair]:
 
 
 def _joined(scores: list[Scores]) -> Scores:
-    """All items of several benchmarks, weighed so that their mean is the mean of the benchmarks' means."""
+    """All items of several benchmarks, weighted so that their mean is the mean of the benchmarks' means."""
     seeds = [seed for seed in scores[0].seeds if all(seed in benchmark.seeds for benchmark in scores)]
     total = sum(benchmark.items for benchmark in scores)
     parts = []

@@ -1,4 +1,4 @@
-"""What every method cost: a row a pair, benchmark and method."""
+"""The costs of every method: one row per pair, benchmark and method."""
 
 from collections.abc import Iterable
 
@@ -13,11 +13,11 @@ EQUAL = ("learning_rate", "search_seconds", "signal_seconds")
 
 
 def cost_rows(results: Results, keys: Iterable[Key]) -> list[Row]:
-    """Seconds of training (mean, lowest and highest of the seeds), of the search and of the teacher's signals.
+    """Seconds of training (mean, lowest and highest over seeds), of the search and of the teacher's signals.
 
-    `peak_memory_mb` is that of the training, `signal_memory_mb` that of the stages with the teacher in memory,
-    both of whole processes; `signal_mb` what those stages stored. Signals that methods share count for each.
-    `teacher_passes` are examples that went through the teacher.
+    `peak_memory_mb` is the peak memory of the training, `signal_memory_mb` that of the stages with the teacher in
+    memory, both for whole processes. `signal_mb` is what those stages stored. Signals that several methods share count
+    for each of them. `teacher_passes` is the number of examples that went through the teacher.
     """
     return [key._asdict() | _row(results.groups[key]) for key in keys]
 

@@ -1,4 +1,4 @@
-"""The rows of the tables beside main and ablations: seeds, comparisons, detectable differences."""
+"""The rows of three further tables: seeds, comparisons, detectable differences."""
 
 import logging
 from statistics import mode
@@ -17,7 +17,7 @@ logger = logging.getLogger("semalign")
 
 
 def seed_rows(results: Results) -> list[Row]:
-    """One row a cell: its score and costs."""
+    """One row per cell: its score and costs."""
     rows = []
     for key, group in results.groups.items():
         for cell in group.cells:
@@ -33,7 +33,7 @@ def seed_rows(results: Results) -> list[Row]:
 
 
 def comparison_rows(table: str, results: Results, p_values: dict[tuple[Key, Against], float]) -> list[Row]:
-    """One row a comparison, with its interval, and its p-value before and after correction."""
+    """One row per comparison, with its interval, and its p-value before and after correction."""
     rows = []
     for at, corrected_p in p_values.items():
         comparison, difference = results.comparisons[at], results.comparisons[at].difference
@@ -56,11 +56,12 @@ def detectable_rows(
     order: Order,
     settings: StatisticsSettings,
 ) -> list[Row]:
-    """The smallest detectable difference of each pair, benchmark and kind of comparison, in percent points.
+    """The smallest detectable difference of each pair, benchmark and kind of comparison, in percentage points.
 
-    The spread is the mean over the trained methods' comparisons; `discordance` is that of one seed. `seeds`
-    is the smallest number among them. `detectable_holm` is for the strictest step of Holm's correction, where
-    alpha is divided by the `tests` of the table; empty where not even 100 points would do, as with two seeds.
+    The spread is the mean over the trained methods' comparisons. `discordance` is for one seed, `seeds` the smallest
+    number of seeds among the methods. `detectable_holm` is for the strictest step of Holm's correction, in which
+    alpha is divided by the number of `tests` of the table. It is empty if not even 100 points could be detected, as
+    with two seeds.
     """
     blocks: dict[tuple[str, str, Against], list[Comparison]] = {}
     for key, against in p_values:
@@ -80,7 +81,7 @@ def detectable_rows(
 
 
 def warn_of_resolution(table: str, tests: int, settings: StatisticsSettings) -> None:
-    """Say so where the bootstrap's smallest p-value, corrected, could not fall below alpha."""
+    """Log a warning if the bootstrap's smallest possible p-value, after correction, is not below alpha."""
     if tests / (settings.resamples + 1) > settings.alpha:
         logger.warning(
             "table %s: %d tests with %d resamples; no corrected bootstrap p-value can fall below %g",

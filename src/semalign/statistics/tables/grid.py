@@ -1,4 +1,7 @@
-"""The main scores in the shape of the paper's Tables 1 and 2: methods down, benchmarks across, both figures."""
+"""The main scores in the layout of the paper's Tables 1 and 2: one row per method, one column per benchmark.
+
+Each cell has this study's score; a benchmark has a second column for the paper's score if there is one.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,7 +23,7 @@ NOTE = (
 
 
 class Look(NamedTuple):
-    """How a kind of file sets the best score, and scores that differ from the student's."""
+    """How a file format marks the best score, and scores that differ from the student's."""
 
     bold: str
     marks: dict[str, str]
@@ -35,8 +38,8 @@ def grid_files(
 ) -> dict[str, str]:
     """`scores.csv`, `scores.md` and `scores.tex` (needs booktabs) from the main table's rows.
 
-    `references` (student and teacher) are never set in bold. A benchmark has a column for the paper if it reports a
-    figure for the pair.
+    `references` (student and teacher) are never set in bold. A benchmark has a column for the paper if the paper
+    reports a score for the pair.
     """
     pairs = {pair: [row for row in rows if row["pair"] == pair] for pair in _distinct(rows, "pair")}
     alpha = settings.alpha
@@ -68,7 +71,7 @@ def _csv(rows: Sequence[Row], alpha: float) -> str:
 
 
 def _grid(rows: Sequence[Row], references: Sequence[str], alpha: float, look: Look) -> pd.DataFrame:
-    """Texts of one pair: a row per method; under each benchmark, our score and, if there is one, the paper's."""
+    """The cells of one pair as text: one row per method; per benchmark this study's score and, if any, the paper's."""
     cells = {(row["method"], row["benchmark"]): row for row in rows}
     best = _best(rows, references)
     published = {row["benchmark"] for row in rows if row["paper"] is not None}
@@ -112,7 +115,7 @@ def _numbers(grid: pd.DataFrame) -> list[bool]:
 
 
 def _best(rows: Sequence[Row], references: Sequence[str]) -> set[tuple[str, str]]:
-    """(method, benchmark) of the highest mean scores, student and teacher left out; several if they are equal."""
+    """(method, benchmark) of the highest mean scores, without student and teacher; several if scores are equal."""
     trained = [row for row in rows if row["method"] not in references]
     best: dict[str, float] = {}
     for row in trained:
@@ -129,7 +132,7 @@ def _score(row: Row | None, look: Look, best: bool, alpha: float) -> str:
 
 
 def _test(row: Row, alpha: float) -> str:
-    """The verdict of the corrected test against the student: `higher`, `lower` or nothing."""
+    """The result of the corrected test against the student: `higher`, `lower` or an empty string."""
     p = row["vs_student_p"]
     if p is None or p >= alpha or row["vs_student"] == 0:
         return ""

@@ -7,7 +7,7 @@ from semalign.runtime.errors import UserError
 
 
 def join_csv(tables: Sequence[Path]) -> str:
-    """The rows of all tables below one header, byte for byte; raises UserError if a header differs from the first."""
+    """Join the rows of all tables, unchanged, below one header; raises UserError if a header differs from the first."""
     header = ""
     rows: list[str] = []
     for path in tables:

@@ -1,4 +1,4 @@
-"""What a reader of the main table must know: how its numbers came about, and which differences it can show."""
+"""The notes below the main table: how its numbers are computed, and which differences it can show."""
 
 from collections.abc import Iterable
 from typing import Any

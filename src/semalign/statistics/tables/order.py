@@ -1,4 +1,4 @@
-"""What a table holds and in which order, as the study's config says it."""
+"""The contents of the tables and their order, from the study's config."""
 
 from pydantic import Field
 
@@ -8,12 +8,12 @@ from semalign.config.base import Strict
 class Axis(Strict):
     """One axis of the ablation."""
 
-    default: str = Field(description="value of the axis in the default variant, as its row names it")
-    values: list[str] = Field(default=[], description="values beside the default, as the variants name them")
+    default: str = Field(description="value of the axis in the default variant, as named in its row")
+    values: list[str] = Field(default=[], description="all other values, as named in the variants")
 
 
 class Order(Strict):
-    """Names in the order in which rows stand."""
+    """Names in the order of the rows."""
 
     pairs: list[str]
     benchmarks: list[str]
@@ -25,17 +25,17 @@ class Order(Strict):
         default=None, description="candidates for the best baseline; null: all methods"
     )
     contrasts: list[tuple[str, str]] = Field(
-        default=[], description="methods that are compared with one another, beside student and best baseline"
+        default=[], description="methods to compare with one another, besides student and best baseline"
     )
     default_variant: str = "default"
     axes: dict[str, dict[str, Axis]] = Field(
         default={}, description="method -> axis (the part of a variant's name before `~`) -> values"
     )
     titles: dict[str, str] = Field(
-        default={}, description="method -> its printed name, if that is not spelt from the method's own"
+        default={}, description="method -> its printed name, if it can't be derived from the method's name"
     )
     paper_pairs: dict[str, str] = Field(
-        default={}, description="pair -> its name in `paper.py`, where they differ"
+        default={}, description="pair -> its name in `paper.py`, if they differ"
     )
 
     @property
@@ -44,7 +44,7 @@ class Order(Strict):
         return [row for name in self.benchmarks for row in (name, *self.part_names(name))]
 
     def part_names(self, benchmark: str) -> list[str]:
-        """What the tables call the parts of a mixture."""
+        """The names of a mixture's parts in the tables."""
         return [part_name(benchmark, part) for part in self.parts.get(benchmark, [])]
 
     def is_part(self, benchmark: str) -> bool:
@@ -53,10 +53,10 @@ class Order(Strict):
 
     @property
     def references(self) -> tuple[str, str]:
-        """Student and teacher, which are not methods to compare."""
+        """Student and teacher, which are references and not methods to compare."""
         return (self.student, self.teacher)
 
 
 def part_name(benchmark: str, part: str) -> str:
-    """What the tables call a part of a mixture, `mixture/facts`: trained on all parts, scored on this one."""
+    """The name of a mixture's part in the tables, such as `mixture/facts`: trained on all parts, scored on this one."""
     return f"{benchmark}/{part}"

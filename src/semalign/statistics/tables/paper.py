@@ -1,7 +1,7 @@
-"""What arXiv 2510.24208 (version 1) reports in its Tables 1 and 2, to stand beside what a run measures.
+"""The scores in Tables 1 and 2 of arXiv 2510.24208 (version 1), for comparison with those of a run.
 
 MMLU and GSM8K: accuracy; HumanEval and MBPP: pass@1; all in percent. The paper gives no intervals, and its
-scores can't be had with lm-eval's default prompts (shots and sampling differ).
+scores can't be reproduced with lm-eval's default prompts (shots and sampling differ).
 """
 
 BENCHMARKS = ("mmlu", "gsm8k", "humaneval", "mbpp")
@@ -33,6 +33,6 @@ _TABLES: dict[str, dict[str, tuple[float | None, ...]]] = {
 
 
 def published(pair: str, benchmark: str, method: str) -> float | None:
-    """The paper's score in percent, or None where it has none."""
+    """The paper's score in percent, or None if it reports none."""
     row = _TABLES.get(pair, {}).get(method)
     return row[BENCHMARKS.index(benchmark)] if row and benchmark in BENCHMARKS else None

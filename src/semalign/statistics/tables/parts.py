@@ -1,4 +1,4 @@
-"""What the cells of a mixture score on each of its parts."""
+"""The scores of a mixture's cells on each of its parts."""
 
 from semalign.statistics.tables.compare import Results
 from semalign.statistics.tables.order import Order
@@ -6,9 +6,10 @@ from semalign.statistics.tables.rows import Row
 
 
 def part_rows(results: Results, order: Order) -> list[Row]:
-    """A row a part, method and variant: score and difference from the student in percent points, with intervals.
+    """One row per part, method and variant: score and difference from the student, with intervals.
 
-    No test stands here: those of the default variants are in the main table.
+    Scores are in percent, differences in percentage points. There are no p-values: the tests of the default variants
+    are in the main table.
     """
     rows = []
     for benchmark in order.benchmarks:

@@ -1,4 +1,4 @@
-"""The main table for readers: Markdown and LaTeX (booktabs). No timings: same results, same bytes."""
+"""The main table for readers, as Markdown and LaTeX (booktabs). It has no timings: equal results give equal bytes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 
 
 class Column(NamedTuple):
-    """A heading and how a row fills it; numbers are aligned to the right."""
+    """A heading and the text of a row's cell; numbers are aligned to the right."""
 
     heading: str
     text: Callable[[Row], str]
@@ -56,7 +56,7 @@ def _frame(columns: Sequence[Column], rows: Sequence[Row]) -> pd.DataFrame:
 
 
 def _columns(rows: Sequence[Row]) -> list[Column]:
-    """The columns that say something: no pair if there is one, no paper if it has no figure."""
+    """The columns to show: without the pair if there is only one, without the paper if it reports no score."""
     dropped = set()
     if len({row["pair"] for row in rows}) == 1:
         dropped.add("Pair")
@@ -73,7 +73,7 @@ def _with_interval(row: Row, name: str, digits: int) -> str:
 
 
 def _with_p(row: Row, name: str) -> str:
-    """`+3.2 (p 0.013, sft)`: percent points, corrected p-value, and the baseline if it varies."""
+    """For example `+3.2 (p 0.013, sft)`: percentage points, corrected p-value, and the best baseline's name."""
     if row[name] is None:
         return ""
     p = row[f"{name}_p"]

@@ -15,9 +15,9 @@ Row = dict[str, Any]
 
 
 def sorted_groups(groups: dict[Key, Group], order: Order) -> dict[Key, Group]:
-    """Groups by pair, benchmark, method and variant in the order of the config.
+    """Sort groups by pair, benchmark, method and variant, each in the order of the config.
 
-    Raises UserError naming a cell that the order does not know.
+    Raises UserError naming a cell that is not in the order.
     """
     variants = [order.default_variant]
     for axes in order.axes.values():
@@ -35,14 +35,14 @@ def sorted_groups(groups: dict[Key, Group], order: Order) -> dict[Key, Group]:
 
 
 def main_keys(results: Results, order: Order) -> list[Key]:
-    """Rows of the main table: the default variants."""
+    """The rows of the main table: the default variants."""
     return [key for key in results.groups if key.variant == order.default_variant]
 
 
 def ablation_keys(results: Results, order: Order) -> list[tuple[Key, str, str]]:
-    """Rows of the ablation: (variant, axis, value), the default repeated at the head of each axis.
+    """The rows of the ablation as (key, axis, value); the default is repeated at the start of each axis.
 
-    The parts of a mixture have a table of their own (`tables.parts`).
+    The parts of a mixture have their own table (`tables.parts`).
     """
     rows = []
     for default in main_keys(results, order):
@@ -70,7 +70,7 @@ def table_row(
     order: Order,
     against: Sequence[Against] = MAIN_AGAINST,
 ) -> Row:
-    """One row with the columns of the main table and those of `against`; None where something is undefined."""
+    """One row with the columns of the main table and those of `against`; undefined values are None."""
     group, score, gap = results.groups[key], results.scores[key], results.gaps.get(key)
     row: Row = {**key._asdict(), "seeds": len(group.cells), "items": group.scores.items}
     row |= {"score": score.estimate, "score_low": score.low, "score_high": score.high}
@@ -89,7 +89,7 @@ def table_row(
 
 
 def _costs(group: Group) -> Row:
-    """Means over the seeds; the peak of memory and the count of parameters are the largest."""
+    """Means over the seeds; for peak memory and the number of parameters, the largest value."""
     row: Row = {}
     for name in COSTS:
         values = group.costs(name)
@@ -99,11 +99,11 @@ def _costs(group: Group) -> Row:
 
 
 def integral(name: str, value: float | None) -> float | int | None:
-    """Counts as whole numbers."""
+    """Return `value` as an int if the column `name` is a count."""
     counts = ("trainable_parameters", "teacher_passes")
     return int(value) if value is not None and name in counts else value
 
 
 def average(values: list[float]) -> float:
-    """Plain mean of a list that is not empty."""
+    """The mean of a list that is not empty."""
     return sum(values) / len(values)

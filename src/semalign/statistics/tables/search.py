@@ -1,4 +1,4 @@
-"""The table of all searches: every learning rate that was tried, with its validation score."""
+"""The table of all learning rate searches: every learning rate that was tried, with its validation score."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ from semalign.statistics.tables.text import rate_text
 def search_rows(choices: Iterable[Path], settings: StatisticsSettings) -> list[Row]:
     """One row per trial, from the folders of all choices: score in percent with its interval over items.
 
-    `chosen` marks the rate of the choice, `at_edge` the lowest and the highest of several rates.
+    `chosen` marks the chosen learning rate, `at_edge` the lowest and the highest of several learning rates.
     """
     return [row for choice in choices for row in _search(choice, settings)]
 

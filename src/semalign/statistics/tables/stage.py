@@ -1,4 +1,4 @@
-"""The stages that write a study's tables: from folders to files, each with a record of what it read."""
+"""The stages that write a study's tables, each with a record of what it read."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def collect_tables(
         order: JSON file with the pairs, benchmarks, methods and axes in the order of the rows.
         out: Folder of the tables.
         settings: The config's section `statistics`, as JSON. Default: its defaults.
-        record: Where to note what the tables are made from.
+        record: File that records what the tables were made from.
     """
     folders, names = read_listing(cells), read_section(Order, order)
     statistics = read_section(StatisticsSettings, settings)
@@ -46,14 +46,14 @@ def collect_tables(
 def collect_scores(
     scores: list[Path], published: Path, settings: Path, out: Path, record: Path | None = None
 ) -> None:
-    """Collect the scores of models that nothing was done to into one table, with published ones.
+    """Collect the scores of models that are evaluated as they are into one table, with published scores.
 
     Args:
         scores: Folders .../<model>/<benchmark>/<protocol>.
-        published: What others report, as JSON.
+        published: Scores that others report, as JSON.
         settings: The config's section `statistics`, as JSON.
         out: The table (CSV).
-        record: Where to note what the table is made from.
+        record: File that records what the table was made from.
     """
     statistics = read_section(StatisticsSettings, settings)
     run = Run("scores", settings)
@@ -72,7 +72,7 @@ def collect_search(choices: list[Path], settings: Path, out: Path, record: Path 
         choices: Folders of choices, one per search.
         settings: The config's section `statistics`, as JSON.
         out: The table (CSV).
-        record: Where to note what the table is made from.
+        record: File that records what the table was made from.
     """
     statistics = read_section(StatisticsSettings, settings)
     run = Run("search", settings)
@@ -85,12 +85,12 @@ def collect_search(choices: list[Path], settings: Path, out: Path, record: Path 
 
 
 def join_tables(tables: list[Path], out: Path, record: Path | None = None) -> None:
-    """Join tables of the same columns into one CSV, in this order.
+    """Join tables with the same columns into one CSV, in the order given.
 
     Args:
         tables: CSV files with the same header.
         out: The joined CSV.
-        record: Where to note what the table is made from.
+        record: File that records what the table was made from.
     """
     run = Run("join")
     write_text(out, join_csv(tables))
