@@ -1,1 +1,1 @@
-"""Speed and memory of what the library does, beside what a user would write or use instead."""
+"""Speed and memory of the library, compared with what a user would write or use instead."""

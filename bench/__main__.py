@@ -1,4 +1,4 @@
-"""Measure speed and memory against what one would use instead; write one file per subject and their table."""
+"""Measure speed and memory against the usual alternatives; write one file per subject and their table."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""How a row of results reads in the table."""
+"""The cells of a row of results in the table."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ COLUMNS = {
     "goal": "goal",
     "met": "met",
 }
-QUARTILES_FROM = 3  # repeats
+QUARTILES_FROM = 3  # repeats from which quartiles are shown
 
 
 def cells_of(row: dict[str, Any]) -> list[str]:
-    """A row of a comparison, under COLUMNS."""
-    told = {
+    """The cells of one comparison, in the order of COLUMNS."""
+    texts = {
         "against": row["against"] if row["theirs"] else "",
         "faster": _with_spread(row, "ratio", "x"),
         "ours": _with_spread(row, "ours", " s") + _rate(row),
@@ -30,19 +30,19 @@ def cells_of(row: dict[str, Any]) -> list[str]:
         "goal": row["goal_in_words"],
         "met": {True: "yes", False: "no", None: ""}[row["met"]],
     }
-    return [str(told.get(name, row.get(name, ""))) or "–" for name in COLUMNS]
+    return [str(texts.get(name, row.get(name, ""))) or "–" for name in COLUMNS]
 
 
 def _with_spread(row: dict[str, Any], key: str, unit: str) -> str:
-    """A median, and its quartiles where there were enough repeats for some."""
-    if not (found := row[key]):
+    """A median, and its quartiles if there were enough repeats."""
+    if not (times := row[key]):
         return ""
-    quartiles = f" [{found['low']:.3g}, {found['high']:.3g}]" if row["repeats"] >= QUARTILES_FROM else ""
-    return f"{found['median']:.3g}{unit}{quartiles}"
+    quartiles = f" [{times['low']:.3g}, {times['high']:.3g}]" if row["repeats"] >= QUARTILES_FROM else ""
+    return f"{times['median']:.3g}{unit}{quartiles}"
 
 
 def _memory(row: dict[str, Any]) -> str:
-    """Peaks of the sides that ran, a dash for one that could not be measured."""
+    """Peaks of the sides that ran; a dash for a side that could not be measured."""
     memory = row["memory"] or {}
     peaks = [memory.get(f"{side}_mb") for side in ("ours", "theirs") if row[side]]
     if all(peak is None for peak in peaks):
@@ -61,5 +61,5 @@ def _checked(check: dict[str, Any]) -> str:
 
 
 def _noted(notes: dict[str, float] | None) -> str:
-    """Further facts of a case, under names that read as words."""
+    """Further facts about a case, with names written as words."""
     return "".join(f"; {name.replace('_', ' ')} {value:.2g}" for name, value in (notes or {}).items())

@@ -1,4 +1,4 @@
-"""Random models and examples of a given size: speed and memory do not depend on what the weights say."""
+"""Random models and examples of a given size; speed and memory do not depend on the values of weights."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def llama(shape: ModelShape, device: str, seed: int = 0) -> Any:
 
 
 def examples(count: int, mean: int, vocabulary: int, seed: int = 0) -> list[Encoded]:
-    """Examples whose lengths spread as those of worked solutions do (log-normal), a third of each its answer."""
+    """Examples with lengths distributed like those of worked solutions (log-normal); a third of each is its answer."""
     random = np.random.default_rng(seed)
     lengths = np.clip(mean * random.lognormal(-0.1, 0.45, count), mean // 3, 3 * mean).astype(int)
     drawn = [random.integers(3, vocabulary, length).tolist() for length in lengths]

@@ -1,4 +1,4 @@
-"""What the figures were measured on: no name or path of the host."""
+"""The machine that was measured on, without the host's name or paths."""
 
 import gc
 import subprocess
@@ -19,26 +19,26 @@ def facts(device: str, threads: int) -> dict[str, Any]:
 
 
 def check_device(device: str) -> None:
-    """Raises UserError where a GPU is asked for and there is none."""
+    """Raise UserError if a GPU is requested and there is none."""
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device: found cuda, but there is no GPU; expected one, or cpu")
 
 
 def finish(device: str) -> None:
-    """Wait until the device has done what it was given."""
+    """Wait until the device has finished its work."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 def release(device: str) -> None:
-    """Hand back what nothing holds any more, so that another process finds the device's memory free."""
+    """Release memory that is not in use, so that another process finds the device's memory free."""
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
 
 
 def commit() -> str | None:
-    """The commit at work, with `+` behind it where tracked files differ from it; None outside a repository."""
+    """The current commit, with `+` appended if tracked files differ from it; None outside a repository."""
     try:
         head = _git("rev-parse", "HEAD")
         changed = _git("status", "--porcelain", "--untracked-files=no", "--", "src", "scripts")

@@ -1,8 +1,8 @@
-"""Peak memory of one side, measured in a process of its own beyond what its inputs take.
+"""Peak memory of one side, measured in a separate process and without the memory of its inputs.
 
-On the processor it is the peak of the resident memory while the side runs, less what was resident before (Linux);
-on a GPU what torch's allocator says. A pico case runs first, so that pages of libraries that are read at their first
-use count for neither side.
+On the CPU it is the peak of the resident memory while the side runs, minus what was resident before (Linux).
+On a GPU it is the peak of torch's allocator. A tiny case runs first, so that library pages that are loaded at their
+first use count for neither side.
 """
 
 import ctypes
@@ -24,20 +24,20 @@ MEGA = 1e6
 
 
 def peak_of(subject: str, suite: str, case: str, side: str, device: str, threads: int) -> float | None:
-    """Peak MB of `ours` or `theirs` of one case, measured in another process; None where that failed."""
+    """Peak MB of `ours` or `theirs` of one case, measured in another process; None if that failed."""
     order = [sys.executable, "-m", "bench.memory", subject, suite, case, side, device, str(threads)]
     environment = {**os.environ, "MALLOC_ARENA_MAX": "2"}
-    found = subprocess.run(order, capture_output=True, text=True, check=False, env=environment)
-    if found.returncode:
-        why = found.stderr.strip().splitlines()[-1:] or [f"exit status {found.returncode}"]
+    result = subprocess.run(order, capture_output=True, text=True, check=False, env=environment)
+    if result.returncode:
+        why = result.stderr.strip().splitlines()[-1:] or [f"exit status {result.returncode}"]
         logger.warning("memory of %s, %s, %s: not measured (%s)", subject, case, side, why[0])
         return None
-    peak: float = json.loads(found.stdout.splitlines()[-1])["peak_mb"]
+    peak: float = json.loads(result.stdout.splitlines()[-1])["peak_mb"]
     return peak
 
 
 def main() -> None:
-    """In the other process: set the case up, run one side once, print the peak."""
+    """Run in the other process: set up the case, run one side once, print the peak."""
     import torch
 
     name, suite, case_name, side, device, threads = sys.argv[1:]
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def peak_while(work: Callable[[], Any], device: str) -> int:
-    """Bytes that this process holds at most while `work` runs, less what it held before."""
+    """Peak memory of this process while `work` runs, minus the memory in use before, in bytes."""
     import torch
 
     gc.collect()
@@ -67,9 +67,10 @@ def peak_while(work: Callable[[], Any], device: str) -> int:
 
 
 def _forget_peak() -> int:
-    """Begin the peak anew at what is resident now; its bytes.
+    """Reset the peak to what is resident now; returns that in bytes.
 
-    Memory that the set-up freed is handed back first (glibc): the work would use it again unseen.
+    Memory that the set-up freed is first returned to the system (glibc), because the work could reuse it without
+    raising the peak.
     """
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
@@ -78,7 +79,7 @@ def _forget_peak() -> int:
 
 
 def _status(key: str) -> int:
-    """A size of this process in bytes."""
+    """A size from this process's status, in bytes."""
     lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith(f"{key}:"))
 

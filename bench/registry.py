@@ -1,4 +1,4 @@
-"""The subjects of the suite, in the order of the table. Nothing heavy is imported until a subject is asked for."""
+"""The subjects of the suite, in the order of the table. A subject's imports are made only when it is loaded."""
 
 import importlib
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ SUBJECTS = {
     "startup": "bench.subjects.startup",
     "study": "bench.subjects.study",
 }
-APART = ("study",)  # takes as long as all others together: only by name
+APART = ("study",)  # takes as long as all others together, so it runs only if named
 
 
 def load_subject(name: str) -> "Subject":
-    """The subject called `name`; raises UserError for one that is not registered."""
+    """Load the subject `name`; raises UserError if it is not registered."""
     if name not in SUBJECTS:
         raise UserError(f"benchmark: found {name!r}, expected one of {', '.join(SUBJECTS)}")
     subject: Subject = importlib.import_module(SUBJECTS[name]).SUBJECT

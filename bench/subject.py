@@ -1,4 +1,4 @@
-"""What a subject of the suite is made of."""
+"""The parts of a subject of the suite."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ Size = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Check:
-    """Whether both sides gave the same: what was compared, the value found and the most it may be."""
+    """Whether both sides gave the same result: what was compared, the measured value and its upper limit."""
 
     what: str
     value: float
@@ -17,16 +17,16 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Not-a-number fails too."""
+        """Whether the value is within the limit; NaN fails too."""
         return self.value <= self.limit
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The work of one case, each side a function without arguments that gives its outcome.
+    """The work of one case; each side is a function without arguments that returns its outcome.
 
-    `theirs` is None where there is nothing to compare with but the goal. `check` is given both outcomes. `work`
-    is how much each side does, in the subject's unit, for a rate. `notes` are further facts, taken after timing.
+    `theirs` is None if the only comparison is with the goal. `check` is called with both outcomes. `work`
+    is the amount of work of each side in the subject's unit, for a rate. `notes` returns further facts, after timing.
     """
 
     ours: Callable[[], Any]
@@ -38,7 +38,7 @@ class Sides:
 
 @dataclass(frozen=True)
 class Goal:
-    """What was set out for: times faster, share of the memory, most seconds, least units of work a second."""
+    """The goals of a case: minimal speed-up, maximal share of the memory, maximal seconds, minimal units per second."""
 
     faster: float | None = None
     memory: float | None = None
@@ -46,7 +46,7 @@ class Goal:
     rate: float | None = None
 
     def in_words(self, unit: str) -> str:
-        """The goal as the table says it."""
+        """The goal as text for the table."""
         parts = [
             f"at least {self.faster:g}x faster" if self.faster and self.faster > 1 else "",
             "not slower" if self.faster == 1 else "",
@@ -61,7 +61,7 @@ class Goal:
 class Case:
     """One row: its name, its size, how often each side runs, and whether memory is measured.
 
-    `warm` lets a first, unmeasured run of both sides feed the check; without it the check's runs are measured too,
+    With `warm` the check uses a first, unmeasured run of both sides. Without it the runs of the check are measured too,
     for sides that take long.
     """
 
@@ -77,8 +77,8 @@ class Case:
 class Subject:
     """A file of the suite: what is measured, against what, in which cases, and how a case is set up.
 
-    `cases` stand by suite: `cpu`, `cuda`, and `quick` for tests. `build` gets a case's size and the device.
-    `explanation` says by suite why a goal is missed, and is told where one is.
+    `cases` maps a suite to its cases: `cpu`, `cuda`, and `quick` for tests. `build` gets a case's size and the device.
+    `explanation` says, per suite, why a goal is missed; it is shown only if one is.
     """
 
     what: str

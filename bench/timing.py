@@ -1,4 +1,4 @@
-"""Timing two sides in turn, A B A B, so that what else the machine does falls on both alike."""
+"""Timing two sides in turn, A B A B, so that other load on the machine affects both equally."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,14 +10,14 @@ import numpy as np
 from bench.subject import Case, Check, Sides
 
 Pair = tuple[float, float | None]
-LONG_ENOUGH = 0.05  # seconds that a timed stretch takes at least: shorter work is done several times in it
-SHORTEST = 1e-6  # seconds, so that a clock that stood still asks for no endless stretch
+LONG_ENOUGH = 0.05  # minimal seconds of a timed stretch; shorter work is repeated within it
+SHORTEST = 1e-6  # seconds; bounds the number of repetitions if the clock did not advance
 
 
 def measure(case: Case, sides: Sides, finish: Callable[[], None]) -> tuple[Check, list[Pair]]:
-    """The check and, where it passed, seconds of (ours, theirs) by repeat; `finish` waits for the device.
+    """Return the check and, if it passed, the seconds of (ours, theirs) per repeat; `finish` waits for the device.
 
-    Nothing is timed any further once the check has failed.
+    If the check fails, nothing more is timed.
     """
     first, ours = timed(sides.ours, finish)
     second, theirs = timed(sides.theirs, finish) if sides.theirs else (None, None)
@@ -33,7 +33,7 @@ def measure(case: Case, sides: Sides, finish: Callable[[], None]) -> tuple[Check
 
 
 def stretch(work: Callable[[], Any], finish: Callable[[], None]) -> float:
-    """Wall seconds of `work`, which has run before: of one run, or the mean of as many as are long enough together."""
+    """Wall seconds of `work`, which has run before: of one run, or the mean of several if one run is too short."""
     seconds, _ = timed(work, finish)
     if seconds >= LONG_ENOUGH:
         return seconds
@@ -62,10 +62,10 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 
 
 def ratio(pairs: Sequence[Pair]) -> dict[str, float]:
-    """Theirs over ours, repeat by repeat: median and quartiles."""
+    """Theirs divided by ours, per repeat: median and quartiles."""
     return spread([theirs / ours for ours, theirs in pairs if theirs is not None])
 
 
 def significant(value: float, digits: int = 5) -> float:
-    """Rounded to so many digits that count."""
+    """Round to this number of significant digits."""
     return float(f"{value:.{digits}g}")

@@ -1,4 +1,4 @@
-"""Semantic bases and the map between two heads against pseudo-inverses in float64 and their product."""
+"""Semantic bases and the map between two heads, against pseudo-inverses in float64 and their product."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ LIMIT = 1e-6
 
 
 def through_pinv(teacher: torch.Tensor, student: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """S_S S_T^T with S the unit columns of pinv(H), in a precision that one head after the other is brought to."""
+    """S_S S_T^T, where the columns of S are the unit columns of pinv(H), computed in `dtype`."""
     bases = [unit_rows(torch.linalg.pinv(head.to(dtype)).T) for head in (teacher, student)]
     return bases[1].T @ bases[0]
 
 
 def through_qr(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
-    """The same by H = Q R, pinv(H) = R^-1 Q^T, where singular values take too long."""
+    """The same by H = Q R, pinv(H) = R^-1 Q^T, for sizes at which singular values take too long."""
     bases = []
     for head in (teacher, student):
         q, r = torch.linalg.qr(head.double())
@@ -28,7 +28,7 @@ def through_qr(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
 
 
 def make_head(size: Size, width: int, device: str, seed: int) -> torch.Tensor:
-    """A head [tokens, width]: SmolLM2-135M's own (or its rotation to fewer channels), or one of a given condition."""
+    """A head [tokens, width]: SmolLM2-135M's (rotated to fewer channels if needed), or one of a given condition."""
     generator = torch.Generator().manual_seed(seed)
     if size["head"] == "real":
         real = real_head()
@@ -43,7 +43,7 @@ def make_head(size: Size, width: int, device: str, seed: int) -> torch.Tensor:
 
 
 def real_head() -> torch.Tensor:
-    """SmolLM2-135M's LM head [49152, 576], tied to its embedding, out of the installed package."""
+    """SmolLM2-135M's LM head [49152, 576], tied to its embedding, from the installed package."""
     from gguf import GGUFReader
     from gguf.quants import dequantize
 
@@ -57,7 +57,7 @@ def real_head() -> torch.Tensor:
 
 
 def build(size: Size, device: str) -> Sides:
-    """Both heads in float32; the map is the paper's."""
+    """The sides with both heads in float32; the map is the paper's."""
     teacher, student = (
         make_head(size, size[role], device, at) for at, role in enumerate(("teacher", "student"))
     )
@@ -83,8 +83,8 @@ def build(size: Size, device: str) -> Sides:
     return Sides(ours, None if size.get("alone") else theirs, check, notes=notes)
 
 
-def _error(found: torch.Tensor, expected: torch.Tensor) -> float:
-    return float((found - expected).norm() / expected.norm())
+def _error(actual: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((actual - expected).norm() / expected.norm())
 
 
 GOAL = Goal(faster=5, memory=0.1)

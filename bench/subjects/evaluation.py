@@ -1,4 +1,4 @@
-"""Scoring against lm-eval's own Hugging Face model with the same tasks, items and batch."""
+"""Scoring, against lm-eval's own Hugging Face model with the same tasks, items and batch size."""
 
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from semalign.study.planning.shapes import ModelShape
 
 
 def build(size: Size, device: str) -> Sides:
-    """A random model of the embedded teacher's shape and one embedded benchmark's test items."""
+    """The sides with a random model of the embedded teacher's shape and one embedded benchmark's test items."""
     from lm_eval.models.huggingface import HFLM
 
     from semalign.benchmarks.registry import build_benchmark
@@ -44,7 +44,7 @@ def build(size: Size, device: str) -> Sides:
         return run_task(study_model(model, tokenizer, settings), size["benchmark"], split, settings)
 
     def theirs() -> Any:
-        assert folder  # the split's file lives as long as the sides
+        assert folder  # keeps the split's file as long as the sides exist
         lm = Quiet(pretrained=model, tokenizer=tokenizer, batch_size=size["batch"])
         return run_task(lm, size["benchmark"], split, settings)
 
@@ -52,7 +52,7 @@ def build(size: Size, device: str) -> Sides:
 
 
 def same_answers(mine: Sequence[ItemRecord], theirs: Sequence[ItemRecord]) -> Check:
-    """The share of items whose answer (the chosen one, or what was written) or score differs."""
+    """The share of items whose answer (chosen or generated) or score differs."""
     pairs = zip(mine, theirs, strict=True)
     differ = sum((a.responses, a.correct) != (b.responses, b.correct) for a, b in pairs)
     return Check("share of items answered or scored otherwise", differ / len(mine), 0.02)

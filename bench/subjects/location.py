@@ -1,4 +1,4 @@
-"""LaTen's neuron scores against a loop that keeps a distribution over the vocabulary in a list for every neuron."""
+"""LaTen's neuron scores, against a loop that keeps a distribution over the vocabulary for every neuron in a list."""
 
 import torch
 
@@ -9,7 +9,7 @@ from semalign.study.planning.shapes import ModelShape
 
 
 def list_a_neuron(scorer: Scorer, layers: int) -> list[torch.Tensor]:
-    """Scores of feed-forward and attention neurons, a neuron after the other, each distribution kept."""
+    """Scores of feed-forward and attention neurons, one neuron after another; each distribution is kept."""
     kept: dict[tuple[int, str], tuple[torch.Tensor, list[torch.Tensor]]] = {}
     for layer in range(layers):
         block = scorer.reading.blocks[layer]
@@ -31,7 +31,7 @@ def _log_lens(scorer: Scorer, vector: torch.Tensor) -> torch.Tensor:
 
 
 def build(size: Size, device: str) -> Sides:
-    """One example through a random model; all neurons of all its layers are scored."""
+    """The sides with one example and a random model; all neurons of all layers are scored."""
     shape = ModelShape(**size["shape"])
     model = llama(shape, device)
     (item,) = examples(1, 64, shape.vocabulary)

@@ -1,4 +1,4 @@
-"""Applying the map against a state's coefficients over the whole vocabulary and their recomposition."""
+"""Applying the map, against computing a state's coefficients over the whole vocabulary and recomposing them."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from semalign.signals.semantics.maps import build_bases_pair, build_map, unit_st
 def through_coefficients(
     states: torch.Tensor, teacher: torch.Tensor, student: torch.Tensor, positions: int
 ) -> torch.Tensor:
-    """Targets by the two steps of the paper: a = S_T^T h / |h| over all tokens, then S_S a, in float64."""
+    """Targets in the paper's two steps: a = S_T^T h / |h| over all tokens, then S_S a, in float64."""
     parts = [unit_states(part.double()) @ teacher.T @ student for part in states.split(positions)]
     return torch.cat(parts).float()
 
 
 def build(size: Size, device: str) -> Sides:
-    """Random heads of one vocabulary; map and bases are both made beforehand."""
+    """The sides with random heads of one vocabulary; map and bases are computed beforehand."""
     generator = torch.Generator().manual_seed(0)
     heads = [
         torch.randn(size["tokens"], width, generator=generator).to(device)

@@ -1,4 +1,4 @@
-"""The teacher's states at the answers against a whole forward pass that gives every layer's."""
+"""Reading the teacher's states at the answers, against a full forward pass that returns the states of every layer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from semalign.models.states import read_states
 def whole_batches(model: Any, encoded: Sequence[Encoded], layer: int, batch_size: int) -> torch.Tensor:
     """States [positions, width] of one layer with `output_hidden_states=True`, batches in the examples' order.
 
-    It keeps no cache of keys and values, and nothing of a batch but its states.
+    It keeps no cache of keys and values, and only the states of a batch.
     """
     parts = []
     for start in range(0, len(encoded), batch_size):
@@ -32,7 +32,7 @@ def whole_batches(model: Any, encoded: Sequence[Encoded], layer: int, batch_size
 
 
 def build(size: Size, device: str) -> Sides:
-    """A random teacher, examples of uneven length, and the layer at half its depth."""
+    """The sides with a random teacher, examples of different lengths, and the layer at half the depth."""
     shape = SHAPES[size["shape"]]
     model = llama(shape, device)
     encoded = examples(size["examples"], size["length"], shape.vocabulary)

@@ -1,4 +1,4 @@
-"""A job's start, from its process to the first line of its work, against importing everything first."""
+"""The start of a job, from its process to the beginning of its work, against importing everything first."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from bench.subject import Case, Check, Goal, Sides, Size, Subject
 from semalign.runtime.files import write_json
 from semalign.runtime.fork_server import VARIABLE, start_server
 
-# each fails at the first input that it looks for: that is where its work begins
+# each job fails at the first input that it looks for, which is where its work begins
 ORDERS = {
     "transfer_knowledge": "--student no --teacher no --benchmark no --settings {} --seed 0 --checkpoint no --out no",
     "align_states": "--teacher no --student no --benchmark no --pairing no --activations no --settings {} --out no",
@@ -25,7 +25,7 @@ EAGER = "import torch, transformers, peft, lm_eval, pandas, scipy.stats; "
 
 @cache
 def server() -> str:
-    """The socket of a server that has all imported, started once."""
+    """The socket of a server that has imported everything, started once."""
     before = os.environ.get(VARIABLE)
     start_server()
     path = os.environ.pop(VARIABLE)
@@ -35,7 +35,7 @@ def server() -> str:
 
 
 def build(size: Size, device: str) -> Sides:
-    """The script with inputs that are not there; with `warm`, handed to the server that a local run starts."""
+    """The sides that start a script with missing inputs; with `warm`, through the server that a local run starts."""
     folder = tempfile.TemporaryDirectory()
     settings = Path(folder.name) / "settings.json"
     write_json(settings, SETTINGS.get(size["script"], {}))
@@ -46,9 +46,9 @@ def build(size: Size, device: str) -> Sides:
         environment[VARIABLE] = server()
 
     def start(order: list[str]) -> tuple[int, str]:
-        assert folder  # the settings live as long as the sides
-        found = subprocess.run(order, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
-        return found.returncode, found.stderr + found.stdout
+        assert folder  # keeps the settings as long as the sides exist
+        job = subprocess.run(order, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
+        return job.returncode, job.stderr + job.stdout
 
     def notes() -> dict[str, float]:
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Training LoRA on one layer against PEFT and transformers' Trainer with the same adapter, data and optimiser."""
+"""Training LoRA on one layer, against PEFT and transformers' Trainer with the same adapter, data and optimiser."""
 
 import tempfile
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ LIMITS = {"float32": 1e-4, "bfloat16": 0.02}
 
 
 def with_trainer(adapted: Any, encoded: Sequence[Encoded], settings: Optimisation, seed: int) -> list[float]:
-    """The losses of every step, the batches those of `train_adapter`, everything else Trainer's own."""
+    """The loss of every step, with the batches of `train_adapter` and everything else from Trainer."""
     from torch.utils.data import SequentialSampler
     from transformers import Trainer, TrainingArguments
 
@@ -66,7 +66,7 @@ def _printer() -> Any:
 
 
 def _collate(rows: Sequence[dict[str, Encoded]]) -> dict[str, torch.Tensor]:
-    """Right-padded batch with labels where the tokens stand, as transformers shifts them itself."""
+    """A right-padded batch with labels at the positions of their tokens, because transformers shifts them itself."""
     items = [row["item"] for row in rows]
     shape = (len(items), max(len(item.input_ids) for item in items))
     ids, mask = torch.zeros(shape, dtype=torch.long), torch.zeros(shape, dtype=torch.long)
@@ -79,7 +79,7 @@ def _collate(rows: Sequence[dict[str, Encoded]]) -> dict[str, torch.Tensor]:
 
 
 class _Model:
-    """One model for both sides; each run takes the adapter off the last one and puts a fresh one on."""
+    """One model for both sides; each run removes the last adapter and adds a new one."""
 
     def __init__(self, size: Size, device: str) -> None:
         shape = SHAPES[size["shape"]]
@@ -95,7 +95,7 @@ class _Model:
 
 
 def build(size: Size, device: str) -> Sides:
-    """One adapted layer at a share of the depth, cross-entropy on the answers, the paper's five epochs."""
+    """The sides with one adapted layer at a share of the depth and cross-entropy on the answers."""
     shape = SHAPES[size["shape"]]
     encoded = examples(size["examples"], size["length"], shape.vocabulary)
     settings = Optimisation(learning_rate=1e-3, epochs=size["epochs"], batch_size=size["batch"], warmup=0.0)

@@ -1,4 +1,7 @@
-"""The embedded study from nothing, with nothing to do, and one cell again; planning the largest. In a copy."""
+"""The embedded study from scratch, with nothing to do, and one cell again; planning the largest study.
+
+Everything runs in a copy of the repository.
+"""
 
 import os
 import shutil
@@ -20,7 +23,7 @@ _KEPT: list[Any] = []  # the copy is removed when the process ends
 
 @cache
 def copy() -> Path:
-    """The files that git knows, as they stand, in a folder of their own."""
+    """Copy the files that git tracks, in their current state, to a separate folder."""
     folder = tempfile.TemporaryDirectory()
     _KEPT.append(folder)
     order = ["git", "-C", str(ROOT), "ls-files", "-z"]
@@ -44,12 +47,12 @@ def snakemake(*arguments: str) -> tuple[int, float]:
 
 @cache
 def cold() -> tuple[int, float]:
-    """The study from nothing, once a process."""
+    """The study from scratch, run once per process."""
     return snakemake()
 
 
 def build(size: Size, device: str) -> Sides:
-    """What a case does follows from `work`."""
+    """The side of a case, which depends on `work`."""
     if size["work"] not in ("cold", "plan"):
         cold()
 

@@ -1,4 +1,4 @@
-"""Verdicts on programs, shut in, against a fresh interpreter a program, which shuts nothing in."""
+"""Verdicts on programs in the sandbox, against a new interpreter per program, which isolates nothing."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def fresh_interpreters(programs: list[Program], seconds: float) -> list[bool]:
 
 
 def build(size: Size, device: str) -> Sides:
-    """References of the embedded synthesis benchmark; every third one is spoilt."""
+    """The sides with reference answers of the embedded synthesis benchmark, every third of which is broken."""
     from semalign.benchmarks.registry import build_benchmark
 
     sizes = TinyBenchmark(train=1, extract=1, align=1, validation=1, test=size["programs"])

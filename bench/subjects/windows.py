@@ -1,4 +1,4 @@
-"""Seeking's window search against the double loop over all windows."""
+"""Seeking's window search, against the double loop over all windows."""
 
 from typing import Any
 
@@ -9,26 +9,26 @@ from semalign.signals.extraction.windows import first_maximum, window_sums
 
 
 def double_loop(scores: torch.Tensor, shape: tuple[int, int]) -> tuple[int, int]:
-    """The first best window by adding every window up, in float64."""
+    """The first of the best windows, by summing up every window in float64."""
     wide, best, place = scores.double(), -float("inf"), (0, 0)
     for row in range(scores.shape[0] - shape[0] + 1):
         for column in range(scores.shape[1] - shape[1] + 1):
-            found = float(wide[row : row + shape[0], column : column + shape[1]].sum())
-            if found > best:
-                best, place = found, (row, column)
+            total = float(wide[row : row + shape[0], column : column + shape[1]].sum())
+            if total > best:
+                best, place = total, (row, column)
     return place
 
 
 def build(size: Size, device: str) -> Sides:
-    """Scores of a matrix as sensitivities are: not negative, a few of them large."""
+    """The sides with a matrix of scores that resemble sensitivities: not negative, a few of them large."""
     generator = torch.Generator().manual_seed(0)
     scores = torch.randn(size["rows"], size["columns"], generator=generator).abs().pow(3).to(device)
     rows, columns = size["window"]
     shape = (rows, columns)
 
     def ours() -> tuple[int, int]:
-        found = first_maximum(window_sums(scores, shape))
-        return found.row, found.column
+        window = first_maximum(window_sums(scores, shape))
+        return window.row, window.column
 
     def check(mine: Any, theirs: Any) -> Check:
         return Check("windows that differ", float(mine != theirs), 0)

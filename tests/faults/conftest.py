@@ -1,4 +1,4 @@
-"""An undisturbed run of a small study for all tests, and fresh copies of the project to disturb."""
+"""An undisturbed run of a small study for all tests, and new copies of the project to disturb."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def asked_for() -> None:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project after an undisturbed run of the small study. Not to be changed."""
+    """The project after an undisturbed run of the small study. Do not change it."""
     return finished_small(tmp_path_factory.mktemp("undisturbed") / "project")
 
 

@@ -1,4 +1,4 @@
-"""What the tests of faults share: the small study, its tables to compare, and a hunter of its jobs."""
+"""Shared parts of the fault tests: the small study, comparison of its tables, and a thread that kills its jobs."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ NOT_STAGES = {
 
 
 def copy_with_small(folder: Path) -> Path:
-    """A copy of the project that knows the small study."""
+    """Copy the project and add the small study."""
     copy_project(folder)
     (folder / "tests/faults").mkdir()
     shutil.copy2(ROOT / SMALL[1], folder / SMALL[1])
@@ -27,7 +27,7 @@ def copy_with_small(folder: Path) -> Path:
 
 
 def finished_small(folder: Path) -> Path:
-    """A copy of the project after a run of the small study on this machine."""
+    """Copy the project and run the small study on this machine."""
     copy_with_small(folder)
     ended = snakemake(folder.resolve(), *SMALL)
     assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
@@ -35,7 +35,7 @@ def finished_small(folder: Path) -> Path:
 
 
 def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
-    """Table -> its rows, as text, without what depends on the machine's mood."""
+    """Table -> its rows as text, without columns that vary between runs."""
     found = {}
     for path in sorted(folder.glob("results/mini/tables/*.csv")):
         with path.open(newline="") as file:
@@ -53,9 +53,9 @@ def weights(folder: Path) -> dict[str, bytes]:
 
 
 def assert_alike(folder: Path, expected: Path, whole: bool = True) -> None:
-    """The same tables, scores and tensors as an undisturbed run's, and nothing left of what was killed.
+    """Assert the same tables, scores and tensors as in an undisturbed run, and no remains of what was killed.
 
-    A run that was not for the `whole` study may have fewer tables, but the main one.
+    A run that was not for the `whole` study may have fewer tables, but must have the main one.
     """
     found, wanted = tables(folder), tables(expected)
     assert "main.csv" in found
@@ -67,7 +67,7 @@ def assert_alike(folder: Path, expected: Path, whole: bool = True) -> None:
 
 
 def jobs_in(folder: Path) -> dict[int, str]:
-    """Process -> the script it runs, for the jobs at work in a folder."""
+    """Process -> the script it runs, for the jobs that run in a folder."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -80,7 +80,7 @@ def jobs_in(folder: Path) -> dict[int, str]:
 
 
 class Hunter(threading.Thread):
-    """Kills the first job of every script, a moment after it is seen: a shorter one where a job ended before."""
+    """Kills the first job of every script, shortly after it appears; next time sooner if it ended before that."""
 
     def __init__(self, folder: Path, number: signal.Signals, delay: float = 0.1) -> None:
         super().__init__(daemon=True)

@@ -1,4 +1,4 @@
-"""A disk that fills up in the middle: one clear line a failed stage, nothing damaged, and the next run goes on."""
+"""A disk that fills up during a run: one clear line per failed stage, nothing damaged, and the next run continues."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = [
 
 @pytest.fixture
 def resize(project: Path) -> Iterator[Callable[[int], None]]:
-    """The results on a file system of their own; a function that gives it so many kilobytes."""
+    """Put the results on a separate file system; returns a function that sets its size in kilobytes."""
     results = project / "results"
     results.mkdir()
 

@@ -1,4 +1,4 @@
-"""Every stage is killed once in the middle: tried again, the study ends with the tables of an undisturbed run."""
+"""Every stage is killed once; run again, the study ends with the tables of an undisturbed run."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ from projects import call, environment, snakemake
 pytestmark = pytest.mark.study
 
 TRANSFER = "results/mini/cells/mini/facts/sft/default/seed0/transfer/run.json"
-# a training of seconds, so that it can be met in the middle
+# a training run of several seconds, so that it can be killed midway
 LONG = ("--config", "methods={sft: {optimisation: {epochs: 200}}}", "search={learning_rates: []}")
 
 
@@ -44,7 +44,7 @@ def test_every_stage_killed_once_is_done_by_its_next_try(
 
 
 def meet_training(folder: Path, running: "subprocess.Popen[bytes]") -> int:
-    """Wait for a checkpoint of the transfer's training; its process."""
+    """Wait for a checkpoint of the transfer's training; returns its process."""
     checkpoint = folder / "results/mini/checkpoints/cells/mini/facts/sft/default/seed0/state.json"
     end = time.monotonic() + 200
     while time.monotonic() < end and running.poll() is None:

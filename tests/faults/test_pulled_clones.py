@@ -1,4 +1,4 @@
-"""Results that were pushed and pulled: a fresh clone reruns nothing, an edited one what it must."""
+"""Results that were pushed and pulled: a fresh clone reruns nothing, an edited one only what it must."""
 
 import importlib.util
 import json
@@ -25,12 +25,12 @@ def commit(folder: Path) -> None:
 
 
 def with_stage(folder: Path) -> Path:
-    """The stage of dvc.yaml turned to the small study, whose config stands whole in one file, and under git."""
+    """Point the stage of dvc.yaml to the small study, write its whole config to one file, and start a repository."""
     from semalign.config.extending import merged, read_yaml
 
     above = read_yaml(folder / CONFIG)
     whole = merged(read_yaml(folder / above.pop("extends")), above)
-    plain = json.loads(json.dumps(whole))  # sections of their own, where the file had anchors
+    plain = json.loads(json.dumps(whole))  # separate copies of sections that were YAML anchors in the file
     (folder / CONFIG).write_text(yaml.safe_dump(plain, sort_keys=False))
     stage = (folder / "dvc.yaml").read_text().replace("results/tiny", "results/mini")
     stage = stage.replace("config/config.yaml", CONFIG).replace("snakemake ", f"snakemake {' '.join(SMALL)} ")
@@ -42,7 +42,7 @@ def with_stage(folder: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def locked(undisturbed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The undisturbed study, locked by DVC and committed. Not to be changed."""
+    """The undisturbed study, locked by DVC and committed. Do not change it."""
     folder = tmp_path_factory.mktemp("locked") / "project"
     shutil.copytree(undisturbed, folder, symlinks=True)
     with_stage(folder)
@@ -62,7 +62,7 @@ def versioned(locked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an S3 server of this machine with a bucket."""
+    """The address of an S3 server on this machine, with a bucket."""
     if not all(importlib.util.find_spec(name) for name in ("moto", "dvc_s3")):
         pytest.skip("needs the packages in tests/faults/requirements-s3.txt")
     from moto.server import ThreadedMotoServer
@@ -84,7 +84,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.fixture(params=["folder", "s3"])
 def remote(request: pytest.FixtureRequest, versioned: Path, tmp_path: Path) -> str:
-    """A default remote of either kind, with all that is locked pushed to it; its kind."""
+    """A default remote of either kind, with everything locked pushed to it; returns its kind."""
     if request.param == "folder":
         dvc(versioned, "remote", "add", "--default", "store", str(tmp_path / "store"))
     else:
@@ -120,7 +120,7 @@ def edit(folder: Path, path: str, value: object) -> None:
 
 
 def records(folder: Path) -> dict[str, str]:
-    """Record of a stage -> its text, which says how long the stage took: a stage that ran again has another one."""
+    """Record of a stage -> its text. It has the stage's duration, so it differs if the stage ran again."""
     paths = folder.glob("results/mini/**/run.json")
     return {str(path.relative_to(folder)): path.read_text() for path in paths}
 
@@ -135,7 +135,7 @@ def test_a_fresh_clone_reruns_nothing_and_an_edited_one_what_it_must(
     assert tables(clone) == tables(versioned)
 
     before = records(clone)
-    for folder in (clone, versioned):  # one restored, one with all its memory
+    for folder in (clone, versioned):  # one restored, one with its metadata
         edit(folder, "analysis.geometry.count", 4)
         dvc(folder, "repro")
     assert records(clone) == before, "a stage ran again that does not depend on the geometry"
@@ -148,7 +148,7 @@ def test_an_experiment_changes_one_value_and_reruns_what_it_must(versioned: Path
     said = dvc(versioned, "exp", "run", "-S", f"{CONFIG}:methods.sft.optimisation.epochs=3")
     assert "verified: " in said.stderr
     changed = {name for name, text in records(versioned).items() if before.get(name) != text}
-    # transfer, answers and verdicts of its trial and its cell, and its choice; no model, signal or other method
+    # transfer, answers and verdicts of its trial and cell, and its choice; no model, signal or other method
     assert len(changed) == 7, sorted(changed)
     assert all("/sft/" in name for name in changed)
     assert "epochs" in dvc(versioned, "params", "diff").stdout
@@ -161,7 +161,7 @@ def test_an_experiment_changes_one_value_and_reruns_what_it_must(versioned: Path
 def test_the_stage_fails_where_the_results_are_not_the_configs(versioned: Path) -> None:
     stage = (versioned / "dvc.yaml").read_text()
     lines = [line for line in stage.splitlines() if not line.strip().startswith("- snakemake")]
-    # as if Snakemake had believed its memory, or an old folder had been copied in
+    # as if Snakemake had trusted its metadata, or an old folder had been copied in
     (versioned / "dvc.yaml").write_text("\n".join(line for line in lines if "--prune" not in line) + "\n")
     edit(versioned, "methods.sft.optimisation.epochs", 3)
     locked = (versioned / "dvc.lock").read_bytes()

@@ -1,6 +1,6 @@
-"""Every hostile program runs under each isolation that this machine can give.
+"""Every hostile program runs under each isolation that this machine supports.
 
-One sandbox judges them all, so that a program which spoils it for the next is seen too.
+One sandbox judges them all, so that a program that breaks it for the next one is noticed too.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ Run = Callable[..., Verdict]
 
 @pytest.fixture(params=STRONG, scope="session")
 def limits(request: pytest.FixtureRequest) -> Limits:
-    """Tight limits, so that what must be cut short is cut soon."""
+    """Tight limits, so that programs that exceed them end soon."""
     if reason := trial(request.param):
         pytest.skip(f"{request.param}: {reason}")
     return Limits(
@@ -39,7 +39,7 @@ def judge(limits: Limits) -> Iterator[Judge]:
 
 @pytest.fixture
 def run(judge: Judge) -> Run:
-    """Judge one program by the given tests; afterwards a harmless one must still pass."""
+    """Judge one program by these tests; afterwards a harmless program must still pass."""
 
     def run(code: str, *tests: str) -> Verdict:
         verdict = judge.run(code, list(tests))

@@ -1,4 +1,4 @@
-"""Programs that reach for what is not theirs: files, the environment, the network, the system, descriptors."""
+"""Programs that try to escape: to files, the environment, the network, the system, descriptors."""
 
 import os
 import socket

@@ -180,7 +180,7 @@ def f(needle):
 
 def test_neither_tests_nor_earlier_programs_are_in_memory(limits: Limits) -> None:
     needle = b"needle-in-the-tests"
-    # The program is told the text in a form that scanning does not find.
+    # The program gets the text in an encoded form, so that scanning memory does not match its own copy.
     argument = [(value + 5) % 256 for value in needle]
     tests = [f"expected = {needle.decode()!r}", f"assert f({argument}) == (0, True)"]
     verdicts = run_many([(SEARCH, tests)] * 3, limits, workers=1)

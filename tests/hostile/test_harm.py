@@ -1,4 +1,4 @@
-"""Programs that take too much: time, memory, processes, and what is left of them behind a verdict."""
+"""Programs that take too much time, memory or processes, and whether anything of them is left after the verdict."""
 
 import os
 import signal
@@ -58,7 +58,7 @@ def test_a_greedy_program_is_cut_short(run: Run, name: str) -> None:
 
 
 def host_processes(name: str) -> list[str]:
-    """Processes of the whole machine with this name."""
+    """Processes on the whole machine with this name."""
     found = []
     for path in Path("/proc").glob("[0-9]*/comm"):
         try:

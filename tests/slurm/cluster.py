@@ -1,4 +1,4 @@
-"""A Slurm of one node in a folder of its own: real daemons, GPUs that are only counted."""
+"""A Slurm cluster of one node in its own folder: real daemons, GPUs that are only counted."""
 
 import os
 import platform
@@ -70,7 +70,7 @@ class Cluster:
             (folder / name).mkdir(parents=True)
         self._configure()
         for name in ("slurmstepd", *PROGRAMS):
-            # by its plain name, which an installation gives it: the daemons look at what they are called
+            # by its plain name, as in an installation: the daemons check the name they are called by
             (folder / "programs" / name).symlink_to(self._find(name))
         self._wrap()
 
@@ -80,14 +80,14 @@ class Cluster:
         return f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
 
     def start(self) -> None:
-        """Start the daemons and wait until the node takes jobs."""
+        """Start the daemons and wait until the node accepts jobs."""
         key = self.folder / "munge/key"
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
         log, run = self.folder / "log/munged.log", self.folder / "run"
         files = {"key-file": key, "log-file": log, "seed-file": run / "seed", "pid-file": run / "munged.pid"}
         options = [f"--{name}={path}" for name, path in files.items()]
-        # by force: the folder above may be open to its owner alone
+        # forced: the parent folder may be accessible to its owner only
         self.call("munged", "--force", f"--socket={run}/munge.socket", "--num-threads=2", *options)
         self.start_controller()
         self.start_node()
@@ -100,13 +100,13 @@ class Cluster:
         self.wait(lambda: self.state() in ("idle", "mixed"), "the node takes no jobs")
 
     def stop(self) -> None:
-        """Cancel what runs and end the daemons."""
+        """Cancel running jobs and end the daemons."""
         self.cancel_all()
         for daemon in ("slurmd", "slurmctld", "munged"):
             self.kill(daemon, signal.SIGTERM)
 
     def cancel_all(self) -> None:
-        """Cancel what waits and runs."""
+        """Cancel waiting and running jobs."""
         self.call("scancel", "--user", _user(), check=False)
         self.wait(lambda: not self.jobs(), "jobs that do not end", 30, check=False)
 
@@ -120,15 +120,15 @@ class Cluster:
         self.wait(lambda: not _alive(pid), f"{daemon} does not end", check=False)
 
     def state(self) -> str:
-        """The node's state as sinfo has it."""
+        """The node's state from sinfo."""
         return self.call("sinfo", "--noheader", "--format=%T", check=False).strip()
 
     def jobs(self) -> list[str]:
-        """The numbers of the jobs that wait or run."""
+        """The ids of the jobs that wait or run."""
         return self.call("squeue", "--noheader", "--format=%i", check=False).split()
 
     def call(self, *command: str, check: bool = True) -> str:
-        """Run one of Slurm's commands; its standard output."""
+        """Run one of Slurm's commands; returns its standard output."""
         ended = subprocess.run(
             [str(self.folder / "bin" / command[0]), *command[1:]],
             capture_output=True,
@@ -166,7 +166,7 @@ class Cluster:
         (self.folder / "etc/cgroup.conf").write_text("CgroupAutomount=no\n")
 
     def _wrap(self) -> None:
-        """Commands that know this cluster: Snakemake's job steps drop SLURM_CONF before they call srun."""
+        """Write wrappers that set SLURM_CONF, because Snakemake's job steps drop it before they call srun."""
         folders = [
             path for end in ("", "/slurm-wlm") for path in (self.root / "usr/lib").glob(f"*-linux-gnu{end}")
         ]
@@ -181,7 +181,7 @@ class Cluster:
             wrapper.chmod(0o755)
 
     def _find(self, name: str) -> Path:
-        """A program below the root; Debian adds something to the names of some."""
+        """The path of a program below the root; Debian appends a suffix to some names."""
         places = (
             self.root / "usr" / part / f"{name}{end}" for part in ("bin", "sbin") for end in ("-wlm", "")
         )

@@ -1,4 +1,4 @@
-"""A cluster for the session, and copies of the project whose runs go through it."""
+"""A cluster for the session, and copies of the project that run on it."""
 
 import shutil
 import tempfile
@@ -10,7 +10,7 @@ from cluster import Cluster
 from faults import copy_with_small, finished_small
 from packages import NoSlurmError
 
-# what a site says of itself, as its users do
+# a site's own settings, as its users would write them
 SITE = """\
 jobs: 3
 slurm-init-seconds-before-status-checks: 2
@@ -22,7 +22,7 @@ latency-wait: 5
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     """A cluster of one node with two GPUs that are only counted, or a skip that says why there is none."""
-    # not below pytest's folders: the names of sockets are short
+    # not below pytest's folders, because the paths of sockets must be short
     folder = Path(tempfile.mkdtemp(prefix="semalign-cluster-"))
     try:
         started = Cluster(folder)
@@ -39,13 +39,13 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def local(tmp_path_factory: pytest.TempPathFactory, cluster: Cluster) -> Path:
-    """The project after a run of the small study on this machine; none is made where there is no Slurm."""
+    """The project after a run of the small study on this machine; not made without Slurm."""
     return finished_small(tmp_path_factory.mktemp("local") / "project")
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The project without results, with the site's profile beside its own."""
+    """The project without results, with the site's profile in addition to its own."""
     folder = copy_with_small(tmp_path / "project")
     (folder / "site").mkdir()
     (folder / "site/config.yaml").write_text(SITE)

@@ -1,4 +1,4 @@
-"""Slurm's programs: those of this machine, or Debian's packages unpacked into a folder (nothing is installed)."""
+"""Slurm's programs: those of this machine, or from Debian packages unpacked into a folder (nothing is installed)."""
 
 import os
 import shutil
@@ -29,10 +29,10 @@ class NoSlurmError(Exception):
 
 
 def find_root() -> Path:
-    """The folder below which usr/bin/sbatch and the others stand: `/`, or one with unpacked packages.
+    """Find the folder that contains usr/bin/sbatch and the others: `/`, or one with unpacked packages.
 
-    Raises NoSlurmError with the reason where the tests were not asked for, or Slurm is neither installed nor to be
-    had from Debian.
+    Raises NoSlurmError with the reason if the tests were not requested, or if Slurm is neither installed nor
+    available from Debian.
     """
     if os.environ.get(VARIABLE) in (None, "", "0"):
         raise NoSlurmError(f"takes a quarter of an hour: asked for by {VARIABLE}=1, or `make slurm-test`")
@@ -50,7 +50,7 @@ def _unpack(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("lists/partial", "archives/partial", "new"):
         (folder / name).mkdir(parents=True)
-    # lists and archives of its own: no root needed, and the machine's package manager keeps its state
+    # separate lists and archives: needs no root, and leaves the machine's package manager unchanged
     options = [f"Dir::State::Lists={folder}/lists", f"Dir::Cache={folder}", "Debug::NoLocking=1"]
     options += [f"Dir::Cache::archives={folder}/archives", f"APT::Sandbox::User={_user()}"]
     apt = ["apt-get", "--quiet", *(word for option in options for word in ("-o", option))]

@@ -1,4 +1,4 @@
-"""Runs through the cluster, and what its queue says of their jobs."""
+"""Runs on the cluster, and the state of their jobs in its queue."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ COMMAND = ("snakemake", "--cores", "all", "--profile", "slurm", "--profile")
 
 @dataclass(frozen=True)
 class Job:
-    """A line of the queue; `rule` is what Snakemake notes with the job."""
+    """A line of the queue; `rule` is the comment that Snakemake adds to the job."""
 
     number: str
     state: str
@@ -39,7 +39,7 @@ def _job(number: str, state: str, gres: str, memory: str, limit: str, comment: s
 
 
 class Running:
-    """A run of the small study through the cluster, in the background."""
+    """A run of the small study on the cluster, in the background."""
 
     def __init__(self, cluster: Cluster, folder: Path, *arguments: str) -> None:
         self.cluster, self.log = cluster, folder.parent / "snakemake.log"
@@ -64,14 +64,14 @@ class Running:
         return self.log.read_text()
 
     def end(self, seconds: float) -> int:
-        """Wait for the end; the exit status."""
+        """Wait for the end; returns the exit status."""
         try:
             return self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running: {jobs(self.cluster)}\n{self.said()[-3000:]}") from None
 
     def meet(self, rule: str, file: Path | None = None, seconds: float = 300) -> Job:
-        """Wait until a job of a rule runs, and until a file of its is there."""
+        """Wait until a job of a rule runs, and until one of its files exists."""
         end = time.monotonic() + seconds
         while time.monotonic() < end and self.process.poll() is None:
             running = [job for job in jobs(self.cluster) if (job.rule, job.state) == (rule, "RUNNING")]

@@ -1,6 +1,6 @@
-"""What a cluster does to jobs: a time limit, a cancellation, a node that goes down, daemons that die.
+"""Faults of a cluster: a time limit, a cancellation, a node that goes down, daemons that die.
 
-Tried again, a training goes on from its checkpoint, and its weights are those of an undisturbed run, byte for byte.
+Run again, a training resumes from its checkpoint, and its weights are those of an undisturbed run, byte for byte.
 """
 
 import signal
@@ -18,12 +18,12 @@ pytestmark = [pytest.mark.slurm, pytest.mark.study]
 CELL = "cells/mini/facts/sft/default/seed0"
 TARGET = f"results/mini/{CELL}/transfer/run.json"
 MAIN = "results/mini/tables/main.csv"
-# a training of a minute or more, to be met in its middle again and again
+# a training run of a minute or more, so that it can be interrupted several times
 LONG = ("--config", "methods={sft: {optimisation: {epochs: 3000}}}", "search={learning_rates: []}")
 
 
 def meet_training(run: Running, folder: Path, after: set[str]) -> Job:
-    """Wait for a job of the training that is not one of those before, and for a checkpoint that it wrote."""
+    """Wait for a new job of the training, and for a checkpoint that it wrote."""
     state = folder / f"results/mini/checkpoints/{CELL}/state.json"
     began, met = time.time(), {}
     while True:
@@ -41,7 +41,7 @@ def test_a_training_survives_time_limit_cancellation_and_a_lost_node(
     met: set[str] = set()
     log = project / f"results/mini/logs/{CELL}/transfer.log"
     with Running(cluster, project, TARGET, *LONG) as run:
-        # two minutes in front of its limit a job is told to end: at once, where the limit is two minutes
+        # a job is signalled two minutes before its limit: at once, if the limit is two minutes
         job = meet_training(run, project, met)
         met.add(job.number)
         cluster.call("scontrol", "update", f"jobid={job.number}", "timelimit=2")
@@ -63,7 +63,7 @@ def test_a_training_survives_time_limit_cancellation_and_a_lost_node(
             ),
             "a job on a lost node",
         )
-        # a node that answers may be back already
+        # the node may be available again already
         cluster.call("scontrol", "update", f"nodename={NODE}", "state=resume", check=False)
         cluster.wait(lambda: "down" not in cluster.state(), "the node does not come back")
 
@@ -78,12 +78,12 @@ def test_a_training_survives_a_kill_without_a_word_and_daemons_that_die(
     met: set[str] = set()
     log = project / f"results/mini/logs/{CELL}/transfer.log"
     with Running(cluster, project, TARGET, *LONG) as run:
-        # what a time limit comes to where SIGTERM is not heard
+        # the effect of a time limit if SIGTERM is ignored
         job = meet_training(run, project, met)
         met.add(job.number)
         cluster.call("scancel", "--signal=KILL", "--full", job.number)
 
-        # jobs live on without their node's daemon, and without a controller
+        # jobs survive without their node's daemon, and without a controller
         job = meet_training(run, project, met)
         assert "resumed at step" in log.read_text()
         cluster.kill("slurmctld")
@@ -93,7 +93,7 @@ def test_a_training_survives_a_kill_without_a_word_and_daemons_that_die(
         cluster.start_node()
         assert job.number in cluster.jobs()
 
-        # a node that is drained ends what it has, and takes what comes after it is back
+        # a drained node finishes its jobs, and accepts new ones after it is resumed
         cluster.call("scontrol", "update", f"nodename={NODE}", "state=drain", "reason=test")
         assert run.meet("transfer_knowledge").number == job.number
         cluster.call("scontrol", "update", f"nodename={NODE}", "state=resume")
@@ -112,7 +112,7 @@ def test_every_stage_killed_once_is_done_by_its_next_try(
 
 
 def assert_undisturbed(project: Path) -> None:
-    """The transfer has the bytes of one that a run on this machine makes, without a break."""
+    """Assert that the transfer has the same bytes as one from an uninterrupted run on this machine."""
     local = project.parent / "local"
     project.rename(local)
     kept = {path.name: path.read_bytes() for path in (local / TARGET).parent.glob("*.safetensors")}

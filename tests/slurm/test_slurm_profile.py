@@ -1,4 +1,4 @@
-"""The profile `slurm` alone says what jobs ask of a cluster, for every rule there is, and explains its keys."""
+"""Only the profile `slurm` sets what jobs request from a cluster, for every rule, and it explains its keys."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "slurm/config.yaml").read_text()
 PROFILE = yaml.safe_load(TEXT)
 RULES = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
-# those that load a model onto it
+# the rules that load a model onto a GPU
 ON_GPU = re.compile(r"attribute_|pair_|extract_|store_|select_|locate_|transfer_|generate_|answer_|measure_")
 
 
@@ -38,7 +38,7 @@ def test_every_rule_that_loads_a_model_asks_for_a_gpu_memory_and_time() -> None:
 
 
 def rule_of(job: Job) -> str:
-    """The rule's name behind that of a row of the cost table."""
+    """The name of the rule of a row of the cost table."""
     told = {"score cells": "generate_answers", "score trials": "answer_trial"}
     return told.get(job.rule) or re.split("[: ]", job.rule)[0]
 
@@ -49,7 +49,7 @@ def test_the_largest_studies_get_twice_the_time_and_memory_that_is_predicted(stu
     for job in plan.jobs():
         asked = PROFILE["default-resources"] | PROFILE["set-resources"][rule_of(job)]
         assert 60 * asked["runtime"] >= 2 * job.seconds, job
-        # weights pass through the memory of the host; what needs no GPU has all of its peak there
+        # weights pass through host memory; a job without a GPU has its whole peak there
         held = job.peak.weights if "gres" in asked else job.peak.total
         assert 1e6 * asked["mem_mb"] >= 2 * held, job
         assert job.peak.total < 80e9 / 1.5, job

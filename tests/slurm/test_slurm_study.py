@@ -1,4 +1,4 @@
-"""The small study through a real Slurm: jobs ask for what the profile says, tables are those of a local run."""
+"""The small study on a real Slurm: jobs request what the profile says, tables are those of a local run."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from runs import Running, jobs
 
 pytestmark = [pytest.mark.slurm, pytest.mark.study]
 
-# every stage on the way to the tables, which a cluster of one node does in minutes
+# every stage on the way to the tables, which takes minutes on a cluster of one node
 TARGET = "results/mini/tables/main.csv"
 
 

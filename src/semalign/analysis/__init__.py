@@ -1,1 +1,1 @@
-"""Measurements other than scores: decomposition, crossing, similarity of layers, geometry; tables of signals and curves."""
+"""Measurements other than scores: decomposition, crossing, similarity, geometry; tables of signals and curves."""

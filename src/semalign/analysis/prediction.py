@@ -95,9 +95,9 @@ class Predictions:
         ]
 
     def shuffled(self) -> Tensor:
-        """Share of pairs of tokens from different prompts in which one's recomposed state predicts the other's top token.
+        """Share of pairs of tokens in which one's recomposed state predicts the other's top token, [frames].
 
-        [frames]; NaN if there is only one prompt.
+        All pairs of tokens from different prompts count; NaN if there is only one prompt.
         """
         counts = [len(prompt.top) for prompt in self.prompts]
         pairs = sum(counts) ** 2 - sum(count**2 for count in counts)

@@ -60,7 +60,7 @@ SOURCE = Source(
 
 @published("gsm8k", title="GSM8K", paper="arXiv:2110.14168")
 def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
-    """Build all splits, with the train part in its order as shots; raises UserError if the source is not as expected."""
+    """Build all splits, with the train part in order as shots; raises UserError if the source is not as expected."""
     rows, origin = load(SOURCE, mirror, SOURCE.required, settings.verify)
     pool, test = ([example(row, f"{part}-{at:04}") for at, row in enumerate(rows[part])] for part in rows)
     drawn = draw(settings, SIZES, pool, test, compared)

@@ -47,7 +47,7 @@ def interleave(splits: Sequence[Sequence[Example]]) -> list[Example]:
 
 def scored_files(benchmark: Path, split: Split) -> dict[str, Path]:
     """Task name -> file of its items: one for a benchmark, one per part for a mixture."""
-    apart = benchmark / PARTS
-    if not apart.is_dir():
+    parts_folder = benchmark / PARTS
+    if not parts_folder.is_dir():
         return {benchmark.name: benchmark / f"{split}.jsonl"}
-    return {folder.name: folder / f"{split}.jsonl" for folder in sorted(apart.iterdir())}
+    return {folder.name: folder / f"{split}.jsonl" for folder in sorted(parts_folder.iterdir())}

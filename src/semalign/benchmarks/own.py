@@ -42,10 +42,10 @@ KEYS: dict[str, tuple[type, ...]] = {
 def build(name: str, settings: FileBenchmark) -> Prepared:
     """Build all splits; raises UserError naming the file and line of an invalid row, or if there are too few rows."""
     pool = read_pairs(Path(settings.path).expanduser())
-    apart = read_pairs(Path(settings.test_path).expanduser()) if settings.test_path else None
-    test = TestSet(map(compared, apart or ()))
+    test_pool = read_pairs(Path(settings.test_path).expanduser()) if settings.test_path else None
+    test = TestSet(map(compared, test_pool or ()))
     clean, dropped = keep_clean(((item, compared(item)) for item in pool), test, set())
-    splits = _deal(name, settings, clean, apart)
+    splits = _deal(name, settings, clean, test_pool)
     named = {
         split: [replace(item, id=f"{name}-{split}-{item.id}") for item in splits[split]] for split in SPLITS
     }
@@ -119,7 +119,7 @@ def compared(item: Example) -> Compared:
 
 
 def _deal(
-    name: str, settings: FileBenchmark, pool: Sequence[Example], apart: Sequence[Example] | None
+    name: str, settings: FileBenchmark, pool: Sequence[Example], test_pool: Sequence[Example] | None
 ) -> dict[Split, list[Example]]:
     """Split the shuffled rows: first the splits that have a size or a share, then train from the rest."""
     order = list(pool)
@@ -127,8 +127,8 @@ def _deal(
     splits: dict[Split, list[Example]] = {}
     start = 0
     for split, share in SHARES.items():
-        if split == "test" and apart is not None:
-            splits[split] = list(apart[: settings.test])
+        if split == "test" and test_pool is not None:
+            splits[split] = list(test_pool[: settings.test])
             continue
         size = getattr(settings, split) or max(1, round(share * len(order)))
         splits[split] = order[start : start + size]

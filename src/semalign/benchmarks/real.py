@@ -83,17 +83,23 @@ def _deal(
     name = settings.benchmark
     start = 0
     shuffled = _shuffled(pool, f"{name} {settings.seed}")
-    apart = None if validation is None else _shuffled(validation, f"{name} validation {settings.seed}")
+    validation_pool = (
+        None if validation is None else _shuffled(validation, f"{name} validation {settings.seed}")
+    )
     splits: dict[Split, list[Example]] = {}
     for split in DEALT:
         size = getattr(settings, split) or paper[split]
-        source, first = (apart, 0) if split == "validation" and apart is not None else (shuffled, start)
+        source, first = (
+            (validation_pool, 0)
+            if split == "validation" and validation_pool is not None
+            else (shuffled, start)
+        )
         splits[split] = source[first : first + size]
         if len(splits[split]) < (size if getattr(settings, split) or split != "train" else 1):
             raise UserError(
                 f"benchmark {name}: {split}: found only {len(splits[split])} examples left, expected {size}"
             )
-        start += 0 if source is apart else max(size, paper[split])
+        start += 0 if source is validation_pool else max(size, paper[split])
     return {split: splits[split] for split in ("train", "extract", "align", "validation")}
 
 

@@ -37,7 +37,7 @@ class Comparison:
 class StoredTeacher:
     """The teacher as stored on disk: its reference on the examples, its LM head, and the tokens that it shares.
 
-    `shared` holds two tensors [shared tokens]: the ids of the same tokens in the teacher's and in the model's vocabulary.
+    `shared` holds two tensors [shared tokens]: the tokens' ids in the teacher's and in the model's vocabulary.
     """
 
     reference: Reference
@@ -57,9 +57,9 @@ def compare(
     """Compare `model` with the teacher at each answer token (eos included) of each example.
 
     The result is None for an example whose answer the two tokenizers split differently, as it has no common positions.
-    At most `positions_per_chunk` rows of logits [positions, vocabulary] are in memory at once, in float32. Examples with
-    the same text (parts of a mixture may repeat a text) are read once. Raises UserError if the reference was made on
-    other examples or by a teacher of another width.
+    At most `positions_per_chunk` rows of logits [positions, vocabulary] are in memory at once, in float32. Examples
+    with the same text (parts of a mixture may repeat a text) are read once. Raises UserError if the reference was made
+    on other examples or by a teacher of another width.
     """
     reference = stored.reference
     _check(reference, examples, stored.head)

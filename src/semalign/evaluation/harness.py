@@ -61,8 +61,8 @@ def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSett
 def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings) -> Any:
     """The lm-eval task of a benchmark under the settings' protocol, over the items of one file.
 
-    Raises UserError if the file does not exist, if the protocol has no task for the benchmark, or if several samples are
-    requested of a task that decodes greedily.
+    Raises UserError if the file does not exist, if the protocol has no task for the benchmark, or if samples are
+    requested from a task that decodes greedily.
     """
     if not Path(split_file).is_file():
         raise UserError(f"{split_file}: no such split file")
@@ -89,7 +89,7 @@ def metric_of(task: Any) -> str:
 
 
 def describe(benchmark: str, split_file: Path, settings: EvaluationSettings) -> dict[str, Any]:
-    """Everything that can change a score and is recorded with it: template, shots, decoding, batch, precision, versions.
+    """What can change a score and is recorded with it: template, shots, decoding, batch, precision, versions.
 
     `first_prompt` is the whole text that the first item's answer continues, shots included.
     """

@@ -25,8 +25,8 @@ class ItemRecord:
     comes from.
 
     If several answers were drawn, `response` and `verdict` belong to the first, `more_responses` and
-    `more_verdicts` to the others. `subject` is the field of knowledge. `other_extractions` maps the name of each further
-    answer extraction to its value of `correct`. These four keys are stored only if they are not None.
+    `more_verdicts` to the others. `subject` is the field of knowledge. `other_extractions` maps the name of each
+    further answer extraction to its value of `correct`. These four keys are stored only if they are not None.
     """
 
     id: str
@@ -73,9 +73,9 @@ def summarise(records: Sequence[ItemRecord], metrics: Mapping[str, str]) -> dict
 
     `score` and `score_stderr` (standard error of the mean over items) are percentages. `teacher_kl` is in
     nats per answer token and `teacher_agreement` a percentage of answer tokens, both weighted by tokens, or
-    None if no item was compared. The `score` of a mixture is the unweighted mean of its parts' scores, and `parts` holds
-    the metrics of each part. `subjects` (score and number of items of each) and `other_extractions` (scores) are present
-    if items have them. Raises UserError if there is nothing to summarise or a verdict is missing.
+    None if no item was compared. The `score` of a mixture is the unweighted mean of its parts' scores, and `parts`
+    holds the metrics of each part. `subjects` (score and number of items of each) and `other_extractions` (scores) are
+    present if items have them. Raises UserError if there is nothing to summarise or a verdict is missing.
     """
     if len(metrics) == 1:
         return _summarise(records, *metrics.values()) | _apart(records)

@@ -41,7 +41,7 @@ def cell(root: Path, method: str, history: list[dict[str, float]], seed: int = 0
 
 
 def test_shares_are_taken_an_example_at_a_time(tmp_path: Path) -> None:
-    """A loud example counts no more than a quiet one; a sign does not count; a silent one is left out."""
+    """Examples with large and small scores count equally; signs do not matter; an example of zeros is left out."""
     folder = attribution(tmp_path, [[300, -100], [1, 3], [0, 0]], [2, 1])
     table = attribution_table([folder], StatisticsSettings())
     assert table.share.tolist() == [0.5, 0.5] and table.examples.tolist() == [2, 2]
@@ -50,7 +50,7 @@ def test_shares_are_taken_an_example_at_a_time(tmp_path: Path) -> None:
 
 
 def test_the_interval_of_a_share_covers_its_mean(tmp_path: Path) -> None:
-    """About 95 of 100 intervals cover the true share; none is tighter at the edges than 0 to 1."""
+    """About 95 of 100 intervals cover the true share, and bounds are within 0 to 1."""
     rng, settings = np.random.default_rng(0), StatisticsSettings(resamples=400)
     covered = []
     for draw in range(200):

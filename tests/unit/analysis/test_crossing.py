@@ -1,4 +1,4 @@
-"""Predictions carried over a map to the student's head, against one state at a time in float64."""
+"""Predictions that a map takes to the student's head, against one state at a time in float64."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def tokens_of(folder: Path) -> list[list[int]]:
 
 
 def uneven(head: Head, seed: int) -> Head:
-    """The head with a gain that is not flat."""
+    """The head with a gain that is not constant."""
     gain = torch.rand(len(head.norm_gain), generator=torch.Generator().manual_seed(seed)) + 0.3
     return Head(head.weight, head.input_embedding, gain)
 
@@ -46,7 +46,7 @@ def test_every_vocabulary_map_is_there_and_nothing_fitted(pico_pair: tuple[Path,
 def test_agreement_equals_asking_the_student_state_by_state(
     pico_pair: tuple[Path, Path], name: str, folded: bool
 ) -> None:
-    """Half of the tokens are shared, under other numbers; the rest counts as missed."""
+    """Half of the tokens are shared, with other ids; the rest counts as not preserved."""
     teacher, student = (uneven(read_head(folder), seed) for seed, folder in enumerate(pico_pair))
     shared = torch.arange(0, 259, 2), torch.arange(0, 259, 2).flip(0)
     model = load_model(pico_pair[0])
@@ -82,7 +82,7 @@ def test_the_dual_map_into_the_same_model_keeps_every_prediction(pico_pair: tupl
 
 
 def test_tokens_that_the_student_does_not_have_are_missed(pico_pair: tuple[Path, Path]) -> None:
-    """Token 0 is what the state predicts on both sides, but it is not shared."""
+    """The state predicts token 0 on both sides, but that token is not shared."""
     head = read_head(pico_pair[0])
     shared = torch.arange(1, 259), torch.arange(1, 259)
     study = CrossingStudy(head, head, shared, build_crossings(head, head, shared, maps=["identity"]))

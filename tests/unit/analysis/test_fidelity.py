@@ -143,7 +143,7 @@ def test_shuffled_is_the_mean_over_all_pairs_of_different_prompts() -> None:
 def test_float32_products_agree_with_float64() -> None:
     generator = torch.Generator().manual_seed(1)
     states = torch.randn(2, 2, 20, 64, generator=generator, dtype=torch.float64)
-    states[..., 3] *= 300  # a massive direction
+    states[..., 3] *= 300  # one dominant direction
     rotation, _ = torch.linalg.qr(torch.randn(64, 64, generator=generator, dtype=torch.float64))
     operator = (rotation * torch.logspace(-4, 0, 64, dtype=torch.float64)) @ rotation.T
     exact = recompose(states, operator[None])[0]
@@ -169,11 +169,11 @@ def test_dual_frame_is_exact_and_keeps_every_prediction(
     assert row.top1_agreement == 1 and row.cosine == pytest.approx(1) and row.isotropic == pytest.approx(1)
     layers = measured[0][measured[0].bases == "dual"]
     assert len(layers) == 3 * 4 and layers.cosine.to_numpy() == pytest.approx(1, abs=1e-6)
-    assert (layers.shuffled < 0.999).all()  # exact, yet not blind to whose state it is
+    assert (layers.shuffled < 0.999).all()  # exact, and still different for states of other tokens
 
 
 def test_an_incomplete_dual_frame_is_not_called_exact(pico_pair: tuple[Path, Path]) -> None:
-    """The numbers of the dual frame are measured: a head that does not span the space shows in them."""
+    """The values of the dual frame are measured, so they show that a head does not span the space."""
     folder = pico_pair[0]
     model, head = load_model(folder), read_head(folder)
     weight = head.weight.clone()
@@ -213,7 +213,7 @@ def test_head_agreement_counts_equal_top_tokens(pico_pair: tuple[Path, Path], fo
 
 
 def test_intervals_resample_whole_prompts() -> None:
-    """Tokens of one prompt are alike: an interval over tokens would be far too narrow."""
+    """Tokens of one prompt are similar, so an interval over tokens would be far too narrow."""
     generator = torch.Generator().manual_seed(4)
     centres = torch.randn(30, 1, generator=generator, dtype=torch.float64)
     clusters = [centre + 0.01 * torch.randn(50, 1, generator=generator) for centre in centres]

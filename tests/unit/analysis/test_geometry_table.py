@@ -1,4 +1,4 @@
-"""The geometry table: students beside the paper's targets, against one position at a time in float64."""
+"""The geometry table: students compared with the paper's targets, against one position at a time in float64."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -49,7 +49,7 @@ def cells(transfer: Callable[..., Path], tmp_path: Path) -> list[Path]:
 
 
 def states_at_answers(model: Any, folder: Path, benchmark: Path, layer: int) -> Tensor:
-    """MLP outputs [positions, width] where the next token is of the answer, example by example."""
+    """MLP outputs [positions, width] at positions whose next token belongs to the answer, example by example."""
     tokenizer, rows = load_tokenizer(folder), []
     for example in read_split(benchmark, "test")[:COUNT]:
         encoded = encode(example, tokenizer)
@@ -64,7 +64,7 @@ def states_at_answers(model: Any, folder: Path, benchmark: Path, layer: int) -> 
 
 
 def slow_targets(place: Place, pairing: Path) -> dict[int, Tensor]:
-    """Coefficients on every basis, token by token, added up again."""
+    """Coefficients on every basis, token by token, and their recomposition."""
     bases = [
         torch.cat(list(build_bases("output", read_head(folder)).chunks()))
         for folder in (place.teacher, place.student)
@@ -134,7 +134,7 @@ def test_strongest_coefficients_are_followed_and_fitted_maps_refused(
     torch.testing.assert_close(everything, goal.targets[layer].states, atol=1e-5, rtol=1e-5)
     few = Goal(place, signals["pairing"], Alignment(top=5)).targets[layer].states
     assert not torch.allclose(few, everything)
-    with pytest.raises(UserError, match=r"analysis\.geometry: alignment\.map is 'procrustes'"):
+    with pytest.raises(UserError, match=r"analysis\.geometry: alignment\.map: found 'procrustes'"):
         Goal(place, signals["pairing"], Alignment(map="procrustes"))
 
 

@@ -1,4 +1,4 @@
-"""What recomposition leaves of predictions, and its controls, against counting them one by one in float64."""
+"""Predictions after recomposition, and their controls, against counting them one by one in float64."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from semalign.models.loading import Head, read_head
 
 
 def made(pico_pair: tuple[Path, Path]) -> tuple[Head, list[Frame], Predictions, list[Tensor]]:
-    """A head whose gain is not flat, its frames, and three prompts' final states taken in."""
+    """A head whose gain is not constant, its frames, and predictions for the final states of three prompts."""
     head = read_head(pico_pair[0])
     generator = torch.Generator().manual_seed(0)
     gain = torch.rand(48, generator=generator) + 0.2

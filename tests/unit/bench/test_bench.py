@@ -1,4 +1,4 @@
-"""The suite of benchmarks at pico sizes: it runs, compares in turn, and says nothing where a check fails."""
+"""The benchmark suite at tiny sizes: it runs, times both sides in turn, and reports no times if a check fails."""
 
 import json
 import logging
@@ -28,7 +28,7 @@ FAST = ("bases", "windows", "signals", "steering", "location")
 
 
 def made(check: Callable[[Any, Any], Check], calls: list[str], **more: Any) -> Subject:
-    """A subject whose sides only note that they ran."""
+    """A subject whose sides only record that they ran."""
 
     def side(name: str) -> Callable[[], str]:
         return lambda: calls.append(name) or name
@@ -56,7 +56,7 @@ def test_sides_run_in_turn_and_a_first_run_only_feeds_the_check(monkeypatch: pyt
 def test_work_too_short_to_time_is_done_several_times_and_a_run_of_it_is_reported(
     monkeypatch: pytest.MonkeyPatch, cold: float, warm: float, stretch: int
 ) -> None:
-    """How often follows from a warm run, however long the first one took."""
+    """The number of repetitions follows from a warm run, however long the first one took."""
     clock, runs = [0.0], [0]
 
     def work() -> None:
@@ -121,7 +121,7 @@ def test_other_answers_are_seen_where_all_are_wrong() -> None:
 
 @pytest.mark.slow
 def test_a_jobs_start_is_that_of_the_other_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(startup, "EAGER", "import csv; ")  # what is imported first changes no outcome
+    monkeypatch.setattr(startup, "EAGER", "import csv; ")  # importing more first changes no outcome
     (row,) = run_subject("startup", "quick", "cpu", 1)["rows"]
     assert row["check"]["passed"] and row["ours"]["median"] > 0, row["check"]
     assert row["notes"]["seconds_of_importing_torch_alone"] > 0

@@ -1,4 +1,4 @@
-"""The embedded benchmarks: what an item is, and that no split shares one."""
+"""The embedded benchmarks: their items, and that splits share none."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def test_sizes_ids_and_disjoint_prompts(benchmarks: dict[str, Splits], kind: str
 def test_same_seed_same_items_other_seed_others(benchmarks: dict[str, Splits], kind: str) -> None:
     assert build_benchmark(kind, TinyBenchmark()) == benchmarks[kind]
     assert build_benchmark(kind, TinyBenchmark(seed=1))["test"] != benchmarks[kind]["test"]
-    # Larger splits only append: a study on fewer items reads a part of the same test.
+    # Larger splits only append items, so a study with fewer items uses a part of the same test.
     assert build_benchmark(kind, TinyBenchmark(train=20, test=50))["train"] == benchmarks[kind]["train"][:20]
 
 

@@ -1,4 +1,4 @@
-"""What counts as the same item, against a slow look-up of every word sequence."""
+"""Detection of equal items, against a slow search for every sequence of words."""
 
 import random
 
@@ -14,7 +14,7 @@ def test_case_punctuation_and_spaces_do_not_count() -> None:
     test = TestSet([compared("What is it,\nthen?")])
     assert test.holds(compared("what  is it - then")) == "same text"
     assert test.holds(compared("What is it now?")) is None
-    assert plain("++") == "++"  # a text without a word is itself
+    assert plain("++") == "++"  # a text without words is compared as it is
 
 
 def test_shared_words_in_a_row_are_found_as_a_slow_search_finds_them() -> None:

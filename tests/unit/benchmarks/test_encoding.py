@@ -17,7 +17,7 @@ EXAMPLE = Example("e", "What is 2 + 2?", " It is 4.")
 
 
 def metaspace_tokenizer() -> Any:
-    """As Llama-2's: bos first, and a space of its own before any text."""
+    """A tokenizer like Llama-2's: bos first, and an added space before any text."""
     words = ["<s>", "</s>", "<0x0A>", *"▁abcdefghijklmnopqrstuvwxyz?.+0123456789IWT", "▁x", "▁it"]
     vocabulary = {word: i for i, word in enumerate(words)}
     tokenizer = Tokenizer(models.BPE(vocabulary, [("▁", "x")], unk_token="?", byte_fallback=True))
@@ -39,7 +39,7 @@ def test_bos_prompt_answer_eos() -> None:
 
 def test_a_tokenizer_without_bos_habit_or_special_tokens(pico_pair: tuple[Path, Path]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(pico_pair[0])
-    encoded = encode(EXAMPLE, tokenizer)  # has a bos, but never puts one
+    encoded = encode(EXAMPLE, tokenizer)  # has a bos, but never adds it
     assert len(encoded.input_ids) == len(EXAMPLE.prompt + EXAMPLE.answer) + 1
     assert encoded.answer_start == len(EXAMPLE.prompt)
     bare = PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer)

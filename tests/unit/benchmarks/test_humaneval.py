@@ -1,4 +1,4 @@
-"""HumanEval: its own test set, and MBPP's tasks in its form to train on."""
+"""HumanEval: its own test set, and MBPP's tasks in its form for training."""
 
 from pathlib import Path
 

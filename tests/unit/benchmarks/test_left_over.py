@@ -1,4 +1,4 @@
-"""What no split drew stands in heal.jsonl: apart from every split and from the official test set."""
+"""Items that no split uses are in heal.jsonl, which shares none with the splits or the official test set."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Both homes of the published benchmarks: a mirror folder, checked, and the hub, which a command makes one of."""
+"""Both sources of the published benchmarks: the hub, and a mirror folder that a command makes from it and checks."""
 
 import gzip
 import hashlib
@@ -43,7 +43,7 @@ def one_line(error: pytest.ExceptionInfo[UserError]) -> str:
 
 
 def pinned(source: Source, found: dict[str, Any]) -> Source:
-    """The source as if the fabricated rows were its pinned edition."""
+    """The source as if the fabricated rows were its pinned revision."""
     parts = {
         name: replace(source.parts[name], rows=len(r), checksum=checksum(r)) for name, r in found.items()
     }
@@ -54,7 +54,7 @@ def pinned(source: Source, found: dict[str, Any]) -> Source:
 def fabricated_hub(
     mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, dict[str, Any]]:
-    """The fabricated rows on a hub that hands out local files; returns benchmark -> part -> rows."""
+    """The fabricated rows on a hub that serves local files; returns benchmark -> part -> rows."""
     found = {name: read_mirror(source_of(name), mirror, source_of(name).required) for name in PUBLISHED}
     write_hub(tmp_path / "hub", found)
     asked: list[tuple[str, str]] = []
@@ -142,7 +142,7 @@ def test_a_missing_folder_is_found_before_any_work(mirror: Path, monkeypatch: py
     with pytest.raises(UserError, match="SEMALIGN_MIRROR: no folder /gone, expected a mirror"):
         check_sources(study.benchmarks, None)
     monkeypatch.delenv("SEMALIGN_MIRROR")
-    check_sources(study.benchmarks, None)  # the hub may be there
+    check_sources(study.benchmarks, None)  # the hub may be reachable
 
 
 def test_another_edition_is_refused_with_both_checksums(mirror: Path) -> None:
@@ -253,7 +253,7 @@ def test_other_columns_are_one_line(fabricated_hub: dict[str, dict[str, Any]], t
         hub.fetch(gsm8k.SOURCE, ["test"])
 
 
-HTTP = sys.modules[errors.Response.__module__.partition(".")[0]]  # the hub client's own HTTP library
+HTTP = sys.modules[errors.Response.__module__.partition(".")[0]]  # the HTTP library of the hub's client
 RESPONSE = errors.Response(404, request=HTTP.Request("GET", "https://huggingface.co/datasets/x"))
 
 

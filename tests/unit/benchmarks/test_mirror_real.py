@@ -1,4 +1,4 @@
-"""The published benchmarks themselves, where SEMALIGN_MIRROR names a mirror of them."""
+"""The published benchmarks themselves, if SEMALIGN_MIRROR names a mirror of them."""
 
 import csv
 import hashlib
@@ -54,7 +54,7 @@ def test_sizes_and_what_was_dropped(prepared: dict[str, Prepared], name: str) ->
 
 
 def asked(item: Example) -> str:
-    """The question of an item alone, by another way than the code's."""
+    """The question of an item, extracted in another way than in the code."""
     fields = item.fields or {}
     text = fields.get("question") or fields.get("description") or fields.get("text") or item.prompt
     return "".join(filter(str.isalnum, (text + "".join(sorted(fields.get("options", [])))).lower()))
@@ -89,7 +89,7 @@ def test_options_that_look_like_missing_values_are_texts(prepared: dict[str, Pre
     assert all(option.strip() for item in items for option in (item.fields or {})["options"])
     assert any(option == "None" for item in items for option in (item.fields or {})["options"])
     assert len({(item.fields or {})["subject"] for item in items}) == 57
-    # what the data set's authors count: their letters against the column read anew
+    # the data set's letters against the answer column, read again
     letters = []
     for path in sorted(Path(MIRROR).glob("mmlu/test/*.csv")):
         with path.open(encoding="utf-8", newline="") as file:
@@ -114,7 +114,7 @@ def test_references_pass_their_tests(prepared: dict[str, Prepared], name: str, s
 
 @pytest.mark.parametrize("name", ["humaneval", "mbpp"])
 def test_stubs_pass_nothing_of_the_whole_sets(prepared: dict[str, Prepared], name: str) -> None:
-    """References pass: see test_protocols_mirror. What does nothing must fail each of the official items."""
+    """A program that does nothing must fail every official item (test_protocols_mirror checks that references pass)."""
     from semalign.config.evaluation import EvaluationSettings
     from semalign.config.sandbox import SandboxLimits
     from semalign.evaluation.items import ItemRecord

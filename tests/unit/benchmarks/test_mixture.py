@@ -1,4 +1,4 @@
-"""A mixture: splits in turn, parts scored apart, tables with a row for each."""
+"""A mixture: interleaved splits, parts scored separately, tables with a row for each."""
 
 import csv
 from pathlib import Path
@@ -33,7 +33,7 @@ STUDY = {
 
 @pytest.fixture
 def mixture(tmp_path: Path) -> Path:
-    """A sealed mixture of two parts, 4 and 2 items a split."""
+    """A sealed mixture of two parts with 4 and 2 items per split."""
     for name, size in SIZES.items():
         for split in SPLITS:
             items = [Example(f"{name}-{split}-{i}", f"{name}{i}", " x") for i in range(size)]
@@ -117,7 +117,7 @@ def write_cell(
 def test_a_cell_is_read_whole_and_in_parts(tmp_path: Path) -> None:
     cell = read_cell(write_cell(tmp_path, "sft", {"sums": [1, 1, 0, 0, 0, 0], "words": [1, 0]}))
     assert cell.weighed.mean() == pytest.approx(100 * (2 / 6 + 1 / 2) / 2)
-    sums, words = cell.apart()
+    sums, words = cell.by_part()
     assert sums.key == Key("p", "mixture/sums", "sft", "default")
     assert sums.scores.tolist() == [
         100,
@@ -126,7 +126,7 @@ def test_a_cell_is_read_whole_and_in_parts(tmp_path: Path) -> None:
         0,
         0,
         0,
-    ]  # to the last bit: a test asks whether they are binary
+    ]  # exact, because the choice of the test depends on scores being binary
     assert (words.scores.mean(), words.ids) == (50.0, ("words-0", "words-1"))
     assert (sums.metrics["teacher_kl"], words.metrics["teacher_kl"]) == (0.5, 1.0)
 
@@ -183,5 +183,5 @@ def test_the_tables_have_a_row_for_the_mixture_and_one_a_part(tmp_path: Path) ->
             )
         if row["method"] != "student":
             assert float(row["vs_student_low"]) < float(row["vs_student"]) < float(row["vs_student_high"])
-    # no row over "all benchmarks": the mixture's own is that
+    # no row over all benchmarks: the mixture's own row is the mean
     assert [row["benchmark"] for row in read("contrasts")] == ["mixture", "mixture/sums", "mixture/words"]

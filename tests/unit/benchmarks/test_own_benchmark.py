@@ -1,4 +1,4 @@
-"""A benchmark of the user's own: a file of pairs and a line of config."""
+"""A benchmark from the user's own data: a file of pairs and a line of config."""
 
 import json
 from pathlib import Path
@@ -139,7 +139,7 @@ def test_a_bad_row_is_one_line(row: Any, message: str, tmp_path: Path) -> None:
 
 
 def test_what_is_no_such_file_or_too_small_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"absent.jsonl: no such file; expected a benchmark as JSONL"):
+    with pytest.raises(UserError, match=r"absent.jsonl: no such file; expected a JSONL file"):
         made(tmp_path / "absent.jsonl")
     absent = {"mine": FileBenchmark(path=str(tmp_path / "absent.jsonl"))}
     with pytest.raises(UserError, match=r"benchmarks.mine: no file .*absent.jsonl"):

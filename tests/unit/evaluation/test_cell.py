@@ -31,7 +31,7 @@ KEYS = [
 
 @pytest.fixture
 def study(tmp_path: Path, sealed_pair: tuple[Path, Path]) -> dict[str, Path]:
-    """A sealed benchmark of each sort, settings, and a place for cells."""
+    """A sealed benchmark of each kind, settings, and a folder for cells."""
     choices = [" red", " tan", " sky"]
     facts = [Example(f"facts-{i}", f"Q{i}?", choices[i % 3], choices=choices, gold=i % 3) for i in range(4)]
     body = [
@@ -113,7 +113,7 @@ def test_same_cell_same_bytes(study: dict[str, Path]) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("benchmark", ["facts", "completion"])
 def test_an_adapter_changes_the_score(study: dict[str, Path], benchmark: str, dtype: str) -> None:
-    """An adapter is applied before the model is scored, merged or beside weights in half precision."""
+    """An adapter is applied before scoring: merged, or kept separate from weights in half precision."""
     from peft import LoraConfig, get_peft_model
 
     from semalign.models.loading import load_model

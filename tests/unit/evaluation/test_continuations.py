@@ -1,4 +1,4 @@
-"""Log-likelihoods of continuations: those of a pass of its own for each, from as few passes as their texts allow."""
+"""Log-likelihoods of continuations: equal to those of a separate pass for each, from as few passes as possible."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from semalign.evaluation.continuations import Pair, log_likelihoods, shared_text
 
 NESTED = [
     Pair([5, 6, 7], [8, 9]),
-    Pair([5, 6, 7, 8, 9, 10], [11]),  # goes on where the first one ends
-    Pair([5, 6, 7], [12]),  # another choice at the same place
+    Pair([5, 6, 7, 8, 9, 10], [11]),  # continues the first one
+    Pair([5, 6, 7], [12]),  # another choice after the same prompt
     Pair([5, 6, 7], [8, 13]),
     Pair([40], [41, 42, 43]),
     Pair([5, 6], [7, 8, 9, 10, 11, 12]),
@@ -21,7 +21,7 @@ NESTED = [
 
 
 def alone(model: Any, pair: Pair) -> tuple[float, bool]:
-    """One pass for one pair, in float64, with logits of every position."""
+    """One pass per pair, in float64, with logits at every position."""
     logits = model.double()(torch.tensor([[*pair.prompt, *pair.continuation]])).logits[0]
     logs = logits.log_softmax(-1)[len(pair.prompt) - 1 : -1]
     tokens = torch.tensor(pair.continuation)
@@ -32,7 +32,7 @@ def alone(model: Any, pair: Pair) -> tuple[float, bool]:
 def drawn(count: int) -> list[Pair]:
     generator = torch.Generator().manual_seed(0)
     sizes = torch.randint(1, 9, (count, 2), generator=generator).tolist()
-    # of three tokens only, so that many texts begin others
+    # only three different tokens, so that many texts are prefixes of others
     return [Pair(*(torch.randint(5, 8, (n,), generator=generator).tolist() for n in pair)) for pair in sizes]
 
 

@@ -72,7 +72,7 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def student(pico_pair: tuple[Path, Path]) -> tuple[Any, Any]:
-    """A pico model that writes printable characters (only their logits are far from 0), and its tokenizer."""
+    """A tiny model that generates printable characters (only their logits are far from 0), and its tokenizer."""
     model, tokenizer = load_model(pico_pair[1]), load_tokenizer(pico_pair[1])
     for token, i in tokenizer.get_vocab().items():
         if len(token) > 1 or not token.isascii():
@@ -85,7 +85,7 @@ def settings(**options: Any) -> EvaluationSettings:
 
 
 class Oracle(LM):
-    """Answers with the references, or with nothing."""
+    """A model that answers with the references, or with empty texts."""
 
     def __init__(self, knows: bool) -> None:
         super().__init__()
@@ -150,7 +150,7 @@ def test_a_space_at_the_prompts_end_stays_there(student: tuple[Any, Any]) -> Non
 
 
 def greedy(model: Any, tokenizer: Any, prompt: str, stops: list[str], tokens: int) -> str:
-    """One prompt alone, one full forward pass a token."""
+    """Greedy decoding of one prompt, with one full forward pass per token."""
     ids, text = encode_prompt(prompt, tokenizer), ""
     start = len(ids)
     for _ in range(tokens):
@@ -178,7 +178,7 @@ def test_generations_equal_a_direct_greedy_loop(
 
 
 def test_rows_stop_at_their_own_stop_strings(student: tuple[Any, Any]) -> None:
-    """Stop strings that occur in what the model writes, at different steps in different rows."""
+    """The stop strings occur in the generated text, at different steps in different rows."""
     model, tokenizer = student
     prompts = [example.prompt for example in ITEMS["arithmetic"]]
     free = [greedy(model, tokenizer, prompt, [], 12) for prompt in prompts]
@@ -193,7 +193,7 @@ def test_rows_stop_at_their_own_stop_strings(student: tuple[Any, Any]) -> None:
 
 
 def test_one_stop_string_ends_one_row(student: tuple[Any, Any]) -> None:
-    """A row needs any of the strings, in what it wrote itself; the other rows go on."""
+    """Any of the strings ends a row if it is in the row's generated text; the other rows continue."""
     model, tokenizer = student
     prompt, texts = "ab\n", ["xxx\nde", "xxxxyy", "xab\nxx"]
     ids = [tokenizer(prompt + text, add_special_tokens=False)["input_ids"] for text in texts]
@@ -204,7 +204,7 @@ def test_one_stop_string_ends_one_row(student: tuple[Any, Any]) -> None:
 
 
 def test_a_row_ends_at_the_token_that_ends_a_stop_string(student: tuple[Any, Any]) -> None:
-    """Looking behind few tokens only finds what decoding every prefix finds, broken characters included."""
+    """Decoding after a few tokens only gives the same as decoding every prefix, including broken characters."""
     model, tokenizer = student
     strings = ["\nde", "yy", "é", "b\nab"]
     random = np.random.default_rng(0)
@@ -233,7 +233,7 @@ def test_the_models_own_generation_config_has_no_say(
 def test_generation_ends_at_the_models_own_ends(
     student: tuple[Any, Any], benchmarks: dict[str, Path]
 ) -> None:
-    """A chat model's second end token, listed in its generation_config only, ends an answer."""
+    """A second end token of a chat model, listed only in its generation_config, ends an answer."""
     model, tokenizer = student
     plain = harness.evaluate(model, tokenizer, "arithmetic", benchmarks["arithmetic"], settings())
     third = tokenizer(plain[0].response, add_special_tokens=False)["input_ids"][2]
@@ -254,7 +254,7 @@ def test_scores_do_not_depend_on_the_batch(
 def test_max_new_tokens_of_a_benchmark(student: tuple[Any, Any], benchmarks: dict[str, Path]) -> None:
     short = settings(max_new_tokens={"completion": 2})
     records = harness.evaluate(*student, "completion", benchmarks["completion"], short)
-    assert max(len(record.response) for record in records) <= 2  # the pico vocabulary is bytes
+    assert max(len(record.response) for record in records) <= 2  # the tiny model's tokens are bytes
     assert harness.describe("completion", benchmarks["completion"], short)["decoding"]["max_gen_toks"] == 2
 
 
@@ -313,7 +313,7 @@ def test_tokenizer_without_end_is_refused(student: tuple[Any, Any], pico_pair: A
 
 
 def spaced_tokenizer() -> PreTrainedTokenizerFast:
-    """Like Llama-2's: a space put before every text, and cut from every decoded one."""
+    """A tokenizer like Llama-2's: it adds a space before every text, and removes it from every decoded one."""
     from tokenizers import Tokenizer, decoders, models, normalizers
 
     pieces = ["<unk>", "<s>", "</s>", "▁", *"abcdefghijklmnopqrstuvwxyz:()\n"]

@@ -1,4 +1,4 @@
-"""Item records and the figures made from them."""
+"""Item records and the metrics computed from them."""
 
 from dataclasses import replace
 from pathlib import Path

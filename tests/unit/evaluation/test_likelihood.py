@@ -24,7 +24,7 @@ FIELDS = {"fields": {"solution": SOLUTION}}
 
 @pytest.fixture
 def split(tmp_path: Path) -> Path:
-    """Two problems with marks."""
+    """Two problems with calculator marks."""
     rows = [{**ITEM, **FIELDS}, {**ITEM, **FIELDS, "id": "two", "prompt": "Another.\nA:"}]
     write_jsonl(tmp_path / "test.jsonl", rows)
     return tmp_path / "test.jsonl"
@@ -88,7 +88,7 @@ def test_a_step_counts_where_its_value_is_the_greedy_continuation(
 ) -> None:
     model, tokenizer = load_model(pico_pair[0]), load_tokenizer(pico_pair[0])
     rows = [json.loads(line) for line in split.read_text().splitlines()]
-    # an item whose only step is what the model itself would write
+    # an item whose only step has the value that the model generates
     written = _greedy(pico_pair[0], rows[0]["prompt"] + " x =")
     rows[0]["fields"]["solution"] = f"x =<<x={written}>>{written} and 1 = <<1=zq>>zq\n#### 72"
     write_jsonl(split, rows)
@@ -104,7 +104,7 @@ def test_a_step_counts_where_its_value_is_the_greedy_continuation(
 
 
 def _greedy(folder: Path, text: str) -> str:
-    """What the model writes next: one token, as text."""
+    """The next token that the model generates, as text."""
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     with torch.no_grad():
         token = model(torch.tensor([encode_prompt(text, tokenizer)])).logits[0, -1].argmax()

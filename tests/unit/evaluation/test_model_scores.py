@@ -1,4 +1,4 @@
-"""Models scored as they are: the config, the layout, the table and what the notebook says of it."""
+"""Models scored as they are: the config, the layout, the table and the notebook's text about it."""
 
 import csv
 from pathlib import Path
@@ -99,7 +99,7 @@ def write_score(root: Path, benchmark: str, correct: list[float], parts: list[st
 
 
 def collect(folders: list[Path], published: list[dict[str, Any]], resamples: int, out: Path) -> None:
-    """The stage, with what it reads as JSON beside its table."""
+    """Run the stage, with its inputs as JSON files in the table's folder."""
     write_json(out.parent / "published.json", published)
     write_json(out.parent / "statistics.json", {"resamples": resamples})
     collect_scores(folders, out.parent / "published.json", out.parent / "statistics.json", out)

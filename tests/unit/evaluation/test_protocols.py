@@ -32,7 +32,7 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def built_in(benchmark: str, path: str | None = None) -> dict[str, Any]:
-    """The installed lm-eval's own task file; functions in it are only named."""
+    """The task file of the installed lm-eval; functions in it are replaced by their names."""
 
     class Loader(yaml.SafeLoader):
         pass
@@ -78,7 +78,7 @@ def source_row(example: Example) -> dict[str, Any]:
 
 @pytest.mark.parametrize("benchmark", REAL)
 def test_lm_evals_prompts_are_its_own(benchmarks: dict[str, Path], benchmark: str) -> None:
-    """What our files send is what the installed harness's template makes of the same rows."""
+    """The prompts of our task files are those of the installed lm-eval's templates for the same rows."""
     lm, own = Oracle(), built_in(benchmark)
     harness.run_task(lm, benchmark, benchmarks[benchmark], settings("lm-eval"))
     template, delimiter = own["doc_to_text"], own.get("target_delimiter", " ")
@@ -132,7 +132,7 @@ def test_lm_evals_decoding_and_extraction_are_its_own(benchmarks: dict[str, Path
     assert ours.config.num_fewshot == own.get("num_fewshot", 0)
     if benchmark == "mmlu":
         return
-    decoding = {"max_gen_toks": 256, **own["generation_kwargs"]}  # lm-eval's own default length
+    decoding = {"max_gen_toks": 256, **own["generation_kwargs"]}  # lm-eval's default length
     decoding.pop("temperature", None)
     assert ours.config.generation_kwargs == decoding
     assert ours.config.repeats == 1
@@ -186,7 +186,9 @@ def test_accuracy_of_every_subject(benchmarks: dict[str, Path]) -> None:
     records = harness.run_task(Oracle(), "mmlu", benchmarks["mmlu"], settings())
     records = [*records[:5], ItemRecord("x", 0.0, " A", " B", subject=SUBJECTS[1])]
     found = summarise(records, {"mmlu": "accuracy"})
-    assert found["score"] == pytest.approx(100 * 5 / 6)  # every item weighs alike, whatever its subject
+    assert found["score"] == pytest.approx(
+        100 * 5 / 6
+    )  # every item has the same weight, whatever its subject
     assert found["subjects"] == {
         SUBJECTS[0]: {"score": 100.0, "items": 3},
         SUBJECTS[1]: {"score": pytest.approx(200 / 3), "items": 3},

@@ -1,4 +1,4 @@
-"""What the protocols make of an answer: extraction, samples, verdicts, and items of one's own."""
+"""Scoring of answers by the protocols: extraction, samples, verdicts, and users' own items."""
 
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 class Sometimes(Oracle):
-    """Answers the reference in the first of every four samples, and else one of two wrong bodies."""
+    """Answers with the reference in the first of every four samples, otherwise with one of two wrong bodies."""
 
     def generate_until(self, requests: list[Any]) -> list[str]:
         wrong = ["    return None\n", "    return -1\n"]

@@ -1,4 +1,4 @@
-"""A cell of a published benchmark: samples, verdicts, subjects and protocol reach its files."""
+"""A cell of a published benchmark: samples, verdicts, subjects and protocol are in its files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -33,7 +33,7 @@ def write_benchmark(root: Path, name: str) -> Path:
 
 
 def score(root: Path, pair: tuple[Path, Path], benchmark: Path, seed: int = 0, **options: Any) -> Path:
-    """A cell of the untouched student."""
+    """Score a cell of the untouched student."""
     out = root / f"cells/pair/{benchmark.name}/student/default/seed{seed}"
     tokens = {"max_new_tokens": dict.fromkeys(ITEMS, 4), "sandbox": {"allow_weak_isolation": True}}
     write_json(root / "settings.json", tokens | options)
@@ -75,7 +75,7 @@ def test_parts_of_a_mixture_keep_their_subjects(tmp_path: Path, sealed_pair: tup
     metrics = read_json(out / "metrics.json")
     assert "subjects" not in metrics
     assert ["subjects" in metrics["parts"][name] for name in ("mmlu", "gsm8k")] == [True, False]
-    assert read_cell(out).apart()
+    assert read_cell(out).by_part()
     shots = [(tmp_path / name / "shots.jsonl").read_bytes() for name in ("gsm8k", "both/parts/gsm8k")]
     assert shots[0] == shots[1]
 

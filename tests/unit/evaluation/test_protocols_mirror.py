@@ -1,4 +1,4 @@
-"""The whole published benchmarks, where a mirror has them: references score what they must."""
+"""The whole published benchmarks, if a mirror has them: references get the scores they must."""
 
 import os
 from collections.abc import Callable
@@ -23,13 +23,13 @@ pytestmark = pytest.mark.skipif(
     not os.environ.get("SEMALIGN_MIRROR"),
     reason="SEMALIGN_MIRROR names no folder with the published benchmarks",
 )
-# MBPP: task 123's reference alone takes seconds, and another needs more than its tests tell
+# MBPP: the reference of task 123 takes seconds, and another needs more than its tests say
 LEAST = {"mmlu": (14_042, 100.0), "gsm8k": (1_319, 100.0), "humaneval": (164, 100.0), "mbpp": (500, 99.6)}
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Make the folder of a benchmark, once."""
+    """Make the folder of a benchmark once."""
     from semalign.benchmarks.registry import prepare
     from semalign.config.benchmarks import RealBenchmark
 
@@ -44,7 +44,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 def own_task(name: str, parts: dict[str, list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The harness's own task of that name over rows that we give it instead of the hub's."""
+    """The harness's own task of that name, over our rows instead of the hub's."""
     held = datasets.DatasetDict({part: datasets.Dataset.from_list(rows) for part, rows in parts.items()})
     monkeypatch.setattr(datasets, "load_dataset", lambda **_: held)
     scorer = type("Scorer", (), {"compute": lambda *_, **__: ({}, {})})()
@@ -84,7 +84,7 @@ def source_rows(name: str, benchmark: Path) -> dict[str, list[dict[str, Any]]]:
 def test_prompts_are_the_harness_own(
     prepared: Callable[[str], Path], name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Byte by byte, shots and their draw included, on the first items."""
+    """Prompts are equal byte for byte on the first items, including shots and their draw."""
     benchmark, _, subject = name.partition("_")
     path = prepared(benchmark) / "test.jsonl"
     ours = harness.load_task(benchmark, path, EvaluationSettings(protocol="lm-eval"))

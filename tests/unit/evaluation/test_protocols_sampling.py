@@ -27,20 +27,22 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def student(pico_pair: tuple[Path, Path]) -> tuple[Any, Any]:
-    """A pico model that heeds its prompt, writes ASCII mostly and has room for shots, and its tokenizer."""
+    """A tiny model that depends on its prompt, generates mostly ASCII and has room for shots, and its tokenizer."""
     model, tokenizer = load_model(pico_pair[1]), load_tokenizer(pico_pair[1])
     for layer in model.model.layers:
         layer.self_attn.o_proj.weight *= 3
     for token, i in tokenizer.get_vocab().items():
         if len(token) > 1 or not token.isascii():
-            model.lm_head.weight[i] *= 0.1  # not 0: equal logits have no order in transformers' own nucleus
-    model.lm_head.weight *= 0.2  # flat enough that the paper's temperature still draws different answers
+            model.lm_head.weight[i] *= (
+                0.1  # not 0: transformers' nucleus sampling gives equal logits no fixed order
+            )
+    model.lm_head.weight *= 0.2  # flat enough that different answers are drawn at the paper's temperature
     model.config.max_position_embeddings = 8192
     return model, tokenizer
 
 
 def warped(logits: torch.Tensor, temperature: float, top_p: float) -> torch.Tensor:
-    """Probabilities [rows, vocabulary] that transformers' own sampling would draw from."""
+    """Probabilities [rows, vocabulary] that transformers' sampling would draw from."""
     scores = TemperatureLogitsWarper(temperature)(None, logits.double())
     return TopPLogitsWarper(top_p)(None, scores).softmax(-1)
 
@@ -53,7 +55,7 @@ def warped(logits: torch.Tensor, temperature: float, top_p: float) -> torch.Tens
 def test_draws_have_the_distribution_of_transformers(
     vocabulary: int, temperature: float, top_p: float
 ) -> None:
-    """An even grid of random numbers gives every token its share, to the grid's width."""
+    """A regular grid of random numbers gives every token its share, up to the grid's spacing."""
     torch.manual_seed(0)
     logits, points = torch.randn(1, vocabulary), 4096
     grid = (torch.arange(points, dtype=torch.float64) + 0.5) / points
@@ -81,7 +83,7 @@ def test_keys_name_seed_item_and_sample() -> None:
 def sampled(
     model: Any, tokenizer: Any, prompt: str, key: str, tokens: int, temperature: float, top_p: float
 ) -> str:
-    """One prompt alone, one full forward pass a token, the inverse distribution function by hand."""
+    """Sampling for one prompt, with one full forward pass per token and the inverse distribution function by hand."""
     ids, numbers = encode_prompt(prompt, tokenizer), uniform(key, tokens)
     start = len(ids)
     for number in numbers:
@@ -153,7 +155,7 @@ def test_log_likelihoods_depend_on_the_batch_by_float_noise(
 
 
 def test_the_seed_is_that_of_the_samples(student: tuple[Any, Any], benchmarks: dict[str, Path]) -> None:
-    """Hot enough that seeds differ: at the paper's temperature a pico model may always say the same."""
+    """At a temperature at which seeds differ: at the paper's, a tiny model may always give the same answer."""
 
     def run(seed: int) -> list[str]:
         decoding = {"do_sample": True, "temperature": 2.0, "max_gen_toks": 6, "until": []}

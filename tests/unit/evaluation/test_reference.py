@@ -1,4 +1,4 @@
-"""The teacher's stored states, and KL and agreement made from them, against direct float64 computation."""
+"""The teacher's stored states, and KL and agreement from them, against direct computation in float64."""
 
 import math
 from dataclasses import replace
@@ -32,7 +32,7 @@ def pair(pico_pair: tuple[Path, Path]) -> tuple[Any, Any, Any]:
 
 
 def direct_logits(model: Any, tokenizer: Any, example: Example) -> torch.Tensor:
-    """Logits [answer tokens and eos, vocabulary] of one example alone, in float64."""
+    """Logits [answer tokens and eos, vocabulary] of a single example, in float64."""
     encoded = encode(example, tokenizer)
     double = type(model)(model.config).double().eval()
     double.load_state_dict({name: tensor.double() for name, tensor in model.state_dict().items()})
@@ -125,7 +125,7 @@ def test_a_model_agrees_with_itself(pair: Any, pico_pair: Any) -> None:
 
 
 def test_ids_are_mapped_between_vocabularies(pair: Any, pico_pair: Any) -> None:
-    """A student whose vocabulary is the teacher's in another order gives the same figures."""
+    """A student whose vocabulary is the teacher's in another order gives the same results."""
     teacher, _, tokenizer = pair
     order = torch.randperm(VOCABULARY, generator=torch.Generator().manual_seed(0))
     head = read_head(pico_pair[0])
@@ -200,7 +200,7 @@ def test_foreign_references_are_refused(pair: Any, pico_pair: Any) -> None:
 
 
 def test_comparison_is_nats() -> None:
-    """ln 2 between a certain and an even choice of two."""
+    """KL is ln 2 between a certain and an even choice of two."""
     from semalign.evaluation.agreement import divergence
 
     kl, same = divergence(torch.tensor([[50.0, 0.0]]), torch.tensor([[0.0, 0.0]]))

@@ -129,7 +129,7 @@ def test_two_runs_draw_and_order_alike() -> None:
 
 
 def test_a_sandbox_runs_many_programs_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sandbox takes far longer to start than a program to judge; `python -m bench --only verdicts` has the rate."""
+    """Starting a sandbox takes far longer than judging a program; `python -m bench --only verdicts` measures it."""
     started, judged = [], []
 
     class Counted(Worker):
@@ -142,7 +142,7 @@ def test_a_sandbox_runs_many_programs_one_after_the_other(monkeypatch: pytest.Mo
             return super().run(*arguments)
 
     programs = [("def f(x): return x + 1", ["assert f(1) == 2", "assert f(2) == 3"])] * 20
-    run_program(*programs[0], LIMITS)  # the isolation's own trial
+    run_program(*programs[0], LIMITS)  # the trial of the isolation
     monkeypatch.setattr(judge, "Worker", Counted)
     verdicts = run_many(programs, LIMITS, workers=2)
     assert [verdict.status for verdict in verdicts] == ["passed"] * 20
@@ -193,7 +193,7 @@ def test_memory_of_a_process_is_measured() -> None:
 
 
 class Fragile:
-    """A worker that is lost with its first program, or with every one."""
+    """A worker that is lost with its first program, or with every program."""
 
     made = 0
 

@@ -1,4 +1,4 @@
-"""The filter of system calls, run step by step as the kernel would."""
+"""The filter of system calls, executed step by step as the kernel does."""
 
 import platform
 import struct
@@ -12,7 +12,7 @@ LIMITS = Limits(wall_seconds=5)
 
 
 def answer(program: bytes, architecture: int, number: int, *arguments: int) -> int:
-    """What a filter answers, by the rules of classic BPF."""
+    """The filter's answer by the rules of classic BPF."""
     data = struct.pack("=iIQ6Q", number, architecture, 0, *arguments, *[0] * (6 - len(arguments)))
     steps = list(struct.iter_unpack("=HBBI", program))
     position = accumulator = 0

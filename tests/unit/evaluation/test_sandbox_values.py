@@ -30,7 +30,7 @@ VALUES = [
 
 
 def exact(value: object) -> object:
-    """The value with its types, all the way down."""
+    """The value with its types, at every depth."""
     if isinstance(value, list | tuple):
         return type(value), [exact(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Additions to rows and columns: beside the model and in its weights they are the same, and they touch no other."""
+"""Additions to rows and columns: the same by hooks and in the weights, and no other weight changes."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ TOKENS = torch.tensor([[1, 40, 50, 60, 70], [1, 61, 90, 33, 20]])
 
 
 def some_deltas(model: Any, size: float = 0.05, seed: int = 0) -> list[Delta]:
-    """Rows of up and values, columns of down and o, in two layers."""
+    """Rows of up and v, columns of down and o, in two layers."""
     facts, generator = facts_of(model), torch.Generator().manual_seed(seed)
     names = {"up": 0, "down": 1, "o": 1}
     modules = [(facts.projections[name], dim) for name, dim in names.items()] + [(facts.value, 0)]
@@ -96,7 +96,9 @@ def test_the_sum_is_rounded_once(pico_pair, tmp_path: Path) -> None:
     model = load_model(student, dtype=torch.bfloat16)
     module = "model.layers.0.mlp.up_proj"
     old = model.get_submodule(module).weight[:5].float()
-    values = old * 0.0039 + 1e-5  # about a bfloat16's last place: the rounding of the delta alone would show
+    values = (
+        old * 0.0039 + 1e-5
+    )  # about the last place of a bfloat16, so that rounding the delta itself would be visible
     save_deltas([Delta(module, 0, torch.arange(5), values)], tmp_path)
     write_transfer(tmp_path, "delta")
     new = load_student(student, teacher, tmp_path, dtype=torch.bfloat16).get_submodule(module).weight[:5]

@@ -1,4 +1,4 @@
-"""Where models run, in which precision, and that a batch in portions is the batch."""
+"""Device and precision of models, and that a batch in portions gives the same as the whole batch."""
 
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def test_a_models_folder_says_how_it_is_held(tmp_path: Path) -> None:
 def test_a_model_in_parts_says_the_same(
     sealed_pair: tuple[Path, Path], pico_benchmark: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Accelerate's hooks move inputs and weights as between GPUs; here some layers' weights come from the disk."""
+    """Accelerate's hooks move inputs and weights as between GPUs; here the weights of some layers are on disk."""
     teacher = sealed_pair[0]
     whole, texts = load_model(teacher), encoded(sealed_pair[0], pico_benchmark)
     from accelerate import disk_offload

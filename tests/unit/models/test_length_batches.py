@@ -1,4 +1,4 @@
-"""Signals read in batches of like length: those of single full passes in float64, in the examples' order."""
+"""Signals read in batches of similar length equal those of single full passes in float64, in the examples' order."""
 
 from collections.abc import Callable
 from pathlib import Path

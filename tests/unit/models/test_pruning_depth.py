@@ -1,4 +1,4 @@
-"""Which layers stay: block influence against a loop, and a model with layers taken out."""
+"""The choice of layers: block influence against a loop, and a model with layers removed."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def test_block_influence_is_that_of_a_loop_over_tokens() -> None:
     for document in documents():
         with torch.no_grad():
             run = model.model(torch.tensor([document.input_ids]), output_hidden_states=True)
-        # the last of the hidden states is normed: the last layer's own output comes from a hook
+        # the last of the hidden states is normed, so the last layer's output comes from a hook
         states = [state[0].double() for state in run.hidden_states]
         states[-1] = _last_output(model, document.input_ids).double()
         for at in range(len(document.input_ids)):

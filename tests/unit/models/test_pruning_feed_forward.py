@@ -1,4 +1,4 @@
-"""Which channels stay in a feed-forward network, and the down-projection's refit."""
+"""The choice of channels in a feed-forward network, and the refit of the down-projection."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_channels_that_do_nothing_are_the_ones_to_go() -> None:
 def test_the_refit_beats_the_bare_cut(ridge: float) -> None:
     model = pico()
     refitted = keep_channels(model, batches(), 20, ridge)
-    bare = keep_channels(model, batches(), 20, 1e9)  # an endless ridge keeps the columns as they are
+    bare = keep_channels(model, batches(), 20, 1e9)  # an infinite ridge leaves the columns unchanged
     reference = logits(model, documents())
     errors = [(logits(each, documents()) - reference).square().mean() for each in (refitted, bare)]
     assert errors[0] < errors[1]

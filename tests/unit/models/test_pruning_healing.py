@@ -1,4 +1,4 @@
-"""Healing: the divergence falls, an interrupted run ends in the same bytes, and what is matched with what."""
+"""Healing: the divergence falls, an interrupted run gives the same bytes, and the right layers are matched."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ SETTINGS = Healing(
 
 @pytest.fixture
 def pair() -> tuple[Any, Any, torch.Tensor]:
-    """A teacher, its narrow half, and the directions that it kept."""
+    """A teacher, a student of half its width, and the directions that it keeps."""
     teacher = pico()
     student, directions = narrow(teacher, batches(), 12)
     return teacher, student, directions
@@ -75,7 +75,7 @@ def test_an_interrupted_healing_ends_in_the_same_bytes(
 
 @pytest.fixture
 def make_pair() -> Callable[[], tuple[Any, Any, torch.Tensor]]:
-    """The same pair again and again."""
+    """Make the same pair on every call."""
 
     def make() -> tuple[Any, Any, torch.Tensor]:
         teacher = pico()

@@ -1,4 +1,4 @@
-"""The whole recipe on pico models: refusals, nothing cut, folders, resumption, the same bytes twice."""
+"""The whole recipe on tiny models: refusals, nothing to cut, folders, resumption, reproducible bytes."""
 
 import json
 from collections.abc import Callable

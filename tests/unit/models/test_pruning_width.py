@@ -1,4 +1,4 @@
-"""The narrower residual stream: nothing lost at full width, least squares below it, norms folded, head untied."""
+"""Pruning the residual stream: exact at full width, least squares below it, norms folded, head untied."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_a_narrow_model_runs_and_has_its_shape() -> None:
 
 
 def _normed(folded: Any, end: int = 1) -> list[np.ndarray]:
-    """What every norm reads (end 0) or writes (1) over all tokens, norms in the model's order, float64."""
+    """Inputs (end 0) or outputs (1) of every norm over all tokens, norms in the model's order, float64."""
     kept: dict[str, list[torch.Tensor]] = {}
     names = [name for name, _ in folded.named_modules() if name.endswith(("layernorm", "model.norm"))]
     handles = [

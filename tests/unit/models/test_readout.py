@@ -1,4 +1,4 @@
-"""Readouts and heads say what the whole model says."""
+"""Readouts and heads give the logits of the whole model."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from semalign.models.readout import head_logits, read_readout, readout_of
 @pytest.mark.parametrize("kind", ["llama", "mistral", "qwen2", "qwen3", "gemma3", "neox"])
 @pytest.mark.parametrize("tied", [False, True])
 def test_a_readout_says_what_the_whole_model_says(kind: str, tied: bool, tmp_path: Path) -> None:
-    """Of the last block's output, with a norm that has gains (and biases) of its own and a cap where there is one."""
+    """From the last block's output, with non-trivial gains (and biases) of the norm, and a soft cap if there is one."""
     model = build_model(kind, layers=2, width=32, seed=4, tied=tied)
     with torch.no_grad():
         for parameter in model.get_submodule(facts_of(model).final_norm).parameters():
@@ -54,5 +54,5 @@ def test_a_soft_cap_holds_in_the_head_alone(tmp_path: Path) -> None:
     model = load_model(tmp_path)
     output = model(torch.tensor([[1, 40, 50]]), output_hidden_states=True)
     found = head_logits(model, output.hidden_states[-1][0])
-    assert output.logits.abs().max() > 1.5  # the cap matters
+    assert output.logits.abs().max() > 1.5  # the soft cap makes a difference
     torch.testing.assert_close(found, output.logits[0])

@@ -1,4 +1,4 @@
-"""Models of the hub: pinned, fetched once where there is a connection, used where there is none, tokens unseen."""
+"""Models from the hub: pinned, downloaded once with a connection, used without one, and no token is ever shown."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Every source of a model ends as one plain folder, or as one line that says what is missing."""
+"""Every source of a model gives one plain folder, or one line that says what is missing."""
 
 import errno
 import json
@@ -88,7 +88,7 @@ def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
 
 
 def make_hub_cache(root: Path, model: Path) -> None:
-    """The hub's cache as a download leaves it: a snapshot of one commit."""
+    """Make the hub's cache as after a download: a snapshot of one commit."""
     snapshot = root / "models--org--name" / "snapshots" / COMMIT
     snapshot.mkdir(parents=True)
     for path in model.iterdir():
@@ -121,7 +121,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
 
 
-HTTP = sys.modules[errors.Response.__module__.partition(".")[0]]  # the hub client's own HTTP library
+HTTP = sys.modules[errors.Response.__module__.partition(".")[0]]  # the HTTP library of the hub's client
 RESPONSE = errors.Response(403, request=HTTP.Request("GET", "https://huggingface.co/org/name"))
 
 
@@ -208,7 +208,7 @@ def test_digits_are_split_one_by_one_again() -> None:
 
 
 def write_gguf(path: Path) -> None:
-    """A Llama of pico size in GGUF, float32, with a byte-level tokenizer."""
+    """Write a tiny Llama in GGUF, float32, with a byte-level tokenizer."""
     from gguf import GGUFWriter
     from tokenizers import pre_tokenizers
 

@@ -1,4 +1,4 @@
-"""Figures a token: weighted means with intervals, and the table of agreement with the teacher."""
+"""Per-token values: weighted means with intervals, and the table of agreement with the teacher."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ COUNT, ITEMS = 500, 120
 def draw(rng: np.random.Generator, seeds: int, seed_sd: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Tokens of the items, and the KL of student `[1, items]` and method `[seeds, items]`.
 
-    Items of many tokens have less KL, so that a plain mean would be wrong.
+    Items with many tokens have less KL, so a plain mean would be wrong.
     """
     tokens = 1 + rng.poisson(4, ITEMS)
     level = rng.gamma(2, 1 / tokens)
@@ -36,7 +36,7 @@ def draw(rng: np.random.Generator, seeds: int, seed_sd: float) -> tuple[np.ndarr
 
 
 def truths(seed_sd: float) -> tuple[float, float]:
-    """The method's KL a token (each item adds 2 nats, 5 tokens in the mean), and less the student's."""
+    """The method's KL per token (each item adds 2 nats, 5 tokens on average), and its difference from the student's."""
     method = 0.5 * np.exp(seed_sd**2 / 2) * 2 / 5
     return method, method - 2 / 5
 
@@ -86,7 +86,7 @@ def test_intervals_are_cut_at_the_bounds_of_the_figure() -> None:
 
 
 def write_cell(root: Path, name: str, kl: list[float | None], tokens: list[int]) -> Path:
-    """A sealed cell whose items have this KL; agreement falls with it."""
+    """Write a sealed cell whose items have this KL; agreement falls with it."""
     rows = [
         {
             "id": f"item-{i:02d}",

@@ -1,4 +1,4 @@
-"""Bits a character: the plain figure behind scores of likelihood."""
+"""Bits per character, from which likelihood scores are computed."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ STUDENT = [1.0, 1.2, 0.8, 1.1, 0.9, 1.0]
 
 
 def write_cell(root: Path, name: str, spent: list[float]) -> Path:
-    """A sealed cell of a mixture: likelihoods of so many bits, and as many items of another metric, all right."""
+    """Write a sealed cell of a mixture: likelihoods of these bits, and as many items of another metric, all right."""
     items = [{"id": f"l{i}", "correct": 2**-bits, "part": "likely"} for i, bits in enumerate(spent)]
     items += [{"id": f"c{i}", "correct": 1, "part": "right"} for i in range(len(spent))]
     mean = 100 * sum(item["correct"] for item in items) / len(items)

@@ -1,4 +1,4 @@
-"""Intervals of a mean and of the gap closed cover the truth as often as they say, with few seeds too."""
+"""Intervals of a mean and of the gap closed cover the truth as often as they claim, also with few seeds."""
 
 import warnings
 
@@ -19,7 +19,7 @@ from semalign.statistics.tables.contrasts import _joined
 pytestmark = pytest.mark.slow
 
 COUNT = 600
-# seeds, deviation of items and of seeds (logits), samples an item, least and most coverage that is right
+# seeds, deviation of items and of seeds (logits), samples per item, lowest and highest acceptable coverage
 MEANS = [
     (1, 2.0, 0.0, 1, 0.94, 0.96),
     (1, 1.0, 0.0, 5, 0.94, 0.96),
@@ -53,7 +53,7 @@ def test_a_mean_is_covered(
 
 
 def test_resampling_three_seeds_would_cover_too_rarely() -> None:
-    """Why seeds are not bootstrapped: the hierarchical bootstrap on data that the test above passes."""
+    """Why seeds are not bootstrapped: the hierarchical bootstrap on data with which the test above passes."""
     covered = []
     for given in simulate(3, 2.0, 0.8):
         drawn = np.random.default_rng(0)
@@ -70,7 +70,7 @@ def test_resampling_three_seeds_would_cover_too_rarely() -> None:
 def test_the_mean_over_benchmarks_is_covered(
     sizes: tuple[int, ...], seeds: int, seed_sd: float, most: float
 ) -> None:
-    """Four benchmarks of 15 to 85 %, which weigh alike whatever their size, and are not drawn by chance."""
+    """Four fixed benchmarks with scores of 15 to 85 %, with equal weights whatever their size."""
     levels = (-2.0, -1.0, 1.0, 2.0)
 
     def draw(rng: np.random.Generator) -> Scores:
@@ -87,7 +87,7 @@ def test_the_mean_over_benchmarks_is_covered(
 
 @pytest.mark.parametrize(("seeds", "seed_sd", "most"), [(1, 0.0, 0.97), (3, 0.3, 0.99), (5, 0.3, 0.98)])
 def test_the_gap_closed_is_covered(seeds: int, seed_sd: float, most: float) -> None:
-    """Student, method and teacher one logit and a half apart, on items of unequal difficulty."""
+    """Student, method and teacher are one and a half logits apart, on items of different difficulty."""
     student, method, teacher = (
         expected(level, np.hypot(1, sd)) for level, sd in ((-1.5, 0), (0, seed_sd), (1.5, 0))
     )
@@ -103,7 +103,7 @@ def test_the_gap_closed_is_covered(seeds: int, seed_sd: float, most: float) -> N
 
 
 def test_the_seeds_part_is_student_t_where_seeds_are_all() -> None:
-    """No noise but the seeds': the bounds are those of the t interval over the seeds' means."""
+    """With no noise but that of seeds, the bounds are those of the t interval over the seeds' means."""
     values = np.repeat(np.array([[40.0], [46.0], [55.0]]), 20, axis=1)
     drawn = seed_deviations(spread(values), 1 / 3, 400_000, 0)
     error = np.array([40, 46, 55]).std(ddof=1) / np.sqrt(3)
@@ -127,7 +127,7 @@ def test_pooling_weighs_by_degrees_of_freedom() -> None:
 
 
 def test_variances_are_those_of_a_mixed_model() -> None:
-    """Crossed random effects of items and seeds, fitted by REML: seed variance, and the mean's error."""
+    """Compare seed variance and the mean's error with crossed random effects of items and seeds, fitted by REML."""
     rng = np.random.default_rng(4)
     values = 50 + rng.normal(0, 8, (12, 1)) + rng.normal(0, 10, (1, 25)) + rng.normal(0, 12, (12, 25))
     seed, item = np.indices(values.shape).reshape(2, -1)

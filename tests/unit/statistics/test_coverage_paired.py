@@ -23,7 +23,7 @@ def simulate(
     samples: int = 1,
     apart: int = 0,
 ) -> list[Pair]:
-    """Two methods on 150 items; `shift` (logits) moves the first, `apart` gives the second other seeds."""
+    """Two methods on 150 items; `shift` (logits) moves the first, with `apart` the second has other seeds."""
     rng, pairs = np.random.default_rng(5), []
     for _ in range(COUNT):
         level = rng.normal(0, 2, (1, 150))
@@ -36,12 +36,12 @@ def simulate(
 
 
 def rates(pairs: list[Pair], truth: float = 0.0) -> tuple[list[bool], list[bool], list[Difference]]:
-    """Of each study: whether the truth is covered, and whether a difference is claimed."""
+    """For each study: whether the truth is covered, and whether a difference is claimed."""
     found = paired_differences(pairs, SETTINGS)
     return [d.low <= truth <= d.high for d in found], [d.p < 0.05 for d in found], found
 
 
-# seeds and their deviation (logits) of left and right, samples an item, least false positives that are right
+# seeds and their deviation (logits) of left and right, samples per item, lowest acceptable false positives
 NULLS = [
     ((1, 1), (0.0, 0.0), 1, 0.03),
     ((3, 3), (0.0, 0.0), 1, 0.0),
@@ -77,7 +77,7 @@ def test_seeds_of_their_own_are_independent(seeds: tuple[int, int], trained: boo
 
 
 def test_a_trained_method_of_one_seed_borrows_the_others_spread() -> None:
-    """An ablation of one seed against a default of five: as a fixed model it would be claimed to differ."""
+    """An ablation with one seed against a default with five: treated as a fixed model, it would seem to differ."""
     pairs = simulate((1, 5), (0.4, 0.4))
     covered, claimed, _ = rates(pairs)
     assert plausible(claimed, 0.01, 0.055)
@@ -98,7 +98,7 @@ def test_an_effect_is_covered(seeds: tuple[int, int], seed_sd: float) -> None:
 @pytest.mark.parametrize("shifts", [(0.0, 0.0, 0.0, 0.0), (1.2, -1.2, 0.6, -0.6)])
 @pytest.mark.parametrize(("seeds", "seed_sd"), [(1, 0.0), (5, 0.2)])
 def test_a_contrast_over_several_benchmarks(shifts: tuple[float, ...], seeds: int, seed_sd: float) -> None:
-    """Benchmarks of 20 to 80 items weigh alike; differences that cancel out are no difference of the mean."""
+    """Benchmarks of 20 to 80 items have equal weights; differences that cancel out leave the mean unchanged."""
     levels, sizes = (-1.0, 1.0, 0.0, 0.0), (20, 40, 60, 80)
     spread = float(np.hypot(1, seed_sd))
     truth = np.mean(
@@ -123,8 +123,10 @@ def test_a_contrast_over_several_benchmarks(shifts: tuple[float, ...], seeds: in
 def test_holm_keeps_a_family_of_correlated_tests(
     monkeypatch: pytest.MonkeyPatch, seeds: int, seed_sd: float
 ) -> None:
-    """No effect anywhere, 12 tests against one method: a false claim or more in at most 5 % of the studies."""
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels collects garbage in each call: 20 s here
+    """With no effect and 12 tests against one method, at most 5 % of the studies make a false claim."""
+    monkeypatch.setattr(
+        "gc.collect", lambda: 0
+    )  # statsmodels runs the garbage collector in each call: 20 s here
     rng, wrong, alone = np.random.default_rng(3), [], []
     for _ in range(300):
         logits = rng.normal(0, 1, 100) + rng.normal(0, seed_sd, (13, seeds, 1))
@@ -143,7 +145,7 @@ def test_holm_keeps_a_family_of_correlated_tests(
 def test_the_detectable_difference_is_found_as_often_as_asked(
     seeds: int, seed_sd: float, shift: float
 ) -> None:
-    """Ask, of studies with an effect, for the power at the rate at which it is found: back comes the effect."""
+    """The detectable difference at the power that studies with an effect show is that effect."""
     pairs = simulate((seeds, seeds), (seed_sd, seed_sd), shift=shift)
     _, claimed, found = rates(pairs)
     settings = {

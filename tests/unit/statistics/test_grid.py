@@ -1,4 +1,4 @@
-"""The scores in the shape of the paper's tables: methods down, benchmarks across."""
+"""The scores in the layout of the paper's tables: one row per method, one column per benchmark."""
 
 import csv
 import io

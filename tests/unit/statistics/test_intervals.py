@@ -18,7 +18,7 @@ SETTINGS = StatisticsSettings(resamples=1000)
 def simulate(
     rng: np.random.Generator, studies: int, seeds: int, items: int, *, item_sd: float, seed_sd: float
 ) -> np.ndarray:
-    """Right-or-wrong items `[studies, seeds, items]`, mean 50 percent; seeds and items vary in difficulty."""
+    """Scores `[studies, seeds, items]`, all 0 or 100, mean 50 %; seeds and items vary in difficulty."""
     logits = rng.normal(0, item_sd, (studies, 1, items)) + rng.normal(0, seed_sd, (studies, seeds, 1))
     return SCALE * (rng.random((studies, seeds, items)) < 1 / (1 + np.exp(-logits)))
 
@@ -28,7 +28,7 @@ def scores(values: np.ndarray) -> Scores:
 
 
 def test_seed_noise_needs_the_seeds_part() -> None:
-    """Items alone cover too rarely where training seeds differ: the seeds' share is not decoration."""
+    """If training seeds differ, resampling items alone covers too rarely: the seeds' contribution is necessary."""
     data = simulate(np.random.default_rng(7), 800, 5, 150, item_sd=1.0, seed_sd=0.4)
     both = mean_intervals([scores(values) for values in data], SETTINGS)
     items_only = mean_intervals([scores(values.mean(axis=0, keepdims=True)) for values in data], SETTINGS)

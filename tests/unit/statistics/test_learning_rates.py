@@ -1,4 +1,4 @@
-"""The choice of a learning rate: equal search for every method, settled on the validation split."""
+"""The choice of a learning rate: an equal search for every method, decided on the validation split."""
 
 import csv
 from pathlib import Path
@@ -28,7 +28,7 @@ STUDY = {
 
 
 def write_trial(root: Path, rate: float, correct: list[int], seconds: float = 2.0, name: str = "") -> Path:
-    """One sealed trial, its transfer's record beside it."""
+    """Write one sealed trial with its transfer's record."""
     folder = root / "facts/sft" / (name or f"learning_rate~{rate}")
     write_json(root / "settings.json", {"optimisation": {"learning_rate": rate}})
     (folder / "transfer").mkdir(parents=True)

@@ -42,7 +42,7 @@ def positives(pairs: list[tuple[Scores, Scores]]) -> float:
 
 
 def test_p_values_allow_for_seeds_that_differ() -> None:
-    """Seeds of 4 points' deviation: items alone would claim an effect in every seventh study."""
+    """Seeds with a deviation of 4 points: items alone would claim an effect in every seventh study."""
     pairs = simulate(np.random.default_rng(5), 800, (5, 5), seed_sd=0.2)
     averaged = [tuple(scores(side.item_means[None]) for side in pair) for pair in pairs]
     assert positives(pairs) < 0.09
@@ -63,7 +63,7 @@ def test_one_seed_is_exact_mcnemar() -> None:
 
 @pytest.mark.parametrize("changes", [(3, 0), (6, 0), (9, 2), (20, 8)])
 def test_the_bootstrap_test_tends_to_mcnemar(changes: tuple[int, int]) -> None:
-    """Equal seeds add nothing, so the sign flips must give McNemar's p-value, few differing items or many."""
+    """Equal seeds add nothing, so the sign flips must give McNemar's p-value for few or many differing items."""
     better, worse = changes
     student, method = np.zeros((1, 100)), np.zeros((2, 100))
     student[0, :worse] = SCALE
@@ -85,7 +85,7 @@ def test_left_and_right_are_symmetric() -> None:
 
 
 def test_equal_seeds_are_paired() -> None:
-    """What a seed does to both methods alike cancels only where the seeds are the same."""
+    """An effect of a seed on both methods cancels only if the seeds are the same."""
     rng = np.random.default_rng(9)
     luck = np.linspace(-1.5, 1.5, 4)[:, None]
     left = (rng.random((4, 400)) < 1 / (1 + np.exp(-luck))) * SCALE

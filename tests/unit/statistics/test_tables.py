@@ -137,7 +137,7 @@ def test_seeds_and_detectable(study: tuple[list[Path], Path]) -> None:
         ("main", "facts", "best_baseline"),
     ]
     for row in detectable:
-        # Two seeds say so little that some differences are never detectable: an empty cell.
+        # With two seeds some differences are never detectable, which gives an empty cell.
         assert 5 < float(row["detectable"] or 99) < 100
         assert float(row["detectable"] or 99) < float(row["detectable_holm"] or "inf")
         assert row["seeds"] == ("2" if row["table"] == "main" else "1")
@@ -241,14 +241,14 @@ def test_the_config_gives_an_order() -> None:
 
 
 def run_stage(arguments: list[str]) -> None:
-    """The stage with options as a script gives them (a new process takes seconds to import the statistics)."""
-    with suppress(SystemExit):  # of a command line that has done its work
+    """Run the stage with a script's options, in this process (a new one takes seconds to import the statistics)."""
+    with suppress(SystemExit):  # exit status of a command line that succeeded
         call(collect_tables, arguments)
 
 
 @pytest.mark.slow
 def test_script(study: tuple[list[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The script gives the same files, and names what a user did wrong."""
+    """The script writes the same files, and names a user's error."""
     monkeypatch.chdir(tmp_path)
     write_json("cells.json", [str(path) for path in study[0]])
     write_json("order.json", ORDER.model_dump())

@@ -16,7 +16,7 @@ def cell(root: Path) -> Path:
 
 
 def spoil(folder: Path, name: str, text: str) -> None:
-    """Change a file and seal the folder again, so that only the file's content is at fault."""
+    """Change a file and seal the folder again, so that only the file's content is wrong."""
     (folder / name).write_text(text)
     seal(folder)
 

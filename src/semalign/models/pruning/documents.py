@@ -99,5 +99,5 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 def _text(row: Any, where: str) -> str:
     keys = ("text",) if isinstance(row, dict) and "text" in row else ("prompt", "answer")
     if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in keys):
-        raise UserError(f"{where}: expected an object with strings `text`, or `prompt` and `answer`")
+        raise UserError(f"{where}: expected an object with `text`, or with `prompt` and `answer`, as strings")
     return "".join(row[key] for key in keys)

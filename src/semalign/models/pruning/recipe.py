@@ -102,7 +102,7 @@ def cut(settings: PrunedModel, model: Any, batches: Sequence[Batch]) -> Cut:
 
 
 def calibration(settings: PrunedModel, encoded: Sequence[Encoded], pad_id: int, device: Any) -> list[Batch]:
-    """The batches that the cuts are computed on: `calibration_tokens` tokens, or all documents once if they have fewer."""
+    """The batches that the cuts are computed on: `calibration_tokens` tokens, or all documents once if fewer."""
     lengths = [len(document.input_ids) for document in encoded]
     tokens = min(settings.calibration_tokens, sum(lengths))
     batches = draw_batches(lengths, tokens, max(lengths, default=0) * 4, settings.seed)

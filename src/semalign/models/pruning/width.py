@@ -25,7 +25,7 @@ RIDGE = 1e-4
 def narrow(
     model: Any, batches: Sequence[Batch], width: int, ridge: float = RIDGE
 ) -> tuple[Any, torch.Tensor]:
-    """Cut a model to `width`; also returns the directions [teacher width, width] of the residual stream that it keeps."""
+    """Cut a model to `width`; also returns the directions [teacher width, width] of the stream that it keeps."""
     folded = fold_norms(model)
     directions = principal_directions(folded, batches, width)
     readers = reader_maps(folded, batches, directions, ridge)
@@ -34,7 +34,7 @@ def narrow(
 
 
 def fold_norms(model: Any) -> Any:
-    """The same function with every norm's gain 1: gains are multiplied into the matrices that read the norm's output."""
+    """The same function with every norm's gain 1: gains are folded into the matrices that read the norm's output."""
     facts = facts_of(model)
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     for norm, readers in _norms(model):
@@ -78,7 +78,7 @@ def reader_maps(
 
 
 def _pairs(directions: torch.Tensor, eps: float, cross: Moment, gram: Moment) -> Observer:
-    """An observer that adds a norm's output, and the output that the norm will have in the narrow stream, to moments."""
+    """An observer that adds a norm's output, and its future output in the narrow stream, to the moments."""
 
     def add(states: torch.Tensor, normed: torch.Tensor) -> None:
         short = states.double() @ directions.to(states.device)
@@ -98,9 +98,9 @@ def _rotated(folded: Any, directions: torch.Tensor, readers: dict[str, torch.Ten
     # for the directions that were cut.
     embedding = f"{facts.embedding}.weight"
     state[embedding] = _product(state[embedding], directions)
-    for norm, behind in _norms(folded):
+    for norm, names in _norms(folded):
         state[f"{norm}.weight"] = torch.ones(directions.shape[1], dtype=state[f"{norm}.weight"].dtype)
-        for reader in behind:
+        for reader in names:
             state[f"{reader}.weight"] = _product(state[f"{reader}.weight"], readers[norm])
     for layer in range(len(layers_of(folded))):
         for name in WRITERS:

@@ -108,7 +108,7 @@ def build_model(settings: TinyModel, folder: Path, checkpoint: Path) -> list[Rec
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """Use one thread: a second one only costs time with matrices this small, and sums depend on the number of threads."""
+    """Use one thread: more only cost time with matrices this small, and sums depend on the number of threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

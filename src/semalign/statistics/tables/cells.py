@@ -55,7 +55,7 @@ class Cell:
         """The item scores, weighted so that their mean is the mean over the parts of a mixture."""
         return balanced(self.scores, self.parts) if self.parts else self.scores
 
-    def apart(self) -> list["Cell"]:
+    def by_part(self) -> list["Cell"]:
         """One cell per part of a mixture, with only that part's items; empty for any other benchmark."""
         return [self._part(name) for name in sorted({part for part in self.parts if part is not None})]
 
@@ -131,7 +131,7 @@ def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[K
     first: dict[str, tuple[Path, Cell]] = {}
     for folder in map(Path, folders):
         whole = read_cell(folder, verify=verify)
-        for cell in (whole, *whole.apart()):
+        for cell in (whole, *whole.by_part()):
             seeds = cells.setdefault(cell.key, {})
             if cell.seed in seeds:
                 raise UserError(f"{folder}: found this cell twice, expected every cell once")
