@@ -95,7 +95,7 @@ class _Model:
 
 
 def build(size: Size, device: str) -> Sides:
-    """The sides with one adapted layer at a share of the depth, cross-entropy on the answers, and `epochs` (paper: 5)."""
+    """The sides with one adapted layer at a share of the depth and the answers' loss; the paper trains 5 epochs."""
     shape = SHAPES[size["shape"]]
     encoded = examples(size["examples"], size["length"], shape.vocabulary)
     settings = Optimisation(learning_rate=1e-3, epochs=size["epochs"], batch_size=size["batch"], warmup=0.0)

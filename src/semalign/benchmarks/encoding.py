@@ -51,7 +51,9 @@ def encode(example: Example, tokenizer: Any) -> Encoded:
     prompt = encode_prompt(example.prompt, tokenizer)
     answer = encode_answer(example.answer, tokenizer)
     if not prompt or not answer:
-        raise UserError(f"example {example.id}: the {'answer' if prompt else 'prompt'} has no tokens")
+        raise UserError(
+            f"example {example.id}: found no tokens in the {'answer' if prompt else 'prompt'}, expected some"
+        )
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     return Encoded(prompt + answer + end, len(prompt))
 

@@ -166,6 +166,6 @@ def _check(reference: Reference, examples: Sequence[Example], head: Head) -> Non
         )
     if reference.states.shape[1] != head.weight.shape[1]:
         raise UserError(
-            f"teacher reference: states of width {reference.states.shape[1]}, "
+            f"teacher reference: found states of width {reference.states.shape[1]}, "
             f"expected the teacher's {head.weight.shape[1]}"
         )

@@ -59,7 +59,7 @@ class StudyModel(HFLM):
         Raises UserError for a tokenizer without an end-of-text token.
         """
         if tokenizer.eos_token_id is None:
-            raise UserError("tokenizer: no eos token; evaluation needs one to know where an answer ends")
+            raise UserError("tokenizer: found no eos token, expected one: it ends an answer")
         super().__init__(
             pretrained=model,
             tokenizer=tokenizer,

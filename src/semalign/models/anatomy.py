@@ -60,6 +60,7 @@ def _hook(model: Any, block: torch.nn.Module, interface: str, key: tuple[str, in
         states[key] = _tensor(output)
 
     def keep_difference(_module: Any, args: Any, kwargs: Any, output: Any) -> None:
+        # architectures differ in whether a layer gets its states by position or by name
         states[key] = _tensor(output) - (args[0] if args else kwargs["hidden_states"])
 
     if interface == "block":

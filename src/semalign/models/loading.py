@@ -80,7 +80,7 @@ def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype
     """
     from transformers import AutoModelForCausalLM
 
-    architecture_in(folder)
+    architecture_in(folder)  # raises for an unknown architecture before any weights are read
     loading = devices.read_loading(folder)
     place = device or devices.device()
     own = getattr(torch, loading.dtype)
@@ -89,7 +89,7 @@ def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype
             folder,
             dtype=dtype or own,
             local_files_only=True,
-            use_safetensors=True,
+            use_safetensors=True,  # never a pickle file, which could run code
             device_map=devices.layout(loading, place),
         )
     except (OSError, ValueError) as error:
@@ -114,6 +114,7 @@ def read_head(folder: Path | str) -> Head:
     tensors = TensorFolder(Path(folder))
     embedding = tensors.read(f"{facts.embedding}.weight")
     head_name = f"{facts.head}.weight"
+    # a tied head is not stored, and some configs omit the key `tie_word_embeddings`
     tied = config.get("tie_word_embeddings", False) or head_name not in tensors.files
     gain = tensors.read(f"{facts.final_norm}.weight") + facts.gain_offset
     weight = embedding if tied else tensors.read(head_name)

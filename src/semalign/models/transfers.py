@@ -59,5 +59,6 @@ def _with_adapter(model: Any, folder: Path | str) -> Any:
 
     exact = model.dtype in (torch.float32, torch.float64)
     adapted = PeftModel.from_pretrained(model, str(folder), torch_device=str(model.device))
+    # without a merge, `base_model.model` is the model itself, whose layers PEFT has wrapped
     result = adapted.merge_and_unload() if exact else adapted.base_model.model
     return result.eval().requires_grad_(False)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
-MINIMUM_SHARE = 0.5
+MINIMUM_SHARE = 0.5  # of the student's tokens
 
 
 def shared_tokens(

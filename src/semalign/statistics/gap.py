@@ -18,6 +18,7 @@ def gaps_closed(
     interval of teacher - student is not entirely above 0 (there is no gap to close), and for a method
     whose bounds are not finite.
     """
+    # Student, teacher and method are subtracted from each other, so their seeds need independent draws.
     replicates = mean_replicates([student, teacher, *scores], settings, [1, 2, *[0] * len(scores)])
     gap = replicates[1] - replicates[0]
     if percentile_bounds(gap, settings.confidence)[0] <= 0:
@@ -34,6 +35,7 @@ def _interval(estimate: float, gained: np.ndarray, gap: np.ndarray, confidence: 
     positive = gap > 0
     ratio = np.where(positive, gained / np.where(positive, gap, 1.0), np.copysign(np.inf, gained))
     tail = (1 - confidence) / 2
+    # no interpolation between observations: some may be infinite
     low, high = np.quantile(ratio, [tail, 1 - tail], method="closest_observation")
     finite = np.isfinite(low) and np.isfinite(high)
     return Interval(estimate, float(low), float(high)) if finite else None

@@ -43,6 +43,7 @@ class ItemResampler:
     def _weighted_means(
         self, values: np.ndarray, draw: Callable[[np.random.Generator, int], np.ndarray]
     ) -> np.ndarray:
+        # The generator depends only on seed and number of items, so all methods of a benchmark get the same draws.
         rng = np.random.default_rng([self.seed, self.items])
         parts = [values @ draw(rng, count).T for count in self._chunks()]
         return np.concatenate(parts, axis=1) / self.items
@@ -63,6 +64,7 @@ class ItemResampler:
 def draw_counts(rng: np.random.Generator, count: int, units: int) -> np.ndarray:
     """How often each of `units` was drawn in `units` draws with replacement: `[count, units]`, float64."""
     drawn = rng.integers(0, units, size=(count, units))
+    # shift each row to its own range of numbers, so that one bincount counts all rows
     drawn += np.arange(count)[:, None] * units
     return np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units).astype(np.float64)
 

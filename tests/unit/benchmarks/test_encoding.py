@@ -67,7 +67,7 @@ def test_the_boundary_does_not_depend_on_the_answer() -> None:
 @pytest.mark.parametrize(("prompt", "answer", "which"), [("", " a", "prompt"), ("a", "", "answer")])
 def test_an_empty_side_is_refused(pico_pair: tuple[Path, Path], prompt: str, answer: str, which: str) -> None:
     tokenizer = AutoTokenizer.from_pretrained(pico_pair[0])
-    with pytest.raises(UserError, match=f"example e: the {which} has no tokens"):
+    with pytest.raises(UserError, match=f"example e: found no tokens in the {which}"):
         encode(Example("e", prompt, answer), tokenizer)
 
 

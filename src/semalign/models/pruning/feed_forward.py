@@ -35,6 +35,7 @@ def importance(gram: torch.Tensor, down: torch.Tensor) -> torch.Tensor:
 
 def refit_down(down: torch.Tensor, gram: torch.Tensor, kept: torch.Tensor, ridge: float) -> torch.Tensor:
     """The down-projection [width, kept] of the kept channels that best reproduces the output of all channels."""
+    # Channels correlate, so the kept ones can replace part of the others' output; E[y a_kept^T] = down E[a a_kept^T].
     whole = down.double()
     cross = whole @ gram[:, kept]
     return refit(cross, gram[kept][:, kept], whole[:, kept], ridge)
