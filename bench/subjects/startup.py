@@ -64,9 +64,8 @@ def build(size: Size, device: str) -> Sides:
         return start([sys.executable, script, *words])
 
     def check(mine: tuple[int, str], others: tuple[int, str] | None) -> Check:
-        for _ in range(
-            300 if size["warm"] else 0
-        ):  # the server may still be importing: wait for a quick answer
+        # the server may still be importing: wait for a quick answer
+        for _ in range(300 if size["warm"] else 0):
             before = time.perf_counter()
             ours()
             if time.perf_counter() - before < 1.0:

@@ -12,7 +12,7 @@ from semalign.runtime.columns import COLUMNS
 from semalign.runtime.files import read_jsonl
 
 BESIDE = ("step", "learning_rate")  # the keys of a logged step that are not terms of the loss
-POINTS = 60  # as many as a figure can show
+POINTS = 60  # more than a figure can show
 
 
 def curves_table(cells: Iterable[Path], points: int = POINTS) -> pd.DataFrame:

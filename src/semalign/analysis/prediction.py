@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prompt:
-    """Predictions of one prompt: `top` [positions] of the states themselves, the others [positions, frames]."""
+    """Results of one prompt.
+
+    `top` [positions] are the tokens that the states predict. `recomposed` and `turned` [positions, frames] are those
+    after recomposition and after turning. `cosines` [positions, frames] are those of states and recomposed states.
+    """
 
     top: Tensor
     recomposed: Tensor

@@ -78,11 +78,11 @@ def summarise(records: Sequence[ItemRecord], metrics: Mapping[str, str]) -> dict
     present if items have them. Raises UserError if there is nothing to summarise or a verdict is missing.
     """
     if len(metrics) == 1:
-        return _summarise(records, *metrics.values()) | _apart(records)
+        return _summarise(records, *metrics.values()) | _breakdown(records)
     parts = {}
     for name, metric in metrics.items():
         own = [record for record in records if record.part == name]
-        parts[name] = _summarise(own, metric) | _apart(own)
+        parts[name] = _summarise(own, metric) | _breakdown(own)
     variance = sum(part["score_stderr"] ** 2 for part in parts.values())
     return {
         **_summarise(records, "mean of parts"),
@@ -112,7 +112,7 @@ def _summarise(records: Sequence[ItemRecord], metric: str) -> dict[str, Any]:
     }
 
 
-def _apart(records: Sequence[ItemRecord]) -> dict[str, Any]:
+def _breakdown(records: Sequence[ItemRecord]) -> dict[str, Any]:
     """Scores per subject and per further answer extraction, in percent."""
     subjects: dict[str, list[float]] = {}
     others: dict[str, list[float]] = {}

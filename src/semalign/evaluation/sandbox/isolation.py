@@ -38,7 +38,7 @@ def in_words(isolation: str) -> str:
 
 
 def environment() -> dict[str, str]:
-    """The environment variables inside a sandbox. The library path is needed to start Python and is removed after."""
+    """The environment of a sandbox. The library path is needed to start Python; the driver removes it afterwards."""
     return _ENVIRONMENT | {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
 
 

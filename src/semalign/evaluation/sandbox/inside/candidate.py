@@ -114,7 +114,7 @@ def serve(channel: int, code: str, limit: int) -> None:
 
 
 def run(channel: int, code: bytes, limit: int) -> None:
-    """The whole life of the process; it never returns to the code that forked it."""
+    """Run the whole process; it ends here and never returns to the code that forked it."""
     try:
         serve(channel, code.decode(), limit)
     finally:
