@@ -47,7 +47,7 @@ PRELOADED = (
     "peft",
 )
 _STARTED, _TERMINATE = b"S", b"T"
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def start_server() -> None:
