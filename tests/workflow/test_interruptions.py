@@ -117,7 +117,7 @@ def test_a_second_run_at_once_is_refused_and_harms_nothing(tmp_path: Path) -> No
         assert second.returncode == 1
         told = second.stderr.splitlines()[-1]
         assert told.startswith(
-            f"error: results/mini: another run (process {first.process.pid}) is at work here"
+            f"error: results/mini: found another run (process {first.process.pid}), expected one at a time"
         )
     assert snakemake(folder, *MINI, "--dry-run", "--config", "seeds=[5]").returncode == 0
     assert {path: path.read_bytes() for path in folder.glob("results/mini/settings/**/*.json")} == slices

@@ -20,7 +20,7 @@ RUNNER_VARIABLE = "SEMALIGN_RUNNER"
 _NO_ROOM = {
     errno.ENOSPC: ("the disk is full", "free some space"),
     errno.EDQUOT: ("the disk quota is used up", "free some space"),
-    errno.EFBIG: ("a file would pass this session's limit of size", "raise it (ulimit -f)"),
+    errno.EFBIG: ("a file would exceed this session's file-size limit", "raise it (ulimit -f)"),
 }
 # allocations between two runs of the garbage collector; with Python's 700, a tenth of import time is garbage collection
 ALLOCATIONS = 100_000

@@ -30,8 +30,8 @@ def hold_study(study: str, only_look: bool = False) -> bool:
             return False
         handle.seek(0)
         raise UserError(
-            f"results/{study}: another run (process {handle.read().strip()}) is at work here, expected one at a "
-            "time; wait for it or stop it"
+            f"results/{study}: found another run (process {handle.read().strip()}), expected one at a time; wait for "
+            "it or stop it"
         )
     if only_look:
         handle.close()

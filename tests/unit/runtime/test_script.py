@@ -70,7 +70,7 @@ def test_a_limit_of_the_size_of_files_is_one_line_and_leaves_nothing(tmp_path: P
     ended = subprocess.run(order, capture_output=True, text=True, env=bare)
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("error: a file would pass this session's limit of size while writing ")
+    assert line.startswith("error: a file would exceed this session's file-size limit while writing ")
     assert not list(tmp_path.iterdir())
 
 

@@ -34,7 +34,7 @@ def other() -> subprocess.Popen[str]:
 
 
 def test_a_second_run_is_refused_and_names_the_first(other: subprocess.Popen[str]) -> None:
-    with pytest.raises(UserError, match=rf"results/s: another run \(process {other.pid}\) is at work here"):
+    with pytest.raises(UserError, match=rf"results/s: found another run \(process {other.pid}\), expected one"):
         hold_study("s")
     assert not hold_study("s", only_look=True)
     assert hold_study("t"), "another study may run beside it"

@@ -229,5 +229,7 @@ def test_answers_that_are_read_are_not_planned_as_generated() -> None:
 def test_an_unknown_shape_is_one_line() -> None:
     from semalign.config.models import HubModel
 
-    with pytest.raises(UserError, match="its shape is not known yet; run `snakemake --cores 4 retrieve"):
+    with pytest.raises(
+        UserError, match=r"found no config\.json, expected its shape .* run `snakemake --cores 4 retrieve"
+    ):
         shape_of(HubModel(source="hub", repository="org/name", revision="v1"))

@@ -59,7 +59,7 @@ def test_two_that_are_made_from_each_other_are_refused() -> None:
 
 def test_a_file_that_is_not_there_is_found_before_any_work(tmp_path: Path) -> None:
     given = study({"text": [{"path": str(tmp_path / "a.txt")}]})
-    with pytest.raises(UserError, match=r"models.small.text: no file .*a\.txt"):
+    with pytest.raises(UserError, match=r"models.small.text: found no .*a\.txt"):
         check_study(parse_study(given))
     (tmp_path / "a.txt").write_text("text")
     check_study(parse_study(given))

@@ -75,7 +75,8 @@ def test_what_matches_is_left_alone(layout: Layout) -> None:
 def test_an_edit_of_the_code_makes_stale_what_it_made(layout: Layout) -> None:
     Path("src/own/part.py").write_text("x = 2\n")
     with pytest.raises(
-        UserError, match=r"made by other code than what stands behind scripts/work\.py now \(and 4 more\)"
+        UserError,
+        match=r"made with another version of the code that scripts/work\.py runs \(and 4 more\)",
     ):
         verify(layout)
     assert len(prune(layout)) == 5
@@ -128,7 +129,7 @@ def test_what_the_study_no_longer_has_is_refused(layout: Layout) -> None:
     )
     assert find_stale(smaller) == {}
     other = Layout(parse_study({**STUDY, "seeds": [1]}))
-    assert set(find_stale(other).values()) == {"not a part of the config's study"}
+    assert set(find_stale(other).values()) == {"not part of the config's study"}
 
 
 def test_a_damaged_record_is_removed_and_reaches_nothing_outside(layout: Layout, tmp_path: Path) -> None:
