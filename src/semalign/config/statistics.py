@@ -13,7 +13,15 @@ class StatisticsSettings(Strict):
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="confidence level of the intervals")
     alpha: float = Field(
-        default=0.05, gt=0, lt=0.5, description="two-sided level of the smallest detectable difference"
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="two-sided significance level of the tests and of the smallest detectable difference",
     )
-    power: float = Field(default=0.8, gt=0.5, lt=1, description="power of the smallest detectable difference")
+    power: float = Field(
+        default=0.8,
+        gt=0.5,
+        lt=1,
+        description="power for which the smallest detectable difference is computed",
+    )
     seed: int = Field(default=0, ge=0, description="seed of the bootstrap")
