@@ -4,7 +4,7 @@ from functools import cache
 
 from semalign.benchmarks.registry import module_of as module_of_benchmark
 from semalign.runtime.files import update_json
-from semalign.runtime.code import behind, digests_of, reached_from
+from semalign.runtime.code import dependencies_of, digests_of, reached_from
 from semalign.methods.registry import METHODS
 from semalign.models.registry import module_of as module_of_model
 from semalign.signals.semantics.registry import MAPS
@@ -13,7 +13,7 @@ from semalign.signals.semantics.registry import MAPS
 @cache
 def library(script, *modules):
     """The file with the digests of a script and of all library files that it depends on."""
-    return note_code("-".join([script, *modules]), behind(f"scripts/{script}.py", modules))
+    return note_code("-".join([script, *modules]), dependencies_of(f"scripts/{script}.py", modules))
 
 
 def library_of_model(wildcards):

@@ -201,7 +201,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 STAGES = tuple(Signals.model_fields)
 
 
-def behind(stage: str) -> tuple[str, ...]:
+def stages_before(stage: str) -> tuple[str, ...]:
     """Return the stages that a stage depends on, directly or not, in the order of STAGES."""
-    stages = {name for direct in UPSTREAM.get(stage, ()) for name in (direct, *behind(direct))}
+    stages = {name for direct in UPSTREAM.get(stage, ()) for name in (direct, *stages_before(direct))}
     return tuple(name for name in STAGES if name in stages)

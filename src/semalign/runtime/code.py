@@ -31,7 +31,7 @@ UNSEEN = {
 }
 
 
-def behind(script: Path | str, modules: Iterable[str] = ()) -> list[str]:
+def dependencies_of(script: Path | str, modules: Iterable[str] = ()) -> list[str]:
     """Return the script, the named modules, and all library files that they import, directly or not.
 
     Paths are relative to the repository root, which must be the working directory.

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from semalign.runtime.code import behind, digest_of
+from semalign.runtime.code import dependencies_of, digest_of
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 
@@ -213,7 +213,7 @@ def _code(modules: list[str]) -> dict[str, Any] | None:
     script = portable(sys.argv[0])
     if not script.startswith("scripts/") or not Path(script).is_file():
         return None
-    return {"script": script, "modules": modules, "digest": digest_of(behind(script, modules))}
+    return {"script": script, "modules": modules, "digest": digest_of(dependencies_of(script, modules))}
 
 
 def _combine(outputs: dict[str, str]) -> str:

@@ -147,7 +147,7 @@ def _machine() -> str:
 def _start_time(pid: int) -> str:
     """Return the start time of a process, in clock ticks since boot; empty if there is no such process."""
     try:
-        # field 22 of the line, counted from behind the name, which may contain spaces and parentheses
+        # field 22 of the line, counted from the end of the name, which may contain spaces and parentheses
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):
         return ""

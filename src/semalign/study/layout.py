@@ -9,7 +9,7 @@ from typing import Any
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.evaluation import SAMPLED
-from semalign.config.signals import behind
+from semalign.config.signals import stages_before
 from semalign.methods.registry import METHODS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import update_json
@@ -58,7 +58,7 @@ class Layout:
         names = {}
         for method, variant in dict.fromkeys((cell.method, cell.variant) for cell in self.cells):
             needs = self.needs(method, variant)
-            if any(stage in (*behind(need), need) for need in needs):
+            if any(stage in (*stages_before(need), need) for need in needs):
                 names[method, variant] = self.stage_name(method, variant, stage)
         folders = (
             f"{self.root}/signals/{cell.pair}/{cell.benchmark}/{stage}/{names[cell.method, cell.variant]}"
@@ -158,7 +158,7 @@ class Layout:
         self.settings["order"] = self._order()
         self.settings["cells"] = [self.cell_folder(cell) for cell in self.cells]
         # the analyses read the default settings even if no cell does
-        for stage in (*behind("alignment"), "alignment"):
+        for stage in (*stages_before("alignment"), "alignment"):
             self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
@@ -190,7 +190,7 @@ class Layout:
         self._needs[method, variant] = settings.needs
         self.settings[f"methods/{method}/{variant}"] = _slice(settings)
         names: dict[str, str] = {}
-        needed = {stage for need in settings.needs for stage in (*behind(need), need)}
+        needed = {stage for need in settings.needs for stage in (*stages_before(need), need)}
         for stage in type(signals).model_fields:
             name = signal_name(self.study, signals, stage)
             self._stages[method, variant, stage] = name

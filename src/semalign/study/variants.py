@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from semalign.config.cells import DEFAULT, Cell, variant_name
-from semalign.config.signals import STAGES, Signals, behind
+from semalign.config.signals import STAGES, Signals, stages_before
 from semalign.runtime.errors import UserError
 from semalign.study.definition import Study, explain
 from semalign.study.kinds import Method
@@ -137,7 +137,7 @@ def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
 def signal_name(study: Study, signals: Signals, stage: str) -> str:
     """Return the folder name of a stage: `default`, or all differences from the study's default up to that stage."""
     differences = []
-    for section in (*behind(stage), stage):
+    for section in (*stages_before(stage), stage):
         base = getattr(study.signals, section)
         own = getattr(signals, section)
         for key in type(base).model_fields:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semalign.runtime.code import behind, digest_of
+from semalign.runtime.code import dependencies_of, digest_of
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import RECORD, check_record, digest, versions
@@ -76,7 +76,7 @@ class _Present:
         """Return the digest of all code that a script depends on; empty if there is no such script."""
         key = (script, *modules)
         if key not in self.codes:
-            self.codes[key] = digest_of(behind(script, modules)) if Path(script).is_file() else ""
+            self.codes[key] = digest_of(dependencies_of(script, modules)) if Path(script).is_file() else ""
         return self.codes[key]
 
 

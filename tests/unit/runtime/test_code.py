@@ -7,7 +7,7 @@ import pytest
 
 from semalign.methods.registry import METHODS
 from semalign.runtime import code as library
-from semalign.runtime.code import behind, digest_of, imports
+from semalign.runtime.code import dependencies_of, digest_of, imports
 from semalign.signals.semantics.registry import MAPS
 
 ROOT = Path(__file__).parents[3]
@@ -19,7 +19,7 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_script_depends_on_direct_and_indirect_imports() -> None:
-    files = behind("scripts/align_states.py")
+    files = dependencies_of("scripts/align_states.py")
     assert {
         "scripts/align_states.py",
         "src/semalign/signals/stage.py",
@@ -32,15 +32,18 @@ def test_a_script_depends_on_direct_and_indirect_imports() -> None:
 
 
 def test_a_script_depends_on_a_method_only_if_it_is_named() -> None:
-    assert "src/semalign/methods/semalign/steering.py" not in behind("scripts/transfer_knowledge.py")
-    files = behind("scripts/transfer_knowledge.py", ["semalign.methods.semalign"])
+    assert "src/semalign/methods/semalign/steering.py" not in dependencies_of("scripts/transfer_knowledge.py")
+    files = dependencies_of("scripts/transfer_knowledge.py", ["semalign.methods.semalign"])
     assert {"src/semalign/methods/semalign/steering.py", "src/semalign/training/losses.py"} <= set(files)
 
 
 def test_a_method_depends_on_no_files_of_other_methods() -> None:
     """Otherwise an edit of one method would rerun the cells of others."""
-    shared = set(behind("scripts/transfer_knowledge.py"))
-    own = {name: set(behind("scripts/transfer_knowledge.py", [METHODS.module_of(name)])) for name in METHODS}
+    shared = set(dependencies_of("scripts/transfer_knowledge.py"))
+    own = {
+        name: set(dependencies_of("scripts/transfer_knowledge.py", [METHODS.module_of(name)]))
+        for name in METHODS
+    }
     methods = Path("src/semalign/methods")
     common = {str(methods / "base.py"), *map(str, methods.glob("common/*.py"))}
     common |= set(map(str, methods.glob("experimental/anchored/*.py")))  # shared by prox and its control
@@ -53,21 +56,21 @@ def test_a_method_depends_on_no_files_of_other_methods() -> None:
 
 def test_only_scripts_that_use_a_map_depend_on_it() -> None:
     dual = "src/semalign/signals/semantics/maps/from_bases.py"
-    assert dual not in behind("scripts/align_states.py")
-    assert dual in behind("scripts/align_states.py", [MAPS.module_of("dual")])
-    assert dual not in behind("scripts/align_states.py", [MAPS.module_of("procrustes")])
-    assert dual in behind("scripts/measure_crossing.py")
-    assert dual in behind("scripts/measure_geometry.py")
+    assert dual not in dependencies_of("scripts/align_states.py")
+    assert dual in dependencies_of("scripts/align_states.py", [MAPS.module_of("dual")])
+    assert dual not in dependencies_of("scripts/align_states.py", [MAPS.module_of("procrustes")])
+    assert dual in dependencies_of("scripts/measure_crossing.py")
+    assert dual in dependencies_of("scripts/measure_geometry.py")
 
 
 def test_files_that_are_read_or_started_by_path_count_too() -> None:
-    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+    generating, judging = (dependencies_of(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
     assert "src/semalign/evaluation/tasks/facts.yaml" in generating
     assert "src/semalign/evaluation/sandbox/inside/tester.py" in judging
 
 
 def test_generation_does_not_depend_on_the_sandbox_nor_judging_on_models() -> None:
-    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+    generating, judging = (dependencies_of(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
     assert not [name for name in generating if "/sandbox/" in name]
     assert not [name for name in judging if "/models/" in name or "language_model" in name]
 
@@ -122,14 +125,16 @@ def test_the_imports_of_the_library_agree_with_its_full_syntax_trees() -> None:
 
 def test_only_imports_that_the_stage_function_uses_are_followed() -> None:
     """Several stages share a file; an edit of the training curves, for example, must not measure models again."""
-    curves, geometry = (behind(f"scripts/{name}.py") for name in ("collect_curves", "measure_geometry"))
+    curves, geometry = (
+        dependencies_of(f"scripts/{name}.py") for name in ("collect_curves", "measure_geometry")
+    )
     stage = "src/semalign/analysis/stage.py"
     assert stage in curves and stage in geometry
     assert "src/semalign/analysis/curves.py" in curves and "src/semalign/analysis/curves.py" not in geometry
     assert "src/semalign/analysis/geometry.py" in geometry and not [f for f in curves if "/models/" in f]
-    scores = behind("scripts/collect_scores.py")
+    scores = dependencies_of("scripts/collect_scores.py")
     assert "src/semalign/statistics/tables/benchmarks.py" in scores
-    assert "src/semalign/statistics/tables/benchmarks.py" not in behind("scripts/collect_tables.py")
+    assert "src/semalign/statistics/tables/benchmarks.py" not in dependencies_of("scripts/collect_tables.py")
 
 
 def test_imports_used_through_other_definitions_of_the_file_count() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from semalign.config.models import CutModel
 from semalign.models.registry import module_of, texts_of
-from semalign.runtime.code import behind
+from semalign.runtime.code import dependencies_of
 from semalign.runtime.errors import UserError
 from semalign.study.definition import parse_study
 from semalign.study.preflight import check_study
@@ -69,6 +69,6 @@ def test_only_pruned_models_depend_on_the_pruning_code() -> None:
     module = module_of("pruned")
     assert module
     recipe = "src/semalign/models/pruning/recipe.py"
-    assert recipe in behind("scripts/prepare_model.py", [module])
-    assert recipe not in behind("scripts/prepare_model.py")
+    assert recipe in dependencies_of("scripts/prepare_model.py", [module])
+    assert recipe not in dependencies_of("scripts/prepare_model.py")
     assert module_of("tiny") is None

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semalign.config.signals import behind
+from semalign.config.signals import stages_before
 from semalign.study.definition import Study
 from semalign.study.layout import Layout
 from semalign.study.planning import artifacts, memory, work
@@ -133,7 +133,7 @@ class Plan:
         seen = set()
         for cell in self.layout.cells:
             settings, signals = resolve(self.study, cell.method, cell.variant)
-            needed = {stage for need in settings.needs for stage in (*behind(need), need)}
+            needed = {stage for need in settings.needs for stage in (*stages_before(need), need)}
             for stage in (stage for stage in jobs_of if stage in needed):
                 name = self.layout.stage_name(cell.method, cell.variant, stage)
                 if (key := (cell.pair, cell.benchmark, stage, name)) not in seen:
