@@ -36,7 +36,7 @@ def extended(data: dict[str, Any], seen: tuple[str, ...] = ()) -> dict[str, Any]
     if not isinstance(base, str):
         raise UserError(f"config: {KEY}: found {base!r}, expected the path of a config file")
     if base in seen:
-        raise UserError(f"config: {KEY}: {' -> '.join((*seen, base))} is a circle")
+        raise UserError(f"config: {KEY}: found the circle {' -> '.join((*seen, base))}, expected none")
     own = {key: value for key, value in data.items() if key != KEY}
     return merged(extended(read_yaml(base), (*seen, base)), own)
 

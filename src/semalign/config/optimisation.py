@@ -47,5 +47,5 @@ class Optimisation(Strict):
     @model_validator(mode="after")
     def _has_a_length(self) -> Self:
         if self.epochs is None and self.steps is None:
-            raise ValueError("give epochs or steps")
+            raise ValueError("found neither epochs nor steps, expected one of them")
         return self

@@ -62,14 +62,14 @@ class Pairing(Strict):
     @classmethod
     def _at_least_one(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
-            raise ValueError("expected a whole number from 1 on, or `all`")
+            raise ValueError("expected a whole number of at least 1, or `all`")
         return value
 
     @model_validator(mode="after")
     def _all_by_depth(self) -> Self:
         if self.pairs == "all" and self.rule != "depth":
             raise ValueError(
-                f"pairing.pairs: found `all` with rule `{self.rule}`, which gives no layer to every student layer; "
+                f"pairing.pairs: found `all` with rule `{self.rule}`, which does not pair every student layer; "
                 "expected a whole number, or rule `depth`"
             )
         return self

@@ -36,7 +36,9 @@ class TinyModel(Strict):
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
         if self.width % (2 * self.heads):
-            raise ValueError(f"width {self.width} is not a multiple of 2 * heads ({2 * self.heads})")
+            raise ValueError(
+                f"width: found {self.width}, expected a multiple of 2 * heads ({2 * self.heads})"
+            )
         return self
 
 

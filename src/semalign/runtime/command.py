@@ -72,14 +72,14 @@ def _check_options(name: str, arguments: Sequence[str], app: App) -> None:
             close = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {close[0]}?" if close else f"{HELP} lists the options"
             raise UserError(f"{name}: unknown option {option}; {hint}")
-    whole = {
+    integer_options = {
         each
         for argument in app.assemble_argument_collection()
         if argument.hint is int
         for each in argument.names
     }
     for option, value in itertools.pairwise(arguments):
-        if option in whole and not re.fullmatch(r"[+-]?\d+", value):
+        if option in integer_options and not re.fullmatch(r"[+-]?\d+", value):
             raise UserError(f"{name}: {option}: found {value!r}, expected a whole number")
 
 

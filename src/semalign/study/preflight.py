@@ -111,14 +111,14 @@ def _whole_size(path: Path) -> int:
 
 
 def _shape(study: Study, model: str) -> tuple[int, int] | None:
-    """Return (layers, width) of a model, or None if neither the config nor its folder tells."""
+    """Return (layers, width) of a model, or None if they are not known before the model is prepared."""
     settings = study.models[model]
     if isinstance(settings, TinyModel):
         return settings.layers, settings.width
     if isinstance(settings, PrunedModel):
-        whole = _shape(study, settings.teacher) or (settings.layers, settings.width)
-        layers = settings.layers or whole[0]
-        width = settings.width or whole[1]
+        teacher = _shape(study, settings.teacher) or (settings.layers, settings.width)
+        layers = settings.layers or teacher[0]
+        width = settings.width or teacher[1]
         return (layers, width) if layers and width else None
     if isinstance(settings, FolderModel):
         config = read_json(Path(settings.path).expanduser() / "config.json")

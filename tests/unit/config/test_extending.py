@@ -31,7 +31,7 @@ def test_a_circle_and_a_missing_file_are_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     Path("a.yaml").write_text("extends: b.yaml")
     Path("b.yaml").write_text("extends: a.yaml")
-    with pytest.raises(UserError, match=r"a\.yaml -> b\.yaml -> a\.yaml is a circle"):
+    with pytest.raises(UserError, match=r"found the circle a\.yaml -> b\.yaml -> a\.yaml"):
         extended({"extends": "a.yaml"})
     with pytest.raises(UserError, match=r"c\.yaml: no such config file"):
         extended({"extends": "c.yaml"})

@@ -35,7 +35,7 @@ def study() -> Study:
         ({"alignment": {"mapp": "pinv"}}, "unknown key 'alignment.mapp'"),
         ({"alignment": {"map": "pinvv"}}, "alignment.map: found 'pinvv', expected one of pinv"),
         ({"seeds": []}, "seeds: list should have at least 1 item"),
-        ({"pairing": {"pairs": 0}}, "pairing.pairs: value error, expected a whole number from 1 on, or `all` (found 0)"),
+        ({"pairing": {"pairs": 0}}, "pairing.pairs: value error, expected a whole number of at least 1, or `all` (found 0)"),
         ({"pairs": {"tiny": {"teacher": "tacher", "student": "tiny-student"}}}, "pairs.tiny.teacher: found 'tacher', expected one of tiny-teacher, tiny-student"),
         ({"methods": {"student": {}, "semalign": {}}, "analysis": {}}, "methods: expected `student` and `teacher`"),
         ({"methods": {"student": {}, "teacher": {}, "semaling": {}}}, "semaling"),

@@ -95,10 +95,8 @@ KNOWN: dict[str, Texts] = {
         samples=20,
     ),
 }
-READ = (
-    "-likelihood",
-    "-steps",
-)  # name endings of tasks that score each reference answer and generate nothing
+# endings of the names of tasks that score each reference answer and generate nothing
+READ = ("-likelihood", "-steps")
 EMBEDDED = {"prompt": 30.0, "answer": 12.0, "longest": 96}  # approximate tokens in the embedded benchmarks
 
 

@@ -11,7 +11,7 @@ class Device:
     """What a device achieves in practice.
 
     `operations` and `double` are floating-point operations per second (`double` in float64), `bandwidth` bytes per
-    second. `start` is the seconds that a job takes to import libraries, load models and check its inputs.
+    second. `start` is the time in seconds that a job takes to import libraries, load models and check its inputs.
     """
 
     name: str
