@@ -199,6 +199,7 @@ def _say(client: socket.socket, message: bytes) -> None:
 
 
 def _hear(client: socket.socket) -> bytes:
+    """Receive one message; empty if the client is gone."""
     try:
         return client.recv(1)
     except OSError:
