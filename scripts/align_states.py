@@ -1,4 +1,4 @@
-"""Map the teacher's stored states into the student's space: the targets of steering."""
+"""Map the teacher's stored hidden states into the student's space, as targets for steering."""
 
 from semalign.runtime.script import run_stage
 

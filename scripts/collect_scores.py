@@ -1,4 +1,4 @@
-"""Collect the scores of models that nothing was done to into one table, with published ones."""
+"""Collect the scores of models as they are into one table, next to published scores."""
 
 from semalign.runtime.script import run_stage
 

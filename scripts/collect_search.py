@@ -1,4 +1,4 @@
-"""Collect every learning rate that was tried, and its validation score, into one table."""
+"""Collect every learning rate that was tried, with its validation score, into one table."""
 
 from semalign.runtime.script import run_stage
 

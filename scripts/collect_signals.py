@@ -1,4 +1,4 @@
-"""Collect the results of attribution and pairing, from every folder of a study, into two tables."""
+"""Collect the results of attribution and pairing of a whole study into two tables."""
 
 from semalign.runtime.script import run_stage
 

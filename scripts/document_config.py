@@ -1,4 +1,4 @@
-"""Write the config's JSON schema and its table of keys from the models that check it."""
+"""Write the JSON schema and the reference page of the config, generated from its pydantic models."""
 
 from semalign.runtime.script import run_stage
 

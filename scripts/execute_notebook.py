@@ -1,4 +1,4 @@
-"""Execute one notebook with parameters and write it as a page of HTML."""
+"""Execute a notebook with parameters and write it as an HTML page."""
 
 from semalign.runtime.script import run_stage
 

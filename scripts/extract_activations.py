@@ -1,4 +1,4 @@
-"""Store the teacher's states of the paired layers on a benchmark's train split."""
+"""Store the teacher's hidden states at the paired layers, for a benchmark's train split."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""Store what the teacher predicts on the scored split: the reference of KL and agreement."""
+"""Store the teacher's predictions on the scored split, the reference for KL and agreement."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""Find the teacher's most sensitive windows and store their factors (Seeking)."""
+"""Find the most sensitive windows of the teacher's weights and store their factors (Seeking)."""
 
 from semalign.runtime.script import run_stage
 

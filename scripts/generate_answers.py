@@ -1,4 +1,4 @@
-"""Let a model answer the scored split of a benchmark; nothing it wrote is run."""
+"""Let a model answer the scored split of a benchmark, without running any code that it writes."""
 
 from semalign.runtime.script import run_stage
 

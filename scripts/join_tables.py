@@ -1,4 +1,4 @@
-"""Join tables of the same columns into one CSV, in this order."""
+"""Join tables with the same columns into one CSV file, in the given order."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""Judge a model's stored answers; the only script that runs what a model wrote."""
+"""Judge a model's stored answers. This is the only script that runs model-written code."""
 
 from semalign.runtime.script import run_stage
 

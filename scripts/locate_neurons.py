@@ -1,4 +1,4 @@
-"""Locate the neurons of both models that carry the answer (LaTen)."""
+"""Locate the neurons of both models that are most responsible for the answer (LaTen)."""
 
 from semalign.runtime.script import run_stage
 

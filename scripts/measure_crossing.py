@@ -1,4 +1,4 @@
-"""Measure whether maps carry the teacher's predictions over to the student's head (one pair, every map)."""
+"""Measure how often a map preserves the teacher's prediction under the student's LM head (one pair, all maps)."""
 
 from semalign.runtime.script import run_stage
 

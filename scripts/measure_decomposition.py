@@ -1,4 +1,4 @@
-"""Measure how hidden states survive decomposition onto semantic bases (one model, paper Figure 2)."""
+"""Measure how well hidden states survive decomposition onto semantic bases (one model, paper Figure 2)."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""Measure how near the student of every cell comes to the paper's targets (one pair, one benchmark)."""
+"""Measure the similarity of students' hidden states to the paper's targets (one pair, one benchmark)."""
 
 from semalign.runtime.script import run_stage
 

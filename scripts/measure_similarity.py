@@ -1,4 +1,4 @@
-"""Compare the layers of teacher and student, before and after a transfer, by linear CKA (Figures 4 to 6)."""
+"""Compare the layers of teacher and student by linear CKA, before and after training (paper Figures 4 to 6)."""
 
 from semalign.runtime.script import run_stage
 

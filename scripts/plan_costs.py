@@ -1,4 +1,4 @@
-"""Print what a study costs before it runs: jobs, hours, disk and peak memory per rule."""
+"""Print the predicted cost of a study: jobs, hours, disk space and peak memory per rule."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""Make the five splits of one benchmark."""
+"""Prepare the five splits of one benchmark."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""Make one model of the study a plain Hugging Face folder."""
+"""Prepare one model of the study as a plain Hugging Face folder."""
 
 from semalign.runtime.script import run_stage
 

@@ -1,4 +1,4 @@
-"""Choose the teacher's units for Flex-KD and store its states there."""
+"""Select the dimensions of the teacher's hidden state for Flex-KD and store its states there."""
 
 from semalign.runtime.script import run_stage
 

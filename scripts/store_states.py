@@ -1,4 +1,4 @@
-"""Store the teacher's final states on a benchmark's train split."""
+"""Store the teacher's final hidden states on a benchmark's train split."""
 
 from semalign.runtime.script import run_stage
 

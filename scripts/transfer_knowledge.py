@@ -1,4 +1,4 @@
-"""Run one method with one seed: a student in, a transfer folder out."""
+"""Run one method with one seed on a student, and write the result, usually an adapter, to a folder."""
 
 from semalign.runtime.script import run_stage
 

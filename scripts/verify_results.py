@@ -1,4 +1,4 @@
-"""Check that a study's artifacts match its config, the code and each other; or remove those that don't."""
+"""Check that a study's artifacts match its config, the code and each other, or remove those that don't."""
 
 from semalign.runtime.script import run_stage
 

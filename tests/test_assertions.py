@@ -1,4 +1,4 @@
-"""Every test asserts something: itself, or by a helper that does."""
+"""Every test asserts something, directly or through a helper."""
 
 import ast
 from functools import cache
@@ -15,21 +15,21 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 @cache
 def functions(path: Path) -> dict[str, Function]:
-    """Name -> function, for all functions and methods of a file, nested ones too."""
+    """Return name -> function, for all functions and methods of a file, including nested ones."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     return {node.name: node for node in ast.walk(tree) if isinstance(node, Function)}
 
 
 @cache
 def imports(path: Path) -> dict[str, Path]:
-    """Name -> the file under tests that it is imported from."""
+    """Return imported name -> the file under tests that it comes from."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module in FILES]
     return {alias.name: FILES[str(node.module)] for node in froms for alias in node.names}
 
 
 def asserts(function: Function, path: Path, seen: frozenset[str] = frozenset()) -> bool:
-    """Whether a function has an assertion, or calls one by name that has."""
+    """Return whether a function has an assertion, or calls a function that has one."""
     if any(isinstance(node, ast.Assert) for node in ast.walk(function)):
         return True
     calls = {_name(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
@@ -39,7 +39,7 @@ def asserts(function: Function, path: Path, seen: frozenset[str] = frozenset()) 
 
 
 def _name(node: ast.expr) -> str:
-    """The last part of what is called."""
+    """Return the last part of a called name."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
@@ -51,12 +51,12 @@ def _helper_asserts(name: str, path: Path, seen: frozenset[str]) -> bool:
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.stem)
 def test_every_test_asserts_something(path: Path) -> None:
     tests = [function for name, function in functions(path).items() if name.startswith("test_")]
-    assert tests, "a file of tests without tests"
+    assert tests, "a test file without tests"
     assert [test.name for test in tests if not asserts(test, path)] == []
 
 
-def test_a_test_without_an_assertion_is_seen(tmp_path: Path) -> None:
+def test_a_test_without_an_assertion_is_detected(tmp_path: Path) -> None:
     path = tmp_path / "test_sample.py"
     path.write_text("def helper(): assert 1\ndef test_good(): helper()\ndef test_idle(): print(1)\n")
-    found = functions(path)
-    assert [asserts(found[name], path) for name in ("test_good", "test_idle")] == [True, False]
+    samples = functions(path)
+    assert [asserts(samples[name], path) for name in ("test_good", "test_idle")] == [True, False]

@@ -1,4 +1,4 @@
-"""One path per stage: rule -> script -> room, three equal names; and nothing but a stage seals what it wrote."""
+"""Every stage has one path: rule -> script -> function, all of the same name. Only stages seal artifacts."""
 
 import ast
 import importlib
@@ -26,7 +26,7 @@ GENERATED = {"execute_notebook"}
 
 
 def stages() -> dict[str, str]:
-    """Script -> the module of its stage, for the rooms that are laid out in this way."""
+    """Return script -> module of its stage."""
     calls = {path.stem: CALL.search(path.read_text()) for path in sorted(ROOT.glob("scripts/*.py"))}
     return {name: f"semalign.{call[1]}.stage" for name, call in calls.items() if call and call[2] in ROOMS}
 
@@ -67,7 +67,7 @@ def test_every_stage_of_a_room_has_its_script(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_only_stages_seal_and_only_stages_bear_their_names(room: str) -> None:
+def test_only_stages_seal_artifacts_and_have_the_names_of_scripts(room: str) -> None:
     for path in (SOURCE / room).rglob("*.py"):
         if path.name == "stage.py":
             continue

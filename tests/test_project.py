@@ -1,4 +1,4 @@
-"""Facts that stand in several files agree, and what must never be in the tree is not there."""
+"""Files of the repository agree with each other and contain nothing that is forbidden."""
 
 import contextlib
 import os
@@ -30,7 +30,7 @@ def pins() -> dict[str, str]:
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
 
-def test_every_package_the_project_asks_for_is_pinned_once() -> None:
+def test_every_required_package_is_pinned_once() -> None:
     wanted = [
         *PROJECT["dependencies"],
         *(n for group in PROJECT["optional-dependencies"].values() for n in group),
@@ -38,30 +38,30 @@ def test_every_package_the_project_asks_for_is_pinned_once() -> None:
     names = {canonicalize_name(Requirement(text).name) for text in wanted}
     assert names <= set(pins())
     assert all(not Requirement(text).specifier for text in wanted), (
-        "versions are pinned in requirements.lock alone"
+        "versions must be pinned in requirements.lock only"
     )
 
 
-def test_the_lock_is_what_is_installed() -> None:
+def test_the_installed_versions_are_the_locked_ones() -> None:
     different = {
-        name: (pinned, found)
+        name: (pinned, installed)
         for name, pinned in pins().items()
-        if (found := version(name).partition("+")[0]) != pinned
+        if (installed := version(name).partition("+")[0]) != pinned
     }
     assert not different
 
 
-def test_every_release_of_the_least_python_installs_the_lock() -> None:
-    """Also 3.11.2, which Debian 12 has: a pin made on a later one may ask for more."""
-    least = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])
-    assert least
-    asked = {name: metadata(name).get("Requires-Python") or "" for name in pins()}
-    assert not {name: text for name, text in asked.items() if f"{least[1]}.0" not in SpecifierSet(text)}
+def test_every_release_of_the_oldest_python_installs_the_lock() -> None:
+    """A package that is pinned on a later release may not support an earlier one, such as 3.11.2 of Debian 12."""
+    oldest = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])
+    assert oldest
+    required = {name: metadata(name).get("Requires-Python") or "" for name in pins()}
+    assert not {name: text for name, text in required.items() if f"{oldest[1]}.0" not in SpecifierSet(text)}
 
 
 @pytest.mark.slow
 def test_the_conda_environment_installs_the_lock(tmp_path: Path) -> None:
-    """conda hands the section `pip` to pip as a file of requirements: pip itself reads it, without a network."""
+    """Conda passes the section `pip` to pip as a requirements file; here pip reads it without a network."""
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
     (lines,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
@@ -69,7 +69,7 @@ def test_the_conda_environment_installs_the_lock(tmp_path: Path) -> None:
     minor = re.search(r">=(\d+\.\d+)", PROJECT["requires-python"])
     assert minor and f"python={minor[1]}" in conda
     shutil.copy2(ROOT / "requirements.lock", tmp_path)
-    # a project of no files stands for this one, whose folder stays as it is
+    # an empty project is installed instead of this one, so that nothing is written here
     build = "[build-system]\nrequires = []\nbuild-backend = 'setuptools.build_meta'\n"
     (tmp_path / "pyproject.toml").write_text(build + "[project]\nname = 'stub'\nversion = '1'\n")
     assert read_by_pip(tmp_path, lines).returncode == 0
@@ -78,7 +78,7 @@ def test_the_conda_environment_installs_the_lock(tmp_path: Path) -> None:
 
 
 def read_by_pip(folder: Path, lines: list[str]) -> subprocess.CompletedProcess[str]:
-    """What pip says of a file of requirements in a folder; nothing is installed."""
+    """Let pip read a requirements file in a folder, without installing anything."""
     (folder / "condaenv.txt").write_text("\n".join(lines) + "\n")
     command = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "--no-build-isolation"]
     return subprocess.run(
@@ -90,13 +90,13 @@ def read_by_pip(folder: Path, lines: list[str]) -> subprocess.CompletedProcess[s
     )
 
 
-def test_the_readmes_config_is_whole() -> None:
+def test_the_config_in_the_readme_is_complete() -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     studies = [yaml.safe_load(block) for block in blocks]
     assert [parse_study(study).study for study in studies] == ["mine"]
 
 
-def test_the_config_is_documented_by_its_models() -> None:
+def test_the_reference_of_the_config_is_up_to_date() -> None:
     assert (ROOT / "config/README.md").read_text() == config_readme(), "run scripts/document_config.py"
     assert (ROOT / "workflow/schemas/config.schema.json").read_text() == config_schema()
 
@@ -111,7 +111,7 @@ def test_no_pickle_no_remote_code_no_shell(path: Path) -> None:
 
 @pytest.mark.parametrize("script", sorted(ROOT.glob("scripts/*.py")), ids=lambda path: path.stem)
 def test_every_script_explains_each_of_its_options(script: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In this process: each script alone would import torch again."""
+    """Run in this process, since each script alone would import torch again."""
     (stage,) = re.findall(r'run_stage\("([\w.]+:\w+)"', script.read_text())
     with contextlib.suppress(SystemExit):
         call(load_stage(stage), ["--help"])
@@ -122,7 +122,7 @@ def test_every_script_explains_each_of_its_options(script: Path, capsys: pytest.
 
 
 def test_every_rule_has_its_script() -> None:
-    named = set(
+    in_rules = set(
         re.findall(
             r"python scripts/(\w+)\.py", "".join(p.read_text() for p in ROOT.glob("workflow/rules/*.smk"))
         )
@@ -131,4 +131,4 @@ def test_every_rule_has_its_script() -> None:
         *("verify_results", "document_config", "lock_versions", "write_findings"),
         *("pin_revisions", "plan_costs"),
     }
-    assert named | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}
+    assert in_rules | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}

@@ -1,4 +1,4 @@
-"""A copy of the project for every test that runs the workflow, and one finished miniature study for all."""
+"""Fixtures: copies of the project for tests that run the workflow, and a finished miniature study that they share."""
 
 import fcntl
 import os
@@ -12,15 +12,15 @@ from projects import MINI, copy_project, snakemake
 
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project without results, for tests that plan but don't run."""
+    """The project without results, for tests that only plan a run."""
     return copy_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project after an undisturbed run of the miniature study. Not to be changed: see `study`.
+    """The project after a complete run of the miniature study. Tests must not change it; see `study`.
 
-    The first worker of pytest-xdist that asks for it makes it; the others wait.
+    The first pytest-xdist worker that needs it makes it; the others wait.
     """
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
@@ -42,7 +42,7 @@ def study(finished: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def edit(study: Path) -> Callable[[str, str], None]:
-    """Replace one piece of text in the copy's miniature config."""
+    """A function that replaces a piece of text in the miniature config of `study`."""
 
     def replace(old: str, new: str) -> None:
         path = study / MINI[1]

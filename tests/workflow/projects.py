@@ -1,4 +1,4 @@
-"""Runs of the workflow in copies of the project, as the tests start them and read them."""
+"""Helpers that copy the project, run the workflow in the copy, and read the result."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Finished = subprocess.CompletedProcess[str]
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of a run in a copy: the copy's own library, one thread a process, offline."""
+    """Return the environment of a run in a copy: the copy's own library, one thread per process, offline."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SEMALIGN_")}
     return inherited | {
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
@@ -32,19 +32,19 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def call(folder: Path, *command: str, seconds: float = 1200) -> Finished:
-    """Run a command of this environment in a copy of the project, whatever its exit status."""
+    """Run a command of this environment in a copy of the project, without checking its exit status."""
     return subprocess.run(
         command, cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=seconds
     )
 
 
 def snakemake(folder: Path, *arguments: str) -> Finished:
-    """A real run on two cores must name its target or a config file among `arguments`."""
+    """Run Snakemake on two cores; `arguments` of a real run must contain a target or a config file."""
     return call(folder, "snakemake", "--cores", "2", *arguments)
 
 
 def planned(ended: Finished) -> Counter[str]:
-    """Rule -> jobs in the table that a dry run prints."""
+    """Return rule -> number of jobs, from the table that a dry run prints."""
     assert ended.returncode == 0, ended.stderr
     table = re.search(r"^job +count\n-+ +-+\n(.*?)\ntotal", ended.stdout, re.MULTILINE | re.DOTALL)
     assert table, ended.stdout
@@ -54,7 +54,7 @@ def planned(ended: Finished) -> Counter[str]:
 
 
 def copy_project(folder: Path) -> Path:
-    """What the workflow needs, without results."""
+    """Copy all files that the workflow needs, without results."""
     for part in PARTS:
         if (ROOT / part).is_dir():
             shutil.copytree(
@@ -67,23 +67,23 @@ def copy_project(folder: Path) -> Path:
 
 
 def metrics(folder: Path) -> dict[str, dict[str, object]]:
-    """Cell -> its metrics.json without what depends on the machine's mood."""
-    found = {}
+    """Return cell -> content of its metrics.json without timings."""
+    cells = {}
     for path in sorted(folder.glob("results/mini/cells/**/metrics.json")):
         values = json.loads(path.read_text())
-        found[str(path.relative_to(folder))] = {k: v for k, v in values.items() if k not in TIMINGS}
-    return found
+        cells[str(path.relative_to(folder))] = {k: v for k, v in values.items() if k not in TIMINGS}
+    return cells
 
 
 def dvc(folder: Path, *arguments: str) -> Finished:
-    """DVC in a copy under git; it must end well."""
+    """Run DVC in a copy under git and check that it succeeds."""
     ended = call(folder, "python", "-m", "dvc", *arguments)
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     return ended
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git prints in a copy; it must end well."""
+    """Run git in a copy, check that it succeeds, and return what it prints."""
     identity = ("-c", "user.name=test", "-c", "user.email=test@localhost")
     ended = call(folder, "git", *identity, *arguments)
     assert ended.returncode == 0, ended.stderr

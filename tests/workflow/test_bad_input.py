@@ -1,4 +1,4 @@
-"""Mistakes that only the work itself can find: one line on the screen and in the log, no traceback, status 1."""
+"""Mistakes that only show during a job: one line on the screen and in the log, no traceback, exit status 1."""
 
 import shutil
 from pathlib import Path
@@ -11,12 +11,12 @@ pytestmark = pytest.mark.study
 CELL = "results/mini/cells/mini/facts/semalign/default/seed0"
 
 
-def told(ended: Finished) -> str:
-    """The line above what Snakemake says of the failed rule."""
-    said = ended.stdout + ended.stderr
-    assert ended.returncode == 1, said
-    assert "Traceback" not in said
-    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
+def error_line(ended: Finished) -> str:
+    """Return the only error line of a failed run."""
+    output = ended.stdout + ended.stderr
+    assert ended.returncode == 1, output
+    assert "Traceback" not in output
+    (line,) = [line for line in output.splitlines() if line.startswith("error: ")]
     return line
 
 
@@ -24,7 +24,7 @@ def test_an_artifact_that_was_tampered_with(study: Path) -> None:
     shutil.rmtree(study / CELL)
     weights = study / "results/mini/models/student/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-    line = told(snakemake(study, CELL, *MINI))
+    line = error_line(snakemake(study, CELL, *MINI))
     assert line.startswith(
         "error: results/mini/models/student/model.safetensors: does not match its provenance ("
     )
@@ -37,10 +37,10 @@ def test_an_artifact_that_was_tampered_with(study: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite(study: Path) -> None:
-    # without the search, whose trials would fail first, each with its line
+    # without the search, whose trials would fail first, each with its own line
     changes = ("methods={semalign: {layer_loss_weight: 1.0e+39}}", "search={learning_rates: []}")
     ended = snakemake(study, CELL, *MINI, "--config", *changes)
-    assert told(ended) == (
+    assert error_line(ended) == (
         f"error: {CELL.removeprefix('results/mini/')}: step 1: layer is inf; expected a finite number "
         "(try a lower learning_rate)"
     )

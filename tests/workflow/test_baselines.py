@@ -1,4 +1,4 @@
-"""Every baseline through the workflow: its signals, its transfer, its score and what it cost."""
+"""Every baseline runs through the workflow: signals, training, score and cost."""
 
 import csv
 import json
@@ -41,7 +41,7 @@ def test_a_baseline_reads_its_own_signals_and_is_scored(baselines: Path, method:
     assert json.loads((cell / "metrics.json").read_text())["items"] == 12
 
 
-def test_a_row_a_method_says_what_it_cost(baselines: Path) -> None:
+def test_the_table_of_costs_has_one_row_per_method(baselines: Path) -> None:
     with (baselines / "tables/costs.csv").open() as file:
         rows = {row["method"]: row for row in csv.DictReader(file)}
     for method, needs in NEEDS.items():

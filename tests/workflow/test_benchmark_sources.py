@@ -1,4 +1,4 @@
-"""Benchmarks from a mirror and from a user's own file, through the workflow."""
+"""The workflow prepares benchmarks from a mirror and from a user's own file."""
 
 import json
 from pathlib import Path
@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied
 
 
-def test_where_the_data_lie_does_not_matter_but_what_they_are_does(folder: Path) -> None:
+def test_a_moved_mirror_reruns_nothing_but_changed_data_do(folder: Path) -> None:
     made = snakemake(folder, *TARGETS, "--configfile", "sources.yaml")
     assert made.returncode == 0, made.stderr
     record = json.loads((folder / TARGETS[0]).read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Runs that are killed or interrupted anywhere end, started again, with the results of an undisturbed one."""
+"""Runs that are killed or interrupted anywhere give the results of an undisturbed run after a restart."""
 
 import os
 import random
@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGKILL, signal.SIGTERM)
 
 
 class Running:
-    """A workflow run in the background, its progress read from its own messages."""
+    """A workflow run in the background, whose progress is read from its log."""
 
     def __init__(self, folder: Path, log: Path) -> None:
         self.folder, self.log = folder, log
@@ -30,19 +30,19 @@ class Running:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # a test run in the background of a shell would hand on that Ctrl-C is ignored
+                # tests that run in the background of a shell inherit that SIGINT is ignored
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             )
 
     def wait_for_jobs(self, count: int) -> None:
-        """Wait until so many jobs of this run have finished."""
+        """Wait until `count` jobs of this run have finished."""
         end = time.monotonic() + 900
         while self.log.read_text().count("Finished jobid") < count:
             assert time.monotonic() < end and self.process.poll() is None, self.log.read_text()[-3000:]
             time.sleep(0.05)
 
     def stop(self, number: int) -> int:
-        """Send the signal, Ctrl-C again after a while: one that meets asyncio's loop in Snakemake may be lost."""
+        """Send a signal until the run ends: a SIGINT that arrives in Snakemake's asyncio loop may be lost."""
         for _ in range(12):
             self.process.send_signal(number)
             try:
@@ -53,18 +53,19 @@ class Running:
 
 
 def left_running(folder: Path) -> dict[int, str]:
-    """Processes at work in a folder, by what the kernel says of their working directory."""
-    found = {}
+    """Return id -> command of the processes whose working directory is a folder."""
+    running = {}
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if (process / "cwd").readlink() == folder and int(process.name) != os.getpid():
-                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+                running[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
         except OSError:
             continue
-    return found
+    return running
 
 
 def gone(folder: Path, seconds: float = 10) -> bool:
+    """Wait until no process is left in a folder, and return whether that happened in time."""
     end = time.monotonic() + seconds
     while left_running(folder) and time.monotonic() < end:
         time.sleep(0.1)
@@ -76,12 +77,14 @@ def half_written(folder: Path) -> list[Path]:
 
 
 def finished_jobs(log: str) -> list[str]:
-    """What Snakemake called the jobs that it saw finish."""
+    """Return the messages of the jobs that finished according to a log."""
     names = dict(re.findall(r"^Job (\d+): (.*)$", log, re.MULTILINE))
     return [names[i] for i in re.findall(r"^Finished jobid: (\d+)", log, re.MULTILINE) if i in names]
 
 
-def test_killed_and_interrupted_runs_end_like_an_undisturbed_one(finished: Path, tmp_path: Path) -> None:
+def test_killed_and_interrupted_runs_give_the_results_of_an_undisturbed_one(
+    finished: Path, tmp_path: Path
+) -> None:
     folder = copy_project(tmp_path / "project").resolve()
     chance = random.Random(7)
     done: list[str] = []
@@ -92,11 +95,11 @@ def test_killed_and_interrupted_runs_end_like_an_undisturbed_one(finished: Path,
         assert run.stop(number) != 0
         assert gone(folder), left_running(folder)
         done += finished_jobs(run.log.read_text())
-    ended = snakemake(folder, "results/mini/tables/main.csv", *MINI)  # pages and figures add nothing here
+    ended = snakemake(folder, "results/mini/tables/main.csv", *MINI)  # notebooks would test nothing more
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     assert "lock" not in ended.stderr.lower()
     done += finished_jobs(ended.stderr)
-    assert len(done) == len(set(done)), "a finished job was done again"
+    assert len(done) == len(set(done)), "a finished job was run again"
     assert metrics(folder) == metrics(finished)
     assert half_written(folder) == []
     assert not list(folder.glob("results/mini/checkpoints/*/*"))
@@ -104,7 +107,7 @@ def test_killed_and_interrupted_runs_end_like_an_undisturbed_one(finished: Path,
     assert verified.returncode == 0, verified.stderr
 
 
-def test_a_second_run_at_once_is_refused_and_harms_nothing(tmp_path: Path) -> None:
+def test_a_second_run_at_the_same_time_is_refused_and_harms_nothing(tmp_path: Path) -> None:
     folder = copy_project(tmp_path / "project").resolve()
     first = Running(folder, tmp_path / "first.log")
     begun = wait_until(
@@ -115,9 +118,9 @@ def test_a_second_run_at_once_is_refused_and_harms_nothing(tmp_path: Path) -> No
     for arguments in ((), ("--config", "seeds=[5]"), ("--unlock",)):
         second = snakemake(folder, *MINI, *arguments)
         assert second.returncode == 1
-        told = second.stderr.splitlines()[-1]
-        assert told.startswith(
-            f"error: results/mini: another run (process {first.process.pid}) is at work here"
+        message = second.stderr.splitlines()[-1]
+        assert message.startswith(
+            f"error: results/mini: found another run (process {first.process.pid}), expected one at a time"
         )
     assert snakemake(folder, *MINI, "--dry-run", "--config", "seeds=[5]").returncode == 0
     assert {path: path.read_bytes() for path in folder.glob("results/mini/settings/**/*.json")} == slices

@@ -1,4 +1,4 @@
-"""The miniature study end to end: what it leaves, and what runs again after a change."""
+"""The miniature study end to end: its results, and what reruns after a change."""
 
 import csv
 import json
@@ -24,10 +24,10 @@ NOTHING = "Nothing to be done"
 
 
 def records(folder: Path) -> dict[str, int]:
-    """Record -> when it was written (ns), below the study's results."""
+    """Return record -> modification time in ns, for all records in the study's results."""
     root = folder / "results/mini"
-    found = [*root.rglob("run.json"), *root.glob("records/**/*.json")]
-    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in found}
+    paths = [*root.rglob("run.json"), *root.glob("records/**/*.json")]
+    return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in paths}
 
 
 def rewritten(folder: Path, before: dict[str, int]) -> set[str]:
@@ -40,7 +40,7 @@ def run(folder: Path, *targets: str) -> str:
     return ended.stderr
 
 
-def test_it_leaves_every_table_figure_and_page(finished: Path) -> None:
+def test_the_study_has_every_table_figure_and_page(finished: Path) -> None:
     root = finished / "results/mini"
     names = {path.name for path in root.glob("tables/*.csv")}
     assert names >= {
@@ -70,7 +70,7 @@ def test_it_leaves_every_table_figure_and_page(finished: Path) -> None:
     assert [name for name in files if not (root / name).stat().st_size] == []
 
 
-def test_the_main_table_has_its_columns_and_a_row_a_method(finished: Path) -> None:
+def test_the_main_table_has_its_columns_and_one_row_per_method(finished: Path) -> None:
     header, *rows = (finished / "results/mini/tables/main.csv").read_text().splitlines()
     assert header == MAIN
     table = list(csv.DictReader([header, *rows]))
@@ -82,10 +82,10 @@ def test_the_main_table_has_its_columns_and_a_row_a_method(finished: Path) -> No
     ablations = (finished / "results/mini/tables/ablations.csv").read_text().splitlines()
     assert ablations[0] == f"{MAIN},axis,value,vs_default,vs_default_p"
     for variant in (",map~random,", ",examples~8,"):
-        assert sum(variant in row for row in ablations) == 2  # one of each benchmark that was trained on
+        assert sum(variant in row for row in ablations) == 2  # one per benchmark that was trained on
 
 
-def test_every_cell_says_what_made_it_and_logs_every_item(finished: Path) -> None:
+def test_every_cell_has_a_record_and_all_its_items(finished: Path) -> None:
     cells = sorted((finished / CELLS).glob("*/*/*/*/seed*"))
     assert len(cells) == 2 * (1 + 1 + 3 + 3)
     for cell in cells:
@@ -102,9 +102,9 @@ def test_every_cell_says_what_made_it_and_logs_every_item(finished: Path) -> Non
 
 def test_a_model_is_scored_as_it_is(finished: Path) -> None:
     (row,) = csv.DictReader((finished / "results/mini/tables/benchmarks.csv").read_text().splitlines())
-    told = ("student", "completion", "paper", "12", "pass@1", "1.0000", "nobody")
-    named = ("model", "benchmark", "protocol", "items", "metric", "published", "published_source")
-    assert tuple(row[name] for name in named) == told
+    expected = ("student", "completion", "paper", "12", "pass@1", "1.0000", "nobody")
+    columns = ("model", "benchmark", "protocol", "items", "metric", "published", "published_source")
+    assert tuple(row[name] for name in columns) == expected
     folder = finished / "results/mini/scores/student/completion/paper"
     record = json.loads((folder / "run.json").read_text())
     assert record["isolation"] == row["isolation"]
@@ -120,7 +120,7 @@ def test_a_second_run_does_nothing(study: Path) -> None:
     assert not rewritten(study, before)
 
 
-def test_a_deleted_cell_is_made_again_alone_and_alike(study: Path) -> None:
+def test_only_a_deleted_cell_is_made_again_with_the_same_result(study: Path) -> None:
     before, scored = records(study), metrics(study)
     for path in sorted((study / CELL).rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()
@@ -135,7 +135,7 @@ def test_a_deleted_cell_is_made_again_alone_and_alike(study: Path) -> None:
     assert NOTHING in run(study, str(CELL))
 
 
-def test_more_resamples_make_tables_anew_and_train_nothing(
+def test_a_change_of_the_resamples_reruns_tables_but_no_training(
     study: Path, edit: Callable[[str, str], None]
 ) -> None:
     edit("resamples: 500", "resamples: 400")
@@ -150,7 +150,7 @@ def test_more_resamples_make_tables_anew_and_train_nothing(
 
 
 def restore(study: Path) -> None:
-    """Forget every earlier run and mix up the files' times, as `dvc pull` into a fresh clone does; then touch."""
+    """Remove Snakemake's metadata and shuffle file times, as `dvc pull` into a fresh clone does; then touch."""
     for number, path in enumerate(sorted(study.glob("results/mini/*/**/*"))):
         if path.is_file():
             os.utime(path, ns=(number * 10**9, number * 10**9))
@@ -191,7 +191,7 @@ def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
         "tables/similarity.json",
     }
 
-    # the older results come back, as by a checkout, under a Snakemake that remembers the newer ones
+    # restore the older results, as a checkout does, while Snakemake's metadata describe the newer ones
     for part in ("cells", "search", "choices", "tables", "analysis", "records"):
         shutil.rmtree(study / "results/mini" / part)
         shutil.copytree(finished / "results/mini" / part, study / "results/mini" / part)
@@ -205,7 +205,7 @@ def test_in_a_restored_clone_an_edited_setting_reruns_what_depends_on_it(
     assert re.search(r"^collect_tables +1$", planned.stdout, re.MULTILINE)
 
 
-def test_what_was_tampered_with_is_refused_and_pruned(study: Path) -> None:
+def test_artifacts_that_were_tampered_with_are_refused_and_pruned(study: Path) -> None:
     for name in (
         "tables/main.csv",
         "figures/scores.svg",
@@ -220,6 +220,6 @@ def test_what_was_tampered_with_is_refused_and_pruned(study: Path) -> None:
     assert not (study / "results/mini/signals/mini/facts/alignment/default").exists()
     assert "missing" not in pruned.stderr
     planned = snakemake(study, *MINI, "--dry-run")
-    # from other targets the rate is chosen anew, for the cells of that variant on that benchmark
+    # with other targets, the learning rate is searched again for the cells of that variant and benchmark
     assert re.search(r"^transfer_trial +2$", planned.stdout, re.MULTILINE), planned.stdout
     assert re.search(r"^transfer_knowledge +2$", planned.stdout, re.MULTILINE)

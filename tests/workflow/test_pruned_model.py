@@ -1,4 +1,4 @@
-"""A pruned model comes after its teacher, and only an edit of what it is made from makes it anew."""
+"""A pruned model is made after its teacher, and only reruns if its inputs or its code change."""
 
 import json
 from pathlib import Path

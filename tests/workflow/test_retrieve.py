@@ -1,4 +1,4 @@
-"""What is fetched on a login node, and what a large study takes to plan."""
+"""The target `retrieve`, which downloads on a login node, and planning of large studies."""
 
 import pstats
 import sys
@@ -16,30 +16,30 @@ BASE = ("--config", "study=s", HUB)
 LARGEST = "config/tiny-full.yaml"
 
 
-def test_retrieve_names_what_is_not_made_in_place(project: Path) -> None:
+def test_retrieve_prepares_only_what_the_code_does_not_generate(project: Path) -> None:
     ended = snakemake(project, "retrieve", "--dry-run", *BASE)
     assert planned(ended) == {"retrieve": 1, "prepare_model": 1}
     assert "model far: prepare" in ended.stdout and "model near" not in ended.stdout
 
 
-def test_retrieve_leaves_what_is_cut_out_of_another_to_the_nodes(project: Path) -> None:
+def test_retrieve_does_not_prune_models(project: Path) -> None:
     ended = snakemake(project, "retrieve", "--dry-run", "--configfile", "config/pruned.yaml")
     assert planned(ended) == {"retrieve": 1, "prepare_model": 1, "prepare_benchmark": 3}
     assert "model smollm2-pruned" not in ended.stdout and "contains double" not in ended.stdout + ended.stderr
 
 
 def test_an_unpinned_model_can_be_planned_but_not_run(project: Path) -> None:
-    given = ("--config", "study=s", "models={far: {source: hub, repository: org/name, revision: locked}}")
-    assert planned(snakemake(project, "retrieve", "--dry-run", *given))["prepare_model"] == 1
-    told = refused(snakemake(project, "retrieve", *given))
-    assert "model org/name: no commit in config/revisions.lock" in told and "pin_revisions.py" in told
+    config = ("--config", "study=s", "models={far: {source: hub, repository: org/name, revision: locked}}")
+    assert planned(snakemake(project, "retrieve", "--dry-run", *config))["prepare_model"] == 1
+    message = refused(snakemake(project, "retrieve", *config))
+    assert "model org/name: no commit in config/revisions.lock" in message and "pin_revisions.py" in message
 
 
 def test_without_a_connection_the_job_says_what_to_do(project: Path) -> None:
     ended = snakemake(project, "retrieve", *BASE)
-    said = ended.stdout + ended.stderr
-    assert ended.returncode == 1 and "run `snakemake --cores 4 retrieve --configfile" in said
-    assert "Traceback" not in said
+    output = ended.stdout + ended.stderr
+    assert ended.returncode == 1 and "run `snakemake --cores 4 retrieve --configfile" in output
+    assert "Traceback" not in output
 
 
 def test_the_device_of_the_config_reaches_the_jobs(project: Path) -> None:
@@ -63,9 +63,9 @@ def test_a_config_of_large_models_can_be_planned(project: Path, name: str) -> No
 
 
 def test_the_largest_study_is_planned_in_few_steps(project: Path, tmp_path: Path) -> None:
-    """Calls of functions are counted, which other work on this machine does not change: 31 million of them.
+    """Function calls are counted (31 million), since their number does not depend on the load of the machine.
 
-    `python -m bench --only study` says how many seconds they take.
+    `python -m bench --only study` measures the seconds.
     """
     profile = tmp_path / "profile"
     profiled = (sys.executable, "-m", "cProfile", "-o", str(profile), "-m", "snakemake", "--cores", "2")

@@ -1,4 +1,4 @@
-"""DVC over the miniature study: one stage runs it through Snakemake, locks what fits, and refuses what doesn't."""
+"""DVC runs the miniature study through Snakemake in one stage, and only locks results that match."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = [
 
 @pytest.fixture
 def repository(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The finished study under git and DVC, with the stage of dvc.yaml turned to the miniature config."""
+    """The finished study under git and DVC, with the stage of dvc.yaml changed to the miniature config."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     stage = (study / "dvc.yaml").read_text().replace("results/tiny", "results/mini")
     stage = stage.replace("config/config.yaml", MINI[1]).replace(
@@ -33,7 +33,7 @@ def repository(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ("path", "name", "study"),
     [("dvc.yaml", "study", "tiny"), ("results/tiny-full/dvc.yaml", "full", "tiny-full")],
 )
-def test_the_stage_declares_all_results_but_logs_and_what_a_run_writes_anew(
+def test_the_stage_declares_all_results_except_logs_settings_and_checkpoints(
     finished: Path, path: str, name: str, study: str
 ) -> None:
     stage = yaml.safe_load((ROOT / path).read_text())["stages"][name]
@@ -42,25 +42,25 @@ def test_the_stage_declares_all_results_but_logs_and_what_a_run_writes_anew(
     }
     assert all(kept["persist"] for kept in outs.values())
     made = {path.name for path in (finished / "results/mini").iterdir()}
-    only_mini = {"scores"}  # which scores a model as it is
+    only_mini = {"scores"}  # only the miniature study scores a model as it is
     assert made - {"logs", "settings", "checkpoints"} - only_mini == set(outs)
 
 
-def test_git_keeps_the_full_studys_tables_and_nothing_else_of_the_results() -> None:
+def test_git_keeps_only_the_tables_of_the_full_study() -> None:
     kept = ("tables/main.csv", "dvc.yaml", "dvc.lock")
-    left = (
+    ignored = (
         "models/tiny-teacher/model.safetensors",
         "cells/tiny/facts/sft/default/seed0/run.json",
         ".gitignore",
     )
-    paths = [f"results/tiny-full/{name}" for name in (*kept, *left)] + ["results/tiny/tables/main.csv"]
+    paths = [f"results/tiny-full/{name}" for name in (*kept, *ignored)] + ["results/tiny/tables/main.csv"]
     ended = call(ROOT, "git", "check-ignore", *paths)
     if ended.returncode > 1:
         pytest.skip("needs the project's git repository")
     assert set(ended.stdout.split()) == set(paths[len(kept) :])
 
 
-def test_repro_locks_the_study_and_checkout_brings_it_back(repository: Path) -> None:
+def test_repro_locks_the_study_and_checkout_restores_it(repository: Path) -> None:
     assert "verified: " in dvc(repository, "repro").stderr
     assert git(repository, "status", "--short").split() == ["??", "dvc.lock"]
     assert "up to date" in dvc(repository, "status").stdout

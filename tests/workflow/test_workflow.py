@@ -1,4 +1,4 @@
-"""What the workflow plans, and what a user reads who made a mistake: before any work, in one line."""
+"""The jobs that the workflow plans, and one-line errors for mistakes in the config before any work."""
 
 from collections import Counter
 from pathlib import Path
@@ -15,13 +15,13 @@ CELL = "results/mini/cells/mini/facts/semalign/default/seed1"
 
 
 def refused(ended: Finished) -> str:
-    """The one line that a user reads."""
-    said = [line for line in ended.stderr.splitlines() if not line.startswith("Using workflow specific")]
+    """Return the only line that a refused run prints."""
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("Using workflow specific")]
     assert ended.returncode == 1, ended.stderr
-    assert len(said) == 1 and said[0].startswith("error: "), ended.stderr
+    assert len(lines) == 1 and lines[0].startswith("error: "), ended.stderr
     assert "Traceback" not in ended.stdout + ended.stderr
     assert "Execute" not in ended.stdout
-    return said[0]
+    return lines[0]
 
 
 @pytest.mark.parametrize("path", [*CONFIGS, Path(MINI[1])], ids=str)
@@ -38,7 +38,7 @@ def test_the_default_is_the_embedded_study(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("change", "message"),
     [
         ("notebooks=[nothing]", "notebooks: found 'nothing', expected some of ablations, benchmarks"),
         ("sedes=[0]", "unknown key 'sedes'"),
@@ -55,12 +55,14 @@ def test_the_default_is_the_embedded_study(project: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_in_the_config_is_one_line_before_any_work(project: Path, given: str, told: str) -> None:
-    assert told in refused(snakemake(project, *MINI, "--config", given))
+def test_a_mistake_in_the_config_is_one_line_before_any_work(
+    project: Path, change: str, message: str
+) -> None:
+    assert message in refused(snakemake(project, *MINI, "--config", change))
     assert not list(project.glob("results/mini/*/*/run.json"))
 
 
-def test_naming_a_cells_folder_plans_that_cell_and_what_it_needs(project: Path) -> None:
+def test_a_cells_folder_as_target_plans_the_cell_and_its_inputs(project: Path) -> None:
     jobs = planned(snakemake(project, CELL, "--dry-run", *MINI))
     of_stages = (
         "attribute_layers",
@@ -73,6 +75,6 @@ def test_naming_a_cells_folder_plans_that_cell_and_what_it_needs(project: Path) 
     assert jobs == Counter(
         {CELL: 1, "transfer_knowledge": 1, "judge_answers": 1, "prepare_model": 2, "prepare_benchmark": 1}
     ) + Counter(of_stages) + Counter(
-        # two learning rates, before one is chosen
+        # two learning rates to choose from
         {"transfer_trial": 2, "answer_trial": 2, "judge_trial": 2, "choose_learning_rate": 1}
     )

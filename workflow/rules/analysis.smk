@@ -1,5 +1,5 @@
-# Analyses beside the main table: the paper's Figure 2 (decomposition) and Figures 4 to 6 (similarity of layers), what
-# maps carry over (crossing), how near students come to the targets (geometry), the signals, and the training curves.
+# Analyses outside the main table: the paper's Figure 2 (decomposition) and Figures 4 to 6 (similarity of layers),
+# predictions that maps preserve (crossing), similarity of students to the targets (geometry), signals, training curves.
 # Inputs `settings` and `code`: see common.smk.
 
 
@@ -45,7 +45,7 @@ rule measure_similarity:
     params:
         benchmark=STUDY.analysis.similarity.benchmark,
     message:
-        "{wildcards.pair} {wildcards.method}: compare layers before and after"
+        "{wildcards.pair} {wildcards.method}: compare layers before and after training"
     shell:
         "python scripts/measure_similarity.py --student {input.student} --teacher {input.teacher}"
         " --transfer {input.transfer} --benchmark {input.benchmark} --settings {input.settings}"
@@ -71,7 +71,7 @@ rule measure_crossing:
     params:
         texts=source_of_texts,
     message:
-        "{wildcards.pair}: read the teacher's states with the student's head, through every map"
+        "{wildcards.pair}: predict with the student's head from the teacher's states, through every map"
     shell:
         "python scripts/measure_crossing.py --teacher {input.teacher} --student {input.student}"
         " --benchmark {params.texts} --settings {input.settings} --alignment {input.alignment}"
@@ -94,7 +94,7 @@ rule measure_geometry:
     conda:
         "../../environment.yml"
     message:
-        "{wildcards.pair}: measure how near every student comes to the targets"
+        "{wildcards.pair}: measure the similarity of every student to the targets"
     shell:
         "python scripts/measure_geometry.py --teacher {input.teacher} --student {input.student}"
         " --benchmark {input.benchmark} --pairing {input.pairing} --pair {wildcards.pair} --cells {input.listed}"
@@ -157,10 +157,10 @@ rule join_tables:
         "results/{study}/logs/tables/{table}.log",
     wildcard_constraints:
         table="|".join(JOINED),
-    localrule: True  # of a second: not worth a place in a queue
+    localrule: True  # takes a second, too short for a cluster job
     conda:
         "../../environment.yml"
     message:
-        "tables: {wildcards.table}"
+        "tables: join {wildcards.table}"
     shell:
         "python scripts/join_tables.py --tables {input.parts} --out {output.table} --record {output.record} 2>&1 | tee {log}"

@@ -1,4 +1,4 @@
-# Signals of the baselines: what single methods read off the teacher. A method names those that it needs.
+# Signals of the baselines, each read from the teacher for a single method. A method names the signals that it needs.
 # Inputs `settings` and `code`: see common.smk.
 
 

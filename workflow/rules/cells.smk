@@ -1,9 +1,9 @@
-# Cells: one pair x benchmark x method x variant x seed each. A method makes a transfer; evaluation knows no method,
-# and generates in one rule what it judges in another. Inputs `settings` and `code`: see common.smk.
+# Cells: one pair, benchmark, method, variant and seed each. A method trains a student; the evaluation is the same for
+# all methods, and generates answers and judges them in separate rules. Inputs `settings` and `code`: see common.smk.
 
 
-# also written: the adapter (adapter_config.json, adapter_model.safetensors), or delta.safetensors of a method that is
-# not low-rank; nothing of an untouched model
+# Also writes the adapter (adapter_config.json and adapter_model.safetensors), or delta.safetensors if the method is not
+# low-rank. The methods `student` and `teacher`, which train nothing, write neither.
 rule transfer_knowledge:
     input:
         teacher=model_of("teacher"),
@@ -26,7 +26,7 @@ rule transfer_knowledge:
         seed="{seed}",
         cell="cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}",
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: transfer"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: train"
     shell:
         "python scripts/transfer_knowledge.py --student {input.student} --teacher {input.teacher}"
         " --benchmark {input.benchmark} --signals {input.signals} --settings {input.settings}"
@@ -49,7 +49,7 @@ rule extract_reference:
     conda:
         "../../environment.yml"
     message:
-        "{wildcards.pair} {wildcards.benchmark}: store the teacher's reference for agreement"
+        "{wildcards.pair} {wildcards.benchmark}: store the teacher's predictions for agreement"
     shell:
         "python scripts/extract_reference.py --teacher {input.teacher} --benchmark {input.benchmark}"
         " --settings {input.settings} --out {output.record} 2>&1 | tee {log}"
@@ -75,13 +75,13 @@ rule generate_answers:
         scored=options("model", "student", "teacher", "transfer", "reference"),
         seed="{seed}",
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: answer"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: generate answers"
     shell:
         "python scripts/generate_answers.py {params.scored} --benchmark {input.benchmark}"
         " --settings {input.settings} --seed {params.seed} --out {output.record} 2>&1 | tee {log}"
 
 
-# the one rule that runs what a model wrote; it loads no model
+# the only rule that runs model-written code; it loads no model
 rule judge_answers:
     input:
         answers="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/answers/run.json",
@@ -101,14 +101,14 @@ rule judge_answers:
         transfer=options("transfer"),
         seed="{seed}",
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: judge"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} seed {wildcards.seed}: judge answers"
     shell:
         "python scripts/judge_answers.py --answers {input.answers} {params.transfer}"
         " --benchmark {input.benchmark} --settings {input.settings} --seed {params.seed} --out {output.record}"
         " 2>&1 | tee {log}"
 
 
-# a cell's folder may be named as a target: a rule without work has its name
+# The folder of a cell can be given as a target: an empty rule with that name makes it one.
 for CELL in map(LAYOUT.cell_folder, LAYOUT.cells):
 
     rule:

@@ -1,12 +1,12 @@
-# The study's config, its layout, and the functions that rules share.
+# The study's config, its layout, and functions that rules share.
 #
-# No job makes the inputs `settings` and `code`; parsing writes them (below, and in library.smk).
-# - `settings`: what a job reads of the config, as results/<study>/settings/<section>.json;
-# - `code`: the digests of the script and of the library files that it runs, as results/<study>/settings/code/<script>.json.
-# Either is written only when its content changes, so an edited config or module reruns what depends on it and nothing
-# else, in a restored clone too.
+# The inputs `settings` and `code` of a job are written while the workflow is parsed (here and in library.smk):
+# - `settings`: the part of the config that the job reads, in results/<study>/settings/<section>.json
+# - `code`: digests of the script and the library files that it runs, in results/<study>/settings/code/<script>.json
+# They are only written if their content changes. An edited config or module therefore reruns exactly the jobs that
+# depend on it, even in a restored clone.
 #
-# Scripts are given the record (`run.json`) of each artifact and take the folder that it is in.
+# Rules pass the record (`run.json`) of an artifact to a script, which uses the folder of the record.
 import sys
 from pathlib import Path
 
@@ -28,7 +28,7 @@ try:
     STUDY = parse_study(config)
     check_study(STUDY)
     LAYOUT = Layout(STUDY)
-    # a dry run beside a run at work must not change the settings under it
+    # a dry run must not change the settings of a run that is active at the same time
     WRITES = MAIN and hold_study(STUDY.study, only_look=DRY)
     if MAIN and not DRY:
         check_pinned(STUDY)
@@ -42,19 +42,19 @@ except OSError as error:
     raise
 
 prepare_environment(watched=MAIN, device=STUDY.device)
-# A time limit or a preemption sends SIGTERM to all processes of a job. The shell waits for the script, which may be a
-# training that saves itself, and tee for the script's last words.
+# A time limit or a preemption sends SIGTERM to all processes of a job. The shell must then wait for the script, which
+# may be a training run that saves a checkpoint, and tee must live on to log the script's last lines.
 shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\"); ")
 
 
 def start_local_run():
-    """Jobs on this machine are forks of one process that has imported the libraries."""
+    """Run the jobs on this machine as forks of one process that has imported the libraries."""
     start_server()
     lift_rate_limit(workflow)
 
 
 def made_from(wildcards):
-    """The records of what a model is made from: a pruned one's teacher, and the benchmarks that its text is in."""
+    """The inputs of a pruned model: the records of its teacher and of the benchmarks with its text, and own files."""
     settings = STUDY.models[wildcards.model]
     root = f"results/{wildcards.study}"
     teacher = getattr(settings, "teacher", None)
@@ -91,23 +91,23 @@ def signals_of(wildcards):
 
 
 def settings_of_method(wildcards):
-    """The settings of a cell's method, or of a trial of it; some benchmarks have their own."""
+    """The settings file of a cell's method or of a trial, which may be specific to the benchmark."""
     trial = getattr(wildcards, "trial", None)
     name = LAYOUT.method_settings(wildcards.method, wildcards.variant, wildcards.benchmark, trial)
     return f"results/{wildcards.study}/settings/{name}.json"
 
 
 def choice_of(wildcards):
-    """The record of the search for the learning rate, where this variant takes it from there."""
+    """The record of the search that chooses the learning rate of a variant, if there is one."""
     searched = LAYOUT.searched_variant(wildcards.method, wildcards.variant)
-    at = f"{wildcards.pair}/{wildcards.benchmark}/{wildcards.method}"
-    return [f"results/{wildcards.study}/choices/{at}/{searched}/run.json"] if searched else []
+    method = f"{wildcards.pair}/{wildcards.benchmark}/{wildcards.method}"
+    return [f"results/{wildcards.study}/choices/{method}/{searched}/run.json"] if searched else []
 
 
 def trials_of(wildcards):
     """The records of all trials of one search."""
-    of = wildcards.pair, wildcards.benchmark, wildcards.method, wildcards.variant
-    return [f"{trial}/run.json" for trial in LAYOUT.trial_folders(*of)]
+    search = wildcards.pair, wildcards.benchmark, wildcards.method, wildcards.variant
+    return [f"{trial}/run.json" for trial in LAYOUT.trial_folders(*search)]
 
 
 def benchmarks_at(names):
@@ -116,7 +116,7 @@ def benchmarks_at(names):
 
 
 def options(*names):
-    """The options of a script for those of these inputs that there are: `--teacher <record>`."""
+    """Command-line options (`--teacher <record>`) for those of the named inputs that a rule has."""
 
     def join(wildcards, input):
         return " ".join(f"--{name} {getattr(input, name)}" for name in names if input.get(name))

@@ -1,15 +1,15 @@
-# Benchmarks: five splits each that do not overlap. Inputs `settings` and `code`: see common.smk.
+# Benchmarks: five disjoint splits each. Inputs `settings` and `code`: see common.smk.
 import os
 
 from semalign.benchmarks.mirror import VARIABLE as MIRROR_VARIABLE
 from semalign.benchmarks.registry import own_files
 
-# no parameter of the rule: the place of the data does not change what they are
+# an environment variable and not a parameter of the rule: moving the mirror must not rerun jobs
 if STUDY.mirror:
     os.environ[MIRROR_VARIABLE] = STUDY.mirror
 
 
-# shots.jsonl and heal.jsonl come with the benchmarks that have some
+# also writes shots.jsonl and heal.jsonl for benchmarks that have few-shot examples or left-over items
 rule prepare_benchmark:
     input:
         parts=lambda wildcards: benchmarks_at(LAYOUT.parts_of(wildcards.benchmark)),

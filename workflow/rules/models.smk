@@ -1,8 +1,8 @@
-# Models: each becomes a plain Hugging Face folder, whatever its source. A pruned one comes after its teacher.
+# Models: each becomes a plain Hugging Face folder, whatever its source. A pruned model is made after its teacher.
 # Inputs `settings` and `code`: see common.smk.
 
 
-# the names of the weights' files differ by source: the record lists them
+# the only output is the record, because the names of the weight files depend on the source
 rule prepare_model:
     input:
         unpack(made_from),
@@ -12,7 +12,7 @@ rule prepare_model:
         record="results/{study}/models/{model}/run.json",
     log:
         "results/{study}/logs/models/{model}.log",
-    # the longest work comes first
+    # start the longest jobs first
     priority: 100
     conda:
         "../../environment.yml"

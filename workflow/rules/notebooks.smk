@@ -1,5 +1,5 @@
-# Notebooks: they read tables, draw, and say what the numbers say. Papermill executes them, a rule per notebook.
-# A new one is a file in notebooks/: its metadata names the tables that it reads and the figures that it draws.
+# Notebooks: they read tables, draw figures and describe the results. Papermill executes them, one rule per notebook.
+# To add one, put a file into notebooks/ whose metadata names the tables that it reads and the figures that it draws.
 # Inputs `settings` and `code`: see common.smk.
 COVERAGE = f"{100 * STUDY.statistics.confidence:g} %"
 FIGURE = "results/{{study}}/figures/{figure}"
@@ -33,7 +33,7 @@ for NOTEBOOK in STUDY.notebooks:
         conda:
             "../../environment.yml"
         params:
-            # for the captions of a report
+            # used by the captions in report/
             caption=DECLARED.caption,
             coverage=COVERAGE,
         message:

@@ -1,4 +1,4 @@
-# Models scored as they are, under one or several protocols: answers, verdicts, one table.
+# Models scored as they are, under one or several protocols: answers, judgements, one table.
 # Inputs `settings` and `code`: see common.smk.
 
 
@@ -17,7 +17,7 @@ use rule generate_answers as answer_as_it_is with:
         scored=options("model"),
         seed=STUDY.scores.seed,
     message:
-        "{wildcards.model} {wildcards.benchmark}: answer ({wildcards.protocol})"
+        "{wildcards.model} {wildcards.benchmark}: generate answers ({wildcards.protocol})"
 
 
 use rule judge_answers as judge_as_it_is with:
@@ -36,7 +36,7 @@ use rule judge_answers as judge_as_it_is with:
         transfer="",
         seed=STUDY.scores.seed,
     message:
-        "{wildcards.model} {wildcards.benchmark}: judge ({wildcards.protocol})"
+        "{wildcards.model} {wildcards.benchmark}: judge answers ({wildcards.protocol})"
 
 
 rule collect_scores:
@@ -53,7 +53,7 @@ rule collect_scores:
     conda:
         "../../environment.yml"
     message:
-        "tables: models as they are, with published scores beside them"
+        "tables: collect the scores of models as they are, next to published scores"
     shell:
         "python scripts/collect_scores.py --scores {input.scores} --published {input.published}"
         " --settings {input.settings} --out {output.table} --record {output.record} 2>&1 | tee {log}"

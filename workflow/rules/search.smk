@@ -1,5 +1,5 @@
-# The search for a learning rate: every trained method is tried with as many rates, and scored on the validation split.
-# A trial is a cell of its own kind: the same scripts, other settings, no test item read.
+# Search for the learning rate: every trained method is tried with the same number of learning rates, and scored on the
+# validation split. A trial runs the same scripts as a cell, but with other settings, and reads no test item.
 # Inputs `settings` and `code`: see common.smk.
 
 
@@ -23,7 +23,7 @@ use rule transfer_knowledge as transfer_trial with:
         seed=STUDY.search.seed,
         cell="search/{pair}/{benchmark}/{method}/{variant}/{trial}",
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: trial transfer"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: train a trial"
 
 
 use rule generate_answers as answer_trial with:
@@ -44,7 +44,7 @@ use rule generate_answers as answer_trial with:
         scored=options("student", "teacher", "transfer"),
         seed=STUDY.search.seed,
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: answer validation"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: generate answers (validation)"
 
 
 use rule judge_answers as judge_trial with:
@@ -65,7 +65,7 @@ use rule judge_answers as judge_trial with:
         transfer=options("transfer"),
         seed=STUDY.search.seed,
     message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: judge"
+        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: judge answers (validation)"
 
 
 rule choose_learning_rate:
@@ -79,7 +79,7 @@ rule choose_learning_rate:
     log:
         "results/{study}/logs/choices/{pair}/{benchmark}/{method}/{variant}.log",
     priority: 20
-    localrule: True  # of a second: not worth a place in a queue
+    localrule: True  # takes a second, too short for a cluster job
     conda:
         "../../environment.yml"
     message:

@@ -1,5 +1,5 @@
-# Signals: what is read off the teacher once, so that it is not in memory while the student trains.
-# A stage's folder is shared by all cells whose settings agree up to it; {name} says how it differs from the default.
+# Signals: what is read from the teacher once, so that it need not be in memory while the student trains.
+# All cells whose settings agree up to a stage share its folder; {name} lists the differences from the default settings.
 # Inputs `settings` and `code`: see common.smk.
 
 
@@ -18,7 +18,7 @@ rule attribute_layers:
     conda:
         "../../environment.yml"
     message:
-        "{wildcards.pair} {wildcards.benchmark}: attribute the task to teacher layers ({wildcards.name})"
+        "{wildcards.pair} {wildcards.benchmark}: score the teacher layers ({wildcards.name})"
     shell:
         "python scripts/attribute_layers.py --teacher {input.teacher} --benchmark {input.benchmark}"
         " --settings {input.settings} --out {output.record} 2>&1 | tee {log}"
@@ -72,7 +72,7 @@ rule extract_activations:
         " --out {output.record} 2>&1 | tee {log}"
 
 
-# map.safetensors, the map itself, comes with the maps that a matrix describes
+# also writes map.safetensors, the map itself, if it is a matrix
 rule align_states:
     input:
         teacher=model_of("teacher"),

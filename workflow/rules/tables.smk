@@ -1,4 +1,4 @@
-# Statistics: every cell's items become the tables, with intervals and paired tests.
+# Statistics: tables with intervals and paired tests, computed from the items of every cell.
 # Inputs `settings` and `code`: see common.smk.
 
 
@@ -39,7 +39,8 @@ rule collect_tables:
         " --out results/{wildcards.study}/tables --record {output.record} 2>&1 | tee {log}"
 
 
-# the rates that were tried are in the choices, their intervals only here: a change of them trains nothing again
+# The choices contain only the scores of the learning rates. Their intervals are computed here, so that a change of the
+# statistics settings does not rerun any training.
 rule collect_search:
     input:
         choices=[f"{LAYOUT.root}/choices/{'/'.join(search)}/run.json" for search in LAYOUT.searched()],
@@ -50,7 +51,7 @@ rule collect_search:
         record="results/{study}/records/tables/search.json",
     log:
         "results/{study}/logs/tables/search.log",
-    localrule: True  # of a second: not worth a place in a queue
+    localrule: True  # takes a second, too short for a cluster job
     conda:
         "../../environment.yml"
     message:

@@ -1,4 +1,4 @@
-# What a study ends with, and what its tables, analyses and notebooks are made from.
+# Final targets of a study, and the inputs of its tables, analyses and notebooks.
 from semalign.config.benchmarks import Mixture
 from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
@@ -8,9 +8,9 @@ from semalign.report.levels import FILE as LEVELS
 MEASURES = STUDY.analysis
 MADE_IN_PLACE = (TinyBenchmark, Mixture)
 MADE_SOURCES = ("tiny", "pruned")
-# tables of single models, pairs or methods that are joined into one
+# tables that are joined from those of single models, pairs or methods
 JOINED = ("decomposition", "head", "similarity", "geometry", "crossing")
-# tables and figures that not every study has; all others are there if a notebook names them
+# tables and figures that not every study has -> whether this study has them
 MEASURED = {
     "search": bool(LAYOUT.searched()),
     "attribution": bool(LAYOUT.signal_folders("attribution")),
@@ -22,9 +22,9 @@ MEASURED = {
 
 
 def declared(notebook):
-    """The declaration of a notebook, without the tables and figures that this study does not measure.
+    """The tables and figures that a notebook declares, without those that this study does not have.
 
-    Pages also read the levels of the tests, if the study has any.
+    A notebook also reads the significance level and confidence level of the study, if the study has cells.
     """
     try:
         own = read_declaration(notebook)
@@ -43,40 +43,41 @@ def caption_of(figure):
 
 
 def cell_records(wildcards):
+    """The records of all cells."""
     return [f"{LAYOUT.cell_folder(cell)}/run.json" for cell in LAYOUT.cells]
 
 
 def decomposition_prompts(wildcards):
-    """The benchmark whose texts are read, unless they come from a package."""
+    """The record of the benchmark whose prompts are read, unless they come from a package."""
     name = STUDY.analysis.decomposition.prompts
     return f"results/{wildcards.study}/benchmarks/{name}/run.json" if name in STUDY.benchmarks else []
 
 
 def source_of_texts(wildcards, input):
-    """That benchmark's record, or the package."""
+    """The source of the prompts: the record of that benchmark, or `humaneval` from the package."""
     return input.prompts or "humaneval"
 
 
 def compared_transfer(wildcards):
-    """The first seed's transfer of a method, whose layers are compared."""
+    """The student of a method's first seed, whose layers are compared."""
     benchmark, seed = STUDY.analysis.similarity.benchmark, STUDY.seeds[0]
     cell = f"{wildcards.pair}/{benchmark}/{wildcards.method}/default/seed{seed}"
     return f"results/{wildcards.study}/cells/{cell}/transfer/run.json"
 
 
 def compared_benchmark(wildcards):
-    """The benchmark whose texts those layers read."""
+    """The benchmark on whose test items the layers are compared."""
     return f"results/{wildcards.study}/benchmarks/{STUDY.analysis.similarity.benchmark}/run.json"
 
 
 def default_transfers(wildcards):
-    """The transfers of every cell with default settings; a variant's losses are in its own folder."""
+    """The trained students of all cells with default settings; variants have no curves in the table."""
     cells = (cell for cell in LAYOUT.cells if cell.variant == DEFAULT)
     return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in cells]
 
 
 def placed_pair(wildcards):
-    """A pair and its transfers, whose states are compared with the paper's targets at a benchmark's answers."""
+    """A pair and its trained students, whose hidden states are compared with the paper's targets."""
     pair = wildcards.pair
     benchmark = MEASURES.geometry.benchmark
     cells = (cell for cell in LAYOUT.cells if (cell.pair, cell.benchmark) == (pair, benchmark))
@@ -115,7 +116,7 @@ def analysis_parts(wildcards):
 
 
 def fetched():
-    """The models and benchmarks that are not made in place: what a machine without internet can't get itself."""
+    """The models and benchmarks that the code does not generate, which a machine without internet can't prepare."""
     models = [name for name, model in STUDY.models.items() if model.source not in MADE_SOURCES]
     benchmarks = [name for name, own in STUDY.benchmarks.items() if not isinstance(own, MADE_IN_PLACE)]
     return [f"{LAYOUT.root}/models/{name}/run.json" for name in models] + [
@@ -124,5 +125,5 @@ def fetched():
 
 
 def final_targets():
-    """The executed notebooks; everything else is on the way to them."""
+    """The executed notebooks; all other results are made on the way to them."""
     return [f"{LAYOUT.root}/notebooks/{name}.html" for name in STUDY.notebooks]

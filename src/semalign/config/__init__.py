@@ -1,1 +1,1 @@
-"""What a study may say: one model a section, checked before any work starts."""
+"""Configuration of a study: one pydantic model per section, validated before any work starts."""

@@ -1,4 +1,4 @@
-"""What the analyses beside the main table read."""
+"""Settings of the analyses outside the main table."""
 
 from typing import Literal
 
@@ -9,47 +9,58 @@ from semalign.config.statistics import StatisticsSettings
 
 
 class Decomposition(Strict):
-    """The decompose-recompose measure of the paper's Figure 2."""
+    """Decomposition of hidden states onto semantic bases, and their recomposition (the paper's Figure 2)."""
 
-    models: list[str] = Field([], description="models that are measured; empty skips the measure")
-    prompts: str = Field("", description="`humaneval` or the name of one of the study's benchmarks")
-    count: int = Field(40, ge=2, description="how many prompts are read")
+    models: list[str] = Field([], description="models to measure; an empty list skips this analysis")
+    prompts: str = Field(
+        "", description="source of the prompts: `humaneval` or the name of one of the study's benchmarks"
+    )
+    count: int = Field(40, ge=2, description="number of prompts to read")
     interfaces: list[Literal["block", "mlp", "attention"]] = Field(
-        ["block", "mlp", "attention"], description="where states are read"
+        ["block", "mlp", "attention"],
+        description="outputs of a layer that are measured: of the whole layer (`block`), its MLP or its attention",
     )
     bases: list[Literal["output", "input", "random"]] = Field(
-        ["output", "input", "random"], description="families of bases that are compared"
+        ["output", "input", "random"],
+        description="semantic bases to compare: from the LM head's pseudoinverse (`output`, the paper's), from the "
+        "input embedding (`input`), or random vectors as a control",
     )
     seed: int = Field(0, ge=0, description="seed of the random bases and of the bootstrap")
 
 
 class MeasuredDecomposition(Decomposition):
-    """The section as its stages read it, with the coverage of the study's intervals."""
+    """The section as its stage reads it, with the study's confidence level added."""
 
     confidence: float = Field(
-        StatisticsSettings().confidence, gt=0.5, lt=1, description="coverage of the intervals over prompts"
+        StatisticsSettings().confidence,
+        gt=0.5,
+        lt=1,
+        description="confidence level of the intervals over prompts",
     )
 
 
 class Similarity(Strict):
-    """The layer-by-layer CKA of the paper's Figures 4 to 6."""
+    """Layer-by-layer CKA between teacher and student (the paper's Figures 4 to 6)."""
 
-    benchmark: str = Field("", description="benchmark whose test items are read; empty skips the measure")
-    methods: list[str] = Field([], description="methods compared with the untouched student")
-    count: int = Field(40, ge=4, description="how many test items are read")
+    benchmark: str = Field(
+        "", description="benchmark whose test items are read; an empty string skips this analysis"
+    )
+    methods: list[str] = Field([], description="methods to compare with the untrained student")
+    count: int = Field(40, ge=4, description="number of test items to read")
 
 
 class Geometry(Strict):
-    """How near the student's states come to the paper's targets, in every cell."""
+    """Similarity of the student's hidden states to the paper's targets, before and after each training run."""
 
     benchmark: str = Field(
-        "", description="benchmark whose cells and test items are read; empty skips the measure"
+        "",
+        description="benchmark whose trained students and test items are read; an empty string skips this analysis",
     )
-    count: int = Field(100, ge=4, description="how many test items are read")
+    count: int = Field(100, ge=4, description="number of test items to read")
 
 
 class Analysis(Strict):
-    """The analyses of a study."""
+    """The analyses outside the main table."""
 
     decomposition: Decomposition = Decomposition()
     similarity: Similarity = Similarity()

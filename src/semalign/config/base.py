@@ -1,4 +1,4 @@
-"""The base of every section of a study's configuration."""
+"""Base class of all sections of a study's configuration, and the names of the splits."""
 
 from typing import Literal, get_args
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Strict(BaseModel):
-    """Refuses unknown keys, so that a misspelt key fails before any work starts."""
+    """A section that rejects unknown keys, so that a misspelt key fails before any work starts."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 

@@ -1,4 +1,4 @@
-"""One cell of a study and the readable names of variants."""
+"""Cells of a study and the readable names of variants."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +8,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Cell:
-    """One pair x benchmark x method x variant x seed."""
+    """One training run and its score: a pair, a benchmark, a method, a variant and a seed."""
 
     pair: str
     benchmark: str
@@ -23,6 +23,9 @@ class Cell:
 
 
 def variant_name(key: str, value: Any) -> str:
-    """`map~random` for alignment.map = random; characters a path can't hold become '-'."""
+    """Return the name of a variant, e.g. `map~random` for alignment.map = random.
+
+    Characters that are not safe in a path become '-'.
+    """
     text = "".join(c if c.isalnum() or c in "._+-" else "-" for c in str(value).lower())
     return f"{key.rsplit('.', 1)[-1]}~{text}"

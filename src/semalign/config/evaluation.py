@@ -1,4 +1,4 @@
-"""How a cell is scored."""
+"""Settings of the evaluation."""
 
 from typing import Literal
 
@@ -9,35 +9,37 @@ from semalign.config.sandbox import SandboxLimits
 
 Protocol = Literal["paper", "lm-eval"]
 SAMPLED: dict[Protocol, tuple[str, ...]] = {"paper": ("humaneval", "mbpp"), "lm-eval": ()}
-"""The published benchmarks whose answers a protocol samples, as its task files say."""
+"""Published benchmarks whose answers are sampled under a protocol, according to its task files."""
 
 
 class EvaluationSettings(Strict):
-    """Protocol, batching and precision of the scoring run; a protocol's task file says how it decodes."""
+    """How trained students and untrained models are scored. Decoding is set in the task files of the protocol."""
 
     protocol: Protocol = Field(
         "paper",
-        description="prompts, shots, decoding and answer extraction: the paper's, or lm-eval's own for its "
-        "benchmark of that name (the embedded benchmarks have only the first)",
+        description="prompts, shots, decoding and answer extraction: those of the paper, or those of the lm-eval task "
+        "for the same benchmark (published benchmarks only)",
     )
-    split: Split = Field("test", description="split that the cells are scored on")
+    split: Split = Field("test", description="split to score on")
     batch_size: int = Field(
-        64, ge=1, description="prompts a forward pass; scores move with it by float noise only"
+        64, ge=1, description="prompts per forward pass; changes scores by floating-point noise only"
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="precision of the model's weights and activations while it is scored"
+        "float32", description="precision of the model's weights and activations during scoring"
     )
     max_new_tokens: dict[str, PositiveInt] = Field(
-        {}, description="benchmark -> most tokens to generate, instead of what its task file says"
+        {}, description="benchmark -> maximum number of tokens to generate; overrides its task file"
     )
     samples: dict[str, PositiveInt] = Field(
         {},
-        description="benchmark -> answers drawn a prompt where decoding samples, instead of its task file's",
+        description="benchmark -> answers to sample per prompt; overrides its task file, which must use sampling",
     )
     positions_per_chunk: int = Field(
         512,
         ge=1,
-        description="answer tokens whose whole-vocabulary logits are held at once for KL and agreement",
+        description="answer tokens whose full-vocabulary logits are held in memory at once, for KL and agreement",
     )
-    sandbox_workers: int = Field(1, ge=1, description="programs that run side by side in one job")
+    sandbox_workers: int = Field(
+        1, ge=1, description="model-written programs that run in parallel in one job"
+    )
     sandbox: SandboxLimits = SandboxLimits()

@@ -1,4 +1,4 @@
-"""Config files that say only what is different from another one."""
+"""Config files that extend another one and contain only the differences."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ KEY = "extends"
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
-    """A config file as it stands; raises UserError where it is missing or not a mapping of sections."""
+    """Read a config file as it is. Raises UserError if it is missing or not a mapping of sections."""
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such config file")
@@ -25,10 +25,10 @@ def read_yaml(path: Path | str) -> dict[str, Any]:
 
 
 def extended(data: dict[str, Any], seen: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The config with the file that its key `extends` names filled in below it.
+    """Merge a config into the file that its key `extends` names.
 
-    Sections are merged key by key, at every depth; a list or a value replaces the other file's, and null takes
-    a key out. Raises UserError where the file is missing or the files extend each other in a circle.
+    Sections are merged key by key, at every depth. A list or a value replaces that of the other file, and null
+    removes a key. Raises UserError if the file is missing or if files extend each other in a circle.
     """
     if KEY not in data:
         return data
@@ -36,13 +36,13 @@ def extended(data: dict[str, Any], seen: tuple[str, ...] = ()) -> dict[str, Any]
     if not isinstance(base, str):
         raise UserError(f"config: {KEY}: found {base!r}, expected the path of a config file")
     if base in seen:
-        raise UserError(f"config: {KEY}: {' -> '.join((*seen, base))} is a circle")
+        raise UserError(f"config: {KEY}: found the circle {' -> '.join((*seen, base))}, expected none")
     own = {key: value for key, value in data.items() if key != KEY}
     return merged(extended(read_yaml(base), (*seen, base)), own)
 
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """`below` with the keys of `above` set in it; the order is that of `below`, new keys last."""
+    """Return `below` updated with the keys of `above`, in the order of `below`, new keys last."""
     result = dict(below)
     for key, value in above.items():
         if isinstance(value, dict) and isinstance(below.get(key), dict):

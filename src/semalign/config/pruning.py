@@ -1,4 +1,4 @@
-"""A model that is cut out of its teacher and healed by it."""
+"""Settings of a model that is pruned from its teacher and then healed by distilling the teacher into it."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
@@ -10,45 +10,57 @@ from semalign.config.benchmarks import Mixture
 
 
 class BenchmarkText(Strict):
-    """Items of a benchmark that no split of the experiment holds, each prompt and answer a document."""
+    """Items of a benchmark that are in none of the experiment's splits; a prompt and its answer are one document."""
 
-    benchmark: str = Field(description="a benchmark of the study")
-    split: str = Field("heal", description="a split of its folder that no method and no score reads")
+    benchmark: str = Field(description="benchmark of the study")
+    split: str = Field("heal", description="split in its folder that no method trains on and no score uses")
 
     @field_validator("split")
     @classmethod
     def _apart(cls, split: str) -> str:
         if split in SPLITS:
-            raise ValueError("the experiment reads that split; expected one that it does not, as `heal`")
+            raise ValueError("the experiment reads that split; expected one that it does not, such as `heal`")
         return split
 
 
 class FileText(Strict):
-    """A file of the user's own; that it holds nothing of the experiment's items is theirs to see to."""
+    """A user's own file. The user must make sure that it contains none of the experiment's items."""
 
     path: str = Field(
         min_length=1,
-        description="a .txt file (one document), or a .jsonl file (an object with `text`, or with `prompt` and "
-        "`answer`, a line); relative to the working directory",
+        description="a .txt file (one document), or a .jsonl file (one object per line, with `text` or with `prompt` "
+        "and `answer`); relative to the working directory",
     )
 
 
 class Healing(Strict):
-    """Distillation of the teacher into what is left of it, all weights, one pass over the documents."""
+    """Distillation of the teacher into the pruned model, over the documents in `text`. All weights are trained."""
 
     tokens: int = Field(
-        60_000, ge=1, description="tokens to read; where the documents hold fewer, they are read again"
+        60_000, ge=1, description="tokens to read; documents with fewer tokens in total are read repeatedly"
     )
     learning_rate: float = Field(4e-4, gt=0, le=1, description="peak learning rate of AdamW")
-    warmup: float = Field(0.03, ge=0, lt=1, description="share of the updates before the rate falls linearly")
-    batch_tokens: int = Field(900, ge=2, description="tokens an update, at most, padding included")
+    warmup: float = Field(
+        0.03,
+        ge=0,
+        lt=1,
+        description="share of the updates for warm-up; then the learning rate decays linearly",
+    )
+    batch_tokens: int = Field(900, ge=2, description="maximum number of tokens per update, including padding")
     top_k: int = Field(
-        32, ge=1, description="the teacher's likeliest tokens that are matched one by one; the rest as one"
+        32,
+        ge=1,
+        description="number of the teacher's most likely tokens that are matched individually; all others are matched "
+        "as one",
     )
     hidden_weight: float = Field(
-        1.0, ge=0, description="weight of the hidden states' squared error beside the divergence"
+        1.0,
+        ge=0,
+        description="weight of the squared error of the hidden states; the KL divergence has weight 1",
     )
-    hidden_layers: int = Field(4, ge=1, description="layers whose states are matched, evenly over the depth")
+    hidden_layers: int = Field(
+        4, ge=1, description="number of layers whose hidden states are matched, evenly spaced over the depth"
+    )
     checkpoint_every: int = Field(50, ge=1, description="updates between checkpoints")
 
 
@@ -63,26 +75,31 @@ Text = Annotated[
 
 
 class PrunedModel(Strict):
-    """A model of the study made smaller: fewer layers, feed-forward channels and hidden channels, then healed."""
+    """A model of the study with layers, feed-forward channels or hidden channels removed, and then healed."""
 
-    teacher: str = Field(description="the model of the study that is pruned (of the Llama family)")
-    layers: int | None = Field(None, ge=1, description="layers to keep; null: all of the teacher's")
+    teacher: str = Field(description="model of the study to prune; must be of the Llama family")
+    layers: int | None = Field(None, ge=1, description="number of layers to keep; null: all")
     feed_forward: int | None = Field(
-        None, ge=1, description="channels to keep inside a feed-forward network; null: all"
+        None, ge=1, description="number of feed-forward channels to keep per layer; null: all"
     )
     width: int | None = Field(
         None,
         ge=1,
-        description="size of the hidden state, a multiple of the attention heads; null: the teacher's",
+        description="size of the hidden state to keep, a multiple of the number of attention heads; null: all of it",
     )
     text: list[Text] = Field(
-        min_length=1, description="documents to calibrate and heal on, apart from the experiment's items"
+        min_length=1,
+        description="documents for choosing what to prune and for healing; must not contain items of the experiment",
     )
-    calibration_tokens: int = Field(6000, ge=1, description="tokens that the cuts are chosen and refitted on")
+    calibration_tokens: int = Field(
+        6000,
+        ge=1,
+        description="number of tokens for choosing what to prune and refitting the remaining weights",
+    )
     positions: int = Field(
-        512, ge=2, description="longest piece of a document in tokens; longer ones are cut"
+        512, ge=2, description="maximum length of a document in tokens; longer documents are split"
     )
-    healing: Healing | None = Field(Healing(), description="null leaves the pruned model as it is")
+    healing: Healing | None = Field(Healing(), description="null: leave the pruned model as it is")
     seed: int = Field(0, ge=0, description="seed of the documents' order")
 
     @model_validator(mode="after")
@@ -93,7 +110,7 @@ class PrunedModel(Strict):
 
 
 def check_source(key: str, model: Any, models: Mapping[str, Any], benchmarks: Mapping[str, Any]) -> None:
-    """Whether the study has what a pruned model is made from; raises ValueError naming what it has not."""
+    """Check that the study defines the teacher and benchmarks of a pruned model; raises ValueError otherwise."""
     seen = [model]
     while isinstance(seen[-1], PrunedModel):
         teacher = seen[-1].teacher

@@ -1,7 +1,7 @@
-"""The commits of hub models that a config leaves `locked`: one file for all configs, written by a command.
+"""Commits of the hub models whose revision is `locked` in a config, in one lock file for all configs.
 
-A commit hash can only be asked from the hub. `scripts/pin_revisions.py` asks where there is a connection and writes
-it down; from then on it is part of the model's settings, and another one prepares the model anew.
+Only the hub knows the commit hash of a revision. `scripts/pin_revisions.py` asks for it, on a machine with internet,
+and writes it to the lock file. The commit is part of the model's settings, so a new commit reruns its preparation.
 """
 
 from pathlib import Path
@@ -16,19 +16,19 @@ FILE = Path("config/revisions.lock")
 
 
 def read_revisions(path: Path = FILE) -> dict[str, str]:
-    """Repository -> commit; nothing where the file is missing. Raises UserError where it is not such a mapping."""
+    """Read repository -> commit, empty if the file is missing. Raises UserError if the file has another form."""
     if not path.is_file():
         return {}
     commits = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     if not isinstance(commits, dict) or not all(
         isinstance(item, str) for pair in commits.items() for item in pair
     ):
-        raise UserError(f"{path}: found something else, expected lines of the form `owner/name: commit`")
+        raise UserError(f"{path}: found other content, expected lines of the form `owner/name: commit`")
     return commits
 
 
 def with_revisions(data: dict[str, Any]) -> dict[str, Any]:
-    """A config as read, with the commit of every `locked` model where the file has one."""
+    """Replace `locked` by the commit in the lock file, for every model that has one there."""
     models = data.get("models")
     if not isinstance(models, dict) or not any(map(_is_locked, models.values())):
         return data
@@ -43,15 +43,15 @@ def with_revisions(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def not_pinned(repository: str) -> str:
-    """The line for a model whose commit is not known."""
+    """Return the error message for a model without a commit in the lock file."""
     return (
         f"model {repository}: no commit in {FILE}, expected one; run `python scripts/pin_revisions.py` with this "
-        "config where the hub can be reached, or give `revision:`"
+        "config on a machine that can reach the hub, or set `revision:`"
     )
 
 
 def write_revisions(commits: dict[str, str], path: Path = FILE) -> None:
-    """Add commits to the file, in the order of their names; what stands above the first entry is kept."""
+    """Add commits to the lock file, sorted by repository; comments are kept at the top."""
     from semalign.runtime.files import write_text
 
     before = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

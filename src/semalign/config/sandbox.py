@@ -1,4 +1,4 @@
-"""What a program that a model wrote may use while it is judged."""
+"""Resource limits and isolation of model-written programs while they are judged."""
 
 from typing import Literal
 
@@ -8,24 +8,27 @@ from semalign.config.base import Strict
 
 
 class SandboxLimits(Strict):
-    """Limits of one program, all its threads and children together unless said otherwise."""
+    """Limits of one model-written program, including its threads and child processes unless stated otherwise."""
 
     wall_seconds: float = Field(
         default=10.0, gt=0, le=3600, description="time from start to verdict, in seconds"
     )
-    cpu_seconds: int = Field(
-        default=10, ge=1, le=3600, description="processor time of each process, in seconds"
+    cpu_seconds: int = Field(default=10, ge=1, le=3600, description="CPU time of each process, in seconds")
+    memory_mb: int = Field(default=512, ge=128, description="address space of each process, in MB")
+    processes: int = Field(
+        default=8, ge=1, le=256, description="number of processes and threads at the same time"
     )
-    memory_mb: int = Field(default=512, ge=128, description="memory in MB (address space of each process)")
-    processes: int = Field(default=8, ge=1, le=256, description="processes and threads at one time")
-    file_mb: int = Field(default=8, ge=1, description="size of a file, and of the scratch folder, in MB")
+    file_mb: int = Field(
+        default=8, ge=1, description="size of a single file and of the whole scratch folder, in MB"
+    )
     output_kb: int = Field(
-        default=1024, ge=1, description="what it may print, and the size of one result, in KB"
+        default=1024, ge=1, description="size of the printed output and of a single result, in KB"
     )
     isolation: Literal["auto", "bubblewrap", "namespaces", "seccomp"] = Field(
-        default="auto", description="the strongest that works here, or one that must be in force"
+        default="auto",
+        description="`auto`: the strongest isolation that works on this machine; otherwise the isolation to require",
     )
     allow_weak_isolation: bool = Field(
         default=False,
-        description="true: run model-written code even where this machine can only limit its resources",
+        description="true: run model-written code even if this machine can limit its resources but not isolate it",
     )

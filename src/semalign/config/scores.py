@@ -1,4 +1,4 @@
-"""Models that are scored as they are, beside or without any transfer."""
+"""Models that are scored as they are, without any training."""
 
 from pydantic import Field
 
@@ -7,20 +7,25 @@ from semalign.config.evaluation import Protocol
 
 
 class PublishedScore(Strict):
-    """What others report of a model, to stand beside what is measured here."""
+    """A score that others published for a model, listed next to the measured one."""
 
     model: str = Field(description="model of the study")
     benchmark: str = Field(description="benchmark of the study")
-    protocol: Protocol = Field("paper", description="the protocol that comes nearest to theirs")
-    score: float = Field(ge=0, le=100, description="their score in percent")
-    source: str = Field(min_length=1, description="where it stands, and what differs from our protocol")
+    protocol: Protocol = Field("paper", description="protocol that is closest to the one they used")
+    score: float = Field(ge=0, le=100, description="published score in percent")
+    source: str = Field(
+        min_length=1,
+        description="where the score is published, and how it differs from the protocol used here",
+    )
 
 
 class ModelScores(Strict):
-    """Models scored on benchmarks under one or several protocols, without pair or method."""
+    """Models scored on benchmarks as they are, without any training."""
 
-    models: list[str] = Field([], description="models that are scored; empty skips all of it")
-    benchmarks: list[str] = Field([], description="on which; empty: all of the study's")
-    protocols: list[Protocol] = Field(["paper"], min_length=1, description="how, as evaluation.protocol")
-    seed: int = Field(0, ge=0, description="seed of sampled answers")
-    published: list[PublishedScore] = Field([], description="what others report, for the same table")
+    models: list[str] = Field([], description="models to score; an empty list skips this part of the study")
+    benchmarks: list[str] = Field([], description="benchmarks to score on; an empty list: all of the study")
+    protocols: list[Protocol] = Field(
+        ["paper"], min_length=1, description="protocols to score with, as in evaluation.protocol"
+    )
+    seed: int = Field(0, ge=0, description="seed for sampling answers")
+    published: list[PublishedScore] = Field([], description="published scores to list in the same table")

@@ -1,4 +1,4 @@
-"""How the learning rate of every trained method is chosen: the same search for all, on the validation split."""
+"""Search for the learning rate of every trained method: the same for all, on the validation split."""
 
 from typing import Annotated
 
@@ -10,10 +10,11 @@ Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 class Search(Strict):
-    """A grid of learning rates; for each benchmark the one with the best score on its validation split is taken."""
+    """A grid of learning rates. For each method and benchmark, the one with the best validation score is used."""
 
     learning_rates: list[Rate] = Field(
         [],
-        description="rates that every trained method is tried with; none: each method's own is used untried",
+        description="learning rates to try with every trained method; an empty list: no search, each method uses its "
+        "own optimisation.learning_rate",
     )
-    seed: int = Field(0, ge=0, description="seed of the trials")
+    seed: int = Field(0, ge=0, description="seed of the trial runs")

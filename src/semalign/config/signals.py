@@ -1,6 +1,6 @@
-"""The stages that read signals off a teacher, so that it need not be in memory while the student trains.
+"""Settings of the signal stages, which read a teacher so that it need not be in memory while the student trains.
 
-Attribution, pairing, activations and alignment lead to SemAlign's targets; the others serve one baseline each.
+Attribution, pairing, activations and alignment lead to the targets of SemAlign. The others serve one baseline each.
 """
 
 from typing import Literal, Self
@@ -11,150 +11,175 @@ from semalign.config.base import Strict
 
 
 class Attribution(Strict):
-    """Which teacher layers carry the task (paper section on layer attribution)."""
+    """How the teacher layers that matter most for the task are found (paper section on layer attribution)."""
 
     score: Literal["gradient-x-activation", "random"] = Field(
         "gradient-x-activation",
-        description="how a layer is scored: loss gradient times activation; or, as a control, at random",
+        description="score of a layer: gradient of the loss times activation, or random as a control",
     )
     granularity: Literal["layer", "sublayer", "neuron"] = Field(
         "layer",
-        description="whose activations: the layer's output, or the parts whose scores add up to the layer's: its "
-        "attention and MLP outputs, or its MLP neurons",
+        description="activations that are scored: the output of the layer; or those of its parts, whose scores are "
+        "added up: attention and MLP outputs (`sublayer`), or MLP neurons (`neuron`)",
     )
     reduction: Literal["abs-of-sum", "abs-sum", "signed"] = Field(
         "abs-of-sum",
-        description="how tokens and channels become one number an example; the paper leaves it open",
+        description="how the products at all tokens and channels become one number per example: absolute value of the "
+        "sum, sum of absolute values, or plain sum; the paper does not specify it",
     )
     examples: int | None = Field(
-        None, ge=1, description="how many examples of the extract split are read; null reads all of them"
+        None, ge=1, description="number of examples of the extract split to read; null: all"
     )
-    seed: int = Field(0, ge=0, description="draws random scores; one draw serves all seeds of a study")
+    seed: int = Field(
+        0, ge=0, description="seed of random scores; all seeds of a study share the same random scores"
+    )
 
 
 class Pairing(Strict):
-    """Which student layer answers to a critical teacher layer (paper section on layer pairing)."""
+    """How critical teacher layers are paired with student layers (paper section on layer pairing)."""
 
     rule: Literal["depth", "cka", "last", "random"] = Field(
         "depth",
-        description="depth map with the deeper-or-equal rule; the student layer most alike by debiased CKA on the "
-        "extract split; the last layers of both, whatever the attribution; or, as a control, layers drawn at random",
+        description="`depth`: depth map with the deeper-or-equal rule (paper); `cka`: the most similar student layer "
+        "by debiased CKA on the extract split; `last`: the last layers of both models; `random`: random layers, as a "
+        "control. `last` and `random` ignore the attribution",
     )
     interpolate: bool = Field(
         True,
-        description="interpolate two adjacent teacher layers where the depth ratio is not whole; depth rule only",
+        description="interpolate between two adjacent teacher layers if the depth ratio is not an integer; rule "
+        "`depth` only",
     )
     pairs: int | Literal["all"] = Field(
         1,
-        description="how many of the most critical teacher layers are paired (rules last and random: how many "
-        "layers); all: every student layer with its counterpart on the depth map, depth rule only",
+        description="number of layer pairs, from the most critical teacher layer downwards; `all`: pair every student "
+        "layer with its counterpart on the depth map, rule `depth` only",
     )
-    seed: int = Field(0, ge=0, description="draws random layers; one draw serves all seeds of a study")
+    seed: int = Field(
+        0, ge=0, description="seed of random layers; all seeds of a study share the same random layers"
+    )
 
     @field_validator("pairs")
     @classmethod
     def _at_least_one(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
-            raise ValueError("expected a whole number from 1 on, or `all`")
+            raise ValueError("expected a whole number of at least 1, or `all`")
         return value
 
     @model_validator(mode="after")
     def _all_by_depth(self) -> Self:
         if self.pairs == "all" and self.rule != "depth":
             raise ValueError(
-                f"pairing.pairs: found `all` with rule `{self.rule}`, which gives no layer to every student layer; "
+                f"pairing.pairs: found `all` with rule `{self.rule}`, which does not pair every student layer; "
                 "expected a whole number, or rule `depth`"
             )
         return self
 
 
 class Activations(Strict):
-    """Which of the teacher's states are stored (paper section on representation steering)."""
+    """Which hidden states of the teacher are stored (paper section on representation steering)."""
 
     interface: Literal["mlp", "attention", "contribution", "block"] = Field(
         "mlp",
-        description="where states are read, before the residual addition; the paper leaves the sublayer open",
+        description="output that is read: of the MLP or the attention before the residual addition, what the whole "
+        "layer adds to the residual stream (`contribution`), or the output of the layer (`block`); the paper does not "
+        "specify it",
     )
-    batch_size: int = Field(32, ge=1, description="examples a forward pass")
+    batch_size: int = Field(32, ge=1, description="examples per forward pass")
 
 
 class Alignment(Strict):
-    """How a teacher state becomes a target in the student's space (paper section on semantic alignment)."""
+    """How a teacher state is mapped to a target in the student's space (paper section on semantic alignment)."""
 
     map: str = Field(
-        "pinv", description="name of the teacher-to-student map, `python -m semalign list maps` lists them"
+        "pinv", description="name of the teacher-to-student map; `python -m semalign list maps` lists all"
     )
     fold_final_norm: bool = Field(
-        False, description="fold the final norm's gain into the LM head first; the paper leaves it open"
+        False,
+        description="fold the gain of the final norm into the LM head first; the paper does not specify it",
     )
     top: int | None = Field(
         None,
         ge=1,
-        description="keep a state's largest coefficients only, so many of the vocabulary's; null keeps all (paper)",
+        description="number of coefficients (one per token of the vocabulary) to keep of a state, the largest ones; "
+        "null: all (paper)",
     )
     shuffled: bool = Field(
-        False, description="as a control, give every position the target of another one, drawn at random"
+        False, description="as a control, give each position the target of another position, drawn at random"
     )
     seed: int = Field(
         0,
         ge=0,
-        description="seed of maps that draw random bases, and of shuffled targets; one draw serves all seeds of a "
-        "study",
+        description="seed of random bases and of shuffled targets; all seeds of a study share the same draw",
     )
     minimum_shared: float = Field(
-        0.5, gt=0, le=1, description="least share of the student's vocabulary that the teacher must have"
+        0.5,
+        gt=0,
+        le=1,
+        description="minimum share of the student's vocabulary that the teacher must have; below it, the run stops",
     )
 
 
 class Logits(Strict):
-    """The teacher's next-token distribution at the answers, for distillation."""
+    """The teacher's next-token distributions at the answer tokens, for logit distillation."""
 
     top_k: int = Field(
-        64, ge=1, description="likeliest tokens whose log-probabilities are stored; the rest is one mass"
+        64,
+        ge=1,
+        description="number of most likely tokens whose log-probabilities are stored; for all others, only their total "
+        "probability is stored",
     )
-    temperature: float = Field(1.0, gt=0, description="temperature of both distributions")
-    batch_size: int = Field(32, ge=1, description="examples a forward pass")
+    temperature: float = Field(
+        1.0, gt=0, description="temperature of the teacher's and student's distributions"
+    )
+    batch_size: int = Field(32, ge=1, description="examples per forward pass")
 
 
 class States(Strict):
-    """The teacher's final states at the answers: with its LM head they are its whole distribution."""
+    """The teacher's final hidden states at the answer tokens; with its LM head they give the full distribution."""
 
-    batch_size: int = Field(32, ge=1, description="examples a forward pass")
+    batch_size: int = Field(32, ge=1, description="examples per forward pass")
 
 
 class Units(Strict):
-    """The teacher's final states at the dimensions that the task's loss depends on most (Flex-KD)."""
+    """The dimensions of the teacher's final hidden state that the task loss depends on most (Flex-KD)."""
 
-    batch_size: int = Field(32, ge=1, description="examples a forward pass")
+    batch_size: int = Field(32, ge=1, description="examples per forward pass")
 
 
 class Extraction(Strict):
-    """The windows of the teacher's weights that the task is most sensitive to, and their factors (Seeking)."""
+    """Low-rank factors of the windows of the teacher's weights that the task is most sensitive to (Seeking)."""
 
-    rank: int = Field(16, ge=1, description="rank of a window's factors; follows the method's lora.rank")
+    rank: int = Field(16, ge=1, description="rank of a window's factors; set from the method's lora.rank")
     projections: list[str] = Field(
         ["up", "down", "v", "o"],
         min_length=1,
-        description="of q, k, v, o, gate, up, down, embedding, head; follows the method's lora.projections",
+        description="matrices to extract from: q, k, v, o, gate, up, down, embedding, head; set from the method's "
+        "lora.projections",
     )
     windows: Literal["sensitive", "random"] = Field(
-        "sensitive", description="the most sensitive window of a kept layer's matrix, or, as a control, any"
+        "sensitive", description="window of a matrix: the most sensitive one, or a random one as a control"
     )
-    seed: int = Field(0, ge=0, description="draws random windows; one draw serves all seeds of a study")
+    seed: int = Field(
+        0, ge=0, description="seed of random windows; all seeds of a study share the same random windows"
+    )
 
 
 class Location(Strict):
-    """The layers and neurons of both models that carry the answer (LaTen)."""
+    """The layers and neurons of both models that are most responsible for the answer (LaTen)."""
 
-    rate: float = Field(0.1, gt=0, le=1, description="share of a layer's neurons; follows the method's rate")
-    as_released: bool = Field(False, description="the released scorer; follows the method's as_released")
+    rate: float = Field(
+        0.1, gt=0, le=1, description="share of a layer's neurons to locate; set from the method's `rate`"
+    )
+    as_released: bool = Field(
+        False, description="score neurons as the released code does; set from the method's `as_released`"
+    )
     final_seed: int = Field(
-        42, ge=0, description="draws the train example whose neurons the final injection uses"
+        42, ge=0, description="seed that draws the train example whose neurons the final injection uses"
     )
 
 
 class Signals(Strict):
-    """The stages in their order."""
+    """All signal stages, in the order in which they run."""
 
     attribution: Attribution = Attribution()
     pairing: Pairing = Pairing()
@@ -167,7 +192,7 @@ class Signals(Strict):
     states: States = States()
 
 
-# a stage -> the stages that it is made from; a stage that is not here needs none
+# stage -> the stages whose results it reads; a stage that is not listed reads none
 UPSTREAM: dict[str, tuple[str, ...]] = {
     "pairing": ("attribution",),
     "activations": ("pairing",),
@@ -176,7 +201,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
 STAGES = tuple(Signals.model_fields)
 
 
-def behind(stage: str) -> tuple[str, ...]:
-    """The stages that one is made from, directly or not, in the order of STAGES."""
-    stages = {name for direct in UPSTREAM.get(stage, ()) for name in (direct, *behind(direct))}
+def stages_before(stage: str) -> tuple[str, ...]:
+    """Return the stages that a stage depends on, directly or not, in the order of STAGES."""
+    stages = {name for direct in UPSTREAM.get(stage, ()) for name in (direct, *stages_before(direct))}
     return tuple(name for name in STAGES if name in stages)

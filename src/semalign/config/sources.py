@@ -1,4 +1,4 @@
-"""What a study is about: its name, its seeds, its models, pairs and benchmarks."""
+"""The basic sections of a config: name, device, seeds, models, pairs and benchmarks."""
 
 from typing import Literal
 
@@ -10,30 +10,32 @@ from semalign.config.models import Model
 
 
 class Pair(Strict):
-    """A teacher, a student, and the benchmarks they meet on (null: all of the study)."""
+    """A teacher, a student, and the benchmarks that the student is trained on."""
 
-    teacher: str
-    student: str
-    benchmarks: list[str] | None = None
+    teacher: str = Field(description="model of the study")
+    student: str = Field(description="model of the study")
+    benchmarks: list[str] | None = Field(None, description="benchmarks of the study; null: all of them")
 
 
 class Sources(Strict):
-    """The first part of a config file."""
+    """The basic sections of a config file."""
 
-    study: str = Field(description="name of the study; its results stand in results/<study>")
+    study: str = Field(description="name of the study; its results are in results/<study>")
     extends: str | None = Field(
-        None, description="config file that holds what this one does not say; null as a value takes a key out"
+        None,
+        description="another config file, into which this one is merged key by key; a value of null removes a key",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto",
-        description="where models run; auto: on a GPU where the job has one, unless SEMALIGN_DEVICE says more",
+        description="where models run; `auto`: as the environment variable SEMALIGN_DEVICE says, or else on a GPU if "
+        "the job has one",
     )
-    seeds: list[int] = Field([0, 1, 2], min_length=1, description="seeds of every trained method")
+    seeds: list[int] = Field([0, 1, 2], min_length=1, description="every trained method runs once per seed")
     models: dict[str, Model] = Field({}, description="models by name")
-    pairs: dict[str, Pair] = Field({}, description="teacher and student of every pair")
+    pairs: dict[str, Pair] = Field({}, description="teacher-student pairs by name")
     benchmarks: dict[str, Benchmark] = Field({}, description="benchmarks by name")
     mirror: str | None = Field(
         None,
-        description="folder with the published benchmarks' files, for machines without internet (`semalign-data "
-        "prepare` makes one); null: the one in SEMALIGN_MIRROR, or else the hub",
+        description="folder with the files of the published benchmarks, for machines without internet; `semalign-data "
+        "prepare` creates one. null: the folder in SEMALIGN_MIRROR if it is set, otherwise the hub",
     )

@@ -1,4 +1,4 @@
-"""How the tables' intervals and tests are computed."""
+"""Settings of the intervals and tests in the tables."""
 
 from pydantic import Field
 
@@ -6,14 +6,22 @@ from semalign.config.base import Strict
 
 
 class StatisticsSettings(Strict):
-    """Settings of the bootstrap and of the tests."""
+    """Settings of the bootstrap and of the significance tests."""
 
     resamples: int = Field(
-        default=10_000, ge=100, description="bootstrap resamples of every interval and p-value"
+        default=10_000, ge=100, description="number of bootstrap resamples for every interval and p-value"
     )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="coverage of the intervals")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="confidence level of the intervals")
     alpha: float = Field(
-        default=0.05, gt=0, lt=0.5, description="two-sided level of the smallest detectable difference"
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="two-sided significance level of the tests and of the smallest detectable difference",
     )
-    power: float = Field(default=0.8, gt=0.5, lt=1, description="power of the smallest detectable difference")
+    power: float = Field(
+        default=0.8,
+        gt=0.5,
+        lt=1,
+        description="power for which the smallest detectable difference is computed",
+    )
     seed: int = Field(default=0, ge=0, description="seed of the bootstrap")

@@ -1,1 +1,1 @@
-"""What every stage runs on: errors, files, provenance, the command line, the fork server, locks."""
+"""Infrastructure shared by all stages: errors, files, provenance, command line, fork server, locks."""

@@ -1,7 +1,8 @@
-"""The files of the library that a script runs, directly or not: an edit of one makes the script's results stale.
+"""The library files that a script depends on, directly or not. Editing one of them makes the script's results stale.
 
-Left out: registries, which only name files, and the config's models, whose effect is in the settings slices. The module
-that a registry gives for a name is added by whoever loads it (`modules`).
+Two kinds of files are left out: registries, which only list names, and the config's pydantic models, whose effect
+is in the settings files that rules read. If a stage loads a module by name through a registry, the caller adds that
+module (`modules`).
 """
 
 import ast
@@ -12,16 +13,16 @@ from functools import cache
 from pathlib import Path
 
 SOURCE = Path("src")
-# a whole import statement of any depth, its names over several lines in parentheses or on one
+# a whole import statement at any indentation, its names on one line or in parentheses over several lines
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+import[ \t]+(?:\((?:#[^\n]*|[^)#])*\)|[^\n(]+)|import[ \t]+[^\n]+)",
     re.M,
 )
-# the stage that a script names in its one call
+# the stage that a script runs: `run_stage("module:function")`
 _STAGE = re.compile(r'^ *run_stage\("([\w.]+):(\w+)"', re.M)
-# What a file reads, starts or loads without an import: its path -> a pattern below `src/semalign`. A stage that loads
-# one entry of a registry names its module instead, so that an edit of one entry makes no other's results stale; these
-# analyses may load any map.
+# Files that a module reads, starts or loads without importing them: path -> pattern below `src/semalign`. The two
+# analyses may load any map. A stage that loads a single entry of a registry names its module instead, so that editing
+# one entry does not make the results of another one stale.
 UNSEEN = {
     "src/semalign/evaluation/harness.py": "evaluation/tasks/*.yaml",
     "src/semalign/evaluation/sandbox/isolation.py": "evaluation/sandbox/inside/*.py",
@@ -30,8 +31,8 @@ UNSEEN = {
 }
 
 
-def behind(script: Path | str, modules: Iterable[str] = ()) -> list[str]:
-    """The script, the named modules, and all that they import of the library, directly or not.
+def dependencies_of(script: Path | str, modules: Iterable[str] = ()) -> list[str]:
+    """Return the script, the named modules, and all library files that they import, directly or not.
 
     Paths are relative to the repository root, which must be the working directory.
     """
@@ -39,12 +40,13 @@ def behind(script: Path | str, modules: Iterable[str] = ()) -> list[str]:
 
 
 def reached_from(*start: Path) -> list[str]:
-    """These files and all that they import of the library, directly or not."""
+    """Return these files and all library files that they import, directly or not."""
     files: set[Path] = set()
     waiting = list(start)
     for script in start:
         stages, used = _of_stage(script)
-        files |= set(stages)  # of a stage's file, only what its one function uses is followed
+        # the stage's file itself counts as a whole, but only the imports that its function uses are followed
+        files |= set(stages)
         waiting += used
     while waiting:
         path = waiting.pop()
@@ -56,9 +58,10 @@ def reached_from(*start: Path) -> list[str]:
 
 @cache
 def _of_stage(script: Path) -> tuple[list[Path], list[Path]]:
-    """The file of the stage that a script names, and the files that this stage's function uses of the library.
+    """Return the file of a script's stage, and the library files that the stage's function uses.
 
-    The stages of a room share a file: without this, an edit of what one of them imports would rerun all of them.
+    Several stages share a file. Following all imports of that file would rerun all of them after an edit of a module
+    that only one of them imports.
     """
     call = _STAGE.search(script.read_text(encoding="utf-8")) if script.parts[:1] == ("scripts",) else None
     if not call:
@@ -72,9 +75,9 @@ def _of_stage(script: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _names_used(tree: ast.Module, function: str) -> list[str]:
-    """The modules that a function of a file uses, itself or by other definitions of that file."""
-    origins: dict[str, list[str]] = {}
-    bodies: dict[str, ast.stmt] = {}
+    """Return the modules that a function uses, itself or through other definitions of its file."""
+    origins: dict[str, list[str]] = {}  # imported name -> module, or the module that the name itself may be
+    bodies: dict[str, ast.stmt] = {}  # name -> its definition in this file
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module:
             for alias in node.names:
@@ -99,19 +102,19 @@ def _names_used(tree: ast.Module, function: str) -> list[str]:
 
 
 def digests_of(files: Iterable[str]) -> dict[str, str]:
-    """File -> SHA-256 of its content."""
+    """Return file -> SHA-256 of its content."""
     return {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in files}
 
 
 def digest_of(files: Iterable[str]) -> str:
-    """One SHA-256 over the names and contents of files."""
+    """Return one SHA-256 over the names and contents of files."""
     lines = (f"{name} {digest}\n" for name, digest in digests_of(files).items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @cache
 def imports(path: Path) -> list[Path]:
-    """The files of the library that one file imports, or uses without an import; read once per process."""
+    """Return the library files that a file imports, or uses without importing them; cached per process."""
     if path.suffix != ".py":
         return []
     unseen = (SOURCE / "semalign").glob(UNSEEN[str(path)]) if str(path) in UNSEEN else ()
@@ -120,13 +123,13 @@ def imports(path: Path) -> list[Path]:
 
 
 def scan() -> None:
-    """Read the imports of every file, for processes that are forked from this one."""
+    """Fill the cache of `imports` for every file, so that processes forked from this one need not read them."""
     for path in SOURCE.rglob("*.py"):
         imports(path)
 
 
 def module_files(name: str) -> list[Path]:
-    """The file or package file of a module of the library; none for a module from elsewhere."""
+    """Return the file or package file of a library module; empty for any other module."""
     base = Path(SOURCE, *name.split("."))
     return [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
 
@@ -136,12 +139,15 @@ def _left_out(path: Path) -> bool:
 
 
 def _imported_names(text: str) -> Iterator[str]:
-    """The modules that a file imports anywhere; only its import statements are parsed, which takes a fifth."""
+    """Yield the modules that a file imports anywhere.
+
+    Only the import statements are parsed, which takes a fifth of the time of parsing the whole file.
+    """
     for statement in _IMPORT.finditer(text):
         try:
             node = ast.parse(statement[0].strip()).body[0]
         except SyntaxError:
-            continue  # a line of a text that begins like one
+            continue  # a line inside a string that looks like an import
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)

@@ -1,4 +1,4 @@
-"""The columns of a study's tables: what the statistics and the analyses write and the report reads."""
+"""Columns of a study's tables, which the statistics and analyses write and the report reads."""
 
 
 def _named(text: str) -> tuple[str, ...]:
@@ -6,9 +6,9 @@ def _named(text: str) -> tuple[str, ...]:
 
 
 KEYS = ("pair", "benchmark", "method", "variant")
-# what a cell's metrics say of its likeness to the teacher and of its training
+# measures of a cell: agreement with the teacher and cost of the training
 COSTS = _named("teacher_kl teacher_agreement train_seconds peak_memory_mb trainable_parameters")
-# what was spent before the training: on the search for a learning rate and on the teacher's signals
+# costs before the training: the search for a learning rate and the teacher's signals
 SPENT = _named(
     "learning_rate search_seconds signal_seconds signal_memory_mb signal_mb teacher_passes",
 )
@@ -82,7 +82,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         teacher_layers student_layers shared_tokens student_tokens"""
     ),
 }
-# columns that tables of earlier versions lack; the report can do without them
+# columns that tables of earlier versions do not have; the report works without them
 LATER: dict[str, tuple[str, ...]] = {
     "ablations": ("vs_default", "vs_default_p"),
     "search": ("variant",),

@@ -1,7 +1,7 @@
-"""The command line of a stage: options are the parameters of its function, help is the function's docstring.
+"""Command line of a stage: the options are the parameters of its function, the help is the function's docstring.
 
-A parameter `benchmark` is the option `--benchmark`; a list takes all values up to the next option. A parameter whose
-class is marked with `grouped` is a set of options: one per field, without a prefix.
+A parameter `benchmark` becomes the option `--benchmark`. A list takes all values up to the next option. A parameter
+whose class is marked with `grouped` becomes one option per field, without a prefix.
 """
 
 import dataclasses
@@ -19,26 +19,26 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import RECORD
 
-# mark a dataclass whose fields are options of their own: @grouped above @dataclass
+# marks a dataclass whose fields become separate options: write @grouped above @dataclass
 grouped = Parameter(name="*")
 HELP = "--help"
-NOTE = f"An artifact is named by its folder, or by the {RECORD} in it."
-# defaults that help needs not show
+NOTE = f"An artifact can be given as its folder or as the {RECORD} in that folder."
+# defaults that the help does not show
 UNSHOWN = ((), None, False, "", Path())
 
 
 def load_stage(name: str) -> Callable[..., Any]:
-    """Import the function that `module:function` names."""
+    """Import the function that a name of the form `module:function` refers to."""
     module, _, function = name.partition(":")
     stage: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return stage
 
 
 def call(stage: Callable[..., Any], arguments: Sequence[str], name: str | None = None) -> None:
-    """Call a stage with the options on a command line; `--help` explains them under the command's `name`.
+    """Call a stage with command-line options; `--help` explains them, with `name` as the name of the command.
 
-    Rules know an artifact by the `run.json` in its folder, stages by the folder: either may be given. Raises UserError
-    for an option that is missing, unknown or not of its type.
+    Rules refer to an artifact by the `run.json` in its folder, stages by the folder; both are accepted. Raises
+    UserError if an option is missing, unknown or of the wrong type.
     """
     app = App(
         name=name or f"{stage.__name__}.py",
@@ -59,7 +59,10 @@ def call(stage: Callable[..., Any], arguments: Sequence[str], name: str | None =
 
 
 def _check_options(name: str, arguments: Sequence[str], app: App) -> None:
-    """Refuse words that are no option: a misspelt one would be reported as a missing one."""
+    """Raise UserError for unknown options and wrong whole numbers, before cyclopts reads the command line.
+
+    Cyclopts would report a misspelt option as a missing one.
+    """
     known = [each for argument in app.assemble_argument_collection() for each in argument.names]
     options = [text.partition("=")[0] for text in arguments if text.startswith("--")]
     if arguments and not arguments[0].startswith("-"):
@@ -69,26 +72,26 @@ def _check_options(name: str, arguments: Sequence[str], app: App) -> None:
             close = difflib.get_close_matches(option, known, 1)
             hint = f"did you mean {close[0]}?" if close else f"{HELP} lists the options"
             raise UserError(f"{name}: unknown option {option}; {hint}")
-    whole = {
+    integer_options = {
         each
         for argument in app.assemble_argument_collection()
         if argument.hint is int
         for each in argument.names
     }
     for option, value in itertools.pairwise(arguments):
-        if option in whole and not re.fullmatch(r"[+-]?\d+", value):
+        if option in integer_options and not re.fullmatch(r"[+-]?\d+", value):
             raise UserError(f"{name}: {option}: found {value!r}, expected a whole number")
 
 
 def _explain(error: CycloptsError) -> str:
-    """What is wrong, in one line."""
+    """Return the error message as one line."""
     if isinstance(error, MissingArgumentError) and error.argument and not error.argument.tokens:
         return f"missing option {error.argument.name}"
     return " ".join(str(error).split())
 
 
 def _by_name(stage: Callable[..., Any]) -> Callable[..., Any]:
-    """The stage as a function whose parameters are given by name alone."""
+    """Wrap the stage as a function with keyword-only parameters, so that every parameter becomes an option."""
 
     signature = inspect.signature(stage, eval_str=True)
     parameters = [_as_option(each.replace(kind=each.KEYWORD_ONLY)) for each in signature.parameters.values()]
@@ -106,7 +109,7 @@ def _by_name(stage: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _as_option(parameter: inspect.Parameter) -> inspect.Parameter:
-    """A group of options that may all be left out gets a default; a default that says nothing is not shown."""
+    """Give a group of optional options a default, and hide defaults that say nothing from the help."""
     group = parameter.annotation
     if isinstance(group, type) and dataclasses.is_dataclass(group):
         needed = parameter.default is inspect.Parameter.empty and _may_be_left_out(group)
@@ -117,7 +120,7 @@ def _as_option(parameter: inspect.Parameter) -> inspect.Parameter:
 
 
 def _may_be_left_out(group: Any) -> bool:
-    """Whether every field of a dataclass has a default."""
+    """Return whether every field of a dataclass has a default."""
     missing = dataclasses.MISSING
     return all(
         (field.default, field.default_factory) != (missing, missing) for field in dataclasses.fields(group)
@@ -125,6 +128,6 @@ def _may_be_left_out(group: Any) -> bool:
 
 
 def _folder(text: str) -> str:
-    """The folder of a record; a bare file name stays as it is."""
+    """Replace the path of a record by its folder; other values, and a bare file name, stay as they are."""
     path = PurePath(text)
     return str(path.parent) if path.name == RECORD != text else text

@@ -1,5 +1,5 @@
-"""Errors that a user can cause, and how a script reports them."""
+"""Errors that a user can cause; scripts report them in one line, without a traceback."""
 
 
 class UserError(Exception):
-    """One line a user can act on: which key or file, what was found, what was expected."""
+    """A one-line message a user can act on: key or file, what was found, what was expected."""

@@ -1,4 +1,4 @@
-"""Writing artifacts so that a half-written one never has the final name."""
+"""Atomic writes: a half-written file or folder never has its final name."""
 
 import contextlib
 import json
@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-PARTIAL = ".partial"  # how the name of what is being written ends
+PARTIAL = ".partial"  # suffix of temporary files and folders while they are written
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` to a temporary file beside `path`, then rename it."""
+    """Write `text` to a temporary file in the folder of `path`, then rename it."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
@@ -25,17 +25,20 @@ def write_text(path: Path | str, text: str) -> None:
     except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
         if isinstance(error, OSError):
-            error.filename = str(path)  # writing to an open file does not name it
+            error.filename = str(path)  # an error while writing to an open file does not name the file
         raise
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all; not-a-number is refused."""
+    """Write `value` atomically as indented JSON; NaN is refused."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def update_json(path: Path | str, value: Any) -> None:
-    """`write_json`, but a file that holds `value` already keeps its time: what depends on it stays current."""
+    """Write `value` as JSON unless the file holds it already.
+
+    An unchanged file keeps its modification time, so that Snakemake does not rerun the jobs that depend on it.
+    """
     path = Path(path)
     with contextlib.suppress(OSError, ValueError):
         if read_json(path) == value:
@@ -44,25 +47,25 @@ def update_json(path: Path | str, value: Any) -> None:
 
 
 def write_jsonl(path: Path | str, rows: Iterable[dict[str, Any]]) -> None:
-    """Write one JSON object a line, whole or not at all."""
+    """Write one JSON object per line, atomically."""
     write_text(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
 
 
 def read_json(path: Path | str) -> Any:
-    """Read one JSON file."""
+    """Read a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def read_jsonl(path: Path | str) -> list[dict[str, Any]]:
-    """Read a file with one JSON object a line."""
+    """Read a file with one JSON object per line."""
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines() if line]
 
 
 @contextlib.contextmanager
 def replace_folder(path: Path | str) -> Iterator[Path]:
-    """Give a temporary folder to fill; on success it takes the name `path`, on failure it is removed.
+    """Yield a temporary folder to fill; it is renamed to `path` on success and removed on failure.
 
-    A folder of that name steps aside first, so that at no moment a mixture of both has the name.
+    An existing folder of that name is renamed first, so that `path` never holds a mixture of old and new files.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +83,7 @@ def replace_folder(path: Path | str) -> Iterator[Path]:
 
 
 def remove_partial(root: Path) -> None:
-    """Remove what killed processes were writing below `root`; nothing may be at work there."""
+    """Remove what killed processes left half-written below `root`. No process may be writing there."""
     for path in list(root.rglob(f".*{PARTIAL}")):
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -1,19 +1,19 @@
-"""Jobs without the seconds of start-up: one process imports the libraries, each job is a fork of it.
+"""A server that saves jobs their start-up time: it imports the libraries once, and each job is a fork of it.
 
 Importing torch, transformers, PEFT and lm-eval takes longer than most jobs of the embedded study. A run on one
-machine starts this server; `semalign.runtime.script.run` hands its script over, with its arguments and its standard
-streams, and waits for the exit status. If no server answers (by hand, on a cluster), the script runs by itself, with
-the same result.
+machine starts this server. `semalign.runtime.script.run` passes its script to the server, with its arguments and
+standard streams, and waits for the exit status. If no server answers (a script started by hand, or on a cluster), the
+script runs in its own process, with the same result.
 
-Four processes are involved, each the parent of the next but for one gap:
+These processes are involved:
 
     snakemake -> shell -> client: `python scripts/x.py`, which only waits        (one per job)
     snakemake -> server: imports the libraries, forks, never runs a job itself   (one per run)
                  server -> job: the fork that becomes the script                 (one per job)
 
-The gap is between client and job. The kernel does not link their lives, so the socket between them does: if either
-end closes, the other side knows. A job dies with its client, the server with the run that started it, and every job
-with the server.
+A job is a child of the server, not of its client, so the kernel does not end one when the other dies. The socket
+between client and server does that: if one end closes, the other end notices. A job dies with its client, the server
+with the run that started it, and every job with the server.
 """
 
 import atexit
@@ -47,11 +47,11 @@ PRELOADED = (
     "peft",
 )
 _STARTED, _TERMINATE = b"S", b"T"
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 def start_server() -> None:
-    """Start the server beside this process and name its socket in the environment for all jobs."""
+    """Start the server as a child process and put the path of its socket into the environment for all jobs."""
     _remove_abandoned()
     folder = tempfile.TemporaryDirectory(prefix=f"semalign-{os.getpid()}-")
     atexit.register(folder.cleanup)
@@ -59,9 +59,9 @@ def start_server() -> None:
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(64)
-    # The socket is bound here, before the server has imported anything: a client that comes early waits in the queue
-    # instead of finding no server. The session of its own keeps the terminal's Ctrl-C away from the server, which must
-    # live until the jobs have ended.
+    # The socket is bound here, before the server has imported anything, so that an early client waits in the queue
+    # instead of finding no server. The new session keeps the terminal's Ctrl-C away from the server, which must live
+    # until the jobs have ended.
     subprocess.Popen(
         [sys.executable, "-m", "semalign.runtime.fork_server", str(listener.fileno()), str(os.getpid())],
         pass_fds=[listener.fileno()],
@@ -73,7 +73,10 @@ def start_server() -> None:
 
 
 def _remove_abandoned() -> None:
-    """Remove the sockets of runs that were killed; a run in another container falls back to jobs of its own."""
+    """Remove the socket folders of runs that were killed.
+
+    A run in another container looks dead from here. If its socket is removed, its scripts run in their own processes.
+    """
     for folder in Path(tempfile.gettempdir()).glob("semalign-*-*"):
         pid = folder.name.split("-")[1]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
@@ -81,9 +84,10 @@ def _remove_abandoned() -> None:
 
 
 def delegate() -> int | None:
-    """Have the server run this script; its exit status, or None if no server took it.
+    """Let the server run this script; returns its exit status, or None if no server accepted it.
 
-    None is only safe before the server's `_STARTED`, when no fork exists that could do the same work a second time.
+    None makes the caller run the script itself. That is only safe before the server has sent `_STARTED`: afterwards a
+    fork exists, and the same work would be done twice.
     """
     path = os.environ.get(VARIABLE)
     if not path or "SLURM_JOB_ID" in os.environ or not hasattr(socket, "send_fds"):
@@ -95,21 +99,22 @@ def delegate() -> int | None:
             socket.send_fds(server, [json.dumps(job).encode() + b"\n"], [0, 1, 2])
             if server.recv(1) != _STARTED:
                 return None
-            # SIGTERM means "save yourself": it is passed on, and this client goes on waiting for the job's status.
-            # All other ends of this client close the socket, and the server then kills the job.
+            # SIGTERM asks a job to save a checkpoint and exit: it is passed on, and this client keeps waiting for the
+            # job's status. If this client ends in any other way, the socket closes and the server kills the job.
             signal.signal(signal.SIGTERM, lambda *_: server.sendall(_TERMINATE))
             status = server.recv(16)
         except OSError:
             return None
-    # no status: the server itself was killed, and its jobs with it
+    # no status: the server was killed, and its jobs with it
     return int(status) if status else 128 + signal.SIGKILL
 
 
 class _Server:
-    """Forks one process per job; waits for clients, for their word, and for the ends of jobs.
+    """Event loop that forks one process per job; it waits for new clients, their messages, and the ends of jobs.
 
-    It has one thread and no lock that a fork could copy in a locked state. Whatever is added here must keep it so: no
-    thread, no torch call that starts a pool of threads.
+    A fork copies the memory of all threads but runs only one, so a lock that another thread holds would stay locked
+    in the fork for ever. The server therefore has a single thread. Never add code here that starts threads, such as
+    a torch call that starts a thread pool.
     """
 
     def __init__(self, listener: socket.socket) -> None:
@@ -118,11 +123,11 @@ class _Server:
         self.selector.register(listener, selectors.EVENT_READ, self._accept)
 
     def serve(self) -> None:
-        """Serve until the run that started this is gone.
+        """Serve until the run that started this server has ended.
 
-        SIGTERM must not end the server: its death kills all jobs at once, by `die_with_parent`. When a machine shuts
-        down or a scheduler preempts, every process gets SIGTERM, and each job uses its own to save a checkpoint. A fork
-        takes the default back before it becomes a script.
+        SIGTERM must not end the server, because its death kills all jobs at once (`die_with_parent`). When a machine
+        shuts down or a scheduler preempts the run, every process gets SIGTERM, and each job needs time to save a
+        checkpoint. A fork restores the default handler before it becomes a script.
         """
         signal.signal(signal.SIGTERM, lambda *_: None)
         while True:
@@ -136,24 +141,25 @@ class _Server:
         except (OSError, ValueError):
             client.close()
             return
-        sys.stdout.flush()  # what is buffered would be printed by both
+        sys.stdout.flush()  # otherwise the fork would print the buffered text a second time
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            # A fork has copies of the listener, of the other clients' sockets and of the other jobs' pidfds. While a
-            # copy is open here, the other end never sees the socket close: a client would wait for this job too.
+            # A fork inherits the listener, the other clients' sockets and the other jobs' pidfds. A socket only
+            # closes when its last copy does: with a copy open here, another client would wait for this job as well.
             for key in list(self.selector.get_map().values()):
                 os.close(key.fd)
-            client.close()  # its own as well: only the server reports the status
+            client.close()  # this job's own client as well: only the server reports the status
             _run(job, streams)
-        # the job has its copies; if the server kept these, a pipe from the job would never end (`script | tee log`)
+        # The job has its own copies. If the server kept these open, a pipe from the job (`script | tee log`) would
+        # never end.
         for stream in streams:
             os.close(stream)
         self._watch(client, child)
 
     def _watch(self, client: socket.socket, child: int) -> None:
-        """Report the job's end to its client; end the job when the client asks or is gone."""
-        # A pidfd names this process for good. A number may be another process's by the time the signal is sent.
+        """Report the job's exit status to its client; end the job if the client asks for it or is gone."""
+        # A pidfd always refers to this process. A process id may have been reused by the time a signal is sent.
         ended = os.pidfd_open(child)
 
         def finish() -> None:
@@ -165,9 +171,9 @@ class _Server:
             client.close()
 
         def listen() -> None:
-            word = _hear(client)
-            with contextlib.suppress(OSError):  # it may have ended meanwhile
-                signal.pidfd_send_signal(ended, signal.SIGTERM if word == _TERMINATE else signal.SIGKILL)
+            message = _hear(client)
+            with contextlib.suppress(OSError):  # the job may have ended in the meantime
+                signal.pidfd_send_signal(ended, signal.SIGTERM if message == _TERMINATE else signal.SIGKILL)
 
         self.selector.register(ended, selectors.EVENT_READ, finish)
         self.selector.register(client, selectors.EVENT_READ, listen)
@@ -175,7 +181,7 @@ class _Server:
 
 
 def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """Receive a job and its three standard streams; the environment may be longer than one packet."""
+    """Receive a job, which may be longer than one packet, and its three standard streams."""
     text, streams, _, _ = socket.recv_fds(client, 1 << 16, 3)
     while not text.endswith(b"\n"):
         more = client.recv(1 << 16)
@@ -185,14 +191,15 @@ def _receive(client: socket.socket) -> tuple[dict[str, Any], list[int]]:
     return json.loads(text), list(streams)
 
 
-def _say(client: socket.socket, word: bytes) -> None:
+def _say(client: socket.socket, message: bytes) -> None:
     try:
-        client.sendall(word)
+        client.sendall(message)
     except OSError:
-        return  # the client is gone; its job is ended elsewhere
+        return  # the client is gone; `listen` in `_watch` ends its job
 
 
 def _hear(client: socket.socket) -> bytes:
+    """Receive one message; empty if the client is gone."""
     try:
         return client.recv(1)
     except OSError:
@@ -200,12 +207,12 @@ def _hear(client: socket.socket) -> bytes:
 
 
 def _run(job: dict[str, Any], streams: list[int]) -> None:
-    """In the fork: become the script, and leave with its status."""
+    """Run the script in the fork, and exit with its status."""
     status = 1
     try:
         die_with_parent()
         # All forks start with the server's state of `random`, so they would draw the same temporary names and ports.
-        # No result hangs on this state: whatever a study draws has a seed of its own.
+        # No result depends on this state, since every draw of a study has its own seed.
         random.seed()
         for target, stream in enumerate(streams):
             os.dup2(stream, target)
@@ -229,21 +236,20 @@ def _run(job: dict[str, Any], streams: list[int]) -> None:
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(
-            status
-        )  # not sys.exit: the server's `atexit` and the rest of its stack are not this process's
+        # not sys.exit: that would run the server's atexit handlers and the rest of its call stack in the fork
+        os._exit(status)
 
 
 def die_with_parent() -> None:
-    """Ask the kernel to kill this process when its parent dies (Linux)."""
+    """Ask the kernel to kill this process when its parent dies (Linux only)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def main() -> None:
-    """Serve on the inherited socket until the run that started this is gone."""
+    """Serve on the inherited socket until the run that started this process has ended."""
     number, parent = int(sys.argv[1]), int(sys.argv[2])
     die_with_parent()
-    if os.getppid() != parent:  # it died before the kernel was asked
+    if os.getppid() != parent:  # the run ended before `die_with_parent` took effect
         return
     for module in PRELOADED:
         importlib.import_module(module)

@@ -1,9 +1,8 @@
-"""What made an artifact, and the refusal of artifacts that don't match.
+"""Records of how artifacts were made, and the check that an artifact matches its record.
 
-Every stage leaves a folder with a `run.json`: its settings, seed, the digests of what it read, of what it wrote
-and of the code that did it, package versions, hardware, wall time and peak memory. Tables, figures and pages share
-their folders; their records stand in `records/`. Paths in a record are relative to the working directory, so that
-nothing of the host reaches an artifact.
+Every stage writes a folder with a `run.json`, its record: settings, seed, digests of the inputs, outputs and code,
+package versions, hardware, wall time and peak memory. Tables, figures and pages share folders; their records are in
+`records/`. Paths in a record are relative to the working directory, so that no artifact contains names of the host.
 """
 
 import hashlib
@@ -18,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from semalign.runtime.code import behind, digest_of
+from semalign.runtime.code import dependencies_of, digest_of
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 
@@ -28,9 +27,9 @@ _CHUNK = 1 << 20
 
 
 class Run:
-    """One stage at work: note what it reads, then seal the folder it wrote.
+    """A running stage: note each input that it reads, then seal the folder that it wrote.
 
-    `modules` are those that the stage chooses by name, which its script does not import.
+    `modules` lists the modules that the stage loads by name, which its script does not import.
     """
 
     def __init__(self, stage: str, settings: Path | str | None = None, seed: int | None = None) -> None:
@@ -53,13 +52,13 @@ class Run:
         return path
 
     def read_all(self, **paths: Path | None) -> None:
-        """Note several inputs by their names; one that is None is not there to be read."""
+        """Note several inputs by name; those that are None are skipped."""
         for name, path in paths.items():
             if path is not None:
                 self.read(name, path)
 
     def identity(self) -> str:
-        """A digest of what this run is made from: a checkpoint with another one is not its own."""
+        """Return a digest of settings, seed, inputs and code; a checkpoint with another digest is not used."""
         inputs = {name: source["digest"] for name, source in self.inputs.items()}
         sources = [self.stage, self.settings, self.seed, inputs, _code(self.modules)]
         return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
@@ -67,13 +66,16 @@ class Run:
     def seal(
         self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """Write `folder`/run.json over everything in the folder but the files or subfolders to `ignore`."""
+        """Write `folder`/run.json, the record of all files in the folder except those to `ignore`.
+
+        `ignore` names files or subfolders at the top of the folder.
+        """
         record = self._record(file_digests(folder, ignore)) | (extra or {})
         write_json(folder / RECORD, record)
         return record
 
     def note(self, path: Path, outputs: Iterable[Path | str]) -> None:
-        """Write a record over files that share their folder with others'; it names them by their paths."""
+        """Write a record of single files, by their paths, for outputs that share a folder with other stages."""
         write_json(path, self._record({portable(file): _file_digest(Path(file)) for file in outputs}))
 
     def _record(self, outputs: dict[str, str]) -> dict[str, Any]:
@@ -95,7 +97,7 @@ class Run:
 
 
 def read_settings(path: Path | str) -> Any:
-    """A stage's settings; raises UserError if the file is missing or not JSON."""
+    """Read the settings of a stage. Raises UserError if the file is missing or not JSON."""
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file, expected JSON")
     try:
@@ -105,7 +107,7 @@ def read_settings(path: Path | str) -> Any:
 
 
 def check(folder: Path | str) -> dict[str, Any]:
-    """Read a folder's record and compare it with the files that stand there.
+    """Read the record of a folder and compare it with the files in the folder.
 
     Raises UserError naming the first file that is missing or differs.
     """
@@ -115,7 +117,7 @@ def check(folder: Path | str) -> dict[str, Any]:
 def check_record(path: Path, folder: Path = Path()) -> dict[str, Any]:
     """Read a record and compare it with the files that it names, relative to `folder`.
 
-    Raises UserError naming the first file that is missing or differs, or the record where it is none.
+    Raises UserError naming the first file that is missing or differs, or the record itself if it is not valid.
     """
     if not path.is_file():
         raise UserError(
@@ -140,7 +142,7 @@ def check_record(path: Path, folder: Path = Path()) -> dict[str, Any]:
 
 
 def digest(path: Path | str) -> str:
-    """The digest of a file, or of a folder that a stage sealed (checked on the way)."""
+    """Return the digest of a file, or of a folder that a stage sealed, after checking the folder."""
     path = Path(path)
     if path.is_dir():
         return str(check(path)["digest"])
@@ -150,7 +152,7 @@ def digest(path: Path | str) -> str:
 
 
 def file_digests(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
-    """Relative name -> SHA-256 of every file below `folder`, records and ignored subfolders left out."""
+    """Return relative name -> SHA-256 of the files below `folder`, without records, hidden and ignored files."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     visible = (name for name in names if not any(part.startswith(".") for part in name.split("/")))
     kept = (name for name in visible if name != RECORD and name.split("/")[0] not in ignore)
@@ -158,18 +160,18 @@ def file_digests(folder: Path, ignore: tuple[str, ...] = ()) -> dict[str, str]:
 
 
 def portable(path: Path | str) -> str:
-    """A path relative to the working directory, or its last part when it lies outside."""
+    """Return a path relative to the working directory, or only its last part if it is outside."""
     relative = os.path.relpath(path)
     return Path(path).name if relative.startswith("..") else Path(relative).as_posix()
 
 
 def inside(path: Path | str) -> bool:
-    """Whether a file is below the working directory; records name no other files."""
+    """Return whether a file is below the working directory; records contain the paths of such files only."""
     return Path(portable(path)).resolve() == Path(path).resolve()
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that can move a number."""
+    """Return the versions of the packages that can change a result."""
     installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -180,7 +182,7 @@ def versions() -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores and memory; no name of the host."""
+    """Return processor, cores, memory and GPU of this machine, without its name."""
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "machine": platform.machine(),
@@ -192,12 +194,12 @@ def hardware() -> dict[str, Any]:
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process in MB."""
+    """Return the peak resident memory of this process in MB."""
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def accelerator_memory() -> dict[str, Any]:
-    """Measured peak over all GPUs of this process; nothing if it used none."""
+    """Return the measured peak memory, summed over all GPUs of this process; empty if it used none."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
         return {}
@@ -207,11 +209,11 @@ def accelerator_memory() -> dict[str, Any]:
 
 
 def _code(modules: list[str]) -> dict[str, Any] | None:
-    """The script at work and a digest of all library files behind it; nothing where no script of ours runs."""
+    """Return the running script and the digest of all library files it depends on; None outside `scripts/`."""
     script = portable(sys.argv[0])
     if not script.startswith("scripts/") or not Path(script).is_file():
         return None
-    return {"script": script, "modules": modules, "digest": digest_of(behind(script, modules))}
+    return {"script": script, "modules": modules, "digest": digest_of(dependencies_of(script, modules))}
 
 
 def _combine(outputs: dict[str, str]) -> str:
@@ -237,7 +239,7 @@ def _processor() -> str:
 
 
 def _accelerator() -> str | None:
-    """The GPU's name, only where torch is loaded anyway."""
+    """Return the name of the GPU; torch is not imported for it."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_available():
         return None

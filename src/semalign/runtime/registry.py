@@ -1,13 +1,13 @@
-"""Objects that the files of a package announce by name, known without importing those files.
+"""Registries of functions that the files of a package announce, read without importing those files.
 
 A file announces a function with a decorator whose name, title and other facts are literals:
 
     @method("seeking", title="Seeking", paper="arXiv:2310.11451", settings=Seeking)
     def transfer(task: TransferTask[Seeking], folder: Path) -> TransferReport: ...
 
-The facts are read off the syntax tree: Snakemake asks for them each time it parses the workflow, and must not load
-torch for that. The function itself is imported when it is used. A decorator that is imported under another name is
-not seen.
+The facts are read from the syntax tree, because Snakemake needs them each time it parses the workflow and must not
+load torch for that. The function itself is imported when it is used. A decorator that is imported under another name
+is not recognised.
 """
 
 import ast
@@ -26,10 +26,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """One announcement.
+    """An announced function.
 
-    `attribute` is the announced function's name in `module`, `facts` the decorator's arguments other than name and
-    title. `summary` is the first line of the file's docstring, or of the function's if the file announces several.
+    `attribute` is the name of the function in `module`, `facts` the literal arguments of the decorator other than name
+    and title. `summary` is the first line of the file's docstring, or of the function's docstring if the file
+    announces several.
     """
 
     name: str
@@ -41,9 +42,9 @@ class Entry:
 
 
 class Registry(Mapping[str, Entry], Generic[T]):
-    """Name -> entry, of all that the files of `package` announce with `decorator`.
+    """Mapping of name -> entry, of all functions that the files of `package` announce with `decorator`.
 
-    `kind` is what an error calls a name. Files are searched once, at the first look-up.
+    Error messages call a name a `kind`. Files are searched once, at the first look-up.
     """
 
     def __init__(self, kind: str, package: str, decorator: str) -> None:
@@ -52,23 +53,23 @@ class Registry(Mapping[str, Entry], Generic[T]):
         self.decorator = decorator
 
     def load(self, name: str) -> T:
-        """Import what is announced under a name; raises UserError for an unknown one."""
+        """Import the function that is announced under a name. Raises UserError for an unknown name."""
         entry = self.entry(name)
         announced: T = getattr(importlib.import_module(entry.module), entry.attribute)
         return announced
 
     def module_of(self, name: str) -> str:
-        """The module that announces a name; raises UserError for an unknown one."""
+        """Return the module that announces a name. Raises UserError for an unknown name."""
         return self.entry(name).module
 
     def entry(self, name: str) -> Entry:
-        """The entry of a name; raises UserError, listing the known ones, for an unknown one."""
+        """Return the entry of a name. Raises UserError, which lists the known names, for an unknown one."""
         if name not in self._entries:
             raise UserError(f"{self.kind}: found {name!r}, expected one of {', '.join(self._entries)}")
         return self._entries[name]
 
     def named(self, **facts: Any) -> dict[str, Entry]:
-        """The entries that have all of these facts, in their order."""
+        """Return the entries that have all of these facts, in registry order."""
         wanted = facts.items()
         return {name: entry for name, entry in self.items() if wanted <= entry.facts.items()}
 
@@ -83,7 +84,7 @@ class Registry(Mapping[str, Entry], Generic[T]):
 
     @cached_property
     def _entries(self) -> dict[str, Entry]:
-        """In the order of the files' paths, and within a file from top to bottom."""
+        """All entries, sorted by file path, and within a file from top to bottom."""
         entries: dict[str, Entry] = {}
         for path, module in _files(self.package):
             tree = self._tree(path)
@@ -97,10 +98,10 @@ class Registry(Mapping[str, Entry], Generic[T]):
         return entries
 
     def _tree(self, path: Path) -> ast.Module | None:
-        """A file's syntax tree if it announces something; raises UserError if it can't be read as Python."""
+        """Return the syntax tree of a file if it may announce something. Raises UserError if it is not valid Python."""
         try:
             text = path.read_text(encoding="utf-8")
-            # parsing every file would take longer than reading it
+            # parsing takes longer than reading, so files without the decorator are not parsed
             return ast.parse(text, str(path)) if f"{self.decorator}(" in text else None
         except SyntaxError as error:
             raise UserError(f"{path}: line {error.lineno}: {error.msg}; expected a file of Python") from None
@@ -109,7 +110,7 @@ class Registry(Mapping[str, Entry], Generic[T]):
 
 
 def _files(package: str) -> Iterator[tuple[Path, str]]:
-    """(file, module) of a package and all below it, without importing it."""
+    """Yield (file, module) for a package and all its subpackages, without importing them."""
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for path in sorted(Path(folder).rglob("*.py")):
@@ -118,7 +119,7 @@ def _files(package: str) -> Iterator[tuple[Path, str]]:
 
 
 def _announced(tree: ast.Module, module: str, decorator: str) -> list[Entry]:
-    """The announcements of one file."""
+    """Return the entries that one file announces."""
     calls = [
         (function, call)
         for function in tree.body
@@ -141,7 +142,7 @@ def _announced(tree: ast.Module, module: str, decorator: str) -> list[Entry]:
 
 
 def _literal(node: ast.expr) -> Any:
-    """The value of a literal; None for anything else, such as a settings class."""
+    """Return the value of a literal, or None for anything else, such as a settings class."""
     try:
         return ast.literal_eval(node)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What every script shares: logging, one-line errors, exit codes, and dying with the run that started it."""
+"""Start and end of every script: logging, one-line errors, exit codes, and ending with the run that started it."""
 
 import errno
 import gc
@@ -20,9 +20,9 @@ RUNNER_VARIABLE = "SEMALIGN_RUNNER"
 _NO_ROOM = {
     errno.ENOSPC: ("the disk is full", "free some space"),
     errno.EDQUOT: ("the disk quota is used up", "free some space"),
-    errno.EFBIG: ("a file would pass this session's limit of size", "raise it (ulimit -f)"),
+    errno.EFBIG: ("a file would exceed this session's file-size limit", "raise it (ulimit -f)"),
 }
-# between two searches for garbage; at Python's 700, imports spend a tenth of their time searching
+# allocations between two runs of the garbage collector; with Python's 700, a tenth of import time is garbage collection
 ALLOCATIONS = 100_000
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
@@ -30,7 +30,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 def run_stage(stage: str, online: bool = False) -> None:
     """Run the stage `module:function` with the options on the command line.
 
-    Nothing is imported for it before the fork server was asked, which has the libraries in memory.
+    The stage is imported only if the fork server, which has the libraries in memory, does not take the script.
     """
 
     def main() -> None:
@@ -42,9 +42,9 @@ def run_stage(stage: str, online: bool = False) -> None:
 
 
 def run(main: Callable[[], None], online: bool = False) -> None:
-    """Run a script's `main`; what a user can cause becomes one line on standard error and exit status 1.
+    """Run a script's `main`; an error that a user can cause becomes one line on standard error and exit status 1.
 
-    Only a script that fetches is `online`: the others never ask the hub, so that they run where there is none.
+    Only scripts that download are `online`. All others never contact the hub, so that they run without internet.
     """
     gc.set_threshold(ALLOCATIONS)
     if not online:
@@ -72,14 +72,18 @@ def run(main: Callable[[], None], online: bool = False) -> None:
 
 
 def go_offline() -> None:
-    """Let nothing in this process, or started by it, ask the hub; also where its library is loaded already."""
+    """Keep this process and its children from contacting the hub, even if huggingface_hub is already imported."""
     os.environ.update(OFFLINE)
+    # the library reads the variable when it is imported, and the fork server has imported it
     if constants := sys.modules.get("huggingface_hub.constants"):
         constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
 
 
 def explain_full_disk(error: BaseException) -> str | None:
-    """The line for a full disk, quota or file; None for any other error. Libraries in Rust only say so in words."""
+    """Return the message for a full disk, a used-up quota or a file-size limit; None for any other error.
+
+    Libraries written in Rust, such as safetensors, give the error number only in the text of the error.
+    """
     number = error.errno if isinstance(error, OSError) else None
     codes = (code for code in _NO_ROOM if number == code or f"os error {code}" in str(error))
     if (code := next(codes, None)) is None:
@@ -90,21 +94,22 @@ def explain_full_disk(error: BaseException) -> str | None:
 
 
 def quiet_libraries() -> None:
-    """Keep other packages' progress bars and deprecation notes out of a run's own progress lines."""
+    """Silence progress bars and deprecation warnings of other packages, which would hide a run's own progress."""
     os.environ["TQDM_DISABLE"] = "1"
     os.environ["PYTHONWARNINGS"] = "ignore::FutureWarning,ignore::DeprecationWarning"
     warnings.simplefilter("ignore", FutureWarning)
 
 
 def prepare_environment(watched: bool, device: str = "auto") -> None:
-    """What the jobs of a run find in their environment: this interpreter first, one thread each.
+    """Set the environment variables that the jobs of a run inherit: this interpreter first in PATH, one thread each.
 
-    Two jobs of two threads each would slow each other down many times over. With `watched`, jobs end when this
-    process is gone; it is named by machine, process id and start time.
+    Two jobs with two threads each on two cores would slow each other down many times over. With `watched`, jobs end
+    when this process ends. They know it by machine, process id and start time, since a process id may be reused.
     """
     quiet_libraries()
     os.environ["OMP_NUM_THREADS"] = "1"
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # the same bytes twice on a GPU
+    # cuBLAS needs this to be deterministic: the same bytes in every run on a GPU
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if device != "auto":
         os.environ["SEMALIGN_DEVICE"] = device
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -113,9 +118,9 @@ def prepare_environment(watched: bool, device: str = "auto") -> None:
 
 
 def _die_with_runner() -> None:
-    """End this process when the run that started it was killed, so that no orphan writes into the next run.
+    """End this process when the run that started it has ended, so that no orphan writes into the next run.
 
-    Snakemake killed with SIGKILL leaves its shells running. On another machine (a cluster node) nothing is
+    If Snakemake is killed with SIGKILL, its shells keep running. A job on another machine (a cluster node) is not
     watched.
     """
     machine, _, rest = os.environ.get(RUNNER_VARIABLE, "").partition(":")
@@ -125,12 +130,14 @@ def _die_with_runner() -> None:
 
 
 def _watch(pid: int, started: str) -> None:
+    """Exit as soon as the process with this id is gone, or is another one that started later."""
     while _start_time(pid) == started:
         time.sleep(0.3)
     os._exit(143)
 
 
 def _machine() -> str:
+    """Return an id of this machine that changes with every boot; empty if there is none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
@@ -138,7 +145,9 @@ def _machine() -> str:
 
 
 def _start_time(pid: int) -> str:
+    """Return the start time of a process, in clock ticks since boot; empty if there is no such process."""
     try:
+        # field 22 of the line, counted from the end of the name, which may contain spaces and parentheses
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[19]
     except (OSError, IndexError):
         return ""

@@ -1,4 +1,4 @@
-"""A token opens gated models; it must not reach a log, a result or an artifact."""
+"""Masking of access tokens for gated models, which must not reach a log, a result or an artifact."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ _LOOKS_LIKE_ONE = re.compile(r"\bhf_[A-Za-z0-9]{16,}")
 
 
 def masked(text: str) -> str:
-    """The text without the tokens of this environment and without anything that looks like one of the hub's."""
+    """Return the text with hub tokens replaced: those in the environment, and anything that looks like one."""
     for variable in VARIABLES:
         if token := os.environ.get(variable, "").strip():
             text = text.replace(token, HIDDEN)
@@ -18,14 +18,14 @@ def masked(text: str) -> str:
 
 
 class MaskedFormatter(logging.Formatter):
-    """Log lines and their tracebacks without tokens."""
+    """Formatter that masks tokens in log lines and tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
         return masked(super().format(record))
 
 
 def log_masked(level: int) -> None:
-    """Send log lines to standard error, bare and masked, unless a handler is there already."""
+    """Log bare, masked messages to standard error, unless the root logger has a handler already."""
     if logging.root.handlers:
         return
     handler = logging.StreamHandler()

@@ -1,19 +1,19 @@
-"""Everything that relies on Snakemake's internals: attributes and files that its documentation does not promise.
+"""All code that relies on Snakemake's internals, i.e. on attributes and files that are not part of its public API.
 
-Only this module may reach into them. It is written for one version, the one in requirements.lock. Its test fails when
-another version has moved something: then read this file first, and change `WRITTEN_FOR` last.
+No other module may use them. This module is written for the version in requirements.lock, and its tests fail if
+another version differs. In that case, check every function of this file first and change `WRITTEN_FOR` last.
 """
 
 from pathlib import Path
 from typing import Any
 
 WRITTEN_FOR = "9.27.1"
-# where Snakemake keeps its own state, below the folder that it runs in
+# folder of Snakemake's own state, below the folder that it runs in
 STATE = Path(".snakemake")
 
 
 def is_main_process(workflow: Any) -> bool:
-    """Return whether this is the run itself, not a job of it: jobs on a cluster parse the workflow again."""
+    """Return whether this process is the run itself, and not a job of it that parses the workflow again (cluster)."""
     return bool(workflow.is_main_process)
 
 
@@ -28,19 +28,19 @@ def runs_here(workflow: Any) -> bool:
 
 
 def lift_rate_limit(workflow: Any) -> None:
-    """Let jobs start without a limit per second. Call this when the scheduler exists (`onstart`).
+    """Remove the limit on job starts per second. Call this in `onstart`, when the scheduler exists.
 
-    With the limiter, each job that has ended wakes the scheduler once per second ever after. After a few hundred jobs
-    this keeps a core busy. On one machine `--cores` limits the jobs anyway.
+    With the limiter, every finished job wakes the scheduler once per second for the rest of the run. After a few
+    hundred jobs this keeps a core busy. On one machine, `--cores` limits the jobs anyway.
     """
     workflow.scheduler.job_rate_limiter = None
 
 
 def remove_stale_locks(study: str) -> None:
-    """Remove Snakemake's lock files that name artifacts of this study; another study may be at work.
+    """Remove Snakemake's lock files that name artifacts of this study.
 
-    A run that was killed leaves them, and the next run would refuse to start. `snakemake --unlock` would remove those
-    of other studies too.
+    A killed run leaves them behind, and the next run would refuse to start. `snakemake --unlock` would also remove
+    those of other studies, which may be running.
     """
     for lock in (STATE / "locks").glob("*.lock"):
         if f"results/{study}/" in lock.read_text(encoding="utf-8", errors="replace"):

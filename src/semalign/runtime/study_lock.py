@@ -1,7 +1,7 @@
-"""One run of a study at a time in a folder, told by a lock that the kernel drops when its holder dies.
+"""A lock that allows one run of a study at a time in a folder, and that the kernel releases when the run dies.
 
-A workflow run that was killed leaves Snakemake's own lock files and half-written artifacts behind. The kernel's
-lock tells them from those of a run that is alive: whoever holds it may remove what a dead run left.
+A killed run leaves Snakemake's lock files and half-written artifacts behind. They look like those of a run that is
+alive, but only a live run holds the kernel's lock. A run that obtains this lock may therefore remove them.
 """
 
 import errno
@@ -14,14 +14,14 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
 from semalign.runtime.snakemake_internals import STATE, remove_stale_locks
 
-_held: list[TextIO] = []  # keeps the files open, and so the locks, until this process ends
+_held: list[TextIO] = []  # open lock files: closing one, even by garbage collection, would release its lock
 
 
 def hold_study(study: str, only_look: bool = False) -> bool:
-    """Become the one run of a study in this folder, and clear away what a killed run of it left.
+    """Take the lock of a study in this folder, and remove what a killed run of the study left behind.
 
-    With `only_look` nothing is held or removed; false when another run is at work, whose settings must stay.
-    Raises UserError when another run of it lives, here or on a machine that shares the folder.
+    With `only_look`, nothing is locked or removed; returns false if another run is active. Raises UserError if another
+    run of the study is active, on this machine or on one that shares the folder.
     """
     STATE.mkdir(exist_ok=True)
     handle = (STATE / f"{study}.lock").open("a+", encoding="ascii")
@@ -30,8 +30,8 @@ def hold_study(study: str, only_look: bool = False) -> bool:
             return False
         handle.seek(0)
         raise UserError(
-            f"results/{study}: another run (process {handle.read().strip()}) is at work here, expected one at a "
-            "time; wait for it or stop it"
+            f"results/{study}: found another run (process {handle.read().strip()}), expected one at a time; wait for "
+            "it or stop it"
         )
     if only_look:
         handle.close()
@@ -45,9 +45,10 @@ def hold_study(study: str, only_look: bool = False) -> bool:
 
 
 def _lock(handle: TextIO) -> bool:
-    """Take the kernel's lock; where the file system has none, Snakemake's own must do."""
+    """Try to take the kernel's lock on a file; returns false if another process holds it."""
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        # any other error: the file system has no locks, and Snakemake's own lock files are the only protection
         return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
     return True

@@ -1,4 +1,4 @@
-"""Tables of text for readers: Markdown and LaTeX, both written by pandas."""
+"""Tables as Markdown and LaTeX text, both written by pandas."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ RULE = r"\midrule"
 
 
 def markdown(table: pd.DataFrame, numbers: Sequence[bool] = (), form: str = "pipe") -> str:
-    """A table as GitHub Markdown; `numbers` says which columns are aligned to the right, by default none.
+    """Return a table as GitHub Markdown; `numbers` marks the columns that are aligned right, by default none.
 
-    `form` is another format of tabulate: `plain` has columns of equal width and no lines.
+    `form` is a format of tabulate: `plain`, for example, has columns of equal width and no lines.
     """
     cells = table.astype(str)
     if form == "pipe":
@@ -27,10 +27,10 @@ def markdown(table: pd.DataFrame, numbers: Sequence[bool] = (), form: str = "pip
 def latex(
     table: pd.DataFrame, numbers: Sequence[bool], rules: Collection[int] = (), raw: Sequence[Any] = ()
 ) -> str:
-    """A table as a LaTeX `tabular` (needs the package booktabs).
+    """Return a table as a LaTeX `tabular` (needs the package booktabs).
 
-    `rules` numbers the rows that have a line above them; columns in `raw` hold LaTeX already, all others plain text.
-    Columns of two levels have a line below each group.
+    `numbers` marks the columns that are aligned right. `rules` lists the row numbers with a line above them. Columns
+    in `raw` contain LaTeX, all others plain text that is escaped. Columns of two levels get a line below each group.
     """
     plain: list[Any] = [column for column in table.columns if column not in raw]
     sides = "".join("r" if number else "l" for number in numbers)
@@ -47,18 +47,18 @@ def latex(
 
 
 def benchmark_title(benchmark: str) -> str:
-    """A benchmark for readers: the part `mixture/facts` is `facts (in the mixture)`."""
+    """Return the printed name of a benchmark: the part `mixture/facts` becomes `facts (in the mixture)`."""
     whole, _, part = benchmark.partition("/")
     return f"{part} (in the {whole})" if part else whole
 
 
 def _angles(text: Any) -> str:
-    """In the fonts that LaTeX begins with, a plain `<` is another sign."""
+    """Put `<` into math mode, since LaTeX's default fonts print another character for it."""
     return str(text).replace("<", "$<$")
 
 
 def _lines_below(names: Sequence[str]) -> str:
-    """A line below each group of columns of one name, but the first column."""
+    """Return a line below each group of columns with the same name, except below the first column."""
     text, start = "", 1
     for _, group in groupby(names):
         end = start + len(list(group)) - 1

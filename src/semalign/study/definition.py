@@ -1,4 +1,4 @@
-"""A whole study: pairs x benchmarks x methods x seeds, plus ablations."""
+"""The configuration of a whole study: pairs x benchmarks x methods x seeds, plus ablations."""
 
 import re
 from pathlib import Path
@@ -29,47 +29,48 @@ Axes = dict[str, list[Any]]
 
 
 class Ablations(Strict):
-    """One axis at a time around the default of one method, or of several."""
+    """Variants of methods that change one setting at a time from its default."""
 
-    method: str = Field("semalign", description="the method whose settings are varied")
+    method: str = Field("semalign", description="method whose settings are varied")
     axes: Axes = Field(
-        {}, description="dotted key of a setting -> values beside its default (alignment.map: [random])"
+        {},
+        description="dotted key of a setting -> values to try besides its default (alignment.map: [random])",
     )
-    others: dict[str, Axes] = Field({}, description="further methods -> their axes")
-    seeds: list[int] = Field([0], min_length=1, description="seeds of the ablation cells")
+    others: dict[str, Axes] = Field({}, description="further methods -> their axes, in the form of `axes`")
+    seeds: list[int] = Field([0], min_length=1, description="every variant is trained once per seed")
     search: bool = Field(
         False,
-        description="search the learning rate of every variant as its method's is searched; false: a variant takes "
-        "the rate that was chosen for the default",
+        description="search the learning rate of every variant as for its method; false: a variant uses the learning "
+        "rate that was chosen for the method's default",
     )
 
     @property
     def by_method(self) -> dict[str, Axes]:
-        """The axes of every method that has some."""
+        """The axes of every method that has any."""
         axes = {self.method: self.axes, **self.others}
         return {method: varied for method, varied in axes.items() if varied}
 
 
 class Study(Signals, Sources):
-    """What one config file says."""
+    """The content of one config file."""
 
     benchmarks: dict[str, Benchmark] = Field({}, description="benchmarks by name")
     search: Search = Search()
-    methods: dict[str, Method] = Field({}, description="methods by the name they have in the tables")
+    methods: dict[str, Method] = Field({}, description="methods by their name in the tables")
     contrasts: list[tuple[str, str]] = Field(
-        [], description="pairs of methods that are tested against each other: [semalign, sft]"
+        [], description="pairs of methods to test against each other, such as [semalign, sft]"
     )
     ablations: Ablations = Ablations()
     evaluation: EvaluationSettings = EvaluationSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     scores: ModelScores = ModelScores()
     analysis: Analysis = Analysis()
-    notebooks: list[str] = Field([], description="notebooks that are executed at the end")
+    notebooks: list[str] = Field([], description="notebooks to execute at the end of the study")
 
     @model_validator(mode="before")
     @classmethod
     def _name_kinds(cls, data: Any) -> Any:
-        """The kind of a method or of a published benchmark defaults to its name."""
+        """Let the kind of a method or of a published benchmark default to its name in the config."""
         if isinstance(data, dict) and isinstance(data.get("methods"), dict):
             methods = {name: {"method": name, **(section or {})} for name, section in data["methods"].items()}
             data = {**data, "methods": methods}
@@ -110,17 +111,21 @@ class Study(Signals, Sources):
         if self.ablations.axes:
             _known("ablations.method", [self.ablations.method], self.methods)
         if self.ablations.method in self.ablations.others:
-            raise ValueError(f"ablations.others.{self.ablations.method}: its axes belong into ablations.axes")
+            raise ValueError(
+                f"ablations.others: found {self.ablations.method!r}, expected its axes in ablations.axes"
+            )
         _known("ablations.others", list(self.ablations.others), self.methods)
         if self.pairs and not {"student", "teacher"} <= {m.method for m in self.methods.values()}:
-            raise ValueError("methods: expected `student` and `teacher`, which every table is compared with")
+            raise ValueError(
+                "methods: expected `student` and `teacher`, since every table compares with them"
+            )
         for contrast in self.contrasts:
             _known("contrasts", list(contrast), self.methods)
         self._check_by_benchmark()
         return self
 
     def _check_protocol(self) -> None:
-        """Only published benchmarks have protocols beside the paper's, and some of them answers to sample."""
+        """Check that all benchmarks have the protocol, and that those in `samples` are scored by sampling."""
         protocol = self.evaluation.protocol
         for name, benchmark in self.benchmarks.items():
             published = getattr(benchmark, "benchmark", None)
@@ -135,7 +140,7 @@ class Study(Signals, Sources):
                 )
 
     def _check_scores(self) -> None:
-        """Scored models and what is scored are in the study, and have the protocols."""
+        """Check that the models and benchmarks to score exist, and that the benchmarks have the protocols."""
         wanted = self.scores
         _known("scores.models", wanted.models, self.models)
         _known("scores.benchmarks", wanted.benchmarks, self.benchmarks)
@@ -149,7 +154,7 @@ class Study(Signals, Sources):
                 )
 
     def _check_by_benchmark(self) -> None:
-        """Changes for a benchmark are for one of the study, and leave a searched rate to the search."""
+        """Check that `by_benchmark` names existing benchmarks and does not set a learning rate that is searched."""
         for name, settings in self.methods.items():
             _known(f"methods.{name}.by_benchmark", list(settings.by_benchmark), self.benchmarks)
             for benchmark, changes in settings.by_benchmark.items():
@@ -161,14 +166,14 @@ class Study(Signals, Sources):
                     )
 
     def _check_search(self) -> None:
-        """Equal search for every trained method is the rule."""
+        """Check that every trained method has the same search budget, and none sets a learning rate itself."""
         expected = len(self.search.learning_rates)
         for name, settings in self.methods.items():
             own = settings.learning_rates
             if own is not None and len(own) != expected:
                 raise ValueError(
-                    f"methods.{name}.learning_rates: found {len(own)} rates, expected {expected}, as many as "
-                    "search.learning_rates has (every method has the same budget)"
+                    f"methods.{name}.learning_rates: found {len(own)} learning rates, expected {expected}, as in "
+                    "search.learning_rates (every method has the same budget)"
                 )
             optimisation = getattr(settings, "optimisation", None)
             if optimisation and "learning_rate" in optimisation.model_fields_set:
@@ -179,11 +184,12 @@ class Study(Signals, Sources):
 
     @property
     def signals(self) -> Signals:
-        """The signal stages as one section."""
+        """The settings of all signal stages as one section."""
         return Signals(**{stage: getattr(self, stage) for stage in STAGES})
 
 
 def _known(key: str, names: list[str], section: dict[str, Any]) -> None:
+    """Raise ValueError, as a mistake in `key`, if a name is not in a section."""
     for name in names:
         if name not in section:
             raise ValueError(
@@ -192,9 +198,9 @@ def _known(key: str, names: list[str], section: dict[str, Any]) -> None:
 
 
 def parse_study(data: dict[str, Any]) -> Study:
-    """Check a configuration as it was read from YAML; `extends` names a file whose keys it adds to.
+    """Validate a config as read from YAML, after merging it into the file that `extends` names.
 
-    Raises UserError naming each bad key, what was found and what was expected.
+    Raises UserError, which names each wrong key, what was found and what was expected.
     """
     try:
         return Study.model_validate(with_revisions(extended(data)))
@@ -203,15 +209,15 @@ def parse_study(data: dict[str, Any]) -> Study:
 
 
 def load_study(path: Path | str) -> Study:
-    """Read and check a config file."""
+    """Read and validate a config file."""
     return parse_study(read_yaml(path))
 
 
 def explain(item: Any) -> str:
-    """One pydantic error in a phrase: key, what was found, what was expected."""
+    """Return a pydantic error as a phrase: key, what was expected, what was found."""
     parts = [str(part) for part in item["loc"]]
     if parts[:1] in (["methods"], ["models"], ["benchmarks"]):
-        del parts[2:3]  # the kind, which is no key of the file
+        del parts[2:3]  # pydantic inserts the kind of the section here, which is not a key of the file
     key = ".".join(parts)
     if item["type"] == "extra_forbidden":
         return f"unknown key {key!r}"

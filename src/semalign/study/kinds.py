@@ -1,6 +1,6 @@
-"""The kinds of methods and benchmarks that a config may name, as the registries know them.
+"""Types of the config sections `methods` and `benchmarks`, built from the registries.
 
-A new one is announced in its own file and needs no line here.
+A new method or benchmark is announced in its own file and needs no change here.
 """
 
 from functools import reduce
@@ -16,6 +16,7 @@ from semalign.config.methods import MethodSettings
 from semalign.config.tiny import TinyBenchmark
 from semalign.methods.registry import METHODS
 
+# type checkers can't follow unions that are built at run time, so they see the base classes
 if TYPE_CHECKING:
     Method = MethodSettings
     Benchmark = AnyBenchmark

@@ -1,6 +1,6 @@
-"""Where a study's artifacts stand, which of them it needs, and the settings each is made from.
+"""Paths of a study's artifacts, the artifacts it needs, and the settings that each is made from.
 
-Snakemake's rules ask here; nothing in this module knows Snakemake.
+Snakemake's rules call this module, which does not depend on Snakemake itself.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.evaluation import SAMPLED
-from semalign.config.signals import behind
+from semalign.config.signals import stages_before
 from semalign.methods.registry import METHODS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import update_json
@@ -28,7 +28,7 @@ from semalign.study.variants import (
 
 
 class Layout:
-    """The artifacts of one study, by readable names."""
+    """Paths and settings of all artifacts of one study."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -42,23 +42,23 @@ class Layout:
         self._plan_benchmarks()
 
     def stage_name(self, method: str, variant: str, stage: str) -> str:
-        """The folder name of a signal stage as one variant of a method needs it."""
+        """Return the folder name of a signal stage for one variant of a method."""
         return self._stages[method, variant, stage]
 
     def upstream(self, stage: str, name: str) -> dict[str, str]:
-        """Names of the stages before `stage` that its folder `name` is made from."""
+        """Return stage -> folder name, for the earlier stages that the folder `name` of `stage` is made from."""
         return self._upstream[stage, name]
 
     def needs(self, method: str, variant: str) -> tuple[str, ...]:
-        """The signal stages that one variant of a method reads."""
+        """Return the signal stages that one variant of a method reads."""
         return self._needs[method, variant]
 
     def signal_folders(self, stage: str) -> list[str]:
-        """The folders of a signal stage that the cells need, directly or not, in the order of the cells."""
+        """Return the folders of a signal stage that the cells need, directly or not, in the order of the cells."""
         names = {}
         for method, variant in dict.fromkeys((cell.method, cell.variant) for cell in self.cells):
             needs = self.needs(method, variant)
-            if any(stage in (*behind(need), need) for need in needs):
+            if any(stage in (*stages_before(need), need) for need in needs):
                 names[method, variant] = self.stage_name(method, variant, stage)
         folders = (
             f"{self.root}/signals/{cell.pair}/{cell.benchmark}/{stage}/{names[cell.method, cell.variant]}"
@@ -68,7 +68,7 @@ class Layout:
         return list(dict.fromkeys(folders))
 
     def score_folders(self) -> list[str]:
-        """The folders of the models that are scored as they are: <model>/<benchmark>/<protocol>."""
+        """Return the folders of the models that are scored as they are: <model>/<benchmark>/<protocol>."""
         wanted = self.study.scores
         return [
             f"{self.root}/scores/{model}/{benchmark}/{protocol}"
@@ -78,27 +78,27 @@ class Layout:
         ]
 
     def method_settings(self, method: str, variant: str, benchmark: str, trial: str | None = None) -> str:
-        """The name of the settings that a variant, or a trial of it, has on one benchmark."""
+        """Return the name of the settings file of a variant, or of a trial of it, on one benchmark."""
         kind, last = ("trials", f"/{trial}") if trial else ("methods", "")
         name = f"{kind}/{method}/{variant}{last}"
         own = f"{name}@{benchmark}"
         return own if own in self.settings else name
 
     def parts_of(self, benchmark: str) -> list[str]:
-        """The benchmarks that a mixture is made of; none for any other."""
+        """Return the benchmarks that a mixture consists of; empty for any other benchmark."""
         return list(getattr(self.study.benchmarks[benchmark], "parts", []))
 
     def trial_folders(self, pair: str, benchmark: str, method: str, variant: str) -> list[str]:
-        """The folders of a variant's trials; none where it is not searched."""
+        """Return the folders of a variant's trials; empty if its learning rate is not searched."""
         trials = trials_of(self.study, method, variant)
         return [f"{self.root}/search/{pair}/{benchmark}/{method}/{variant}/{trial}" for trial in trials]
 
     def searched_variant(self, method: str, variant: str) -> str | None:
-        """The variant whose search chooses the learning rate that this one trains at."""
+        """Return the variant whose search chooses the learning rate of this one, or None."""
         return searched_variant(self.study, method, variant)
 
     def searched(self) -> list[tuple[str, str, str, str]]:
-        """(pair, benchmark, method, variant) of every search."""
+        """Return (pair, benchmark, method, variant) of every search."""
         return [
             (name, benchmark, method, variant)
             for name, pair in self.study.pairs.items()
@@ -109,15 +109,15 @@ class Layout:
         ]
 
     def models_of(self, pair: str) -> tuple[str, str]:
-        """(teacher, student) of a pair."""
+        """Return (teacher, student) of a pair."""
         return self.study.pairs[pair].teacher, self.study.pairs[pair].student
 
     def cell_folder(self, cell: Cell) -> str:
-        """The folder of a cell."""
+        """Return the folder of a cell."""
         return f"{self.root}/cells/{cell.path}"
 
     def lists(self, record: Path) -> bool:
-        """Whether a record's artifact belongs to the study: its cell, its pair and benchmark, its notebook."""
+        """Return whether the artifact of a record belongs to the study, by its cell, pair, benchmark or notebook."""
         kind, *names = record.relative_to(self.root).parts
         if kind == "cells":
             return "/".join(names[:5]) in {cell.path for cell in self.cells}
@@ -126,18 +126,18 @@ class Layout:
         if kind == "signals":
             return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
         if kind in ("choices", "search"):
-            of = (names[0], names[1], names[2], names[3])
+            search = (names[0], names[1], names[2], names[3])
             folder = f"{self.root}/search/{'/'.join(names[:5])}"
-            return of in self.searched() and (kind == "choices" or folder in self.trial_folders(*of))
+            return search in self.searched() and (kind == "choices" or folder in self.trial_folders(*search))
         if names[0] == "notebooks":
             return record.stem in self.study.notebooks
         return True
 
     def write_settings(self) -> None:
-        """Write each rule's slice of the config to a file of its own, only where its content changes.
+        """Write the part of the config that each rule reads to a separate file, if its content has changed.
 
-        The slices are inputs of the rules: an edited config reruns what it must, even in a restored clone
-        that has no record of earlier runs.
+        These files are inputs of the rules. An edited config therefore reruns exactly what depends on the edit, even
+        in a restored clone in which Snakemake has no metadata of earlier runs.
         """
         for name, content in self.settings.items():
             update_json(Path(self.root) / "settings" / f"{name}.json", content)
@@ -145,8 +145,8 @@ class Layout:
     def _plan(self) -> None:
         study = self.study
         for section in ("models", "benchmarks"):
-            for name, given in getattr(study, section).items():
-                self.settings[f"{section}/{name}"] = given.model_dump(mode="json")
+            for name, entry in getattr(study, section).items():
+                self.settings[f"{section}/{name}"] = entry.model_dump(mode="json")
         for method in study.methods:
             for variant in variants_of(study, method):
                 self._plan_variant(method, variant)
@@ -157,19 +157,19 @@ class Layout:
         self.settings["statistics"] = study.statistics.model_dump(mode="json")
         self.settings["order"] = self._order()
         self.settings["cells"] = [self.cell_folder(cell) for cell in self.cells]
-        # analyses read the defaults even where no cell does
-        for stage in (*behind("alignment"), "alignment"):
+        # the analyses read the default settings even if no cell does
+        for stage in (*stages_before("alignment"), "alignment"):
             self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
         self.settings["analysis/decomposition"]["confidence"] = study.statistics.confidence
 
     def _plan_evaluation(self) -> None:
-        """How answers are generated and how they are judged: a change of the latter generates nothing anew."""
+        """Plan separate settings for generating and for judging, so that a change of the latter generates nothing."""
         study = self.study
-        judged = {"sandbox", "sandbox_workers"}
-        answering = study.evaluation.model_dump(mode="json", exclude=judged)
-        judging = study.evaluation.model_dump(mode="json", include={*judged, "split"})
+        of_judging = {"sandbox", "sandbox_workers"}
+        answering = study.evaluation.model_dump(mode="json", exclude=of_judging)
+        judging = study.evaluation.model_dump(mode="json", include={*of_judging, "split"})
         self.settings["evaluation"], self.settings["judging"] = answering, judging
         for name, section in {"validation": answering, "judging-validation": judging}.items():
             self.settings[name] = section | {"split": "validation"}
@@ -190,7 +190,7 @@ class Layout:
         self._needs[method, variant] = settings.needs
         self.settings[f"methods/{method}/{variant}"] = _slice(settings)
         names: dict[str, str] = {}
-        needed = {stage for need in settings.needs for stage in (*behind(need), need)}
+        needed = {stage for need in settings.needs for stage in (*stages_before(need), need)}
         for stage in type(signals).model_fields:
             name = signal_name(self.study, signals, stage)
             self._stages[method, variant, stage] = name
@@ -200,24 +200,24 @@ class Layout:
                 self.settings[f"{stage}/{name}"] = getattr(signals, stage).model_dump(mode="json")
 
     def _plan_benchmarks(self) -> None:
-        """What a method's settings are on benchmarks that have changes of their own, its trials' too."""
+        """Plan the settings of methods, and of their trials, on benchmarks listed in `by_benchmark`."""
         study = self.study
-        for method, given in study.methods.items():
-            for variant, changes in variants_of(study, method).items() if given.by_benchmark else ():
-                plans = {f"methods/{method}/{variant}": changes}
-                trials = trials_of(study, method, variant)
-                plans |= {f"trials/{method}/{variant}/{trial}": own for trial, own in trials.items()}
-                for benchmark in given.by_benchmark:
-                    for name, own in plans.items():
-                        settings = at_benchmark(study, method, own, benchmark)
+        for method, section in study.methods.items():
+            for variant, changes in variants_of(study, method).items() if section.by_benchmark else ():
+                changes_of = {f"methods/{method}/{variant}": changes}
+                for trial, trial_changes in trials_of(study, method, variant).items():
+                    changes_of[f"trials/{method}/{variant}/{trial}"] = trial_changes
+                for benchmark in section.by_benchmark:
+                    for name, own_changes in changes_of.items():
+                        settings = at_benchmark(study, method, own_changes, benchmark)
                         self.settings[f"{name}@{benchmark}"] = _slice(settings)
 
     def _order(self) -> dict[str, Any]:
-        """What the tables list, in which order, and the values of every ablated axis, the default's first."""
+        """Return the order and the titles of everything in the tables, and the values of every ablated axis."""
         study = self.study
         axes: dict[str, dict[str, Any]] = {
-            method: dict(self._axis(method, key, values) for key, values in given.items())
-            for method, given in study.ablations.by_method.items()
+            method: dict(self._axis(method, key, values) for key, values in varied.items())
+            for method, varied in study.ablations.by_method.items()
         }
         kinds = {settings.method: name for name, settings in study.methods.items()}
         return {
@@ -233,7 +233,7 @@ class Layout:
         }
 
     def _titles(self) -> dict[str, str]:
-        """Printed names: of all methods, and of the benchmarks that bear the name of their kind."""
+        """Return the printed names of all methods, and of the benchmarks that are named after their kind."""
         benchmarks = {**BENCHMARKS, **PUBLISHED}
         return {
             **{name: benchmarks[name].title for name in self.study.benchmarks if name in benchmarks},
@@ -241,7 +241,7 @@ class Layout:
         }
 
     def _axis(self, method: str, key: str, values: list[Any]) -> tuple[str, dict[str, Any]]:
-        """An axis' name, the value that it has by default, and its others."""
+        """Return the name of an ablated axis, and its default and other values."""
         settings, signals = resolve(self.study, method, DEFAULT)
         searched = key == RATE and self.searched_variant(method, DEFAULT)
         default = "searched" if searched else _lookup(key, signals, settings)
@@ -251,7 +251,7 @@ class Layout:
 
 
 def title_of(name: str, kind: str) -> str:
-    """How a method of the study is printed: `sft-all-layers`, of the kind `sft`, is `SFT, all layers`."""
+    """Return the printed name of a method: `sft-all-layers`, of the kind `sft`, becomes `SFT, all layers`."""
     title = METHODS.entry(kind).title
     if name == kind:
         return title
@@ -260,11 +260,12 @@ def title_of(name: str, kind: str) -> str:
 
 
 def _slice(settings: Any) -> dict[str, Any]:
-    """What a method itself reads; the rest is for the signal stages and the search."""
+    """Return the settings that a method itself reads, without those for the signal stages and the search."""
     return dict(settings.model_dump(mode="json", exclude={"signals", "learning_rates", "by_benchmark"}))
 
 
 def _lookup(key: str, *sections: Any) -> Any:
+    """Return the value of a dotted key in the first section that has it."""
     for section in sections:
         value: Any = section.model_dump(mode="json")
         for part in key.split("."):

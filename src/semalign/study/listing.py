@@ -1,4 +1,4 @@
-"""What there is to choose from, one line per entry: `python -m semalign list methods`."""
+"""Lists of the available methods, maps, benchmarks and so on: `python -m semalign list methods`."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from semalign.signals.semantics.registry import MAPS
 
 USAGE = "python -m semalign list"
 NOTEBOOKS = Path("notebooks")
-EXPERIMENTAL = "experimental"  # is said in the place of a paper
+EXPERIMENTAL = "experimental"  # printed instead of a paper
 
 
 class Row(NamedTuple):
@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 def main() -> None:
-    """Print the list that the command line names; what is wrong with it becomes one line and exit status 1."""
+    """Print the list that the command line names; a mistake is one line on standard error and exit status 1."""
     try:
         print("\n".join(lines_of(sys.argv[1:])))
     except UserError as error:
@@ -37,14 +37,14 @@ def main() -> None:
 
 
 def lines_of(arguments: Sequence[str]) -> list[str]:
-    """The lines of `list <kind>`; raises UserError for anything else."""
+    """Return the lines of `list <kind>`. Raises UserError for any other command."""
     if len(arguments) != 2 or arguments[0] != "list" or arguments[1] not in LISTS:
         raise UserError(f"found {' '.join(arguments)!r}, expected `{USAGE}` and one of {', '.join(LISTS)}")
     return table(LISTS[arguments[1]]())
 
 
 def table(rows: Sequence[Row]) -> list[str]:
-    """Rows in columns; a column that is empty in all of them is left out."""
+    """Return rows as lines with aligned columns; a column that is empty in all rows is left out."""
     widths = [max(map(len, column), default=0) for column in zip(*rows, strict=True)]
     return [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True) if width).rstrip()
@@ -53,28 +53,28 @@ def table(rows: Sequence[Row]) -> list[str]:
 
 
 def methods() -> list[Row]:
-    """The methods: those of a paper, the others, and the experimental ones."""
+    """List the methods: those with a paper, then the others, then the experimental ones."""
     rows = sorted(map(_row, METHODS.values()), key=lambda row: not row.paper)
     return sorted(rows, key=lambda row: row.paper == EXPERIMENTAL)
 
 
 def maps() -> list[Row]:
-    """The maps from a teacher's space to a student's."""
+    """List the maps from a teacher's space to a student's space."""
     return [_row(entry) for entry in MAPS.values()]
 
 
 def benchmarks() -> list[Row]:
-    """The embedded benchmarks, then the published ones."""
+    """List the embedded benchmarks, then the published ones."""
     return [_row(entry) for entry in [*BENCHMARKS.values(), *PUBLISHED.values()]]
 
 
 def figures() -> list[Row]:
-    """The figures."""
+    """List the figures."""
     return [_row(entry) for entry in FIGURES.values()]
 
 
 def architectures() -> list[Row]:
-    """The architectures of models, by the class name in a model's config.json."""
+    """List the supported architectures, by the class name in a model's config.json."""
     return [
         Row(
             name,
@@ -87,7 +87,7 @@ def architectures() -> list[Row]:
 
 
 def notebooks() -> list[Row]:
-    """The notebooks of the working directory by their headings."""
+    """List the notebooks in the working directory, with their headings."""
     return [Row(path.stem, _heading(path), "", "") for path in sorted(NOTEBOOKS.glob("*.ipynb"))]
 
 

@@ -1,4 +1,4 @@
-"""The commits that the hub's main branches stand at now, written down for good."""
+"""Look-up of the current commits of hub repositories, to pin them in config/revisions.lock."""
 
 from pathlib import Path
 
@@ -10,20 +10,20 @@ from semalign.study.definition import parse_study
 
 
 def ask_commits(configfile: Path, update: bool = False) -> dict[str, str]:
-    """Repository -> commit of every `locked` model of a config, asked from the hub if the file has none.
+    """Return repository -> commit for every `locked` model of a config.
 
-    New ones are written down; `update` asks for all of them. Raises UserError, in one line, if the hub can't be
-    asked.
+    Commits that the lock file lacks are requested from the hub and written to it; `update` requests all of them.
+    Raises UserError if the hub can't be reached.
     """
     data = extended(read_yaml(configfile))
-    parse_study(data)  # a mistake in the config is reported first
+    parse_study(data)  # report mistakes in the config before contacting the hub
     known = {} if update else read_revisions()
     models = (data.get("models") or {}).values()
     wanted = dict.fromkeys(model["repository"] for model in models if model.get("revision") == LOCKED)
-    asked = {repository: _commit(repository) for repository in wanted if repository not in known}
-    if asked:
-        write_revisions(asked)
-    return {repository: (known | asked)[repository] for repository in wanted}
+    fetched = {repository: _commit(repository) for repository in wanted if repository not in known}
+    if fetched:
+        write_revisions(fetched)
+    return {repository: (known | fetched)[repository] for repository in wanted}
 
 
 def _commit(repository: str) -> str:
@@ -32,5 +32,5 @@ def _commit(repository: str) -> str:
     with explained(repository):
         commit = huggingface_hub.HfApi().model_info(repository).sha
     if not commit:
-        raise UserError(f"model {repository}: the hub names no commit, expected one")
+        raise UserError(f"model {repository}: found no commit on the hub, expected one")
     return str(commit)

@@ -1,4 +1,4 @@
-"""What can be known about a study's models before any long work starts."""
+"""Checks of a study's names, settings and models before any long work starts."""
 
 import json
 import logging
@@ -24,18 +24,16 @@ logger = logging.getLogger("semalign")
 
 
 def check_study(study: Study) -> None:
-    """Look up every name that a registry must know, and every variant's settings; then the models.
+    """Check all names against the registries, the settings of every variant, and the models.
 
-    Raises UserError for what no later stage could use.
+    Raises UserError for anything that a later stage could not use.
     """
-    drawn = [name for name, section in study.benchmarks.items() if isinstance(section, TinyBenchmark)]
-    other = ", or a name with `benchmark:`, as `gsm8k-steps: {benchmark: gsm8k}`"
-    _check_names("benchmarks", drawn, [*BENCHMARKS, *PUBLISHED], other)
-    for name in drawn:
+    embedded = [name for name, section in study.benchmarks.items() if isinstance(section, TinyBenchmark)]
+    alternative = ", or a name with `benchmark:`, such as `gsm8k-steps: {benchmark: gsm8k}`"
+    _check_names("benchmarks", embedded, [*BENCHMARKS, *PUBLISHED], alternative)
+    for name in embedded:
         if name not in task_names():
-            raise UserError(
-                f"benchmark {name}: found no task file {TASKS.name}/{name}.yaml, expected one of its name"
-            )
+            raise UserError(f"benchmark {name}: found no task file {TASKS.name}/{name}.yaml, expected one")
     check_sources(study.benchmarks, study.mirror)
     for method in study.methods:
         for variant in variants_of(study, method):
@@ -47,22 +45,22 @@ def check_study(study: Study) -> None:
 
 
 def check_pinned(study: Study) -> None:
-    """Raise UserError, before any work, if a hub model has no commit yet."""
+    """Raise UserError if a hub model of the study has no pinned commit."""
     for repository in unpinned(study):
         raise UserError(not_pinned(repository))
 
 
 def check_models(study: Study) -> None:
-    """Compare teachers with students if their shapes are known, and look for folders that a user named.
+    """Check the folders and files that the config names, and compare teachers with students if possible.
 
-    A teacher that is shallower or narrower than its student is allowed with a warning: the depth map and the
-    semantic map are defined there too. Raises UserError for a model folder that is missing, and for a pair
-    whose vocabularies share too few tokens.
+    A teacher that is shallower or narrower than its student only causes a warning, because the depth map and the
+    semantic map are defined in that case too. Raises UserError for a missing model folder, and for a pair whose
+    vocabularies share too few tokens.
     """
     for name, model in study.models.items():
         for path in texts_of(model)[1]:
             if not Path(path).expanduser().is_file():
-                raise UserError(f"models.{name}.text: no file {path}, expected documents as .txt or .jsonl")
+                raise UserError(f"models.{name}.text: found no {path}, expected documents as .txt or .jsonl")
         if isinstance(model, FolderModel):
             _check_folder(name, Path(model.path).expanduser())
     for name, pair in study.pairs.items():
@@ -73,10 +71,10 @@ def check_models(study: Study) -> None:
         _check_vocabularies(study, name)
 
 
-def _check_names(key: str, names: Iterable[str], known: Collection[str], other: str = "") -> None:
+def _check_names(key: str, names: Iterable[str], known: Collection[str], alternative: str = "") -> None:
     for name in names:
         if name not in known:
-            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(known)}{other}")
+            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(known)}{alternative}")
 
 
 def _check_folder(name: str, folder: Path) -> None:
@@ -96,12 +94,12 @@ def _check_folder(name: str, folder: Path) -> None:
     for path in weights:
         if path.stat().st_size != _whole_size(path):
             raise UserError(
-                f"models.{name}.path: {path} is damaged or not whole; expected a safetensors file"
+                f"models.{name}.path: found {path} damaged or incomplete, expected a safetensors file"
             )
 
 
 def _whole_size(path: Path) -> int:
-    """The size in bytes that a safetensors file's header promises; -1 if there is no such header."""
+    """Return the file size in bytes according to a safetensors header, or -1 if there is no valid header."""
     try:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -113,14 +111,14 @@ def _whole_size(path: Path) -> int:
 
 
 def _shape(study: Study, model: str) -> tuple[int, int] | None:
-    """(layers, width) if the config or a folder says so."""
+    """Return (layers, width) of a model, or None if they are not known before the model is prepared."""
     settings = study.models[model]
     if isinstance(settings, TinyModel):
         return settings.layers, settings.width
     if isinstance(settings, PrunedModel):
-        whole = _shape(study, settings.teacher) or (settings.layers, settings.width)
-        layers = settings.layers or whole[0]
-        width = settings.width or whole[1]
+        teacher = _shape(study, settings.teacher) or (settings.layers, settings.width)
+        layers = settings.layers or teacher[0]
+        width = settings.width or teacher[1]
         return (layers, width) if layers and width else None
     if isinstance(settings, FolderModel):
         config = read_json(Path(settings.path).expanduser() / "config.json")
@@ -142,6 +140,7 @@ def _compare(pair: str, teacher: tuple[int, int], student: tuple[int, int]) -> N
 
 
 def _check_vocabularies(study: Study, name: str) -> None:
+    """Check the vocabulary overlap of a pair, if both models are folders and their tokenizers can be read now."""
     pair = study.pairs[name]
     models = (study.models[pair.teacher], study.models[pair.student])
     if all(isinstance(model, FolderModel) for model in models):
@@ -151,7 +150,7 @@ def _check_vocabularies(study: Study, name: str) -> None:
 
 
 def unpinned(study: Study) -> list[str]:
-    """Repositories of the study that no commit is known of, in the order of its models."""
+    """Return the repositories of the study without a pinned commit, in the order of its models."""
     models = study.models.values()
     repositories = (model.repository for model in models if getattr(model, "revision", None) == LOCKED)  # type: ignore[union-attr]
     return list(dict.fromkeys(repositories))

@@ -1,4 +1,4 @@
-"""The stages around a run: what a study costs, whether its results hold, and the files that are written from code."""
+"""Stages outside a run: cost planning, verification of results, and files that are generated from code."""
 
 import logging
 from pathlib import Path
@@ -20,11 +20,11 @@ logger = logging.getLogger("semalign")
 
 
 def verify_results(config: Path = Path("config/config.yaml"), prune: bool = False) -> None:
-    """Check that a study's artifacts match its config, the code and each other; or remove those that don't.
+    """Check that a study's artifacts match its config, the code and each other, or remove those that don't.
 
     Args:
-        config: The study's config file.
-        prune: Remove what does not match, so that the next run makes it again.
+        config: Config file of the study.
+        prune: Remove artifacts that don't match, so that the next run recreates them.
     """
     layout = Layout(load_study(config))
     hold_study(layout.study.study)
@@ -36,11 +36,11 @@ def verify_results(config: Path = Path("config/config.yaml"), prune: bool = Fals
 
 
 def plan_costs(configfile: Path, device: Literal["a100", "h100", "cpu"] = "a100") -> None:
-    """Print what a study costs before it runs: jobs, hours, disk and peak memory per rule.
+    """Print the predicted cost of a study: jobs, hours, disk space and peak memory per rule.
 
     Args:
-        configfile: Config file of a study.
-        device: Assumed for the hours; cpu: one core.
+        configfile: Config file of the study.
+        device: Device that is assumed for the hours; cpu means one core.
     """
     rows = Plan(load_study(configfile), DEVICES[device]).rows()
     print(cost_table(rows, on_gpu=device != "cpu"))
@@ -51,7 +51,7 @@ def pin_revisions(configfile: Path, update: bool = False) -> None:
 
     Args:
         configfile: Config file of a study.
-        update: Ask again for those that are written down.
+        update: Ask again for commits that are already in the lock file.
     """
     for repository, commit in ask_commits(configfile, update).items():
         logger.info("%s: %s", repository, commit)
@@ -60,11 +60,11 @@ def pin_revisions(configfile: Path, update: bool = False) -> None:
 def document_config(
     schema: Path = Path("workflow/schemas/config.schema.json"), readme: Path = Path("config/README.md")
 ) -> None:
-    """Write the config's JSON schema and its table of keys from the models that check it.
+    """Write the JSON schema and the reference page of the config, generated from its pydantic models.
 
     Args:
-        schema: The JSON schema of a config file.
-        readme: The page with a table of keys per section.
+        schema: File for the JSON schema of a config.
+        readme: File for the reference page, with a table of keys per section.
     """
     write_text(schema, config_schema())
     write_text(readme, config_readme())
@@ -74,7 +74,7 @@ def lock_versions(project: Path = Path("pyproject.toml"), out: Path = Path("requ
     """Write requirements.lock: the installed version of every package that the project needs.
 
     Args:
-        project: The file that says what the project asks for.
-        out: The lock file.
+        project: File that declares the project's dependencies.
+        out: Lock file to write.
     """
     write_text(out, locked_versions(project))

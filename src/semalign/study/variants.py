@@ -1,7 +1,7 @@
-"""Variants: a method's settings with one or more of them changed, and the readable names this gives.
+"""Variants of methods, i.e. settings with one or more changes, and their readable names.
 
-An ablation changes one dotted key; its variant is `<last part of the key>~<value>`. Signal stages are shared
-between all cells whose settings agree up to that stage, under a name made of what differs from the default.
+An ablation changes one dotted key; its variant is named `<last part of the key>~<value>`. All cells whose settings
+agree up to a signal stage share the result of that stage, which is named after its differences from the default.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from semalign.config.cells import DEFAULT, Cell, variant_name
-from semalign.config.signals import STAGES, Signals, behind
+from semalign.config.signals import STAGES, Signals, stages_before
 from semalign.runtime.errors import UserError
 from semalign.study.definition import Study, explain
 from semalign.study.kinds import Method
@@ -18,9 +18,9 @@ RATE = "optimisation.learning_rate"
 
 
 def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
-    """Variant name -> changed dotted keys, the default first.
+    """Return variant name -> changed dotted keys, the default first.
 
-    Raises UserError if two keys, or two values, would have one name.
+    Raises UserError if two keys or two values would get the same name.
     """
     variants: dict[str, dict[str, Any]] = {DEFAULT: {}}
     axes: dict[str, str] = {}
@@ -29,19 +29,21 @@ def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
         other = axes.setdefault(axis, key)
         if other != key:
             raise UserError(
-                f"config: ablations: {method}: {other} and {key} would both be axis {axis!r}; ablate one of them "
-                "here, and the other under a second name of the method"
+                f"config: ablations: {method}: found {other} and {key} for axis {axis!r}, expected one of them; ablate "
+                "the other one under a second name of the method"
             )
         for value in values:
             name = variant_name(key, value)
             if name in variants:
-                raise UserError(f"config: ablations: {method}: {key} gives variant {name} twice")
+                raise UserError(
+                    f"config: ablations: {method}: {key}: found variant {name} twice, expected it once"
+                )
             variants[name] = {key: value}
     return variants
 
 
 def rates_of(study: Study, method: str) -> list[float]:
-    """The learning rates among which the search chooses for a method; none if it is not searched."""
+    """Return the learning rates that the search tries for a method; empty if it is not searched."""
     settings = study.methods[method]
     if not (settings.trained and study.search.learning_rates):
         return []
@@ -49,7 +51,7 @@ def rates_of(study: Study, method: str) -> list[float]:
 
 
 def trials_of(study: Study, method: str, variant: str = DEFAULT) -> dict[str, dict[str, Any]]:
-    """Trial name -> changed dotted keys, one per learning rate; none if a variant is not searched itself."""
+    """Return trial name -> changed dotted keys, one trial per learning rate; empty if a variant has no own search."""
     changes = variants_of(study, method)[variant]
     if RATE in changes or (variant != DEFAULT and not study.ablations.search):
         return {}
@@ -57,14 +59,14 @@ def trials_of(study: Study, method: str, variant: str = DEFAULT) -> dict[str, di
 
 
 def searched_variant(study: Study, method: str, variant: str) -> str | None:
-    """The variant whose search gives this one its learning rate: its own, the default's, or none."""
+    """Return the variant whose search gives this one its learning rate: itself, the default, or None."""
     if not rates_of(study, method) or RATE in variants_of(study, method)[variant]:
         return None
     return variant if study.ablations.search else DEFAULT
 
 
 def cells_of(study: Study) -> list[Cell]:
-    """Every cell of the study: the main table's first, then the ablations'."""
+    """Return every cell of the study, those of the main table first, then those of the ablations."""
     cells = []
     for name, pair in study.pairs.items():
         for benchmark in pair.benchmarks or study.benchmarks:
@@ -77,18 +79,19 @@ def cells_of(study: Study) -> list[Cell]:
 
 
 def resolve(study: Study, method: str, variant: str) -> tuple[Method, Signals]:
-    """The method's settings and the signal stages that hold for one variant.
+    """Return the settings of a method and of the signal stages for one variant.
 
-    Raises UserError when a changed key does not exist or its value is out of range.
+    Raises UserError if a changed key does not exist or its value is out of range.
     """
     where = f"methods.{method}" if variant == DEFAULT else f"ablations ({variant})"
     return changed(study, method, variants_of(study, method)[variant], where)
 
 
 def at_benchmark(study: Study, method: str, changes: dict[str, Any], benchmark: str) -> Method:
-    """The method's settings after `changes`, which win over its own ones for that benchmark.
+    """Return the method's settings on a benchmark, with `changes` taking precedence over those in `by_benchmark`.
 
-    Raises UserError if they change what the method reads: the signals are shared between benchmarks' settings.
+    Raises UserError if `by_benchmark` changes the signals that the method reads, which must be the same on all
+    benchmarks.
     """
     own = study.methods[method].by_benchmark[benchmark]
     where = f"methods.{method}.by_benchmark.{benchmark}"
@@ -102,16 +105,20 @@ def at_benchmark(study: Study, method: str, changes: dict[str, Any], benchmark: 
 
 
 def changed(study: Study, method: str, changes: dict[str, Any], where: str) -> tuple[Method, Signals]:
-    """`resolve` for any change of dotted keys; `where` is what an error calls it."""
-    of_signals = {key: value for key, value in changes.items() if key.split(".")[0] in STAGES}
-    of_method = {key: value for key, value in changes.items() if key not in of_signals}
-    settings = _changed(study.methods[method], of_method, where)
-    of_signals = {**settings.demands, **settings.signals, **of_signals}
-    return settings, _changed(study.signals, of_signals, where)
+    """Return the settings of a method and of the signal stages after changing dotted keys.
+
+    Error messages name `where`, the place in the config that asks for the changes.
+    """
+    signal_changes = {key: value for key, value in changes.items() if key.split(".")[0] in STAGES}
+    method_changes = {key: value for key, value in changes.items() if key not in signal_changes}
+    settings = _changed(study.methods[method], method_changes, where)
+    # from weakest to strongest: what the method implies, what its section says, what the variant changes
+    signal_changes = {**settings.demands, **settings.signals, **signal_changes}
+    return settings, _changed(study.signals, signal_changes, where)
 
 
 def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
-    """A copy of a config section with some dotted keys changed, checked again."""
+    """Return a validated copy of a config section with some dotted keys changed."""
     data = section.model_dump()
     for key, value in changes.items():
         *parents, last = key.split(".")
@@ -128,9 +135,9 @@ def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
 
 
 def signal_name(study: Study, signals: Signals, stage: str) -> str:
-    """The name of a stage's folder: `default`, or what differs from the study's default up to that stage."""
+    """Return the folder name of a stage: `default`, or all differences from the study's default up to that stage."""
     differences = []
-    for section in (*behind(stage), stage):
+    for section in (*stages_before(stage), stage):
         base = getattr(study.signals, section)
         own = getattr(signals, section)
         for key in type(base).model_fields:

@@ -1,8 +1,8 @@
-"""Do a study's artifacts match the config, the code and each other? Asked before DVC locks them.
+"""Check that a study's artifacts match the config, the code and each other, before DVC locks them.
 
-A restored clone has no record of earlier runs, and after a checkout the record may be of other runs, so an
-artifact of other settings could pass for current. Every artifact's own record says which settings, which code and
-which inputs made it; all are compared with what stands there now.
+Snakemake's metadata does not suffice: a restored clone has none, and after a checkout it may describe other runs, so
+that an artifact made with other settings looks current. Each artifact's own record names the settings, code and inputs
+that it was made with. They are compared with the present ones.
 """
 
 import logging
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from semalign.runtime.code import behind, digest_of
+from semalign.runtime.code import dependencies_of, digest_of
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import RECORD, check_record, digest, versions
@@ -22,16 +22,16 @@ logger = logging.getLogger("semalign")
 
 
 def find_stale(layout: Layout) -> dict[Path, str]:
-    """Record -> why what it describes does not match, for every record below the study's results."""
+    """Return record -> reason, for every record in the study's results whose artifact does not match."""
     present = _Present()
     reasons = ((path, _mismatch(path, layout, present)) for path in _records(layout))
     return {path: reason for path, reason in reasons if reason}
 
 
 def verify(layout: Layout) -> int:
-    """Count the records, all of which match.
+    """Return the number of records if all of them match.
 
-    Raises UserError naming the first that does not, and how many more there are.
+    Raises UserError, which names the first one that does not match and how many more there are.
     """
     stale = find_stale(layout)
     if stale:
@@ -49,9 +49,9 @@ def verify(layout: Layout) -> int:
 
 
 def prune(layout: Layout) -> list[Path]:
-    """Remove what does not match, so that the next run makes it again; returns the records."""
+    """Remove artifacts that do not match, so that the next run recreates them; returns their records."""
     removed = []
-    while stale := find_stale(layout):  # what was made from a removed artifact may be stale in the next round
+    while stale := find_stale(layout):  # removing an artifact makes those that were made from it stale
         for path, reason in stale.items():
             logger.info("removing what %s describes: %s", path, reason)
             _remove(path, Path(layout.root))
@@ -61,22 +61,22 @@ def prune(layout: Layout) -> list[Path]:
 
 @dataclass
 class _Present:
-    """What stands there now, each looked at once."""
+    """Cache of the digests of inputs and code as they are now."""
 
     digests: dict[str, str | None] = field(default_factory=dict)
     codes: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def digest(self, path: str) -> str | None:
-        """The digest of an input; None where it is not there."""
+        """Return the digest of an input, or None if it is missing."""
         if path not in self.digests:
             self.digests[path] = _digest(Path(path))
         return self.digests[path]
 
     def code(self, script: str, modules: list[str]) -> str:
-        """The digest of the code behind a script."""
+        """Return the digest of all code that a script depends on; empty if there is no such script."""
         key = (script, *modules)
         if key not in self.codes:
-            self.codes[key] = digest_of(behind(script, modules)) if Path(script).is_file() else ""
+            self.codes[key] = digest_of(dependencies_of(script, modules)) if Path(script).is_file() else ""
         return self.codes[key]
 
 
@@ -86,18 +86,23 @@ def _records(layout: Layout) -> list[Path]:
 
 
 def _mismatch(path: Path, layout: Layout, present: _Present) -> str | None:
+    """Return why the artifact of a record does not match, or None if it does."""
     try:
         record = check_record(path, path.parent if path.name == RECORD else Path())
         if not layout.lists(path):
-            return "not a part of the config's study"
-        return _of_settings(record, layout) or _of_code(record, present) or _of_inputs(record, present)
+            return "not part of the config's study"
+        return (
+            _settings_mismatch(record, layout)
+            or _code_mismatch(record, present)
+            or _input_mismatch(record, present)
+        )
     except UserError as error:
         return str(error)
     except (ValueError, KeyError, TypeError, AttributeError):
         return "not a record of this version"
 
 
-def _of_settings(record: dict[str, Any], layout: Layout) -> str | None:
+def _settings_mismatch(record: dict[str, Any], layout: Layout) -> str | None:
     prefix = f"{layout.root}/settings/"
     path = record["settings_file"] or ""
     name = path.removeprefix(prefix).removesuffix(".json")
@@ -106,25 +111,30 @@ def _of_settings(record: dict[str, Any], layout: Layout) -> str | None:
     return None
 
 
-def _of_code(record: dict[str, Any], present: _Present) -> str | None:
+def _code_mismatch(record: dict[str, Any], present: _Present) -> str | None:
     code = record["code"]
     if code and present.code(code["script"], code["modules"]) != code["digest"]:
-        return f"made by other code than what stands behind {code['script']} now"
+        return f"made with another version of the code that {code['script']} runs"
     return None
 
 
-def _of_inputs(record: dict[str, Any], present: _Present) -> str | None:
-    """A missing input counts: Snakemake makes nothing again for it, so what was made from it must go too."""
+def _input_mismatch(record: dict[str, Any], present: _Present) -> str | None:
+    """Compare the inputs of a record with the present ones.
+
+    A missing input is a mismatch too. Snakemake does not recreate a missing intermediate file while the files made from
+    it exist, so those files must be removed as well.
+    """
     for kind, source in record["inputs"].items():
-        now = present.digest(source["path"])
-        if now is None:
-            return f"made from {source['path']}, which is not there"
-        if now != source["digest"]:
+        current = present.digest(source["path"])
+        if current is None:
+            return f"made from {source['path']}, which is missing"
+        if current != source["digest"]:
             return f"made from another {kind} than the one in {source['path']}"
     return None
 
 
 def _digest(path: Path) -> str | None:
+    """Return the digest of a file, or the one in the record of a folder; None if missing, empty if unreadable."""
     if not path.exists():
         return None
     try:
@@ -134,19 +144,24 @@ def _digest(path: Path) -> str | None:
 
 
 def _remove(path: Path, root: Path) -> None:
-    """Remove what a record describes: a folder, a cell's scores (its transfer and answers may be good), or files."""
+    """Remove the artifact of a record: a whole folder, or only the files that the record names.
+
+    The folder of a cell also contains the folders `transfer` and `answers`. They have records of their own and may
+    match, so only the files of the scores are removed there.
+    """
     folder = path.parent
     if path.name == RECORD and not any((folder / name).is_dir() for name in ("transfer", "answers")):
         shutil.rmtree(folder, ignore_errors=True)
         return
     base = folder if path.name == RECORD else Path()
     for file in (Path(os.path.normpath(base / name)) for name in _outputs(path)):
-        if file.is_relative_to(root):  # whatever a damaged record may name
+        if file.is_relative_to(root):  # a damaged record may name files outside the results
             file.unlink(missing_ok=True)
     path.unlink(missing_ok=True)
 
 
 def _outputs(path: Path) -> list[str]:
+    """Return the files that a record names; empty if the record is damaged."""
     try:
         return list(read_json(path)["outputs"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -154,8 +169,12 @@ def _outputs(path: Path) -> list[str]:
 
 
 def _warn_of_versions(records: list[Path]) -> None:
-    now = versions()
+    installed = versions()
     recorded = {pair for path in records for pair in read_json(path)["versions"].items()}
-    others = {f"{name} {then}, now {now[name]}" for name, then in recorded if now.get(name, then) != then}
+    others = {
+        f"{name} {version}, now {installed[name]}"
+        for name, version in recorded
+        if installed.get(name, version) != version
+    }
     if others:
         logger.warning("warning: some artifacts were made with other versions: %s", "; ".join(sorted(others)))

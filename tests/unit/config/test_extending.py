@@ -1,4 +1,4 @@
-"""Config files that say only what differs from another one."""
+"""Config files that contain only the differences from another one."""
 
 from pathlib import Path
 
@@ -11,13 +11,13 @@ from semalign.study.definition import load_study
 ROOT = Path(__file__).parents[3]
 
 
-def test_sections_are_merged_at_every_depth_and_null_takes_a_key_out() -> None:
+def test_sections_are_merged_at_every_depth_and_null_removes_a_key() -> None:
     below = {"a": {"x": 1, "y": [1, 2]}, "b": 2, "c": 3}
     assert merged(below, {"a": {"y": [3]}, "c": None, "d": 4}) == {"a": {"x": 1, "y": [3]}, "b": 2, "d": 4}
     assert below == {"a": {"x": 1, "y": [1, 2]}, "b": 2, "c": 3}
 
 
-def test_the_full_study_is_a_delta_over_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_full_study_extends_the_default_study(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     default, full = load_study("config/config.yaml"), load_study("config/tiny-full.yaml")
     assert full.models == default.models
@@ -31,7 +31,7 @@ def test_a_circle_and_a_missing_file_are_refused(tmp_path: Path, monkeypatch: py
     monkeypatch.chdir(tmp_path)
     Path("a.yaml").write_text("extends: b.yaml")
     Path("b.yaml").write_text("extends: a.yaml")
-    with pytest.raises(UserError, match=r"a\.yaml -> b\.yaml -> a\.yaml is a circle"):
+    with pytest.raises(UserError, match=r"found the circle a\.yaml -> b\.yaml -> a\.yaml"):
         extended({"extends": "a.yaml"})
     with pytest.raises(UserError, match=r"c\.yaml: no such config file"):
         extended({"extends": "c.yaml"})

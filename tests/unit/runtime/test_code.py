@@ -1,4 +1,4 @@
-"""Which files stand behind a script: what decides whether a result is stale."""
+"""The library files that a script depends on, which decide whether its results are stale."""
 
 import ast
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from semalign.methods.registry import METHODS
 from semalign.runtime import code as library
-from semalign.runtime.code import behind, digest_of, imports
+from semalign.runtime.code import dependencies_of, digest_of, imports
 from semalign.signals.semantics.registry import MAPS
 
 ROOT = Path(__file__).parents[3]
@@ -18,8 +18,8 @@ def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
 
-def test_a_script_stands_on_what_it_imports_directly_or_not() -> None:
-    files = behind("scripts/align_states.py")
+def test_a_script_depends_on_direct_and_indirect_imports() -> None:
+    files = dependencies_of("scripts/align_states.py")
     assert {
         "scripts/align_states.py",
         "src/semalign/signals/stage.py",
@@ -31,48 +31,51 @@ def test_a_script_stands_on_what_it_imports_directly_or_not() -> None:
     assert all((ROOT / name).is_file() for name in files)
 
 
-def test_methods_are_behind_a_script_only_where_they_are_named() -> None:
-    assert "src/semalign/methods/semalign/steering.py" not in behind("scripts/transfer_knowledge.py")
-    named = behind("scripts/transfer_knowledge.py", ["semalign.methods.semalign"])
-    assert {"src/semalign/methods/semalign/steering.py", "src/semalign/training/losses.py"} <= set(named)
+def test_a_script_depends_on_a_method_only_if_it_is_named() -> None:
+    assert "src/semalign/methods/semalign/steering.py" not in dependencies_of("scripts/transfer_knowledge.py")
+    files = dependencies_of("scripts/transfer_knowledge.py", ["semalign.methods.semalign"])
+    assert {"src/semalign/methods/semalign/steering.py", "src/semalign/training/losses.py"} <= set(files)
 
 
-def test_a_method_stands_on_no_other_methods_files() -> None:
-    """An edit of one method leaves the others' cells as they are."""
-    shared = set(behind("scripts/transfer_knowledge.py"))
-    own = {name: set(behind("scripts/transfer_knowledge.py", [METHODS.module_of(name)])) for name in METHODS}
+def test_a_method_depends_on_no_files_of_other_methods() -> None:
+    """Otherwise an edit of one method would rerun the cells of others."""
+    shared = set(dependencies_of("scripts/transfer_knowledge.py"))
+    own = {
+        name: set(dependencies_of("scripts/transfer_knowledge.py", [METHODS.module_of(name)]))
+        for name in METHODS
+    }
     methods = Path("src/semalign/methods")
     common = {str(methods / "base.py"), *map(str, methods.glob("common/*.py"))}
-    common |= set(map(str, methods.glob("experimental/anchored/*.py")))  # of prox and its control
+    common |= set(map(str, methods.glob("experimental/anchored/*.py")))  # shared by prox and its control
     for name, files in own.items():
         file = Path("src", *METHODS.module_of(name).split("."))
         at_home = {str(file.with_suffix(".py")), *map(str, file.rglob("*.py"))}
-        strangers = {path for path in files - shared - common - at_home if path.startswith(str(methods))}
-        assert not strangers, name
+        foreign = {path for path in files - shared - common - at_home if path.startswith(str(methods))}
+        assert not foreign, name
 
 
-def test_a_map_stands_behind_what_uses_it() -> None:
+def test_only_scripts_that_use_a_map_depend_on_it() -> None:
     dual = "src/semalign/signals/semantics/maps/from_bases.py"
-    assert dual not in behind("scripts/align_states.py")
-    assert dual in behind("scripts/align_states.py", [MAPS.module_of("dual")])
-    assert dual not in behind("scripts/align_states.py", [MAPS.module_of("procrustes")])
-    assert dual in behind("scripts/measure_crossing.py")
-    assert dual in behind("scripts/measure_geometry.py")
+    assert dual not in dependencies_of("scripts/align_states.py")
+    assert dual in dependencies_of("scripts/align_states.py", [MAPS.module_of("dual")])
+    assert dual not in dependencies_of("scripts/align_states.py", [MAPS.module_of("procrustes")])
+    assert dual in dependencies_of("scripts/measure_crossing.py")
+    assert dual in dependencies_of("scripts/measure_geometry.py")
 
 
-def test_what_is_read_or_started_by_its_path_counts_too() -> None:
-    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+def test_files_that_are_read_or_started_by_path_count_too() -> None:
+    generating, judging = (dependencies_of(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
     assert "src/semalign/evaluation/tasks/facts.yaml" in generating
     assert "src/semalign/evaluation/sandbox/inside/tester.py" in judging
 
 
-def test_generation_stands_on_no_sandbox_and_judging_on_no_model() -> None:
-    generating, judging = (behind(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
+def test_generation_does_not_depend_on_the_sandbox_nor_judging_on_models() -> None:
+    generating, judging = (dependencies_of(f"scripts/{name}_answers.py") for name in ("generate", "judge"))
     assert not [name for name in generating if "/sandbox/" in name]
     assert not [name for name in judging if "/models/" in name or "language_model" in name]
 
 
-def test_the_digest_follows_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_digest_depends_on_names_and_contents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name, text in {"a": "1", "b": "2", "c": "1"}.items():
         Path(name).write_text(text)
@@ -82,7 +85,7 @@ def test_the_digest_follows_names_and_contents(tmp_path: Path, monkeypatch: pyte
     assert digest_of(["a", "b"]) != before
 
 
-def test_every_way_to_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_kind_of_import_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     package = Path("src/own")
     (package / "inner").mkdir(parents=True)
@@ -99,7 +102,7 @@ def test_every_way_to_import_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyP
     }
 
 
-def test_imports_are_read_off_their_statements_alone() -> None:
+def test_only_import_statements_are_parsed() -> None:
     text = (
         '"""from nowhere import words that\nare none"""\nimport a, b.c as d\nfrom e.f import (\n    g,  # why (so)\n'
         "    h,\n)\ndef i():\n    from j import k; import l\n"
@@ -108,7 +111,7 @@ def test_imports_are_read_off_their_statements_alone() -> None:
     assert {"a", "b.c", "e.f", "e.f.g", "j", "j.k"} <= names
 
 
-def test_the_librarys_imports_are_those_of_the_whole_syntax_tree() -> None:
+def test_the_imports_of_the_library_agree_with_its_full_syntax_trees() -> None:
     for path in Path("src").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         expected: set[str] = set()
@@ -120,19 +123,21 @@ def test_the_librarys_imports_are_those_of_the_whole_syntax_tree() -> None:
         assert expected <= set(library._imported_names(text)), path
 
 
-def test_of_a_stages_file_only_what_its_function_uses_is_followed() -> None:
-    """Stages share a file: an edit of the training curves must not measure models again."""
-    curves, geometry = (behind(f"scripts/{name}.py") for name in ("collect_curves", "measure_geometry"))
+def test_only_imports_that_the_stage_function_uses_are_followed() -> None:
+    """Several stages share a file; an edit of the training curves, for example, must not measure models again."""
+    curves, geometry = (
+        dependencies_of(f"scripts/{name}.py") for name in ("collect_curves", "measure_geometry")
+    )
     stage = "src/semalign/analysis/stage.py"
     assert stage in curves and stage in geometry
     assert "src/semalign/analysis/curves.py" in curves and "src/semalign/analysis/curves.py" not in geometry
     assert "src/semalign/analysis/geometry.py" in geometry and not [f for f in curves if "/models/" in f]
-    scores = behind("scripts/collect_scores.py")
+    scores = dependencies_of("scripts/collect_scores.py")
     assert "src/semalign/statistics/tables/benchmarks.py" in scores
-    assert "src/semalign/statistics/tables/benchmarks.py" not in behind("scripts/collect_tables.py")
+    assert "src/semalign/statistics/tables/benchmarks.py" not in dependencies_of("scripts/collect_tables.py")
 
 
-def test_what_a_stage_uses_by_other_definitions_of_its_file_counts() -> None:
+def test_imports_used_through_other_definitions_of_the_file_count() -> None:
     imports = "from a import one\nfrom b import two\nfrom c import three\n"
     text = imports + "X = two\ndef _h(): return X\ndef stage(): _h(); one\n"
     names = library._names_used(ast.parse(text), "stage")

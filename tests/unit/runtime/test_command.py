@@ -1,4 +1,4 @@
-"""The command line of a stage: options and help from its signature, artifacts by their records, errors in one line."""
+"""Command line of a stage: options and help from its signature, artifacts by their records, one-line errors."""
 
 import subprocess
 import sys
@@ -70,13 +70,13 @@ def test_parameters_are_options_and_groups_have_no_prefix() -> None:
         "parts": [Path("b"), Path("c")],
         "again": True,
     }
-    found = called("--model", "a", "--parts", "--seed", "-1", "--label", "x y", "--device", "cpu")
-    assert found["parts"] == [] and found["attempt"] == Attempt(-1, "x y") and found["place"] == Place("cpu")
+    seen = called("--model", "a", "--parts", "--seed", "-1", "--label", "x y", "--device", "cpu")
+    assert seen["parts"] == [] and seen["attempt"] == Attempt(-1, "x y") and seen["place"] == Place("cpu")
 
 
-def test_a_record_stands_for_its_folder() -> None:
-    found = called("--model", "a/b/run.json", "--seed", "0", "--parts", "c/run.json", "d")
-    assert found["model"] == Path("a/b") and found["parts"] == [Path("c"), Path("d")]
+def test_a_record_is_replaced_by_its_folder() -> None:
+    seen = called("--model", "a/b/run.json", "--seed", "0", "--parts", "c/run.json", "d")
+    assert seen["model"] == Path("a/b") and seen["parts"] == [Path("c"), Path("d")]
     assert called("--model", "run.json", "--seed", "0")["model"] == Path("run.json")
 
 
@@ -94,14 +94,14 @@ def test_a_record_stands_for_its_folder() -> None:
         (["--model"], "--model"),
     ],
 )
-def test_a_mistake_is_one_line(arguments: list[str], message: str) -> None:
+def test_a_mistake_is_reported_in_one_line(arguments: list[str], message: str) -> None:
     with pytest.raises(UserError) as refused:
         call(make_things, arguments)
     assert message in str(refused.value) and "\n" not in str(refused.value)
     assert str(refused.value).startswith("make_things: ")
 
 
-def test_help_has_every_option_with_its_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_explains_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     call(make_things, ["--help"])
     page = capsys.readouterr().out
     for text in ("Make things of a model.", "Folder of the model.", "Seed of the draw.", "[default: run]"):
@@ -109,13 +109,13 @@ def test_help_has_every_option_with_its_text(capsys: pytest.CaptureFixture[str])
     assert "default: ()" not in page and "default: False" not in page
 
 
-def test_a_script_asks_the_fork_server_before_it_imports_anything_large() -> None:
+def test_a_script_imports_nothing_large_before_it_contacts_the_fork_server() -> None:
     code = "import sys; import semalign.runtime.script; print([m for m in ('torch', 'cyclopts') if m in sys.modules])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
 
 
-def test_a_list_without_a_default_wants_a_value() -> None:
+def test_a_list_without_a_default_needs_a_value() -> None:
     def join(parts: list[Path]) -> None:
         """Join.
 

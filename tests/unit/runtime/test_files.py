@@ -1,4 +1,4 @@
-"""Artifacts are whole or not there, whatever happens while they are written."""
+"""Artifacts are complete or absent, whatever happens while they are written."""
 
 import errno
 import json
@@ -27,7 +27,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert (tmp_path / "b.jsonl").stat().st_mode & 0o777 == 0o644
 
 
-def test_not_a_number_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
+def test_nan_is_refused_and_the_old_file_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_json(path, 1)
     with pytest.raises(ValueError, match="not JSON compliant"):
@@ -36,7 +36,7 @@ def test_not_a_number_is_refused_and_the_old_file_stays(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_full_disk_names_the_file_and_leaves_nothing(
+def test_the_error_for_a_full_disk_names_the_file_and_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -49,7 +49,7 @@ def test_a_full_disk_names_the_file_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_folder_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "transfer"
     for text in ("first", "second"):
         with replace_folder(target) as folder:
@@ -61,7 +61,7 @@ def test_a_folder_takes_its_name_when_it_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), SystemExit(143)])
-def test_an_interrupted_folder_leaves_the_old_one(tmp_path: Path, error: BaseException) -> None:
+def test_after_an_interruption_the_old_folder_is_kept(tmp_path: Path, error: BaseException) -> None:
     target = tmp_path / "transfer"
     target.mkdir()
     (target / "old").write_text("old")
@@ -72,7 +72,7 @@ def test_an_interrupted_folder_leaves_the_old_one(tmp_path: Path, error: BaseExc
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_what_was_killed_while_writing_is_removed(tmp_path: Path) -> None:
+def test_half_written_files_of_killed_processes_are_removed(tmp_path: Path) -> None:
     (tmp_path / "cells").mkdir()
     with pytest.raises(SystemExit), replace_folder(tmp_path / "gone"):
         raise SystemExit

@@ -1,4 +1,4 @@
-"""Jobs as forks of a warm process: same output and status as alone, and none outlives its client."""
+"""Jobs of the fork server have the output and status of a separate process, and none outlives its client."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ def server() -> Iterator[None]:
 
 @pytest.fixture
 def script(tmp_path: Path) -> Path:
-    """A script of ours that does what its first argument says."""
+    """A script that does what its first argument says."""
     path = tmp_path / "job.py"
     path.write_text(
         textwrap.dedent(
@@ -74,7 +74,7 @@ def test_a_job_runs_in_a_fork_with_the_libraries_loaded(server, script: Path) ->
     assert out.split()[1] != str(os.getpid())
 
 
-def test_errors_keep_their_line_and_status(server, script: Path) -> None:
+def test_errors_keep_their_message_and_status(server, script: Path) -> None:
     process = start(script, "error")
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "error: key x: found 1, expected 2\n")
@@ -93,7 +93,7 @@ def test_a_job_ends_with_its_client(server, script: Path, tmp_path: Path, number
     assert wait_until(lambda: not alive(job), 10)
 
 
-def test_without_a_server_the_script_runs_by_itself(script: Path) -> None:
+def test_without_a_server_the_script_runs_in_its_own_process(script: Path) -> None:
     process = start(script, "print", **{warm.VARIABLE: "/nowhere/jobs"})
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0

@@ -1,4 +1,4 @@
-"""Records of what made an artifact: checked where they are read, free of the host, and stale ones found."""
+"""Records of artifacts are checked when they are read, contain no host names, and reveal stale artifacts."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def make_from(layout: Layout, source: Path) -> Path:
     return folder
 
 
-def test_a_record_says_what_made_it_and_names_no_host(layout: Layout, tmp_path: Path) -> None:
+def test_a_record_describes_its_artifact_without_host_names(layout: Layout, tmp_path: Path) -> None:
     record = check(make_model(layout))
     assert record["settings"]["layers"] == 4
     assert record["outputs"].keys() == {"weights"}
@@ -71,7 +71,7 @@ def test_matching_artifacts_verify(layout: Layout) -> None:
     assert verify(layout) == 2
 
 
-def test_an_artifact_of_other_settings_is_found_and_pruned_with_what_follows(layout: Layout) -> None:
+def test_an_artifact_of_other_settings_is_pruned_with_those_made_from_it(layout: Layout) -> None:
     model = make_model(layout)
     follower = make_from(layout, model)
     edited = Layout(parse_study({**STUDY, "models": {"m": {"source": "tiny", "layers": 5}}}))
@@ -81,7 +81,7 @@ def test_an_artifact_of_other_settings_is_found_and_pruned_with_what_follows(lay
     assert not model.exists() and not follower.exists()
 
 
-def test_an_artifact_made_from_another_input_is_found_and_pruned(layout: Layout) -> None:
+def test_an_artifact_made_from_another_input_is_detected_and_pruned(layout: Layout) -> None:
     follower = make_from(layout, make_model(layout))
     make_model(layout, "other weights")
     with pytest.raises(UserError, match="made from another teacher"):
@@ -104,7 +104,7 @@ def test_a_run_is_identified_by_settings_seed_and_inputs(layout: Layout) -> None
     assert identity(0) != first
 
 
-def test_settings_are_rewritten_only_where_they_change(layout: Layout) -> None:
+def test_settings_are_only_rewritten_if_they_change(layout: Layout) -> None:
     path = Path(layout.root) / "settings/models/m.json"
     before = path.stat().st_mtime_ns
     layout.write_settings()

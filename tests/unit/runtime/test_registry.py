@@ -1,4 +1,4 @@
-"""Registries: what files announce is known without importing them, and one new file is enough."""
+"""Registries know what files announce without importing them, and a new entry needs only one new file."""
 
 import os
 import shutil
@@ -47,7 +47,7 @@ def split():
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package `tools_<name of the folder>`; a name of its own, since imports are remembered."""
+    """A package `tools_<name of the folder>`; the name is unique because Python caches imports."""
     folder = tmp_path / f"tools_{tmp_path.name}"
     (folder / "inner").mkdir(parents=True)
     for name in ("__init__", "inner/__init__"):
@@ -71,7 +71,7 @@ def test_facts_are_read_without_an_import(package: Path) -> None:
     assert list(tools.named(weight=3)) == ["spade"] and not tools.named(weight=4)
 
 
-def test_several_in_one_file_are_summed_up_by_their_functions(package: Path) -> None:
+def test_several_entries_of_one_file_are_summarised_by_their_functions(package: Path) -> None:
     (package / "inner" / "__init__.py").write_text(TWO)
     tools = registry(package)
     assert {name: entry.summary for name, entry in tools.items()} == {
@@ -81,7 +81,7 @@ def test_several_in_one_file_are_summed_up_by_their_functions(package: Path) -> 
     assert tools.load("axe")() == "split"
 
 
-def test_a_name_that_comes_twice_and_an_unknown_one_are_one_line(package: Path) -> None:
+def test_a_duplicate_or_unknown_name_is_reported_in_one_line(package: Path) -> None:
     for name in ("a", "b"):
         (package / f"{name}.py").write_text(FILE)
     twice = f"tool 'spade': found in {package.name}.a and in {package.name}.b, expected in one file only"
@@ -92,7 +92,7 @@ def test_a_name_that_comes_twice_and_an_unknown_one_are_one_line(package: Path) 
         registry(package).load("spoon")
 
 
-def test_a_name_that_is_no_literal_is_refused(package: Path) -> None:
+def test_a_name_that_is_not_a_literal_is_refused(package: Path) -> None:
     (package / "a.py").write_text("NAME = 'x'\n\n@tool(NAME)\ndef dig():\n    pass\n")
     with pytest.raises(UserError, match=r"a: line 3: found @tool without a name in quotes"):
         len(registry(package))
@@ -103,7 +103,7 @@ def test_a_decorator_may_be_an_attribute(package: Path) -> None:
     assert list(registry(package)) == ["spade"]
 
 
-def test_a_file_that_cannot_be_read_is_one_line(package: Path) -> None:
+def test_an_unreadable_file_is_reported_in_one_line(package: Path) -> None:
     (package / "bad.py").write_text('@tool("bad")\ndef f(:\n')
     with pytest.raises(UserError, match=r"bad\.py: line 2: .*expected a file of Python"):
         list(registry(package))
@@ -113,7 +113,7 @@ def test_a_file_that_cannot_be_read_is_one_line(package: Path) -> None:
 
 
 @pytest.mark.parametrize("known", [METHODS, MAPS, BENCHMARKS, PUBLISHED, FIGURES])
-def test_every_announcement_loads_and_is_summed_up(known: Registry) -> None:
+def test_every_entry_loads_and_has_a_summary(known: Registry) -> None:
     assert len(known) > 3
     for name, entry in known.items():
         assert entry.title and entry.summary.endswith((".", ":", "?")), name
@@ -206,7 +206,7 @@ for kind, name in {"methods": "temporary", "maps": "twice", "benchmarks": "lette
 
 
 def test_one_file_is_enough_for_a_method_a_map_a_benchmark_and_a_figure(tmp_path: Path) -> None:
-    """In a copy of the package, since that is where a user puts the file."""
+    """Files are added to a copy of the package, as a user would add them."""
     root = Path(__file__).parents[3]
     copy = tmp_path / "semalign"
     shutil.copytree(root / "src/semalign", copy, ignore=shutil.ignore_patterns("__pycache__"))

@@ -1,4 +1,4 @@
-"""How scripts end: one line for what a user can cause, and with the run that started them."""
+"""Scripts report user errors in one line, and end with the run that started them."""
 
 import errno
 import os
@@ -16,7 +16,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.script import RUNNER_VARIABLE, run
 
 
-def ends_with(error: BaseException) -> object:
+def exit_code_after(error: BaseException) -> object:
     def main() -> None:
         raise error
 
@@ -25,14 +25,14 @@ def ends_with(error: BaseException) -> object:
     return ended.value.code
 
 
-def test_what_a_user_can_cause_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_a_user_can_cause_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
-    assert ends_with(UserError("key x: found 1, expected 2")) == "error: key x: found 1, expected 2"
-    assert ends_with(KeyboardInterrupt()) == 130
+    assert exit_code_after(UserError("key x: found 1, expected 2")) == "error: key x: found 1, expected 2"
+    assert exit_code_after(KeyboardInterrupt()) == 130
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (
             OSError(errno.ENOSPC, "No space left on device", "results/x"),
@@ -42,13 +42,13 @@ def test_what_a_user_can_cause_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
         (RuntimeError("No space left on device (os error 28)"), "the disk is full while writing an artifact"),
     ],
 )
-def test_a_full_disk_is_one_line(error: Exception, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_one_line(error: Exception, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
-    assert ends_with(error) == f"error: {told}; free some space and start again"
+    assert exit_code_after(error) == f"error: {message}; free some space and start again"
 
 
 @pytest.mark.slow
-def test_a_limit_of_the_size_of_files_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_file_size_limit_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     code = textwrap.dedent(
         """
         import resource, sys, torch
@@ -66,15 +66,15 @@ def test_a_limit_of_the_size_of_files_is_one_line_and_leaves_nothing(tmp_path: P
         """
     )
     bare = {name: value for name, value in os.environ.items() if name != RUNNER_VARIABLE}
-    order = [sys.executable, "-c", code, str(tmp_path / "made")]
-    ended = subprocess.run(order, capture_output=True, text=True, env=bare)
+    command = [sys.executable, "-c", code, str(tmp_path / "made")]
+    ended = subprocess.run(command, capture_output=True, text=True, env=bare)
     assert ended.returncode == 1
     (line,) = ended.stderr.splitlines()
-    assert line.startswith("error: a file would pass this session's limit of size while writing ")
+    assert line.startswith("error: a file would exceed this session's file-size limit while writing ")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
     with pytest.raises(ZeroDivisionError):
         run(lambda: 1 / 0)
@@ -94,12 +94,12 @@ def test_the_environment_of_jobs_has_this_interpreter_first_and_one_thread() -> 
     bare = {name: value for name, value in os.environ.items() if name != RUNNER_VARIABLE} | {
         "OMP_NUM_THREADS": "8"
     }
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=bare, check=True)
-    assert found.stdout.split() == [str(Path(sys.executable).parent), "1", "False"]
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=bare, check=True)
+    assert ended.stdout.split() == [str(Path(sys.executable).parent), "1", "False"]
 
 
 def test_a_script_dies_with_the_run_that_started_it(tmp_path: Path) -> None:
-    """The run is killed with SIGKILL: it can tell nobody."""
+    """The run is killed with SIGKILL and cannot notify its jobs."""
     note = tmp_path / "pid"
     script = tmp_path / "job.py"
     script.write_text(

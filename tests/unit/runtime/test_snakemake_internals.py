@@ -1,4 +1,4 @@
-"""What we rely on in Snakemake is where we expect it. When one of these fails, read snakemake_internals.py first."""
+"""Snakemake has the internals that this project relies on. If a test fails, read snakemake_internals.py first."""
 
 import dataclasses
 import inspect
@@ -31,13 +31,13 @@ SNAKEFILE = """
 """
 
 
-def test_it_is_written_for_the_pinned_version() -> None:
+def test_the_module_is_written_for_the_pinned_version() -> None:
     pins = (ROOT / "requirements.lock").read_text().splitlines()
     assert f"snakemake=={internals.WRITTEN_FOR}" in pins
     assert version("snakemake") == internals.WRITTEN_FOR
 
 
-def test_the_classes_have_what_we_read_and_change() -> None:
+def test_the_classes_have_the_attributes_in_use() -> None:
     from snakemake.api import Workflow
     from snakemake.settings.types import OutputSettings
 
@@ -67,7 +67,7 @@ def test_locks_are_files_in_one_folder_that_name_artifacts() -> None:
 
 
 @pytest.mark.slow
-def test_a_run_is_seen_as_it_is(tmp_path: Path) -> None:
+def test_the_kind_of_a_run_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(textwrap.dedent(SNAKEFILE))
     lines = run(tmp_path)
     assert {"main True dry False", "here True", "before JobRateLimiter", "after None"} <= lines
@@ -76,7 +76,7 @@ def test_a_run_is_seen_as_it_is(tmp_path: Path) -> None:
 
 
 def run(folder: Path, *arguments: str) -> set[str]:
-    """Lines that a run of the small workflow prints."""
+    """Run the small workflow and return the lines that it prints."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
@@ -93,12 +93,12 @@ def test_only_the_locks_of_a_study_are_removed(tmp_path: Path, monkeypatch: pyte
     assert [path.name for path in locks.iterdir()] == ["1.output.lock"]
 
 
-def test_nothing_else_reaches_inside() -> None:
+def test_no_other_file_uses_internals() -> None:
     files = [*ROOT.glob("workflow/**/*.smk"), ROOT / "workflow/Snakefile", *ROOT.glob("src/**/*.py")]
-    inside = ("workflow.scheduler", "workflow.output_settings", ".is_main_process", ".local_exec")
-    reaching = {path.name for path in files if any(name in path.read_text() for name in inside)}
-    assert reaching == {"snakemake_internals.py"}
+    internal = ("workflow.scheduler", "workflow.output_settings", ".is_main_process", ".local_exec")
+    using = {path.name for path in files if any(name in path.read_text() for name in internal)}
+    assert using == {"snakemake_internals.py"}
 
 
-def test_a_cluster_run_is_not_here() -> None:
+def test_jobs_of_a_cluster_run_are_on_other_machines() -> None:
     assert not internals.runs_here(SimpleNamespace(local_exec=False))

@@ -1,4 +1,4 @@
-"""One run of a study at a time, and what a dead run left is cleared away."""
+"""Only one run of a study is allowed at a time, and the leftovers of a killed run are removed."""
 
 import subprocess
 import sys
@@ -34,10 +34,12 @@ def other() -> subprocess.Popen[str]:
 
 
 def test_a_second_run_is_refused_and_names_the_first(other: subprocess.Popen[str]) -> None:
-    with pytest.raises(UserError, match=rf"results/s: another run \(process {other.pid}\) is at work here"):
+    with pytest.raises(
+        UserError, match=rf"results/s: found another run \(process {other.pid}\), expected one"
+    ):
         hold_study("s")
     assert not hold_study("s", only_look=True)
-    assert hold_study("t"), "another study may run beside it"
+    assert hold_study("t"), "another study may run at the same time"
 
 
 def test_a_killed_run_holds_nothing(other: subprocess.Popen[str]) -> None:
@@ -47,7 +49,7 @@ def test_a_killed_run_holds_nothing(other: subprocess.Popen[str]) -> None:
     assert hold_study("s")
 
 
-def test_looking_holds_and_removes_nothing() -> None:
+def test_only_looking_neither_locks_nor_removes_anything() -> None:
     leave_behind()
     assert hold_study("s", only_look=True)
     assert hold_study("s", only_look=True)
@@ -55,7 +57,7 @@ def test_looking_holds_and_removes_nothing() -> None:
     assert len(list(Path().rglob("locks/*.lock"))) == 2
 
 
-def test_what_a_dead_run_left_is_removed_and_nothing_else() -> None:
+def test_only_leftovers_of_the_study_are_removed() -> None:
     leave_behind()
     assert hold_study("s")
     assert [path.name for path in Path().rglob("locks/*.lock")] == ["1.output.lock"]
@@ -66,7 +68,7 @@ def test_what_a_dead_run_left_is_removed_and_nothing_else() -> None:
 
 
 def leave_behind() -> None:
-    """Locks and half-written files of the studies s and t."""
+    """Write locks and half-written files of the studies s and t."""
     files = {
         ".snakemake/locks/0.output.lock": "results/s/cells/metrics.json\n",
         ".snakemake/locks/1.output.lock": "results/t/cells/metrics.json\n",

@@ -130,7 +130,10 @@ def test_variants_may_be_searched_like_their_method(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("methods", "told"),
     [
-        ({"sft": {"learning_rates": [1e-3]}}, r"methods\.sft\.learning_rates: found 1 rates, expected 2"),
+        (
+            {"sft": {"learning_rates": [1e-3]}},
+            r"methods\.sft\.learning_rates: found 1 learning rates, expected 2",
+        ),
         (
             {"sft": {"optimisation": {"learning_rate": 0.01}}},
             r"methods\.sft\.optimisation\.learning_rate: found 0\.01, expected none",

@@ -1,4 +1,4 @@
-"""What a study may say: mistakes are found before any work, each named in one line."""
+"""Mistakes in a config are reported before any work, in one line that names them."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def study() -> Study:
         ({"alignment": {"mapp": "pinv"}}, "unknown key 'alignment.mapp'"),
         ({"alignment": {"map": "pinvv"}}, "alignment.map: found 'pinvv', expected one of pinv"),
         ({"seeds": []}, "seeds: list should have at least 1 item"),
-        ({"pairing": {"pairs": 0}}, "pairing.pairs: value error, expected a whole number from 1 on, or `all` (found 0)"),
+        ({"pairing": {"pairs": 0}}, "pairing.pairs: value error, expected a whole number of at least 1, or `all` (found 0)"),
         ({"pairs": {"tiny": {"teacher": "tacher", "student": "tiny-student"}}}, "pairs.tiny.teacher: found 'tacher', expected one of tiny-teacher, tiny-student"),
         ({"methods": {"student": {}, "semalign": {}}, "analysis": {}}, "methods: expected `student` and `teacher`"),
         ({"methods": {"student": {}, "teacher": {}, "semaling": {}}}, "semaling"),
@@ -46,7 +46,7 @@ def study() -> Study:
         ({"ablations": {"axes": {"alignment.map": ["rnd"]}}}, "rnd"),
     ],
 )  # fmt: skip
-def test_mistakes_are_named_in_one_line(changes: dict[str, Any], line: str) -> None:
+def test_a_mistake_is_reported_in_one_line(changes: dict[str, Any], line: str) -> None:
     with pytest.raises(UserError) as caught:
         check_study(parse_study(config(**changes)))
     message = str(caught.value)
@@ -54,7 +54,7 @@ def test_mistakes_are_named_in_one_line(changes: dict[str, Any], line: str) -> N
     assert "\n" not in message
 
 
-def test_a_missing_or_broken_file_is_named(tmp_path: Path) -> None:
+def test_a_missing_or_broken_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nothing\.yaml: no such config file"):
         load_study(tmp_path / "nothing.yaml")
     (tmp_path / "broken.yaml").write_text("a: [1")
@@ -68,14 +68,14 @@ def test_a_shallower_teacher_is_a_warning(caplog: pytest.LogCaptureFixture) -> N
     assert "pairs.odd: the teacher has layers 3, fewer than the student's 4" in caplog.text
 
 
-def test_a_missing_model_folder_is_found_before_work(tmp_path: Path) -> None:
+def test_a_missing_model_folder_is_reported_before_any_work(tmp_path: Path) -> None:
     models = {**config()["models"], "mine": {"source": "folder", "path": str(tmp_path / "mine")}}
     with pytest.raises(UserError, match=r"models\.mine\.path: found no .*config\.json"):
         check_models(parse_study(config(models=models)))
 
 
 @pytest.mark.parametrize("lost", ["architectures", "vocab_size", "hidden_size", "num_hidden_layers"])
-def test_a_model_config_that_lacks_something_is_one_line(lost: str, tmp_path: Path) -> None:
+def test_a_missing_key_of_a_model_config_is_reported_in_one_line(lost: str, tmp_path: Path) -> None:
     facts = {
         **{"architectures": ["LlamaForCausalLM"], "vocab_size": 8},
         **{"hidden_size": 4, "num_hidden_layers": 2},
@@ -87,7 +87,7 @@ def test_a_model_config_that_lacks_something_is_one_line(lost: str, tmp_path: Pa
     assert "\n" not in str(refused.value)
 
 
-def test_untrained_methods_have_one_seed_and_ablations_their_own(study: Study) -> None:
+def test_untrained_methods_have_one_seed_and_ablations_their_own_seeds(study: Study) -> None:
     cells = cells_of(study)
     seeds = {(c.method, c.variant): [] for c in cells}
     for cell in cells:
@@ -108,7 +108,7 @@ def test_a_variant_changes_one_setting_and_names_its_stages(study: Study) -> Non
     assert signal_name(study, random, "alignment") == "map~random"
 
 
-def test_two_axes_of_one_name_are_refused() -> None:
+def test_two_axes_with_the_same_name_are_refused() -> None:
     axes = {"optimisation.examples": [50], "attribution.examples": [8]}
     study = parse_study(config(ablations={"method": "semalign", "axes": axes}))
     with pytest.raises(

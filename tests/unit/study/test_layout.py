@@ -1,4 +1,4 @@
-"""Where a study's artifacts stand: readable names, and signals shared between the cells that agree up to them."""
+"""Artifacts of a study have readable paths, and cells with the same settings share signals."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     return Layout(parse_study(STUDY))
 
 
-def test_a_cells_path_says_what_it_is(layout: Layout) -> None:
+def test_the_path_of_a_cell_describes_it(layout: Layout) -> None:
     assert [layout.cell_folder(cell) for cell in layout.cells] == [
         "results/s/cells/p/facts/student/default/seed0",
         "results/s/cells/p/facts/teacher/default/seed0",
@@ -44,7 +44,7 @@ def test_a_cells_path_says_what_it_is(layout: Layout) -> None:
     assert layout.models_of("p") == ("big", "small")
 
 
-def test_variants_share_the_signals_that_they_agree_on(layout: Layout) -> None:
+def test_variants_share_signals_whose_settings_are_equal(layout: Layout) -> None:
     def names(variant: str) -> list[str]:
         return [layout.stage_name("semalign", variant, s) for s in ("pairing", "activations", "alignment")]
 
@@ -58,15 +58,15 @@ def test_variants_share_the_signals_that_they_agree_on(layout: Layout) -> None:
     }
 
 
-def test_every_slice_of_the_config_is_a_file_that_changes_with_its_content_alone(layout: Layout) -> None:
+def test_a_settings_file_is_only_rewritten_if_its_content_changes(layout: Layout) -> None:
     layout.write_settings()
     root = Path("results/s/settings")
     files = {path: path.stat().st_mtime_ns for path in root.rglob("*.json")}
     assert {str(path.relative_to(root).with_suffix("")) for path in files} == set(layout.settings)
     assert read_json(root / "alignment/map~random.json")["map"] == "random"
     assert read_json(root / "methods/semalign/batch_size~8.json")["optimisation"]["batch_size"] == 8
-    changed = {**STUDY, "benchmarks": {"facts": {}, "arithmetic": {"test": 5}}}
-    Layout(parse_study(changed)).write_settings()
+    edited = {**STUDY, "benchmarks": {"facts": {}, "arithmetic": {"test": 5}}}
+    Layout(parse_study(edited)).write_settings()
     rewritten = {path for path, when in files.items() if path.stat().st_mtime_ns != when}
     assert rewritten == {root / "benchmarks/arithmetic.json"}
 
@@ -98,18 +98,18 @@ def test_the_order_of_the_tables_names_every_axis_with_its_default(layout: Layou
         ("records/notebooks/figures.json", False),
     ],
 )
-def test_it_knows_what_belongs_to_the_study(layout: Layout, record: str, belongs: bool) -> None:
+def test_artifacts_of_the_study_are_recognised(layout: Layout, record: str, belongs: bool) -> None:
     assert layout.lists(Path(layout.root) / record) is belongs
 
 
-def test_the_layout_of_the_same_config_is_the_same(layout: Layout) -> None:
+def test_the_same_config_gives_the_same_layout(layout: Layout) -> None:
     again = Layout(parse_study(STUDY))
     assert again.settings == layout.settings
     assert again.cells == layout.cells
     assert isinstance(again.cells[0], Cell)
 
 
-def test_methods_and_benchmarks_are_printed_by_their_titles(layout: Layout) -> None:
+def test_methods_and_benchmarks_have_printed_titles(layout: Layout) -> None:
     titles = layout.settings["order"]["titles"]
     assert titles["semalign"] == "SemAlign" and titles["facts"] == "Facts"
     assert title_of("sft-all-layers", "sft") == "SFT, all layers"
@@ -132,6 +132,6 @@ def test_an_embedded_benchmark_without_a_task_is_refused(
         check_study(layout.study)
 
 
-def test_the_coverage_of_the_intervals_reaches_the_measures_too(tmp_path: Path) -> None:
+def test_the_decomposition_uses_the_confidence_level_of_the_study(tmp_path: Path) -> None:
     study = parse_study({**STUDY, "statistics": {"confidence": 0.99}})
     assert Layout(study).settings["analysis/decomposition"]["confidence"] == 0.99

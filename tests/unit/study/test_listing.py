@@ -1,4 +1,4 @@
-"""`python -m semalign list`: what there is, from the registries."""
+"""`python -m semalign list` prints the entries of the registries."""
 
 import subprocess
 import sys
@@ -33,12 +33,12 @@ def test_a_method_has_its_title_paper_and_summary() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["list"], ["list", "pairs"], ["show", "maps"]])
-def test_anything_else_is_one_line(arguments: list[str]) -> None:
+def test_any_other_command_is_refused_in_one_line(arguments: list[str]) -> None:
     with pytest.raises(UserError, match=r"expected `python -m semalign list` and one of methods, maps"):
         lines_of(arguments)
 
 
-def test_the_command_loads_nothing_heavy() -> None:
+def test_the_command_imports_no_large_library() -> None:
     code = (
         "import sys, semalign.study.listing as listing; [make() for make in listing.LISTS.values()];"
         "heavy = {'torch', 'numpy', 'pandas', 'matplotlib'} & set(sys.modules); assert not heavy, heavy"
@@ -48,7 +48,7 @@ def test_the_command_loads_nothing_heavy() -> None:
     assert done.returncode == 0 and done.stdout.startswith("pinv ")
 
 
-def test_the_public_functions_are_loaded_at_their_first_use() -> None:
+def test_public_functions_are_imported_at_first_use() -> None:
     code = (
         "import sys, semalign; assert 'pydantic' not in sys.modules; study = semalign.load_study('config/config.yaml');"
         "assert study.study == 'tiny' and 'torch' not in sys.modules"

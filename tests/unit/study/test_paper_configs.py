@@ -1,4 +1,4 @@
-"""The configs of large models: valid, within their cards, and with the paper's hyperparameters."""
+"""The configs for large models are valid, fit into the memory of their GPUs, and have the paper's hyperparameters."""
 
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,12 @@ from semalign.study.variants import at_benchmark
 NAMES = ("llama2", "qwen3", "smollm2")
 PUBLISHED = ("mmlu", "gsm8k", "humaneval", "mbpp")
 HAS_PUBLISHED = hasattr(registry, "PUBLISHED")
-# what the paper's table says: epochs, learning rate, LaTen's steps
+# from the paper's table: epochs, learning rate, LaTen's steps
 TABLE = {"mmlu": (5, 3e-4, 2), "gsm8k": (5, 3e-4, 4), "humaneval": (3, 3e-5, 3), "mbpp": (5, 3e-4, 8)}
 
 
 def study_of(name: str) -> Study:
-    """The config as it is; where the published benchmarks are not known, embedded ones stand in for them."""
+    """Load a config; if the registry has no published benchmarks, embedded ones are used instead."""
     if HAS_PUBLISHED:
         return load_study(f"config/{name}.yaml")
     data = extended(read_yaml(f"config/{name}.yaml"))
@@ -30,7 +30,7 @@ def study_of(name: str) -> Study:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_config_is_a_valid_delta(name: str) -> None:
+def test_a_config_is_a_valid_extension_of_another(name: str) -> None:
     assert read_yaml(f"config/{name}.yaml")["extends"] in ("config/config.yaml", "config/llama2.yaml")
     study = study_of(name)
     assert study.study == name and list(study.benchmarks) == list(PUBLISHED)
@@ -55,7 +55,7 @@ def test_the_papers_hyperparameters_hold_on_every_benchmark(benchmark: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_plan_keeps_within_its_cards(name: str) -> None:
+def test_a_study_fits_into_the_memory_of_its_gpus(name: str) -> None:
     rows = {row.rule: row for row in Plan(study_of(name), DEVICES["a100"]).rows()}
     steering = [row for rule, row in rows.items() if rule.startswith("transfer") and "laten" not in rule]
     assert steering and all(row.peak.total < 24e9 for row in steering)
@@ -64,7 +64,7 @@ def test_a_plan_keeps_within_its_cards(name: str) -> None:
     assert rows["align_states (no GPU)"].peak.other < 1e9
 
 
-def test_changes_of_a_benchmark_touch_the_methods_own_settings_alone() -> None:
+def test_by_benchmark_changes_only_the_methods_own_settings() -> None:
     data: dict[str, Any] = extended(read_yaml("config/config.yaml"))
     own = {"arithmetic": {"optimisation.epochs": 2, "layer_loss_weight": 0.5}}
     data["methods"]["semalign"] = {"by_benchmark": own}
@@ -83,18 +83,18 @@ def test_changes_of_a_benchmark_touch_the_methods_own_settings_alone() -> None:
     }
     data["methods"]["semalign"] = {"by_benchmark": {"arithmetic": {"lora.rank": 4}}}
     assert Layout(parse_study(data))
-    for wrong, told in (
+    for wrong, message in (
         ({"arithmetic": {"optimisation.epoch": 2}}, "unknown key 'optimisation.epoch'"),
         ({"arithmetic": {"label_loss": "kl"}}, "expected none that changes the method's signals"),
         ({"arithmetic": {"optimisation.learning_rate": 0.1}}, "expected none, since search.learning_rates"),
         ({"nothing": {}}, "methods.semalign.by_benchmark: found 'nothing'"),
     ):
         data["methods"]["semalign"] = {"by_benchmark": wrong}
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             Layout(parse_study(data))
 
 
-def test_a_variant_wins_over_its_benchmark() -> None:
+def test_a_variant_takes_precedence_over_by_benchmark() -> None:
     data = extended(read_yaml("config/config.yaml"))
     data["methods"]["sft"] = {"by_benchmark": {"facts": {"optimisation.epochs": 2}}}
     settings: Any = at_benchmark(parse_study(data), "sft", {"optimisation.epochs": 7}, "facts")

@@ -1,4 +1,4 @@
-"""Costs are computed from shapes; here they meet what small runs store and hold."""
+"""Predicted costs agree with the measured file sizes and memory of small runs."""
 
 from collections.abc import Callable
 from functools import partial
@@ -41,12 +41,12 @@ from semalign.study.planning.table import cost_table
 from semalign.study.planning.texts import Split, texts_of
 from semalign.study.planning.work import DEVICES
 
-FACTOR = 1.6  # a predicted peak lies within this of the measured one, above or below
+FACTOR = 1.6  # maximum ratio of predicted to measured peaks, and of measured to predicted ones
 GIGA = 1e9
 
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_parameters_are_counted_to_the_last(kind: str, tmp_path: Path) -> None:
+def test_the_number_of_parameters_is_exact(kind: str, tmp_path: Path) -> None:
     model = build_model(kind, layers=3, width=32, seed=0, feed_forward=88, tied=kind == "gemma3")
     model.config.save_pretrained(tmp_path)
     assert read_model_shape(tmp_path).parameters == model.num_parameters()
@@ -104,7 +104,7 @@ def examples(count: int = 4, length: int = 160) -> list[Encoded]:
     params=[("llama", "float32"), ("llama", "bfloat16"), ("qwen3", "float32"), ("neox", "float32")]
 )
 def measured(request: Any, tmp_path: Path) -> tuple[Callable[[], Any], ModelShape, str]:
-    """A model of some size, its shape and kind; a hundred times the pico pair, for fixed costs not to matter."""
+    """A function that builds a model, its shape and kind; large enough for fixed costs not to matter."""
     kind, dtype = request.param
 
     def make() -> Any:
@@ -115,34 +115,34 @@ def measured(request: Any, tmp_path: Path) -> tuple[Callable[[], Any], ModelShap
     return make, read_model_shape(tmp_path, dtype), kind
 
 
-def check(found: int, predicted: memory.Peak) -> None:
-    ratio = (predicted.total - predicted.weights) / found
-    assert 1 / FACTOR < ratio < FACTOR, f"predicted {ratio:.2f} of the measured {found}"
+def check(measured: int, predicted: memory.Peak) -> None:
+    ratio = (predicted.total - predicted.weights) / measured
+    assert 1 / FACTOR < ratio < FACTOR, f"predicted {ratio:.2f} of the measured {measured}"
 
 
 def test_peaks_are_predicted_within_a_factor(measured: Any) -> None:
     make, shape, kind = measured
     model, texts = make(), examples()
-    found = peak_bytes(lambda: score_layers(model, [collate(texts[:1], 0)], Attribution()))
-    check(found, memory.attribution(shape, 160))
-    found = peak_bytes(lambda: read_states(model, texts, [3, 4], "mlp", 4, 0))
-    check(found, memory.reading(shape, 4 * 160, 2))
+    peak = peak_bytes(lambda: score_layers(model, [collate(texts[:1], 0)], Attribution()))
+    check(peak, memory.attribution(shape, 160))
+    peak = peak_bytes(lambda: read_states(model, texts, [3, 4], "mlp", 4, 0))
+    check(peak, memory.reading(shape, 4 * 160, 2))
     projections = ["up", "down", "o"] if kind == "neox" else ["up", "down", "v", "o"]
     for layers in ([3], [1, 2, 3, 4, 5, 6]):
         adapted = adapt(make(), layers, Lora(rank=4, alpha=4, projections=projections), 0)
         work = Work(adapted.base_model.model, texts, 0)
         training = Training(Optimisation(steps=1, batch_size=4), 0)
-        found = peak_bytes(partial(train_adapter, work, answer_loss, training))
+        peak = peak_bytes(partial(train_adapter, work, answer_loss, training))
         above = 6 - layers[0] + 1
-        check(found, memory.training(shape, 640, 160, len(layers), above, 4, projections))
+        check(peak, memory.training(shape, 640, 160, len(layers), above, 4, projections))
 
 
-def test_the_papers_pair_fits_its_cards() -> None:
+def test_the_papers_pair_fits_into_the_memory_of_its_gpus() -> None:
     teacher, student = KNOWN["meta-llama/Llama-2-13b-chat-hf"], KNOWN["meta-llama/Llama-2-7b-chat-hf"]
     projections = ["up", "down", "v", "o"]
     texts = {name: texts_of(name, None) for name in ("mmlu", "gsm8k", "humaneval", "mbpp")}
-    for found in texts.values():
-        train, extract = found.splits["train"], found.splits["extract"]
+    for benchmark in texts.values():
+        train, extract = benchmark.splits["train"], benchmark.splits["extract"]
         steering = memory.training(
             student, 2 * train.longest, round(2 * train.answer), 1, 32, 16, projections
         )
@@ -153,11 +153,11 @@ def test_the_papers_pair_fits_its_cards() -> None:
     assert memory.bases(teacher, student).other < 1 * GIGA
 
 
-def test_the_size_of_a_chunk_is_the_one_in_use() -> None:
+def test_the_chunk_size_is_that_of_the_bases() -> None:
     assert memory.CHUNK == bases.CHUNK
 
 
-def test_a_plan_has_a_row_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_has_one_row_per_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     from semalign.study.definition import load_study
 
     rows = Plan(load_study("config/config.yaml"), DEVICES["cpu"]).rows()
@@ -171,7 +171,7 @@ def test_a_plan_has_a_row_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GPU hours" in text and "prepare_model (pretrain" in text and "download" not in text
 
 
-def test_hours_are_those_of_the_device() -> None:
+def test_total_hours_are_those_of_the_device() -> None:
     def row(rule: str, hours: float) -> Row:
         return Row(rule, 1, hours, 0, memory.Peak(1))
 
@@ -182,7 +182,7 @@ def test_hours_are_those_of_the_device() -> None:
 
 
 def test_the_embedded_study_on_a_core_is_predicted_within_a_factor() -> None:
-    """Nine minutes on two cores, pretraining included (results/benchmarks)."""
+    """The study takes nine minutes on two cores, including pretraining."""
     from semalign.study.definition import load_study
 
     hours = sum(row.hours for row in Plan(load_study("config/config.yaml"), DEVICES["cpu"]).rows())
@@ -192,21 +192,25 @@ def test_the_embedded_study_on_a_core_is_predicted_within_a_factor() -> None:
 def test_a_pruned_model_is_planned_from_its_teacher(tmp_path: Path) -> None:
     from semalign.config.models import CutModel, GgufPackage
 
-    def less(teacher: str, **sizes: int) -> CutModel:
+    def pruned(teacher: str, **sizes: int) -> CutModel:
         return CutModel.model_validate(
             {"source": "pruned", "teacher": teacher, "text": [{"path": "a.txt"}], **sizes}
         )
 
     whole = GgufPackage(source="gguf-package")
-    models = {"least": less("less", layers=12), "less": less("whole", feed_forward=1024), "whole": whole}
-    shapes = shapes_of(models | {"thin": less("whole", width=432)}, tmp_path)
-    assert list(shapes) == ["least", "less", "whole", "thin"]
-    least, thin = shapes["least"], shapes["thin"]
-    assert (least.layers, least.feed_forward, least.width, least.tied) == (12, 1024, 576, True)
-    assert (thin.layers, thin.width, thin.head_dim, thin.tied) == (30, 432, 64, False)
+    models = {
+        "twice": pruned("once", layers=12),
+        "once": pruned("whole", feed_forward=1024),
+        "whole": whole,
+    }
+    shapes = shapes_of(models | {"narrow": pruned("whole", width=432)}, tmp_path)
+    assert list(shapes) == ["twice", "once", "whole", "narrow"]
+    twice, narrow = shapes["twice"], shapes["narrow"]
+    assert (twice.layers, twice.feed_forward, twice.width, twice.tied) == (12, 1024, 576, True)
+    assert (narrow.layers, narrow.width, narrow.head_dim, narrow.tied) == (30, 432, 64, False)
 
 
-def test_the_shape_of_a_cut_model_is_counted_to_the_last(tmp_path: Path) -> None:
+def test_the_number_of_parameters_of_a_pruned_model_is_exact(tmp_path: Path) -> None:
     teacher = pico()
     teacher.config.save_pretrained(tmp_path)
     sizes = PrunedModel.model_validate(
@@ -226,8 +230,10 @@ def test_answers_that_are_read_are_not_planned_as_generated() -> None:
     assert texts_of("mixture", None, [read, texts_of("gsm8k", None)]).choices == 0
 
 
-def test_an_unknown_shape_is_one_line() -> None:
+def test_an_unknown_shape_is_reported_in_one_line() -> None:
     from semalign.config.models import HubModel
 
-    with pytest.raises(UserError, match="its shape is not known yet; run `snakemake --cores 4 retrieve"):
+    with pytest.raises(
+        UserError, match=r"found no config\.json, expected its shape .* run `snakemake --cores 4 retrieve"
+    ):
         shape_of(HubModel(source="hub", repository="org/name", revision="v1"))

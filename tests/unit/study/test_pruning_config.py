@@ -1,4 +1,4 @@
-"""What a study may say of a pruned model, and what the workflow makes of it."""
+"""Config section of a pruned model, and the code that its preparation depends on."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from semalign.config.models import CutModel
 from semalign.models.registry import module_of, texts_of
-from semalign.runtime.code import behind
+from semalign.runtime.code import dependencies_of
 from semalign.runtime.errors import UserError
 from semalign.study.definition import parse_study
 from semalign.study.preflight import check_study
@@ -16,8 +16,8 @@ BIG = {"source": "tiny", "layers": 4}
 
 
 def study(small: dict[str, Any], **models: Any) -> dict[str, Any]:
-    given = {"source": "pruned", "teacher": "big", "layers": 2, "text": [{"benchmark": "facts"}], **small}
-    return {"study": "s", "models": {"big": BIG, "small": given, **models}, "benchmarks": {"facts": {}}}
+    pruned = {"source": "pruned", "teacher": "big", "layers": 2, "text": [{"benchmark": "facts"}], **small}
+    return {"study": "s", "models": {"big": BIG, "small": pruned, **models}, "benchmarks": {"facts": {}}}
 
 
 def test_a_pruned_model_has_its_defaults() -> None:
@@ -45,30 +45,30 @@ def test_a_pruned_model_has_its_defaults() -> None:
         ({"text": []}, "models.small.text"),
     ],
 )
-def test_what_cannot_be_is_refused(changes: dict[str, Any], message: str) -> None:
+def test_an_impossible_model_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message.replace("[", r"\[")) as error:
         parse_study(study(changes))
     assert "\n" not in str(error.value)
 
 
-def test_two_that_are_made_from_each_other_are_refused() -> None:
+def test_two_models_that_are_pruned_from_each_other_are_refused() -> None:
     other = {"source": "pruned", "teacher": "small", "layers": 1, "text": [{"benchmark": "facts"}]}
     with pytest.raises(UserError, match="expected a model that is not made from this one"):
         parse_study(study({"teacher": "other"}, other=other))
 
 
-def test_a_file_that_is_not_there_is_found_before_any_work(tmp_path: Path) -> None:
-    given = study({"text": [{"path": str(tmp_path / "a.txt")}]})
-    with pytest.raises(UserError, match=r"models.small.text: no file .*a\.txt"):
-        check_study(parse_study(given))
+def test_a_missing_text_file_is_reported_before_any_work(tmp_path: Path) -> None:
+    data = study({"text": [{"path": str(tmp_path / "a.txt")}]})
+    with pytest.raises(UserError, match=r"models.small.text: found no .*a\.txt"):
+        check_study(parse_study(data))
     (tmp_path / "a.txt").write_text("text")
-    check_study(parse_study(given))
+    check_study(parse_study(data))
 
 
-def test_the_recipe_stands_behind_pruned_models_only() -> None:
+def test_only_pruned_models_depend_on_the_pruning_code() -> None:
     module = module_of("pruned")
     assert module
     recipe = "src/semalign/models/pruning/recipe.py"
-    assert recipe in behind("scripts/prepare_model.py", [module])
-    assert recipe not in behind("scripts/prepare_model.py")
+    assert recipe in dependencies_of("scripts/prepare_model.py", [module])
+    assert recipe not in dependencies_of("scripts/prepare_model.py")
     assert module_of("tiny") is None

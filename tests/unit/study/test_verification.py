@@ -1,4 +1,4 @@
-"""Artifacts that could pass for current and are not: found by their records, and removed with what follows."""
+"""Stale artifacts that look current are detected by their records, and removed with everything made from them."""
 
 import logging
 import sys
@@ -27,7 +27,7 @@ ROOT = Path("results/s")
 
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """A study whose two cells and table are made by a script of its own."""
+    """A study with two cells and a table, made by a script of this test."""
     monkeypatch.chdir(tmp_path)
     for name, text in {"scripts/work.py": "import own.part\n", "src/own/part.py": "x = 1\n"}.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
@@ -66,16 +66,17 @@ def seal(folder: Path, run: Run, ignore: tuple[str, ...] = ()) -> None:
     run.seal(folder, ignore=ignore)
 
 
-def test_what_matches_is_left_alone(layout: Layout) -> None:
+def test_matching_artifacts_are_kept(layout: Layout) -> None:
     assert verify(layout) == 5
     assert prune(layout) == []
     assert verify(layout) == 5
 
 
-def test_an_edit_of_the_code_makes_stale_what_it_made(layout: Layout) -> None:
+def test_an_edit_of_the_code_makes_its_artifacts_stale(layout: Layout) -> None:
     Path("src/own/part.py").write_text("x = 2\n")
     with pytest.raises(
-        UserError, match=r"made by other code than what stands behind scripts/work\.py now \(and 4 more\)"
+        UserError,
+        match=r"made with another version of the code that scripts/work\.py runs \(and 4 more\)",
     ):
         verify(layout)
     assert len(prune(layout)) == 5
@@ -84,8 +85,8 @@ def test_an_edit_of_the_code_makes_stale_what_it_made(layout: Layout) -> None:
     assert verify(layout) == 5
 
 
-def test_what_was_made_from_something_that_is_gone_goes_too(layout: Layout) -> None:
-    """Snakemake would not make it again: an intermediate file that is missing does not bother it."""
+def test_an_artifact_made_from_a_removed_one_is_removed_too(layout: Layout) -> None:
+    """Snakemake would not recreate it, since it ignores missing intermediate files."""
     transfer = ROOT / "cells/p/facts/teacher/default/seed0/transfer"
     (transfer / "output").unlink()
     removed = prune(layout)
@@ -96,15 +97,15 @@ def test_what_was_made_from_something_that_is_gone_goes_too(layout: Layout) -> N
         verify(layout)
 
 
-def test_a_cells_scores_go_without_its_transfer(layout: Layout) -> None:
+def test_stale_scores_of_a_cell_are_removed_without_its_transfer(layout: Layout) -> None:
     cell = ROOT / "cells/p/facts/student/default/seed0"
     (cell / "output").write_text("other")
     prune(layout)
     assert {path.name for path in cell.iterdir()} == {"transfer"}
 
 
-def test_scores_go_without_the_answers_they_were_made_from(layout: Layout) -> None:
-    """A model that is scored as it is has no transfer; its answers took long."""
+def test_stale_scores_are_removed_without_their_answers(layout: Layout) -> None:
+    """A model that is scored as it is has no transfer, and its answers are expensive to generate."""
     cell = Path(layout.cell_folder(layout.cells[0]))
     for file in (cell / "transfer").iterdir():
         file.unlink()
@@ -115,23 +116,23 @@ def test_scores_go_without_the_answers_they_were_made_from(layout: Layout) -> No
     assert (cell / "answers/run.json").is_file() and not (cell / "run.json").exists()
 
 
-def test_a_table_that_was_touched_by_hand_is_refused(layout: Layout) -> None:
+def test_a_table_that_was_edited_by_hand_is_refused(layout: Layout) -> None:
     (ROOT / "tables/main.csv").write_text("score\n100\n")
     with pytest.raises(UserError, match=r"tables/main\.csv: does not match its provenance"):
         verify(layout)
     assert prune(layout) == [ROOT / "records/tables.json"]
 
 
-def test_what_the_study_no_longer_has_is_refused(layout: Layout) -> None:
+def test_artifacts_that_are_no_longer_part_of_the_study_are_refused(layout: Layout) -> None:
     smaller = Layout(
         parse_study({**STUDY, "pairs": {"p": {"teacher": "n", "student": "m"}, **STUDY["pairs"]}})
     )
     assert find_stale(smaller) == {}
     other = Layout(parse_study({**STUDY, "seeds": [1]}))
-    assert set(find_stale(other).values()) == {"not a part of the config's study"}
+    assert set(find_stale(other).values()) == {"not part of the config's study"}
 
 
-def test_a_damaged_record_is_removed_and_reaches_nothing_outside(layout: Layout, tmp_path: Path) -> None:
+def test_a_damaged_record_is_removed_but_no_file_outside_the_results(layout: Layout, tmp_path: Path) -> None:
     precious = tmp_path / "precious"
     precious.write_text("precious")
     record = ROOT / "records/tables.json"
@@ -148,7 +149,9 @@ def test_a_damaged_record_is_removed_and_reaches_nothing_outside(layout: Layout,
     assert Path("scripts/work.py").is_file()
 
 
-def test_other_versions_are_told_and_change_nothing(layout: Layout, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_package_versions_only_cause_a_warning(
+    layout: Layout, caplog: pytest.LogCaptureFixture
+) -> None:
     path = ROOT / "cells/p/facts/student/default/seed0/run.json"
     record = read_json(path)
     record["versions"]["torch"] = "1.0"

@@ -1,1 +1,1 @@
-"""What a study costs before it runs: hours, disk and peak memory a rule, from shapes and token counts alone."""
+"""Predicted cost of a study: hours, disk space and peak memory per rule, from model shapes and token counts."""

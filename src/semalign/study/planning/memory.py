@@ -1,8 +1,9 @@
 """Peak memory of a stage on its device, from shapes and token counts: weights, gradients, optimiser, activations.
 
-Counted are tensors. A CUDA context (about 0.5 GB) and an allocator's gaps come on top. `tokens` are those of one
-padded batch: its examples times its longest. A frozen matrix saves nothing for the backward pass; what a layer saves
-is what its norms, its attention and its gated product need, and the inputs of adapted matrices, in float32.
+Only tensors are counted; a CUDA context (about 0.5 GB) and fragmentation come on top. `tokens` is the size of one
+padded batch: its number of examples times the length of the longest. A frozen matrix saves nothing for the backward
+pass. A layer saves what its norms, its attention and its gated product need, and the inputs of adapted matrices in
+float32.
 """
 
 from collections.abc import Sequence
@@ -11,14 +12,14 @@ from dataclasses import dataclass
 from semalign.study.planning.shapes import BYTES, ModelShape
 
 GIGA = 1e9
-LOGITS_AT_ONCE = 512  # positions whose logits are held, where a stage takes them in chunks
+LOGITS_AT_ONCE = 512  # positions whose logits are in memory at once, if a stage computes them in chunks
 PORTION = 1024  # padded positions that LaTen has in memory at once
-CHUNK = 512  # rows of a head that are streamed at once, see semantics.bases
+CHUNK = 512  # rows of an LM head that are processed at once; same as signals.semantics.bases.CHUNK
 
 
 @dataclass(frozen=True)
 class Peak:
-    """Bytes by kind; `other` are logits, caches, accumulators and matrices in float64."""
+    """Peak memory in bytes by kind; `other` is logits, caches, accumulators and float64 matrices."""
 
     weights: int = 0
     gradients: int = 0
@@ -28,15 +29,15 @@ class Peak:
 
     @property
     def total(self) -> int:
-        """All of it in bytes."""
+        """The sum of all kinds in bytes."""
         return sum(vars(self).values())
 
 
 def saved_a_token(shape: ModelShape) -> int:
-    """Bytes that one frozen layer keeps of a token for the backward pass."""
+    """Return the bytes that one frozen layer saves per token for the backward pass."""
     size, queries = BYTES[shape.dtype], shape.heads * shape.head_dim
     values = shape.kv_heads * shape.head_dim
-    # RMS norms keep their input in float32; those of queries and keys theirs too
+    # RMS norms save their input in float32, including the norms of queries and keys
     norms = {"gpt_neox": 2 * size * shape.width, "gemma3_text": 4 * (4 * shape.width + queries + values)}
     norms["qwen3"] = 4 * (2 * shape.width + queries + values)
     inner = (1 if shape.kind == "gpt_neox" else 3) * shape.feed_forward
@@ -44,14 +45,14 @@ def saved_a_token(shape: ModelShape) -> int:
 
 
 def passing_a_token(shape: ModelShape) -> int:
-    """Bytes of a token in the one layer that is at work."""
+    """Return the bytes per token of the intermediate results in the layer that is being computed."""
     size = BYTES[shape.dtype]
     inner = (2 if shape.kind == "gpt_neox" else 3) * shape.feed_forward
     return size * (inner + 4 * shape.width) + 2 * 4 * shape.width
 
 
 def reading(shape: ModelShape, tokens: int, layers: int = 1, logits: bool = False) -> Peak:
-    """A forward pass that keeps the outputs of so many layers; with `logits`, some positions' at a time."""
+    """Return the peak of a forward pass that keeps the outputs of `layers` layers, and computes logits in chunks."""
     kept = tokens * layers * shape.width * BYTES[shape.dtype]
     rows = min(tokens, LOGITS_AT_ONCE) if logits else 0
     return Peak(
@@ -62,9 +63,9 @@ def reading(shape: ModelShape, tokens: int, layers: int = 1, logits: bool = Fals
 
 
 def attribution(shape: ModelShape, tokens: int) -> Peak:
-    """Forward and backward to every layer's output; the weights are frozen, the logits those of all positions."""
+    """Return the peak of a forward and backward pass to every layer's output, with frozen weights and all logits."""
     size = BYTES[shape.dtype]
-    outputs = 2 * shape.layers * tokens * shape.width * size  # and their gradients
+    outputs = 2 * shape.layers * tokens * shape.width * size  # outputs of the layers and their gradients
     saved = shape.layers * tokens * saved_a_token(shape)
     logits = tokens * shape.vocabulary * (2 * size + 2 * 4)
     return Peak(
@@ -73,7 +74,11 @@ def attribution(shape: ModelShape, tokens: int) -> Peak:
 
 
 def sensitivity(shape: ModelShape, tokens: int) -> Peak:
-    """The same with one matrix' gradient at a time, accumulators in an eighth of the weights, and float64 sums."""
+    """Return the peak of Seeking's sensitivity scores.
+
+    On top of `attribution`: the gradient of one matrix at a time, accumulators of an eighth of the weights' size, and
+    float64 sums.
+    """
     matrix = max(rows * columns for rows, columns in shape.projections.values())
     part = attribution(shape, tokens)
     accumulators = shape.weight_bytes // 8 + 3 * 8 * matrix
@@ -89,9 +94,10 @@ def training(
     rank: int,
     projections: Sequence[str],
 ) -> Peak:
-    """LoRA on `adapted` layers, the lowest of which has `above` layers from itself up to the head.
+    """Return the peak of LoRA training on `adapted` layers.
 
-    `tokens` and `positions` (supervised) are those of a micro batch.
+    `above` counts the layers from the lowest adapted one, inclusive, up to the head. `tokens` and the supervised
+    `positions` are those of a micro-batch.
     """
     names = [name for name in projections if name in shape.projections]
     factors = shape.adapter_parameters(adapted, rank, names)
@@ -107,7 +113,7 @@ def training(
 
 
 def generation(shape: ModelShape, prompts: int, length: int) -> Peak:
-    """Answers to so many prompts at a time, each with its continuation of `length` tokens: the cache grows to it."""
+    """Return the peak of generating answers to `prompts` prompts at a time, with a cache of `length` tokens each."""
     size = BYTES[shape.dtype]
     cache = 2 * shape.layers * shape.kv_heads * shape.head_dim * size * prompts * length
     return Peak(
@@ -118,7 +124,7 @@ def generation(shape: ModelShape, prompts: int, length: int) -> Peak:
 
 
 def hypernetworks(teacher: ModelShape, student: ModelShape, tokens: int, rate: float) -> Peak:
-    """LaTen: the frozen student, four networks in float32 under AdamW, and the slices they read and write."""
+    """Return the peak of LaTen: frozen student, four float32 networks with AdamW, their input and output slices."""
     parameters = 4 * teacher.width * (teacher.width + student.width)
     rows = student.layers * 2 * int(rate * (student.feed_forward + student.width))
     slices = 4 * rows * (2 * teacher.width + 3 * student.width)
@@ -128,13 +134,13 @@ def hypernetworks(teacher: ModelShape, student: ModelShape, tokens: int, rate: f
 
 
 def bases(teacher: ModelShape, student: ModelShape) -> Peak:
-    """The map of two heads: both heads as stored, and beyond them matrices of widths and streamed rows, float64."""
+    """Return the peak of building a map: both LM heads as stored, and float64 matrices of widths and streamed rows."""
     heads = sum(shape.vocabulary * shape.width * BYTES[shape.dtype] for shape in (teacher, student))
     return Peak(heads, other=beyond_heads(teacher.width, student.width))
 
 
 def beyond_heads(wide: int, narrow: int, chunk: int = CHUNK) -> int:
-    """Bytes beyond the heads: the larger of inverting one Gram matrix and of adding the map up."""
+    """Return the bytes besides the heads: for inverting a Gram matrix or summing up the map, whichever is larger."""
     inverting = 8 * (3 * max(wide, narrow) ** 2 + min(wide, narrow) ** 2)
     crossing = 8 * (wide**2 + narrow**2 + wide * narrow + 4 * chunk * (wide + narrow))
     return max(inverting, crossing)

@@ -1,4 +1,4 @@
-"""A model's shape and what follows from it: parameters, adapters, factors. Nothing heavy is imported."""
+"""Shape of a model and the parameter counts that follow from it. Imports neither torch nor transformers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,13 +12,13 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
-TINY_VOCABULARY = 1024  # of the embedded tokenizer, at most
+TINY_VOCABULARY = 1024  # upper bound for the embedded tokenizer
 LLAMA = "llama"
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Depths and widths as in config.json; `dtype` is how the study holds the weights."""
+    """Depth and widths as in config.json; `dtype` is the precision in which the study holds the weights."""
 
     layers: int
     width: int
@@ -33,7 +33,7 @@ class ModelShape:
 
     @property
     def projections(self) -> dict[str, tuple[int, int]]:
-        """Short name -> (out, in) of the matrices of a layer."""
+        """Short name -> (output size, input size) of the matrices of a layer."""
         queries, values = self.heads * self.head_dim, self.kv_heads * self.head_dim
         shapes = {
             "q": (queries, self.width),
@@ -47,7 +47,7 @@ class ModelShape:
 
     @property
     def layer_parameters(self) -> int:
-        """Parameters of one layer, norms and biases included."""
+        """Number of parameters of one layer, including norms and biases."""
         matrices = sum(rows * columns for rows, columns in self.projections.values())
         biases = {
             "qwen2": sum(self.projections[name][0] for name in "qkv"),
@@ -61,18 +61,18 @@ class ModelShape:
 
     @property
     def parameters(self) -> int:
-        """Parameters of the whole model."""
+        """Number of parameters of the whole model."""
         final = 2 * self.width if self.kind == "gpt_neox" else self.width
         embeddings = (1 if self.tied else 2) * self.vocabulary * self.width
         return embeddings + self.layers * self.layer_parameters + final
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of the weights in memory."""
+        """Size of the weights in memory, in bytes."""
         return self.parameters * BYTES[self.dtype]
 
     def adapter_parameters(self, layers: int, rank: int, projections: list[str]) -> int:
-        """Parameters of LoRA on the named matrices of so many layers."""
+        """Return the number of parameters of LoRA on the named matrices of `layers` layers."""
         known = self.projections
         return layers * rank * sum(sum(known[name]) for name in projections if name in known)
 
@@ -80,11 +80,11 @@ class ModelShape:
 def known(
     layers: int, width: int, inner: int, heads: int, kv: int, size: int, tokens: int, **more: Any
 ) -> ModelShape:
-    """A shape of the table below, in bfloat16."""
+    """Return a shape for the table below, in bfloat16 by default."""
     return ModelShape(layers, width, inner, heads, kv, size, tokens, **{"dtype": "bfloat16", **more})
 
 
-# what the hub's config.json files say, for planning where they are not at hand
+# from the config.json files on the hub, for planning before they are downloaded
 KNOWN: dict[str, ModelShape] = {
     "meta-llama/Llama-2-7b-chat-hf": known(32, 4096, 11008, 32, 32, 128, 32000),
     "meta-llama/Llama-2-13b-chat-hf": known(40, 5120, 13824, 40, 40, 128, 32000),
@@ -100,26 +100,24 @@ KNOWN: dict[str, ModelShape] = {
 
 
 def shapes_of(models: Mapping[str, Any], root: Path) -> dict[str, ModelShape]:
-    """The shapes of a study's models, whose prepared folders stand under `root`; teachers before what is cut out
-    of them.
-    """
+    """Return the shapes of a study's models, whose prepared folders are below `root`."""
     shapes: dict[str, ModelShape] = {}
 
-    def find(name: str) -> ModelShape:
+    def resolve(name: str) -> ModelShape:
         if name not in shapes:
             settings = models[name]
-            teacher = find(settings.teacher) if isinstance(settings, PrunedModel) else None
+            # a pruned model has the shape of its teacher except for the pruned sizes
+            teacher = resolve(settings.teacher) if isinstance(settings, PrunedModel) else None
             shapes[name] = shape_of(settings, root / name, teacher)
         return shapes[name]
 
-    return {name: find(name) for name in models}
+    return {name: resolve(name) for name in models}
 
 
 def shape_of(settings: Any, prepared: Path | None = None, teacher: ModelShape | None = None) -> ModelShape:
-    """The shape of a model of the study: from its prepared folder, its own folder, its settings, or the table.
+    """Return the shape of a model from its prepared folder, its own folder, its settings, or the table.
 
-    `teacher` is the shape that a pruned model is cut out of. Raises UserError for a hub model that is in none of
-    them.
+    `teacher` is the shape of a pruned model's teacher. Raises UserError for a hub model that is in none of them.
     """
     dtype = getattr(settings, "dtype", "float32")
     if prepared and (prepared / "config.json").is_file():
@@ -138,14 +136,14 @@ def shape_of(settings: Any, prepared: Path | None = None, teacher: ModelShape | 
     )
     if repository not in KNOWN or not isinstance(settings, HubModel | GgufPackage):
         raise UserError(
-            f"model {repository}: its shape is not known yet; run `snakemake --cores 4 retrieve --configfile "
-            "<this config>` first"
+            f"model {repository}: found no config.json, expected its shape from there; run `snakemake --cores 4 "
+            "retrieve --configfile <this config>` first"
         )
     return ModelShape(**{**vars(KNOWN[repository]), "dtype": dtype})
 
 
 def pruned_shape(settings: PrunedModel, teacher: ModelShape) -> ModelShape:
-    """The teacher's shape in the sizes that it is cut to; a narrower stream unties the head. Stored in float32."""
+    """Return the teacher's shape after pruning, in float32; a smaller width unties the LM head from the embedding."""
     width = settings.width or teacher.width
     return replace(
         teacher,
@@ -158,7 +156,7 @@ def pruned_shape(settings: PrunedModel, teacher: ModelShape) -> ModelShape:
 
 
 def read_model_shape(folder: Path, dtype: str = "float32") -> ModelShape:
-    """The shape that a folder's config.json tells."""
+    """Read the shape of a model from the config.json in its folder."""
     config = read_json(folder / "config.json")
     heads = config["num_attention_heads"]
     return ModelShape(

@@ -1,4 +1,4 @@
-"""The cost table of a study: a row a rule with its jobs, hours, disk and peak memory."""
+"""Predicted cost of every job of a study, summed up in one row per rule: jobs, hours, disk space and peak memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semalign.config.signals import behind
+from semalign.config.signals import stages_before
 from semalign.study.definition import Study
 from semalign.study.layout import Layout
 from semalign.study.planning import artifacts, memory, work
@@ -16,7 +16,7 @@ from semalign.study.planning.texts import Texts, texts_of
 from semalign.study.variants import resolve
 
 NO_PEAK = Peak()
-# how a model of each source comes about
+# model source -> how the model is prepared, as printed in the table
 MAKING = {
     "hub": "download",
     "folder": "link",
@@ -28,7 +28,7 @@ MAKING = {
 
 @dataclass(frozen=True)
 class Job:
-    """What one job costs."""
+    """Predicted cost of one job: seconds, bytes on disk and peak memory."""
 
     rule: str
     seconds: float
@@ -38,7 +38,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Row:
-    """All jobs of one rule."""
+    """Total cost of all jobs of one rule, with the peak memory of its largest job."""
 
     rule: str
     jobs: int
@@ -49,20 +49,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Work:
-    """A pair on a benchmark."""
+    """Shapes of a pair and texts of a benchmark."""
 
     teacher: ModelShape
     student: ModelShape
     texts: Texts
 
     def tokens(self, split: str, batch: int) -> int:
-        """Tokens of a padded batch of the longest examples."""
-        own = self.texts.splits[split]
-        return min(batch, own.examples) * own.longest
+        """Return the number of tokens of a padded batch that contains the longest example."""
+        texts = self.texts.splits[split]
+        return min(batch, texts.examples) * texts.longest
 
 
 class Plan:
-    """The jobs of a study, each with its cost on a device."""
+    """All jobs of a study with their predicted cost on a device."""
 
     def __init__(self, study: Study, device: work.Device) -> None:
         self.study, self.device, self.layout = study, device, Layout(study)
@@ -74,7 +74,7 @@ class Plan:
             self.texts[name] = texts_of(name, entry, parts, root / "benchmarks" / name)
 
     def rows(self) -> list[Row]:
-        """A row a rule, in the order of the flow."""
+        """Return one row per rule, in the order in which rules run."""
         by_rule: dict[str, list[Job]] = {}
         for job in self.jobs():
             by_rule.setdefault(job.rule, []).append(job)
@@ -90,7 +90,7 @@ class Plan:
         ]
 
     def jobs(self) -> Iterator[Job]:
-        """Every job that runs a model or stores much."""
+        """Yield every job that runs a model or stores large files."""
         for name, entry in self.study.models.items():
             size = self.shapes[name].weight_bytes if entry.source != "folder" else 0
             yield Job(f"prepare_model ({MAKING[entry.source]})", 0, size, NO_PEAK)
@@ -118,7 +118,7 @@ class Plan:
         return Work(self.shapes[teacher], self.shapes[student], self.texts[benchmark])
 
     def _signals(self) -> Iterator[Job]:
-        """Each signal folder once, as the cells share them."""
+        """Yield one job per signal folder; cells share these folders."""
         jobs_of: dict[str, Callable[[Work, Any], Job]] = {
             "attribution": self._attribution,
             "pairing": self._pairing,
@@ -133,7 +133,7 @@ class Plan:
         seen = set()
         for cell in self.layout.cells:
             settings, signals = resolve(self.study, cell.method, cell.variant)
-            needed = {stage for need in settings.needs for stage in (*behind(need), need)}
+            needed = {stage for need in settings.needs for stage in (*stages_before(need), need)}
             for stage in (stage for stage in jobs_of if stage in needed):
                 name = self.layout.stage_name(cell.method, cell.variant, stage)
                 if (key := (cell.pair, cell.benchmark, stage, name)) not in seen:
@@ -145,7 +145,7 @@ class Plan:
         return Job(rule, self.device.start + seconds, disk, peak)
 
     def _pairs(self, pair: Work) -> int:
-        """How many layers are paired."""
+        """Return the number of layer pairs."""
         wanted = self.signals.pairing.pairs
         return pair.student.layers if wanted == "all" else min(wanted, pair.student.layers)
 
@@ -176,7 +176,7 @@ class Plan:
     def _alignment(self, pair: Work, settings: Any) -> Job:
         train, layers = pair.texts.splits["train"], self._pairs(pair)
         disk = artifacts.alignment_bytes(pair.teacher, pair.student, train, list(range(layers)))
-        cpu = work.DEVICES["cpu"]  # heads and maps stay on the processor
+        cpu = work.DEVICES["cpu"]  # LM heads and maps are not moved to the GPU
         seconds = work.mapped(pair.teacher, pair.student, layers * train.positions, cpu)
         return self._job("align_states (no GPU)", seconds, disk, memory.bases(pair.teacher, pair.student))
 
@@ -194,7 +194,7 @@ class Plan:
 
     def _extraction(self, pair: Work, settings: Any) -> Job:
         split = pair.texts.splits["extract"]
-        # once for the blocks' scores, then for each group of matrices; window sums are taken in float64
+        # one pass for the scores of the blocks, then one per group of matrices; window sums are in float64
         passes, matrices = 3, pair.teacher.layers * sum(a * b for a, b in pair.teacher.projections.values())
         sums = split.examples * matrices * 8 * 4 / self.device.bandwidth
         seconds = passes * (1.5 * work.attributed(pair.teacher, split.tokens, self.device) + sums)
@@ -244,7 +244,7 @@ class Plan:
             examples * train.longest,
             round(examples * train.answer),
             adapted,
-            student.layers,  # the paired layer may be the lowest
+            student.layers,  # worst case: the lowest layer is paired
             settings.lora.rank,
             settings.lora.projections,
         )

@@ -1,4 +1,4 @@
-"""The cost table as text."""
+"""Cost table of a study as text."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,15 @@ from semalign.runtime.tables_text import markdown
 from semalign.study.planning.memory import GIGA, Peak
 from semalign.study.planning.study import Row
 
-NO_GPU = "no GPU"  # in a rule's name: its hours are a processor's wherever the others run
+NO_GPU = "no GPU"  # in a rule's name: its hours are CPU hours, even if other rules run on a GPU
 NOTHING = "–"
 
 
 def cost_table(rows: Sequence[Row], on_gpu: bool = True) -> str:
-    """A line per rule and one for all; peaks are those of the largest job of a rule, a dash if none is predicted.
+    """Return a table with one line per rule and a total.
 
-    On a GPU, the hours of all are a GPU's alone.
+    A peak is that of the rule's largest job, or a dash if none is predicted. With `on_gpu`, the total hours are GPU
+    hours only.
     """
     hours = sum(row.hours for row in rows if not (on_gpu and NO_GPU in row.rule))
     largest = max((row.peak for row in rows), key=lambda peak: peak.total, default=Peak())

@@ -1,4 +1,8 @@
-"""How long a benchmark's examples are: counted where they are prepared, else from a table of the published ones."""
+"""Number and length of a benchmark's examples.
+
+They come from a table of the published benchmarks and from rough values for the embedded ones. Prepared benchmarks
+that are not published are counted.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +11,12 @@ from typing import Any
 
 from semalign.runtime.files import read_jsonl
 
-CHARACTERS_A_TOKEN = 3.3  # of English and code under Llama 2's tokenizer, on the safe side
+CHARACTERS_A_TOKEN = 3.3  # English text and code with Llama 2's tokenizer, a conservative value
 
 
 @dataclass(frozen=True)
 class Split:
-    """Examples, mean tokens of prompt and of answer (eos included), and the longest example's tokens."""
+    """Number of examples, mean tokens per prompt and per answer (eos included), and tokens of the longest example."""
 
     examples: int
     prompt: float
@@ -21,18 +25,18 @@ class Split:
 
     @property
     def tokens(self) -> int:
-        """Tokens of all prompts and answers."""
+        """Number of tokens of all prompts and answers."""
         return round(self.examples * (self.prompt + self.answer))
 
     @property
     def positions(self) -> int:
-        """Supervised positions of all examples."""
+        """Number of supervised positions of all examples."""
         return round(self.examples * self.answer)
 
 
 @dataclass(frozen=True)
 class Texts:
-    """A benchmark: its splits, and how an item is answered."""
+    """Splits of a benchmark, and how an item is answered: `choices` to score, or `samples` answers of `new_tokens`."""
 
     splits: dict[str, Split]
     choices: int = 0
@@ -41,12 +45,12 @@ class Texts:
 
 
 def _split(examples: int, prompt: int, answer: int, longest: int) -> Split:
-    """From mean and largest numbers of characters."""
+    """Return a split from mean and maximum numbers of characters."""
     size = CHARACTERS_A_TOKEN
     return Split(examples, prompt / size, answer / size + 1, round(longest / size) + 1)
 
 
-# measured on the published files, in the paper's splits (characters)
+# numbers of characters in the published files, for the paper's splits
 KNOWN: dict[str, Texts] = {
     "mmlu": Texts(
         {
@@ -91,20 +95,21 @@ KNOWN: dict[str, Texts] = {
         samples=20,
     ),
 }
-READ = ("-likelihood", "-steps")  # names of tasks that read each reference answer once and generate nothing
-EMBEDDED = {"prompt": 30.0, "answer": 12.0, "longest": 96}  # tokens of the embedded benchmarks, roughly
+# endings of the names of tasks that score each reference answer and generate nothing
+READ = ("-likelihood", "-steps")
+EMBEDDED = {"prompt": 30.0, "answer": 12.0, "longest": 96}  # approximate tokens in the embedded benchmarks
 
 
 def texts_of(name: str, settings: Any, parts: Sequence[Texts] = (), prepared: Path | None = None) -> Texts:
-    """What is known of a benchmark of the study; `parts` are those of a mixture."""
+    """Return the texts of a benchmark of the study; `parts` are the texts of a mixture's parts."""
     if parts:
         return _mixed(parts)
     published = KNOWN.get(getattr(settings, "benchmark", name))
     if published:
         sizes = {split: getattr(settings, split, None) for split in published.splits}
         splits = {
-            split: Split(sizes[split] or found.examples, found.prompt, found.answer, found.longest)
-            for split, found in published.splits.items()
+            split: Split(sizes[split] or known.examples, known.prompt, known.answer, known.longest)
+            for split, known in published.splits.items()
         }
         if name.endswith(READ):
             return Texts(splits, choices=1)
@@ -122,11 +127,11 @@ def texts_of(name: str, settings: Any, parts: Sequence[Texts] = (), prepared: Pa
 def _mixed(parts: Sequence[Texts]) -> Texts:
     splits = {}
     for name in parts[0].splits:
-        own = [part.splits[name] for part in parts]
-        examples = sum(split.examples for split in own)
-        prompts = sum(split.examples * split.prompt for split in own)
-        answers = sum(split.examples * split.answer for split in own)
-        longest = max(split.longest for split in own)
+        members = [part.splits[name] for part in parts]
+        examples = sum(split.examples for split in members)
+        prompts = sum(split.examples * split.prompt for split in members)
+        answers = sum(split.examples * split.answer for split in members)
+        longest = max(split.longest for split in members)
         splits[name] = Split(examples, prompts / examples, answers / examples, longest)
     choices = max(part.choices for part in parts) if all(part.choices for part in parts) else 0
     return Texts(splits, choices, max(part.new_tokens for part in parts), max(part.samples for part in parts))
