@@ -127,7 +127,7 @@ def _input_mismatch(record: dict[str, Any], present: _Present) -> str | None:
     for kind, source in record["inputs"].items():
         current = present.digest(source["path"])
         if current is None:
-            return f"made from {source['path']}, which is missing"
+            return f"made from {source['path']}, which does not exist"
         if current != source["digest"]:
             return f"made from another {kind} than the one in {source['path']}"
     return None
