@@ -38,7 +38,7 @@ def score_layers(model: Any, batches: Sequence[Batch], settings: Attribution) ->
     for index, row in enumerate(scores):
         if not all(torch.isfinite(torch.tensor(row))):
             raise UserError(
-                f"attribution: example {index} of the extract split: a layer's score is not finite"
+                f"attribution: example {index} of the extract split: found a layer score that is not finite"
             )
     return scores
 

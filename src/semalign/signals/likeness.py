@@ -30,8 +30,8 @@ def measure_likeness(
     if not torch.equal(offsets, own_offsets):
         raise UserError(
             f"pairing: found {int(offsets[-1])} answer positions of {teacher.name} on the extract split and "
-            f"{int(own_offsets[-1])} of {student.name}, expected the same in every example, since CKA compares position "
-            "by position"
+            f"{int(own_offsets[-1])} of {student.name}, expected the same in every example, since CKA compares "
+            "position by position"
         )
     if int(offsets[-1]) < MINIMUM_POSITIONS:
         raise UserError(

@@ -1,8 +1,8 @@
-"""Layer pairing: which student layer learns from a critical teacher layer (SemAlign, arXiv 2510.24208, "layer pairing").
+"""Layer pairing: which student layer learns from a critical teacher layer.
 
-The paper pairs by depth (`depth`) and announces an ablation over the pairing strategy without defining it. The other
-rules are this study's: the most similar student layer (`cka`, see `likeness`), the last layers (`last`), and randomly
-drawn layers as a control (`random`).
+SemAlign (arXiv 2510.24208, section "layer pairing") pairs by depth (`depth`) and announces an ablation over the pairing
+strategy without defining it. The other rules are this study's: the most similar student layer (`cka`, see `likeness`),
+the last layers (`last`), and randomly drawn layers as a control (`random`).
 """
 
 import math

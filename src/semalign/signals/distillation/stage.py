@@ -1,4 +1,4 @@
-"""The signal stages of the distillation baselines, each from folders to one folder: logits, units, final states."""
+"""Signal stages of the distillation baselines: logits, units, states. Each reads folders and writes one folder."""
 
 import logging
 from pathlib import Path
@@ -51,7 +51,7 @@ def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, 
 
 
 def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Choose the teacher's units on the extract split; store its states there on the train split.
+    """Choose the teacher's units on the extract split, and store their states on the train split.
 
     Args:
         teacher: Model folder.
@@ -67,8 +67,8 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     wanted = read_shape(student).width
     if width < wanted:
         raise UserError(
-            f"units: teacher {teacher.name} has {width} units, expected at least the {wanted} of student "
-            f"{student.name}: Flex-KD gives every student unit one of the teacher's"
+            f"units: found {width} units in teacher {teacher.name}, expected at least the {wanted} of student "
+            f"{student.name}: Flex-KD assigns one teacher unit to every student unit"
         )
     extract, pad_id = encode_split(teacher, benchmark, "extract")
     train, _ = encode_split(teacher, benchmark, "train")
@@ -98,7 +98,7 @@ def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     run = Run("states", settings)
     batch_size = States(**run.settings).batch_size
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
-    common_tokens(teacher, student)  # refuse a pair that can't be compared before the teacher runs
+    common_tokens(teacher, student)  # raises for incompatible vocabularies before the teacher runs
     width = read_shape(teacher).width
     encoded, pad_id = encode_split(teacher, benchmark, "train")
     states = read_units(load_model(teacher), encoded, torch.arange(width), batch_size, pad_id)

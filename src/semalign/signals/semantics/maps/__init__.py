@@ -66,7 +66,7 @@ def _check_shared(teacher: Head, student: Head, shared: Shared) -> None:
     for role, ids, head in (("teacher", teacher_ids, teacher), ("student", student_ids, student)):
         if int(ids.max()) >= len(head.weight):
             raise UserError(
-                f"{role}: found token id {int(ids.max())}, expected ids below {len(head.weight)}, the rows of its LM head"
+                f"{role}: found token id {int(ids.max())}, expected ids below the LM head's {len(head.weight)} rows"
             )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semalign.signals.semantics.registry import semantic_map
 
-# Of the values from 1e-8 to 1, the best or within .002 of the best on held-out states of the default study's benchmarks.
+# Of the values from 1e-8 to 1, the best or within .002 of it on held-out states of the default study's benchmarks.
 RIDGE = 1e-2
 
 
