@@ -171,7 +171,7 @@ def test_answers_that_are_cut_differently_are_refused(
     facts["model"]["merges"] = [["Ġ", "2"]]
     write_json(other / "tokenizer.json", facts)
     Run("model").seal(other)
-    with pytest.raises(UserError, match=r"align.jsonl: its answers are \d+ tokens of teacher"):
+    with pytest.raises(UserError, match=r"align.jsonl: found \d+ answer tokens of teacher"):
         align(other, map="procrustes")
     align(other, map="pinv")
 

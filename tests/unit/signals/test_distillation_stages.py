@@ -148,7 +148,9 @@ def test_ties_of_units_go_to_the_lower_index() -> None:
 
 def test_a_teacher_narrower_than_the_student_is_refused(sealed_pair, pico_benchmark: Path, tmp_path) -> None:
     write_json(tmp_path / "units.json", Units().model_dump())
-    with pytest.raises(UserError, match="teacher student has 32 units, expected at least the 48 of student"):
+    with pytest.raises(
+        UserError, match="found 32 units in teacher student, expected at least the 48 of student"
+    ):
         select_units(
             *(sealed_pair[1], sealed_pair[0], pico_benchmark), tmp_path / "units.json", tmp_path / "out"
         )

@@ -136,9 +136,17 @@ def test_a_fused_projection_of_a_student_is_refused(models, extract) -> None:
 @pytest.mark.parametrize(
     ("teacher", "student", "message"),
     [
-        ({"layers": 2}, {"layers": 3}, "layers is 2, expected at least the student's 3"),
-        ({"width": 16}, {"width": 32, "feed_forward": 32}, r"hidden width \(of up\) is 16, .* student's 32"),
-        ({"feed_forward": 30}, {"feed_forward": 48}, r"feed-forward width \(of up\) is 30, .* student's 48"),
+        ({"layers": 2}, {"layers": 3}, "layers: found 2, expected at least the student's 3"),
+        (
+            {"width": 16},
+            {"width": 32, "feed_forward": 32},
+            r"hidden width \(of up\): found 16, .* student's 32",
+        ),
+        (
+            {"feed_forward": 30},
+            {"feed_forward": 48},
+            r"feed-forward width \(of up\): found 30, .* student's 48",
+        ),
     ],
 )
 def test_a_teacher_that_is_smaller_somewhere_is_refused(models, extract, teacher, student, message) -> None:
@@ -149,7 +157,9 @@ def test_a_teacher_that_is_smaller_somewhere_is_refused(models, extract, teacher
 def test_narrower_attention_is_refused_though_the_hidden_state_is_wider(models, extract) -> None:
     # Qwen3's heads are twice as wide as Llama's here: 64 query rows of width 32, against 40 of width 40
     teacher, student = models("llama", **LARGE | {"width": 40}), models("qwen3", **SMALL | {"width": 32})
-    with pytest.raises(UserError, match=r"query width \(of q\) is 40, expected at least the student's 64"):
+    with pytest.raises(
+        UserError, match=r"query width \(of q\): found 40, expected at least the student's 64"
+    ):
         extract(teacher, student, ["q"])
 
 

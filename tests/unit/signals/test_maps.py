@@ -145,7 +145,7 @@ def test_maps_without_bases_have_no_coefficients(name: str) -> None:
 
 def test_tokens_without_a_row_and_no_tokens_are_refused() -> None:
     teacher, student, shared = make_pair()
-    with pytest.raises(UserError, match="student: token id 300 has no row"):
+    with pytest.raises(UserError, match="student: found token id 300, expected ids below"):
         build_map("pinv", teacher, student, (shared[0], shared[1] + 3))
     with pytest.raises(UserError, match="shared tokens"):
         build_map("pinv", teacher, student, (shared[0][:0], shared[1][:0]))

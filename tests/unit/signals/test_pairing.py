@@ -125,7 +125,7 @@ def test_layers_without_cka_are_never_chosen() -> None:
     nan, inf = float("nan"), float("inf")
     (pair,) = choose_pairs([4], 4, 3, Pairing(rule="cka"), [[nan, inf, -0.1]])
     assert pair.student == 3
-    with pytest.raises(UserError, match="teacher layer 4: no student layer has a finite CKA"):
+    with pytest.raises(UserError, match="teacher layer 4: found no student layer with a finite CKA"):
         choose_pairs([4], 4, 3, Pairing(rule="cka"), [[nan, nan, inf]])
 
 

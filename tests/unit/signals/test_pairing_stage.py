@@ -157,7 +157,9 @@ def test_tokenizers_that_cut_differently_are_refused(
     facts = read_json(copy / "tokenizer_config.json")
     write_json(copy / "tokenizer_config.json", {**facts, "eos_token": None})
     Run("model").seal(copy)
-    with pytest.raises(UserError, match=r"teacher has 18 answer positions on the extract split, student 12"):
+    with pytest.raises(
+        UserError, match=r"found 18 answer positions of teacher on the extract split and 12 of student"
+    ):
         pair(student=copy, rule="cka")
 
 
@@ -168,7 +170,7 @@ def test_too_few_positions_are_refused(
     shutil.copytree(pico_benchmark, copy)
     write_split(copy, "extract", [Example("one", "1+1=", " 2", target="2")])
     Run("benchmark").seal(copy)
-    with pytest.raises(UserError, match="extract split has 3 answer positions, expected 4 or more"):
+    with pytest.raises(UserError, match="found 3 answer positions in the extract split, expected 4 or more"):
         pair(benchmark=copy, rule="cka")
 
 

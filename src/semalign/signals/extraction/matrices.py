@@ -111,7 +111,7 @@ def window_shapes(
 def _check_size(names: tuple[str, str], dimension: str, teacher: int, student: int) -> None:
     if teacher < student:
         raise UserError(
-            f"seeking {names[0]} -> {names[1]}: found {teacher} as the teacher's {dimension}, expected at least the "
+            f"seeking {names[0]} -> {names[1]}: the teacher's {dimension}: found {teacher}, expected at least the "
             f"student's {student}"
         )
 

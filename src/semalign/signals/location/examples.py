@@ -1,4 +1,4 @@
-"""Tokens that locate neurons, the number of neurons per layer, and location over all examples (LaTen, arXiv 2505.14436)."""
+"""LaTen's location over all examples: which tokens locate neurons, and how many neurons a layer gives."""
 
 import logging
 import time
