@@ -126,7 +126,7 @@ class _Run:
 
         `parts` is consumed lazily, so that only one part's graph is in memory at a time.
         """
-        learning_rate, beta1 = self.budget.at(self.step)
+        lr, beta1 = self.budget.at(self.step)
         values: Record = {}
         self.optimizer.zero_grad(set_to_none=True)
         for weight, terms in parts:
@@ -138,11 +138,11 @@ class _Run:
             del terms, total
         norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.budget.settings.clip_norm)
         self._check_finite("gradient norm", norm.item())
-        self.optimizer.param_groups[0].update(lr=learning_rate, betas=(beta1, self.budget.settings.beta2))
+        self.optimizer.param_groups[0].update(lr=lr, betas=(beta1, self.budget.settings.beta2))
         self.optimizer.step()
         self.step += 1
         if self.step % max(1, self.budget.steps // 100) == 0 or self.step == self.budget.steps:
-            self.history.append({"step": self.step, "learning_rate": learning_rate, **values})
+            self.history.append({"step": self.step, "learning_rate": lr, **values})
         return sum(values.values())
 
     def _check_finite(self, name: str, value: float) -> None:
@@ -194,7 +194,7 @@ class _Run:
         logger.info("%s: resumed at step %d/%d", self.label, self.step, self.budget.steps)
 
     def _digest(self, identity: str) -> str:
-        """Digest of what a checkpoint must share with this run: label, settings, steps, initial parameters, identity."""
+        """Digest of what a checkpoint must share with a run: label, steps, settings, `identity`, initial parameters."""
         facts = [self.label, self.budget.steps, self.budget.settings.model_dump_json(), identity]
         digest = hashlib.sha256(json.dumps(facts).encode())
         for name, parameter in self.parameters.items():

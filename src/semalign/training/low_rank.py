@@ -28,8 +28,8 @@ Start = Mapping[str, Factors]  # full name of an adapted module -> initial facto
 def principal_factors(matrix: torch.Tensor, rank: int) -> Factors:
     """The best approximation of rank `rank` of `matrix` [out, in]: b = U_r Sigma_r, a = V_r^T, in float32.
 
-    All of Sigma goes into b, as in Seeking's released code (arXiv 2310.11451); for PiSSA see `split_evenly`. Computed in
-    float64. The sign of a singular pair is arbitrary; here, the largest entry of each right vector is made positive.
+    All of Sigma goes into b, as in Seeking's released code (arXiv 2310.11451); for PiSSA see `split_evenly`. Computed
+    in float64. The sign of a singular pair is arbitrary; here, the largest entry of each right vector is made positive.
     Raises UserError if the rank exceeds a side of the matrix.
     """
     check_rank(rank, tuple(matrix.shape), "matrix")
@@ -51,7 +51,7 @@ def split_evenly(factors: Factors) -> Factors:
 
 
 def check_rank(rank: int, shape: tuple[int, ...], name: str) -> None:
-    """Raise UserError if a matrix of `shape` [out, in] can't have rank `rank`; `name` is the matrix's in the message."""
+    """Raise UserError if no matrix of `shape` [out, in] has rank `rank`; `name` is the matrix's name in the message."""
     if rank > min(shape):
         raise UserError(
             f"lora.rank: found {rank}, expected at most {min(shape)}, the smaller side of {name} "

@@ -170,7 +170,7 @@ def test_a_delta_below_the_storage_types_resolution_is_refused(
     Run("model").seal(student)
     pair = (sealed_pair[0], student)
     located = locate_in(pair, pico_benchmark, tmp_path)
-    with pytest.raises(UserError, match=r"changes no weight of half in torch\.bfloat16.*higher optimisation"):
+    with pytest.raises(UserError, match=r"half: found no weight .* changes in torch\.bfloat16.*higher optimisation"):
         inject(pair, pico_benchmark, located, laten_settings(rate=1e-7, steps=1), tmp_path / "transfer")
     assert not (tmp_path / "transfer").exists()
     inject(pair, pico_benchmark, located, laten_settings(), tmp_path / "transfer")
@@ -186,10 +186,10 @@ def test_a_change_outside_the_slices_is_an_error(run, monkeypatch: pytest.Monkey
         return model
 
     monkeypatch.setattr(injection, "load_student", altered)
-    with pytest.raises(RuntimeError, match=r"model\.norm\.weight: changed outside the slices"):
+    with pytest.raises(RuntimeError, match=r"model\.norm\.weight: found a change outside the slices"):
         run(laten_settings())
 
 
 def test_a_batch_larger_than_the_align_split_is_refused(run) -> None:
-    with pytest.raises(UserError, match="align_batch: 15, but the align split has 6 examples"):
+    with pytest.raises(UserError, match="align_batch: found 15, expected at most the 6 examples of the align split"):
         run(laten_settings(align_batch=15))

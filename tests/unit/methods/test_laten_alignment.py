@@ -137,5 +137,5 @@ def test_locations_of_another_extract_split_are_refused(aligner) -> None:
         model: {name: part[1:] for name, part in parts.items()}
         for model, parts in work.locations.parts.items()
     }
-    with pytest.raises(UserError, match="located 5 extract examples, expected 6"):
+    with pytest.raises(UserError, match="found 5 located extract examples, expected 6"):
         Aligner(work.task, Locations(shorter, 7))

@@ -126,7 +126,7 @@ def test_prox_demands_block_outputs_of_the_workflow() -> None:
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        ({"method": "self-anchor", "distillation": "none"}, "found no loss beside the anchor"),
+        ({"method": "self-anchor", "distillation": "none"}, "found no loss besides the anchor"),
         ({"method": "prox", "layer_loss_weight": 0}, "found no loss, expected a layer_loss_weight"),
         ({"method": "prox", "distillation": "states"}, "Input should be 'none' or 'logits'"),
         ({"method": "prox", "solver_steps": 0}, "greater than or equal to 1"),

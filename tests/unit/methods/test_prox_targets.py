@@ -181,7 +181,7 @@ def test_states_that_do_not_vary_or_are_not_finite_are_refused(llama: Pair, tmp_
     layer = layers_of(work.model)[pairing[0].student - 1]
     handle = layer.register_forward_hook(lambda _m, _a, output: torch.zeros_like(output))
     refused(
-        r"student layer \d: \d+ states with variance 0.0, expected states that differ",
+        r"student layer \d: found \d+ states with variance 0.0, expected states that differ",
         lambda: own_states(work, pairing),
     )
     handle.remove()
@@ -194,6 +194,6 @@ def test_states_that_do_not_vary_or_are_not_finite_are_refused(llama: Pair, tmp_
     write_json(broken / "activations.json", read_json(task.signals["activations"] / "activations.json"))
     task.signals["activations"] = broken
     refused(
-        r"prox: student layer \d: the divergence to the teacher is nan",
+        r"prox: student layer \d: found nan as the divergence to the teacher",
         lambda: proximal_anchors(task, work, pairing),
     )

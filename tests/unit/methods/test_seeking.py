@@ -240,7 +240,7 @@ def test_factors_that_do_not_fit_are_refused(pair) -> None:
         begin_at(adapt(load_model(pair[1]), [1], Lora(rank=2, projections=["up"]), seed=0), start)
 
     name = "model.layers.0.mlp.up_proj"
-    with pytest.raises(UserError, match=r"up_proj: no factors to begin at"):
+    with pytest.raises(UserError, match=r"up_proj: found no initial factors"):
         begin({})
     with pytest.raises(UserError, match=r"up_proj: found factors of shape \(32, 3\) and \(3, 16\), expected"):
         begin({name: Factors(torch.zeros(32, 3), torch.zeros(3, 16))})

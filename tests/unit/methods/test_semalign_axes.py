@@ -158,7 +158,7 @@ def test_all_layers_have_factors_and_the_paired_ones_alone_a_layer_loss(llama: P
         ({"order": "shallow-to-deep", "layers": "all"}, "expected layers paired"),
         (
             {"order": "shallow-to-deep", "lora": Lora(projections=["up", "head"])},
-            r"lora\.projections head, expected those of a layer",
+            r"lora\.projections head, expected projections within a layer",
         ),
     ],
 )

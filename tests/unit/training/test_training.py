@@ -155,7 +155,7 @@ def test_stops_at_a_loss_that_is_not_finite(term: str, value: float) -> None:
         terms = loss(batch)
         return {**terms, term: terms[term] * value} if batch == batches(2) else terms
 
-    with pytest.raises(UserError, match=f"steer x: step 3: {term} is {value}"):
+    with pytest.raises(UserError, match=f"steer x: step 3: {term}: found {value}"):
         train(parameters, batches, broken, TWENTY, label="steer x")
 
 

@@ -59,7 +59,7 @@ class Solver:
         return best
 
     def _taught(self, log_probs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The teacher's probabilities over the student's vocabulary, and their negative entropy; constant in `solve`."""
+        """The teacher's probabilities over the student's vocabulary, and their negative entropy (fixed in `solve`)."""
         probs = log_probs.exp()
         spread = probs.new_zeros(len(probs), len(self.student.weight))
         return spread.index_copy_(1, self.tokens, probs), (probs * log_probs).sum(-1)
