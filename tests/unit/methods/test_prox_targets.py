@@ -1,4 +1,4 @@
-"""What Prox and its control steer towards, and their loss: on pairs of every architecture."""
+"""Targets of prox and its control, and their loss, on pairs of every architecture."""
 
 import logging
 import math
@@ -69,13 +69,13 @@ def test_own_states_are_block_outputs_at_supervised_positions(llama: Pair) -> No
         for item in work.examples:
             states = model(torch.tensor([item.input_ids]), output_hidden_states=True).hidden_states
             rows.append(states[layer][0, item.answer_start - 1 : -1])
-        # the last layer's state is given behind the final norm
+        # for the last layer, transformers returns states after the final norm
         found = model.model.norm(anchor.targets) if layer == 3 else anchor.targets
         torch.testing.assert_close(found, torch.cat(rows), atol=1e-5, rtol=1e-5)
 
 
 def test_a_student_that_is_its_own_teacher_keeps_its_states(llama: Pair) -> None:
-    """Teacher = student, and the same layer."""
+    """Teacher and student are the same model, and the layers are the same."""
     task = task_of(llama, Prox())
     work = load_student_at_work(task)
     pairing = read_pairs(task)[0]

@@ -1,4 +1,4 @@
-"""The stage of location: how many neurons a rate takes, which token is read, what is stored and what is refused."""
+"""LaTen's location stage: number of neurons, token that is read, stored files, and refused pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -87,7 +87,7 @@ def test_a_shallower_or_narrower_teacher_is_refused(
     sealed_pair, pico_benchmark: Path, tmp_path: Path
 ) -> None:
     teacher, student = sealed_pair
-    with pytest.raises(UserError, match="found 3 layers in student, expected .* teacher with 4"):
+    with pytest.raises(UserError, match=r"found 3 layers in student, expected .* teacher with 4"):
         run_stage((student, teacher), pico_benchmark, tmp_path / "a")
     narrow = write_model(tmp_path / "narrow", "llama", layers=3, width=32, seed=0, feed_forward=40)
     with pytest.raises(UserError, match="found 40 ffn neurons per layer in narrow, expected at least the 64"):
