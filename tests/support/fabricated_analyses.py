@@ -119,7 +119,7 @@ def agreement_table(
 def part_table(
     parts: Sequence[str] = ("facts", "arithmetic"), methods: Sequence[str] = METHODS
 ) -> pd.DataFrame:
-    """`parts.csv`: the first part gains 4 points, each further one gains 6 fewer, with bounds 3 points away."""
+    """`parts.csv`: the first part gains 4 points, each further one gains 6 fewer, with intervals 3 points wide."""
     rows = []
     for number, part in enumerate(parts):
         for method in methods:
