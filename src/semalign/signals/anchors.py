@@ -27,20 +27,20 @@ def read_anchors(
     """Read both models' states at the supervised positions of the align split.
 
     Returns (teacher states [positions, D_T], student states [positions, D_S]) by student layer, and the number of
-    examples. Teacher states are interpolated in the same way as the targets; the student is untrained. Only one model
-    is in memory at a time. Raises UserError if the two tokenizers split the answers differently.
+    examples. Teacher states are interpolated in the same way as the targets; the student is the untouched one. Only one
+    model is in memory at a time. Raises UserError if the two tokenizers split the answers differently.
     """
     encoded = [encode_split(folder, benchmark, "align")[0] for folder in (teacher, student)]
-    ends = [offsets_of(examples) for examples in encoded]
-    if not torch.equal(*ends):
+    offsets = [offsets_of(examples) for examples in encoded]
+    if not torch.equal(*offsets):
         raise UserError(
-            f"{benchmark / 'align.jsonl'}: found {int(ends[0][-1])} answer tokens of {teacher.name}, expected the "
-            f"{int(ends[1][-1])} of {student.name}, split alike; a fitted map needs states at the same positions"
+            f"{benchmark / 'align.jsonl'}: found {int(offsets[0][-1])} answer tokens of {teacher.name}, expected the "
+            f"{int(offsets[1][-1])} of {student.name}, split alike; a fitted map needs states at the same positions"
         )
-    deep = sorted({layer for pair in pairs for layer in (pair.below, pair.above)})
-    own = sorted(pair.student for pair in pairs)
-    of_teacher = _read(teacher, encoded[0], deep, interface, batch_size)
-    of_student = _read(student, encoded[1], own, interface, batch_size)
+    teacher_layers = sorted({layer for pair in pairs for layer in (pair.below, pair.above)})
+    student_layers = sorted(pair.student for pair in pairs)
+    of_teacher = _read(teacher, encoded[0], teacher_layers, interface, batch_size)
+    of_student = _read(student, encoded[1], student_layers, interface, batch_size)
     anchors = {
         pair.student: (
             interpolate(of_teacher, pair.below, pair.above, pair.weight),

@@ -5,7 +5,7 @@ output, times that output, summed over tokens and channels and averaged over the
 tokens and channels are reduced to one number per example; `attribution.reduction` selects the absolute value of the
 sum, the sum of absolute values, or the signed sum. The paper also announces an ablation over granularity. Here the
 finer ones are a layer's attention and MLP outputs (`sublayer`), or the activations of its MLP neurons, which are the
-inputs of the down projection (`neuron`). Each part is reduced separately, and the parts add up to the layer's score.
+inputs of the down projection (`neuron`). Each part is reduced separately; a layer's score is their sum.
 
 With the signed reduction, the neurons add up to the MLP's score if the down projection has no bias and no norm follows
 it: <W^T g, a> = <g, W a>. If a norm follows (Gemma 3), the signed sum is near zero because the norm removes the scale.

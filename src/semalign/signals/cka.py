@@ -114,5 +114,5 @@ def _unbiased(products: Tensor, diagonals: Tensor, count: int) -> Tensor:
 
 def _normalise(hsic: Tensor) -> Tensor:
     """HSIC(a, b) / sqrt(HSIC(a, a) HSIC(b, b)) for all pairs."""
-    own = hsic.diagonal().clamp_min(0).sqrt()
-    return hsic / torch.outer(own, own)
+    norms = hsic.diagonal().clamp_min(0).sqrt()
+    return hsic / torch.outer(norms, norms)

@@ -25,20 +25,20 @@ def measure_likeness(
     or if there are fewer than four positions.
     """
     depth = read_shape(student).layers
-    offsets, theirs = _states(teacher, examples, layers)
-    own_offsets, own = _states(student, examples, range(1, depth + 1))
-    if not torch.equal(offsets, own_offsets):
+    teacher_offsets, teacher_states = _states(teacher, examples, layers)
+    student_offsets, student_states = _states(student, examples, range(1, depth + 1))
+    if not torch.equal(teacher_offsets, student_offsets):
         raise UserError(
-            f"pairing: found {int(offsets[-1])} answer positions of {teacher.name} on the extract split and "
-            f"{int(own_offsets[-1])} of {student.name}, expected the same in every example, since CKA compares "
+            f"pairing: found {int(teacher_offsets[-1])} answer positions of {teacher.name} on the extract split and "
+            f"{int(student_offsets[-1])} of {student.name}, expected the same in every example, since CKA compares "
             "position by position"
         )
-    if int(offsets[-1]) < MINIMUM_POSITIONS:
+    if int(teacher_offsets[-1]) < MINIMUM_POSITIONS:
         raise UserError(
-            f"pairing: found {int(offsets[-1])} answer positions in the extract split, expected {MINIMUM_POSITIONS} or "
-            "more for CKA"
+            f"pairing: found {int(teacher_offsets[-1])} answer positions in the extract split, expected "
+            f"{MINIMUM_POSITIONS} or more for CKA"
         )
-    _, debiased = cka_matrices(theirs, own)
+    _, debiased = cka_matrices(teacher_states, student_states)
     rows: list[list[float]] = debiased.tolist()
     return rows
 

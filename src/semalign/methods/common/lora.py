@@ -51,13 +51,13 @@ def train_examples(task: TransferTask[Adapted]) -> list[Example]:
     Raises UserError if the split has fewer, since results would then be reported for a wrong number of examples.
     """
     split = read_split(task.benchmark, "train")
-    wanted = task.settings.optimisation.examples
-    if wanted is not None and wanted > len(split):
+    count = task.settings.optimisation.examples
+    if count is not None and count > len(split):
         raise UserError(
-            f"optimisation.examples: found {wanted}, expected at most the {len(split)} examples of the train split "
+            f"optimisation.examples: found {count}, expected at most the {len(split)} examples of the train split "
             f"of {task.benchmark.name}"
         )
-    return split[:wanted]
+    return split[:count]
 
 
 def all_layers(work: Work) -> list[int]:

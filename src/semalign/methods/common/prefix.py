@@ -83,7 +83,7 @@ class _Kept:
         self.pad_id = pad_id
         self.group = {index: group for group in like_lengths(encoded, size) for index in group}
         self.states: dict[int, torch.Tensor] = {}
-        self.now: torch.Tensor | None = None
+        self.replacement: torch.Tensor | None = None
 
     @contextlib.contextmanager
     def visit(self, batch: Batch, indices: Sequence[int]) -> Iterator[None]:
@@ -91,18 +91,18 @@ class _Kept:
         for index in indices:
             if index not in self.states:
                 self._fill(self.group[index])
-        self.now = self._padded(indices, batch.input_ids.shape[1])
+        self.replacement = self._padded(indices, batch.input_ids.shape[1])
         try:
             with _skipped(layers_of(self.model)[: self.first - 1]):
                 yield
         finally:
-            self.now = None
+            self.replacement = None
 
     def hand_over(self, _layer: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
         """Hook before layer `first`: replace its input by the stored states."""
-        if self.now is None:  # outside a visit the layers below do run, for instance in `_fill`
+        if self.replacement is None:  # outside a visit the layers below do run, for instance in `_fill`
             return None
-        states = self.now.to((args[0] if args else kwargs["hidden_states"]).device)
+        states = self.replacement.to((args[0] if args else kwargs["hidden_states"]).device)
         return ((states, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": states})
 
     def _fill(self, group: Sequence[int]) -> None:
@@ -135,13 +135,13 @@ def _skipped(layers: Sequence[Any]) -> Iterator[None]:
     A `forward` on the instance shadows that of the class. Hooks still run, since torch calls them around `forward`.
     """
     # a model over several GPUs already has a `forward` on its instances, which must be restored
-    own = [layer.__dict__.get("forward") for layer in layers]
+    forwards = [layer.__dict__.get("forward") for layer in layers]
     try:
         for layer in layers:
             layer.forward = _passing(layer)
         yield
     finally:
-        for layer, forward in zip(layers, own, strict=True):
+        for layer, forward in zip(layers, forwards, strict=True):
             if forward is None:
                 del layer.forward
             else:

@@ -1,6 +1,6 @@
 """Training of the paired layers one after the other, shallowest first, each with its own loss.
 
-The paper (arXiv 2510.24208) trains all paired layers together; this order is an option of this study.
+The paper (arXiv 2510.24208) trains in a single phase; this order is an option of this study.
 
 - All layers have LoRA factors from the start, initialised as in joint training. Each phase trains one layer's factors:
   shallower layers keep their trained factors, deeper ones still contribute nothing.

@@ -110,8 +110,8 @@ def steering_loss(
     steered = list(layers) if settings.layer_loss_weight else []
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
-        above = contextlib.nullcontext() if label_term is not None else stop_after(model, max(steered))
-        with capture(model, steered, [interface]) as states, above:
+        early_stop = contextlib.nullcontext() if label_term is not None else stop_after(model, max(steered))
+        with capture(model, steered, [interface]) as states, early_stop:
             final = final_states(model, batch)
         terms = {}
         if steered:

@@ -63,18 +63,18 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     run = Run("units", settings)
     batch_size = Units(**run.settings).batch_size
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
-    width = read_shape(teacher).width
-    wanted = read_shape(student).width
-    if width < wanted:
+    teacher_width = read_shape(teacher).width
+    student_width = read_shape(student).width
+    if teacher_width < student_width:
         raise UserError(
-            f"units: found {width} units in teacher {teacher.name}, expected at least the {wanted} of student "
-            f"{student.name}: Flex-KD assigns one teacher unit to every student unit"
+            f"units: found {teacher_width} units in teacher {teacher.name}, expected at least the {student_width} of "
+            f"student {student.name}: Flex-KD assigns one teacher unit to every student unit"
         )
     extract, pad_id = encode_split(teacher, benchmark, "extract")
     train, _ = encode_split(teacher, benchmark, "train")
     model = load_model(teacher)
     scores = score_units(model, extract, batch_size, pad_id)
-    units = choose_units(scores, wanted)
+    units = choose_units(scores, student_width)
     states = read_units(model, train, units, batch_size, pad_id)
     tensors = {"states": states, "units": units, "scores": scores, "offsets": offsets_of(train)}
     passes = len(extract) + len(train)
@@ -82,7 +82,7 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
         save_file(tensors, folder / "units.safetensors")
         write_json(folder / "units.json", {"teacher_passes": passes})
         run.seal(folder)
-    logger.info("units: %d of %d", wanted, width)
+    logger.info("units: %d of %d", student_width, teacher_width)
 
 
 def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:

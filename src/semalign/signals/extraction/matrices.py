@@ -97,15 +97,15 @@ def window_shapes(
     All blocks of a model have the same shapes. Raises UserError, naming the dimension, if the teacher's matrix is
     smaller than the student's in any dimension, or if the rank exceeds a side.
     """
-    theirs, own = (
+    teacher_shapes, student_shapes = (
         {matrix.projection: matrix.shape(model) for matrix in group}
         for model, group in zip(models, matrices, strict=True)
     )
-    for projection, shape in own.items():
-        for side, large, small in zip(SIDES[projection], theirs[projection], shape, strict=True):
+    for projection, shape in student_shapes.items():
+        for side, large, small in zip(SIDES[projection], teacher_shapes[projection], shape, strict=True):
             _check_size(names, f"{side} (of {projection})", large, small)
         check_rank(rank, shape, f"the student's {projection}")
-    return own
+    return student_shapes
 
 
 def _check_size(names: tuple[str, str], dimension: str, teacher: int, student: int) -> None:

@@ -33,8 +33,8 @@ class Plan:
         self.depth = len(layers_of(pair[1]))
         rows = [model.get_input_embeddings().weight.shape[0] for model in pair]
         self.vocabulary = rows[1]
-        theirs, self.tokens = _shared(teacher, student, (rows[0], rows[1]), settings.projections)
-        self.matrices = matrices_of(pair[0], settings.projections, theirs)
+        teacher_tokens, self.tokens = _shared(teacher, student, (rows[0], rows[1]), settings.projections)
+        self.matrices = matrices_of(pair[0], settings.projections, teacher_tokens)
         self.own = matrices_of(pair[1], settings.projections, self.tokens)
         self.shapes = window_shapes(names, pair, (self.matrices, self.own), self.rank)
 
@@ -48,10 +48,10 @@ class Plan:
 
     def sources(self, result: SearchResult) -> dict[str, Matrix]:
         """The teacher's matrix of each student module, by the module's full name."""
-        theirs = {(matrix.projection, matrix.layer): matrix for matrix in self.matrices}
+        by_layer = {(matrix.projection, matrix.layer): matrix for matrix in self.matrices}
         kept = dict(enumerate(result.layers, start=1))
         return {
-            own.module: theirs[own.projection, None if own.layer is None else kept[own.layer]]
+            own.module: by_layer[own.projection, None if own.layer is None else kept[own.layer]]
             for own in self.own
         }
 

@@ -76,11 +76,11 @@ def random_windows(
 ) -> dict[Key, Window]:
     """Control: draw a window of each matrix uniformly, instead of choosing it by sensitivity."""
     random = np.random.default_rng(seed)
-    drawn = {}
+    windows = {}
     for matrix in matrices:
         sides = zip(matrix.shape(model), shapes[matrix.projection], strict=True)
-        drawn[matrix.key] = Window(*(int(random.integers(side - window + 1)) for side, window in sides))
-    return drawn
+        windows[matrix.key] = Window(*(int(random.integers(side - window + 1)) for side, window in sides))
+    return windows
 
 
 def kept_matrices(matrices: Sequence[Matrix], layers: Sequence[int]) -> list[Matrix]:

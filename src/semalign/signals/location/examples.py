@@ -64,14 +64,14 @@ def common_depth(teacher: Path, student: Path) -> int:
 
     Raises UserError if the teacher is shallower.
     """
-    above = read_shape(teacher).layers
-    below = read_shape(student).layers
-    if above < below:
+    teacher_layers = read_shape(teacher).layers
+    student_layers = read_shape(student).layers
+    if teacher_layers < student_layers:
         raise UserError(
-            f"LaTen: found {above} layers in {teacher.name}, expected a teacher at least as deep as the student "
-            f"{student.name} with {below}"
+            f"LaTen: found {teacher_layers} layers in {teacher.name}, expected a teacher at least as deep as the "
+            f"student {student.name} with {student_layers}"
         )
-    return below
+    return student_layers
 
 
 def locate_all(
@@ -97,11 +97,11 @@ def locate_all(
 
 def _check_width(name: str, sizes: Counts, counts: Counts) -> None:
     for part in ("ffn", "attention", "value"):
-        wanted = getattr(counts, part)
-        has = getattr(sizes, part)
-        if has < wanted:
+        needed = getattr(counts, part)
+        available = getattr(sizes, part)
+        if available < needed:
             raise UserError(
-                f"LaTen: found {has} {part} neurons per layer in {name}, expected at least the {wanted} that "
+                f"LaTen: found {available} {part} neurons per layer in {name}, expected at least the {needed} that "
                 "location.rate selects in the student (try a lower location.rate)"
             )
 

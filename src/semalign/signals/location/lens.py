@@ -20,10 +20,10 @@ SAFE = 1e25  # sums of exponentials between 1 / SAFE and SAFE lose no precision 
 class Lens:
     """lens(v) = softmax(U (gain * v * c)) with c = 1 / RMS of `final` [width], the last block's output.
 
-    This is the lens of LaTen (arXiv 2505.14436). If the final norm is a LayerNorm, v is centred, c is one over the
-    standard deviation of `final`, and the norm's bias is added. With `as_released`, c is one over the square root of
-    the standard deviation for either norm, as in the released code. Computed in float32, or in float64 if the model
-    is in float64.
+    LaTen's lens (arXiv 2505.14436) with the scale of the final norm. If that is a LayerNorm, v is centred, c is one
+    over the standard deviation of `final`, and the norm's bias is added. With `as_released`, c is one over the square
+    root of the standard deviation for either norm, as in the authors' code. Computed in float32, or in float64 if the
+    model is in float64.
     """
 
     def __init__(self, model: Any, final: torch.Tensor, *, as_released: bool = False) -> None:

@@ -41,9 +41,9 @@ class Bases(Protocol):
 
 @dataclass(frozen=True)
 class RowBases:
-    """Bases made of the rows of a stored matrix: `(weight[i] * gain) @ transform`, scaled to unit length.
+    """Bases made of the rows of a stored matrix: `(weight[i] * gain) @ transform`, scaled to unit length if `unit`.
 
-    `weight` is [V, D] in any precision and is not copied, `gain` [D] or None, `transform` [D, D] or None.
+    `weight` is [V, D] in any precision and is not copied. `gain` is [D] or None, `transform` [D, D] or None.
     """
 
     weight: Tensor
