@@ -65,7 +65,7 @@ def test_a_long_training_goes_on_from_its_checkpoint_to_the_same_bytes(
         os.kill(meet_training(project, running), number)
         assert running.wait(timeout=100) == 1
     said = (project / "results/mini/logs/cells/mini/facts/sft/default/seed0/transfer.log").read_text()
-    assert ("told to end (SIGTERM) after step" in said) == (number == signal.SIGTERM)
+    assert ("stopped by SIGTERM after step" in said) == (number == signal.SIGTERM)
     assert not (project / TRANSFER).exists()
     ended = snakemake(project, TRANSFER, *SMALL, *LONG)
     assert ended.returncode == 0, ended.stderr[-3000:]

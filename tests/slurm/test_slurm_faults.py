@@ -45,9 +45,7 @@ def test_a_training_survives_time_limit_cancellation_and_a_lost_node(
         job = meet_training(run, project, met)
         met.add(job.number)
         cluster.call("scontrol", "update", f"jobid={job.number}", "timelimit=2")
-        cluster.wait(
-            lambda: "told to end (SIGTERM) after step" in log.read_text(), "no checkpoint at the limit"
-        )
+        cluster.wait(lambda: "stopped by SIGTERM after step" in log.read_text(), "no checkpoint at the limit")
 
         job = meet_training(run, project, met)
         assert "resumed at step" in log.read_text()

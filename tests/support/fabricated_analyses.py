@@ -1,4 +1,4 @@
-"""Tables of the analyses, with values that are made up but of the shape and size of real ones."""
+"""Tables of the analyses, with fabricated values of realistic shape and size."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from semalign.runtime.columns import COSTS, SPENT
 
 SIGNALS = ("default", "granularity~sublayer", "reduction~signed", "score~random")
 PAIRINGS = {"default": 1, "interpolate~false": 1, "pairs~2": 2, "rule~cka": 1}
-UNSEEN = [*COSTS[2:], *SPENT]  # what the tables of a cell hold beside its likeness to the teacher
+UNSEEN = [*COSTS[2:], *SPENT]  # columns of a cell's tables apart from its similarity to the teacher
 KEYS = ("pair", "benchmark", "method", "variant")
 
 
@@ -37,7 +37,7 @@ def pairing_table(
     names: dict[str, int] | None = None,
     depths: tuple[int, int] = (4, 3),
 ) -> pd.DataFrame:
-    """`pairing.csv`: name -> number of pairs; two adjacent teacher layers are mixed unless `interpolate~false`."""
+    """`pairing.csv`: number of pairs by name; two adjacent teacher layers are mixed unless `interpolate~false`."""
     teacher, student = depths
     rows = []
     for benchmark in benchmarks:
@@ -56,7 +56,7 @@ def pairing_table(
 def curve_table(
     methods: Sequence[str] = ("semalign", "sft"), benchmarks: Sequence[str] = BENCHMARKS, steps: int = 20
 ) -> pd.DataFrame:
-    """`curves.csv`: every term falls from its start by half; SemAlign has two terms, the others one."""
+    """`curves.csv`: every term falls to half its initial value; SemAlign has two terms, the others one."""
     rows = []
     for benchmark in benchmarks:
         for method in methods:
@@ -83,7 +83,7 @@ def geometry_tables(
     ),
     seeds: int = 2,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`geometry.csv` and `seeds.csv`: with `relation` -1 the KL falls as the cosine rises, with 1 it rises too."""
+    """`geometry.csv` and `seeds.csv`: as the cosine rises, the KL falls (`relation` -1) or rises (1)."""
     keys = [(method, "default") for method in methods if method != "teacher"]
     keys += [("semalign", variant) for variant in variants]
     near, behaviour = [], []
@@ -101,7 +101,7 @@ def geometry_tables(
 def agreement_table(
     benchmarks: Sequence[str] = BENCHMARKS, methods: Sequence[str] = METHODS, gain: float = 0.1
 ) -> pd.DataFrame:
-    """`agreement.csv`: every method but the student comes nearer the teacher by `gain` nats, detectably."""
+    """`agreement.csv`: every method but the student is closer to the teacher by `gain` nats, which is significant."""
     rows = []
     for benchmark in benchmarks:
         for method in methods:
@@ -119,7 +119,7 @@ def agreement_table(
 def part_table(
     parts: Sequence[str] = ("facts", "arithmetic"), methods: Sequence[str] = METHODS
 ) -> pd.DataFrame:
-    """`parts.csv`: the first part gains four points, each further one loses two more, intervals three wide."""
+    """`parts.csv`: the first part gains 4 points, each further one gains 6 fewer, with intervals 3 points wide."""
     rows = []
     for number, part in enumerate(parts):
         for method in methods:
@@ -138,7 +138,7 @@ def part_table(
 
 
 def crossing_table(maps: Sequence[str] = ("pinv", "dual", "input-side", "random")) -> pd.DataFrame:
-    """`crossing.csv`: shares of positions; the first map keeps most, the last next to nothing."""
+    """`crossing.csv`: shares of positions; the first map keeps most of them, the last almost none."""
     rows = []
     for number, name in enumerate(maps):
         for folded in (False,) if name == "random" else (False, True):

@@ -1,4 +1,4 @@
-"""A study of finished cells that nothing trained, and its tables as read."""
+"""A study of finished cells written without training, and its tables."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -31,7 +31,7 @@ ORDER = Order(
 def write_cell(
     root: Path, name: str, correct: Sequence[float], ids: list[str] | None = None, **metrics: Any
 ) -> Path:
-    """One finished cell with its sealed record; `name` is the cell's path."""
+    """Write one finished cell with its sealed record; `name` is the cell's path."""
     folder = root / name
     ids = ids or [f"item-{index:03d}" for index in range(len(correct))]
     write_jsonl(folder / "items.jsonl", ({"id": i, "correct": c} for i, c in zip(ids, correct, strict=True)))
@@ -46,7 +46,7 @@ def seal(folder: Path) -> None:
 
 
 def write_study(root: Path) -> list[Path]:
-    """One pair, two benchmarks, five methods, two seeds, and an ablation of one axis with one seed."""
+    """Write one pair, two benchmarks, five methods, two seeds, and an ablation of one axis with one seed."""
     cells = []
     for benchmark in ORDER.benchmarks:
         rng = np.random.default_rng(len(benchmark))
@@ -72,7 +72,7 @@ def write_study(root: Path) -> list[Path]:
 
 
 def write_tables(cells: Iterable[Path], order: Order, settings: StatisticsSettings, out: Path) -> None:
-    """The tables of some cells, as the stage writes them."""
+    """Write the tables of some cells as the stage does."""
     results = compare(sorted_groups(read_groups(cells), order), order, settings)
     for name, text in table_texts(results, order, settings).items():
         write_text(out / name, text)

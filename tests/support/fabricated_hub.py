@@ -1,4 +1,4 @@
-"""A hub of one gated model on this machine, for the real client to talk to."""
+"""A local hub with one gated model, for the real client."""
 
 import hashlib
 import json
@@ -10,12 +10,12 @@ from pathlib import Path
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "org/name"
-TOKEN = "hf_" + "fabricatedTokenForTests0123"  # in two parts, so that no scanner takes it for a real one
+TOKEN = "hf_" + "fabricatedTokenForTests0123"  # in two parts, so that secret scanners do not report it
 
 
 @contextmanager
 def serve(model: Path, token: str = TOKEN) -> Iterator[tuple[str, list[str]]]:
-    """Serve a model folder to whoever has the token; yields the hub's address and the paths that were asked for."""
+    """Serve a model folder to clients with the token; yield the hub's address and the requested paths."""
     asked: list[str] = []
 
     class Hub(BaseHTTPRequestHandler):
@@ -59,7 +59,7 @@ def serve(model: Path, token: str = TOKEN) -> Iterator[tuple[str, list[str]]]:
                 self.wfile.write(data)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()

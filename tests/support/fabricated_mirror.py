@@ -1,4 +1,4 @@
-"""A tiny mirror in the formats of the published benchmarks, and the same rows as the hub has them."""
+"""A tiny mirror in the formats of the published benchmarks, and the same rows in the hub's format."""
 
 import csv
 import gzip
@@ -8,7 +8,7 @@ from typing import Any
 
 Row = dict[str, Any]
 
-# Questions share few words with one another, so that none counts as another's.
+# Questions share few words with each other, so that none counts as a duplicate.
 THINGS = [
     "apples",
     "boats",
@@ -36,13 +36,13 @@ def problem(number: int, part: str) -> Row:
 
 
 def question(number: int, part: str) -> list[str]:
-    """A row of MMLU: one option is a word that a careless reader takes for a missing value."""
+    """A row of MMLU: one option is a word that CSV readers may take for a missing value."""
     options = [f"{part}{number}", "None", f"all, of {number}", 'a "quoted"\none']
     return [f"Which of these is {part} {number}? ", *options, LETTERS[number % 4]]
 
 
 def task(number: int) -> Row:
-    """A row of MBPP, with the source's line ends and a helper."""
+    """A row of MBPP, with the source's line endings and a helper function."""
     name = f"add_{number}"
     code = (
         f"import math\r\ndef help_{number}(x):\r\n  return x\r\n"
@@ -71,7 +71,7 @@ def completion(number: int) -> Row:
 
 
 def rows() -> dict[str, dict[str, Any]]:
-    """Benchmark -> part -> its rows (MMLU's by subject)."""
+    """Rows by benchmark and part (for MMLU, by subject)."""
     subjects = ("abstract_algebra", "us_foreign_policy")
     counts = {"dev": 5, "val": 40, "test": 12}
     return {
@@ -89,7 +89,7 @@ def rows() -> dict[str, dict[str, Any]]:
 
 
 def write_fabricated(mirror: Path) -> Path:
-    """Write all four in the layout of a mirror."""
+    """Write all four benchmarks in the layout of a mirror."""
     given = rows()
     for part, found in given["gsm8k"].items():
         _lines(mirror / "gsm8k" / f"{part}.jsonl", found)
@@ -112,7 +112,7 @@ def _lines(path: Path, found: list[Row]) -> None:
 
 
 def write_hub(hub: Path, rows_of: dict[str, dict[str, list[Row]]]) -> None:
-    """Write rows as the hub's parquet files, `<hub>/<repository>/<file>`, with the hub's own columns."""
+    """Write rows as the hub's parquet files, `<hub>/<repository>/<file>`, with the hub's columns."""
     import pyarrow
     from pyarrow import parquet
 

@@ -1,4 +1,4 @@
-"""Random models of pico size, of every architecture that is supported, beside the tokenizer of bytes."""
+"""Random models of pico size in every supported architecture, with a byte tokenizer."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ VOCABULARY = 259
 
 
 def write_tokenizer(folder: Path) -> None:
-    """A word-piece-free tokenizer of bytes-as-words: 260 tokens with bos, eos and pad."""
+    """Write a tokenizer with one token per byte: 260 tokens with bos, eos and pad."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
 
@@ -32,7 +32,7 @@ def build_model(
     feed_forward: int | None = None,
     vocabulary: int = VOCABULARY,
 ) -> Any:
-    """A random model: grouped-query attention where the architecture has it, four heads, biases where it has them."""
+    """A random model with four heads, and with grouped-query attention and biases if the architecture has them."""
     import torch
     import transformers as hf
 
@@ -67,7 +67,7 @@ def build_model(
 
 
 def write_model(folder: Path, kind: str, **shape: Any) -> Path:
-    """The same in a sealed folder, beside its tokenizer."""
+    """Write a random model and its tokenizer to a sealed folder."""
     from semalign.runtime.provenance import Run
 
     build_model(kind, **shape).save_pretrained(folder)
@@ -77,7 +77,7 @@ def write_model(folder: Path, kind: str, **shape: Any) -> Path:
 
 
 def rename_tokens(folder: Path) -> None:
-    """Turn the order of a tokenizer's byte tokens around and give ten of them another name."""
+    """Reverse the order of a tokenizer's byte tokens and rename ten of them."""
     from semalign.runtime.files import read_json, write_json
 
     facts = read_json(folder / "tokenizer.json")

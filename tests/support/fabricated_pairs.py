@@ -1,4 +1,4 @@
-"""Pairs of fabricated models of every architecture, and the signals made for them as methods ask."""
+"""Pairs of fabricated models of every architecture, and the signals that methods need for them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -27,7 +27,7 @@ STAGES: dict[str, Callable[..., None]] = {
     "location": locate_neurons,
 }
 TEACHER, STUDENT = {"layers": 4, "width": 48, "seed": 1}, {"layers": 3, "width": 32, "seed": 2}
-# name -> architecture and further facts of teacher and student
+# name -> architecture and options of teacher and student
 PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "llama": ({"kind": "llama"}, {"kind": "llama"}),
     "mistral": ({"kind": "mistral"}, {"kind": "mistral"}),
@@ -41,7 +41,7 @@ PAIRS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 class Pair:
-    """Two sealed models, and the signal stages made for them so far."""
+    """Two sealed models, and the signal stages that were run for them so far."""
 
     def __init__(self, root: Path, name: str, benchmark: Path) -> None:
         of_teacher, of_student = PAIRS[name]
@@ -51,7 +51,7 @@ class Pair:
         self.made: dict[str, Path] = {}
 
     def signal(self, stage: str, demands: dict[str, Any]) -> Path:
-        """The stage's folder, with what the method demands of it set."""
+        """The stage's folder, run with the settings that the method demands."""
         wanted = {key.partition(".")[2]: value for key, value in demands.items() if key.startswith(stage)}
         before = [self.signal(name, demands) for name in UPSTREAM.get(stage, ())]
         key = f"{stage} {wanted} {[str(folder) for folder in before]}"
@@ -64,19 +64,19 @@ class Pair:
         return self.made[key]
 
     def _run(self, stage: str) -> Callable[..., None]:
-        """The stage's function with the pair's folders in place."""
+        """The stage's function with the pair's folders bound."""
         if stage in ("attribution", "activations"):
             return partial(STAGES[stage], self.teacher, self.benchmark)
         return partial(STAGES[stage], self.teacher, self.student, self.benchmark)
 
     def signals(self, settings: Any, demands: dict[str, Any] | None = None) -> dict[str, Path]:
-        """What a method needs; `demands` come beside the method's own."""
+        """Folders of the signals that a method needs; `demands` are added to the method's own."""
         wanted = {**settings.demands, **(demands or {})}
         return {stage: self.signal(stage, wanted) for stage in settings.needs}
 
     def transfer(
         self, settings: Any, out: Path, seed: int = 0, demands: dict[str, Any] | None = None
     ) -> Path:
-        """Run a method with what it needs; `demands` come beside the method's own."""
+        """Run a method with the signals it needs; `demands` are added to the method's own."""
         signals = self.signals(settings, demands)
         return run_transfer((self.teacher, self.student), self.benchmark, signals, settings, out, seed)

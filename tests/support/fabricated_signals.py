@@ -1,4 +1,4 @@
-"""What the stages make of fabricated models: signals, transfers, and the settings that tests share."""
+"""Signals and transfers of fabricated models, and settings that tests share."""
 
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from semalign.signals.location.stage import locate_neurons
 
 
 def train_split(folder: Path, benchmark: Path) -> list[Encoded]:
-    """The train split as a model's tokenizer cuts it."""
+    """The train split, encoded by a model's tokenizer."""
     tokenizer = load_tokenizer(folder)
     return [encode(example, tokenizer) for example in read_split(benchmark, "train")]
 
 
 def make_signals(pair: tuple[Path, Path], benchmark: Path, root: Path) -> dict[str, Path]:
-    """The signals of SemAlign and of distillation, made by the functions that the scripts call."""
+    """Make the signals of SemAlign and of distillation with the functions that the scripts call."""
     teacher, student = pair
     settings = {
         "attribution": Attribution(),
@@ -56,7 +56,7 @@ def run_transfer(
     out: Path,
     seed: int = 0,
 ) -> Path:
-    """Run one method as the workflow does, beside its settings and checkpoint; returns `out`."""
+    """Run one method as the workflow does, with settings and checkpoint next to `out`; return `out`."""
     teacher, student = pair
     write_json(out.with_name("settings.json"), settings.model_dump(mode="json"))
     attempt = Attempt(seed, out.with_name("checkpoint"), "test")
@@ -66,13 +66,13 @@ def run_transfer(
 
 
 def locate_in(pair: tuple[Path, Path], benchmark: Path, root: Path, **settings: Any) -> Path:
-    """LaTen's located neurons, in a folder below `root`."""
+    """Run LaTen's location stage in a folder below `root`."""
     write_json(root / "location.json", Location(**settings).model_dump())
     locate_neurons(*pair, benchmark, root / "location.json", root / "location" / "default")
     return root / "location" / "default"
 
 
 def laten_settings(rate: float = 0.03, steps: int | None = None, **changes: Any) -> Laten:
-    """LaTen in few steps of small batches."""
+    """Settings of LaTen with few steps of small batches."""
     optimisation = HypernetworkOptimisation(learning_rate=rate, steps=steps)
     return Laten(**{"optimisation": optimisation, "align_batch": 3, **changes})

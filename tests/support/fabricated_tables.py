@@ -1,4 +1,4 @@
-"""Tables as the study writes them, with values that are made up but realistic."""
+"""Tables in the format of a study, with fabricated but realistic values."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def main_table(
     methods: Sequence[str] = METHODS,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """`main.csv`: the student at 20 to 40 %, the teacher 20 points higher, methods in between by chance."""
+    """`main.csv`: the student at 20 to 40 %, the teacher 20 points higher, methods at random in between."""
     numbers = np.random.default_rng(seed)
     rows = []
     for pair in pairs:
@@ -31,7 +31,7 @@ def main_table(
 
 
 def cell(pair: str, benchmark: str, method: str, score: float, difference: float) -> dict[str, object]:
-    """One row of `main.csv`; a difference of five points or more is a detectable one."""
+    """One row of `main.csv`; differences of five points or more are significant."""
     reference, trained = method in ("student", "teacher"), method not in ("student", "teacher")
     is_student = method == "student"
     return {
@@ -61,7 +61,7 @@ def cell(pair: str, benchmark: str, method: str, score: float, difference: float
 
 
 def ablation_table(axes: dict[str, list[str]] = AXES, benchmarks: Sequence[str] = BENCHMARKS) -> pd.DataFrame:
-    """`ablations.csv`: each axis' first value is the default, the others lose two points each, from four detectably."""
+    """`ablations.csv`: each axis starts with the default; the others lose two points each, significant from four."""
     main = main_table(benchmarks=benchmarks)
     rows = []
     for _, default in main[main["method"] == "semalign"].iterrows():
@@ -108,7 +108,7 @@ def similarity_table(
     methods: Sequence[str] = ("semalign",),
     depths: tuple[int, int] = (4, 3),
 ) -> pd.DataFrame:
-    """`similarity.csv`: with a transfer every teacher layer comes 0.1 nearer to the first student layer."""
+    """`similarity.csv`: with a trained method, every teacher layer is 0.1 more similar to the first student layer."""
     teacher, student = depths
     rows = []
     for pair in pairs:
@@ -175,7 +175,7 @@ def detectable_table() -> pd.DataFrame:
 
 
 def write_study(folder: Path, **more: pd.DataFrame) -> Path:
-    """The tables of a small study as CSV below `folder`, and others by name."""
+    """Write the tables of a small study as CSV below `folder`, and further tables by name."""
     tables = {
         "main": main_table(),
         "ablations": ablation_table(),
@@ -193,7 +193,7 @@ def write_study(folder: Path, **more: pd.DataFrame) -> Path:
 
 
 def cost_table(methods: Sequence[str] = ("student", "semalign")) -> pd.DataFrame:
-    """`costs.csv`: on the second benchmark a training takes twice as long."""
+    """`costs.csv`: training takes twice as long on the second benchmark."""
     rows = []
     for method in methods:
         trained = method not in ("student", "teacher")
@@ -216,7 +216,7 @@ def cost_table(methods: Sequence[str] = ("student", "semalign")) -> pd.DataFrame
 
 
 def search_table(chosen: dict[str, float] | None = None) -> pd.DataFrame:
-    """`search.csv` of three rates: method -> the chosen one."""
+    """`search.csv` of three learning rates, with the chosen one by method."""
     rates, rows = (1e-3, 1e-2, 1e-1), []
     for method, best in (chosen or {"semalign": 1e-3, "sft": 1e-2}).items():
         for rate in rates:
@@ -227,7 +227,7 @@ def search_table(chosen: dict[str, float] | None = None) -> pd.DataFrame:
 
 
 def contrast_table(differences: dict[str, tuple[float, float]] | None = None) -> pd.DataFrame:
-    """`contrasts.csv`: benchmark -> difference between semalign and sft, and its corrected p-value."""
+    """`contrasts.csv`: difference between semalign and sft and its corrected p-value, by benchmark."""
     rows = []
     for benchmark, (difference, p) in (differences or {"facts": (-4.0, 0.2), "mean": (-8.0, 0.01)}).items():
         row = {"pair": "tiny", "benchmark": benchmark, "method": "semalign", "other": "sft", "seeds": 3}
@@ -246,7 +246,7 @@ def bits_table() -> pd.DataFrame:
 
 
 def benchmark_table() -> pd.DataFrame:
-    """`benchmarks.csv`: one model on one benchmark, with a published figure."""
+    """`benchmarks.csv`: one model on one benchmark, with a published score."""
     row = {"model": "m", "benchmark": "gsm8k", "protocol": "paper", "items": 40, "metric": "exact_match"}
     row |= {
         "score": 2.5,

@@ -1,10 +1,10 @@
-"""What stands in the panels of a figure."""
+"""Content of a figure's panels."""
 
 from typing import Any
 
 
 def panels(figure: Any) -> list[Any]:
-    """The panels of a figure, colour bars left out."""
+    """The panels of a figure without colour bars."""
     return [axes for axes in figure.axes if axes.axison and axes.get_label() != "<colorbar>"]
 
 
@@ -13,7 +13,7 @@ def rows_of(axes: Any) -> list[str]:
 
 
 def points(axes: Any) -> dict[float, tuple[float, str]]:
-    """Row -> (middle, marker) of the dots in a panel."""
+    """The dots in a panel: (middle, marker) by row."""
     dots = [
         line for line in axes.lines if len(line.get_xdata()) == 1 and line.get_marker() not in ("None", "D")
     ]

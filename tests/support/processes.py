@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 20) -> bool:
-    """Whether the condition holds within some seconds."""
+    """Wait until the condition holds; return whether it did within `seconds`."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -16,7 +16,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 20) -> bool:
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs: one that has ended and is not yet waited for does not."""
+    """Whether a process is running; a zombie is not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:

@@ -1,4 +1,4 @@
-"""Fabricated items in the formats of the published benchmarks, with shots, and models that answer them."""
+"""Fabricated items in the formats of the published benchmarks, few-shot examples, and models that answer them."""
 
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,7 @@ SHOTS = {"gsm8k": [sum_(i, "train") for i in range(9)], "mbpp": [whole(i) for i 
 
 
 def write_real(root: Path) -> dict[str, Path]:
-    """Test file of each benchmark."""
+    """Write the items; return each benchmark's test file."""
     for name, examples in ITEMS.items():
         write_split(root / name, "test", examples)
         if name in SHOTS:
@@ -84,7 +84,7 @@ def write_real(root: Path) -> dict[str, Path]:
 
 
 class Oracle(LM):
-    """Answers with the references of the protocol, or with nothing, and keeps what it was asked."""
+    """Answers with the protocol's references, or with empty strings, and records the requests."""
 
     def __init__(self, knows: bool = True) -> None:
         super().__init__()
@@ -101,7 +101,7 @@ class Oracle(LM):
 
     @staticmethod
     def reference(doc: dict[str, Any], prompt: str) -> str:
-        """The reference as few-shot examples show it: the source's own solution where the prompt has any."""
+        """The reference in the style of the few-shot examples: the source's solution if the prompt shows solutions."""
         shown = prompt.count("\n#### ")
         return f" {doc['fields']['solution']}" if shown else str(doc["answer"])
 
@@ -116,13 +116,13 @@ def settings(protocol: str = "paper", **options: Any) -> EvaluationSettings:
 def scored(
     lm: Any, benchmark: str, path: Path, chosen: EvaluationSettings, items: list[Example]
 ) -> list[ItemRecord]:
-    """Records with verdicts."""
+    """Item records with verdicts."""
     records = harness.run_task(lm, benchmark, path, chosen)
     return score_code(records, items, chosen)[0] if items[0].tests else records
 
 
 class Says(Oracle):
-    """Says the same to everything."""
+    """Gives the same answer to every request."""
 
     def __init__(self, text: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Settings of Prox and its control, and what they make of a fabricated pair."""
+"""Settings of prox and its control, and their targets for a fabricated pair."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def task_of(pair: Pair, settings: Any, **demands: Any) -> TransferTask:
 
 
 def solved(pair: Pair, settings: Prox, **demands: Any) -> tuple[Work, dict[int, Anchor], dict[int, Anchor]]:
-    """The student at work, its own states and its targets."""
+    """The loaded student, its own states and its targets."""
     task = task_of(pair, settings, **demands)
     work = load_student_at_work(task)
     found = read_pairs(task)[0]

@@ -1,4 +1,4 @@
-"""What the tests of pruning share: pico models, random documents, and slow references."""
+"""Shared parts of the pruning tests: pico models, random documents, and slow references."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from semalign.benchmarks.encoding import Batch, Encoded, collate
 
 
 def pico(kind: str = "llama", **shape: Any) -> Any:
-    """A random model of four layers, ready to be read, with gains that are not 1."""
+    """A random model of four layers in eval mode, with gains other than 1."""
     model = build_model(kind, **{"layers": 4, "width": 16, "seed": 3, **shape}).eval().requires_grad_(False)
     torch.manual_seed(5)
     for name, parameter in model.named_parameters():
@@ -19,7 +19,7 @@ def pico(kind: str = "llama", **shape: Any) -> Any:
 
 
 def documents(count: int = 12, seed: int = 0) -> list[Encoded]:
-    """Random tokens, documents of 5 to 20."""
+    """Documents of 5 to 20 random tokens."""
     generator = torch.Generator().manual_seed(seed)
     lengths = torch.randint(5, 21, (count,), generator=generator).tolist()
     return [
@@ -29,7 +29,7 @@ def documents(count: int = 12, seed: int = 0) -> list[Encoded]:
 
 
 def batches(count: int = 12, size: int = 4) -> list[Batch]:
-    """The documents, padded, four a batch."""
+    """The documents in padded batches of four."""
     encoded = documents(count)
     return [collate(encoded[at : at + size], 0) for at in range(0, count, size)]
 

@@ -1,4 +1,4 @@
-"""Both halves of scoring a cell, as the workflow's two jobs do it."""
+"""Both steps of scoring a cell, as the workflow's two jobs do."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def evaluate_cell(
     seed: int,
     out: Path,
 ) -> None:
-    """Answers in `out`/answers, then verdicts and scores in `out`."""
+    """Write answers to `out`/answers, then verdicts and scores to `out`."""
     scored = Scored(student=student, teacher=teacher, transfer=transfer)
     generate_answers(scored, benchmark, settings, seed, out / "answers", reference)
     judge_answers(out / "answers", benchmark, settings, seed, out, transfer)

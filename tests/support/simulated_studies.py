@@ -1,4 +1,4 @@
-"""Studies with a known answer, and what counts as the right share of hits among them."""
+"""Simulated studies with a known truth, and which shares of hits among them are plausible."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from semalign.config.statistics import StatisticsSettings
 from semalign.statistics.scores import SCALE, Scores
 
 SETTINGS = StatisticsSettings(resamples=1000)
-CHANCE = 1e-3  # how often a test may fail on a well calibrated estimator, for another seed of the simulation
+CHANCE = 1e-3  # how often a test may fail for a well calibrated estimator, over seeds of the simulation
 Truth = float
 
 
@@ -18,7 +18,7 @@ def probability(logit: np.ndarray) -> np.ndarray:
 
 
 def answers(rng: np.random.Generator, logits: np.ndarray, samples: int = 1) -> np.ndarray:
-    """Item scores in percent: right or wrong, or with more `samples` the share of them that is right."""
+    """Item scores in percent: right or wrong, or the share of several `samples` that is right."""
     return SCALE * rng.binomial(samples, probability(logits)) / samples
 
 
@@ -32,12 +32,12 @@ def studies(count: int, seed: int, draw: Callable[[np.random.Generator], Scores]
 
 
 def plausible(hits: Sequence[bool] | np.ndarray, least: float, most: float) -> bool:
-    """Whether a true share of hits between `least` and `most` explains what was counted, but for `CHANCE`."""
+    """Whether a true share between `least` and `most` explains the number of hits, except with probability `CHANCE`."""
     count, trials = int(np.sum(hits)), len(hits)
     return bool(binom.ppf(CHANCE, trials, least) <= count <= binom.ppf(1 - CHANCE, trials, most))
 
 
 def expected(level: float, spread: float) -> Truth:
-    """Mean score in percent where the logits of items (and seeds) are normal, by Gauss-Hermite quadrature."""
+    """Mean score in percent if the logits of items (and seeds) are normal, by Gauss-Hermite quadrature."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(80)
     return float(SCALE * weights @ probability(level + spread * nodes) / weights.sum())

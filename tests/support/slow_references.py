@@ -1,4 +1,4 @@
-"""Slow and direct ways that several tests compare with, in float64."""
+"""Slow, direct float64 computations that several tests compare with."""
 
 import numpy as np
 import torch
@@ -8,14 +8,14 @@ from semalign.training.losses import cross_entropy
 
 
 def full_kl(teacher: torch.Tensor, student: torch.Tensor) -> float:
-    """KL over the whole vocabulary, a term at a time in float64."""
+    """KL divergence over the whole vocabulary, one term at a time in float64."""
     p, q = (x.double().softmax(-1).numpy() for x in (teacher, student))
     rows = [sum(a * np.log(a / b) for a, b in zip(*row, strict=True)) for row in zip(p, q, strict=True)]
     return float(np.mean(rows))
 
 
 def coarse_kl(teacher: torch.Tensor, student: torch.Tensor, k: int) -> float:
-    """KL over the k likeliest tokens of the teacher and the rest as one, in float64."""
+    """KL divergence over the teacher's k likeliest tokens and the rest as one outcome, in float64."""
     p, q = (x.double().softmax(-1).numpy() for x in (teacher, student))
     rows = []
     for a, b in zip(p, q, strict=True):
@@ -28,7 +28,7 @@ def coarse_kl(teacher: torch.Tensor, student: torch.Tensor, k: int) -> float:
 
 
 def brute_force(scores: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
-    """Every window's sum by a double loop, and the first best one."""
+    """Every window's sum by a double loop, and the first maximum."""
     rows, columns = (side - window + 1 for side, window in zip(scores.shape, shape, strict=True))
     sums = np.zeros((rows, columns))
     best = (0, 0)
@@ -41,7 +41,7 @@ def brute_force(scores: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray,
 
 
 def sensitivities(model, batches) -> dict[str, torch.Tensor]:
-    """S as it is defined: every gradient held, absolute values an example, summed in float64."""
+    """S by its definition: all gradients held, absolute values per example, summed in float64."""
     parameters = dict(model.named_parameters())
     total = {name: torch.zeros_like(p, dtype=torch.float64) for name, p in parameters.items()}
     for batch in batches:

@@ -1,4 +1,4 @@
-"""The peak of tensors' bytes on the processor, as torch's own profiler counts allocations."""
+"""Peak memory of tensors on the CPU, from the allocations that torch's profiler records."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 
 
 def peak_bytes(work: Callable[[], Any]) -> int:
-    """The most bytes that `work` has allocated at one time beyond what was there before."""
+    """The largest number of bytes that `work` holds at a time, in addition to those allocated before."""
     with torch.profiler.profile(
         activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
     ) as found:

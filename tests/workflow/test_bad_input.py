@@ -41,6 +41,6 @@ def test_a_loss_that_is_not_finite(study: Path) -> None:
     changes = ("methods={semalign: {layer_loss_weight: 1.0e+39}}", "search={learning_rates: []}")
     ended = snakemake(study, CELL, *MINI, "--config", *changes)
     assert error_line(ended) == (
-        f"error: {CELL.removeprefix('results/mini/')}: step 1: layer is inf; expected a finite number "
+        f"error: {CELL.removeprefix('results/mini/')}: step 1: layer: found inf, expected a finite number "
         "(try a lower learning_rate)"
     )

@@ -1,1 +1,1 @@
-"""The methods under one interface, one file a method."""
+"""Methods behind one interface, with one file or folder per method."""

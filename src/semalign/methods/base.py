@@ -1,4 +1,4 @@
-"""The one interface of every method: a task in, a transfer folder out."""
+"""The interface of every method: it takes a task and writes a transfer folder."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ ReadT = TypeVar("ReadT", bound=MethodSettings, covariant=True)  # a task is only
 
 @dataclass(frozen=True)
 class TransferTask(Generic[ReadT]):
-    """What a method is given.
+    """Input of a method.
 
-    `student` and `teacher` are model folders, `benchmark` a folder of splits, `signals` the folders of the
-    stages that the method's settings name in `needs`. `checkpoint` is where a long training may save itself,
-    `identity` what such a checkpoint must share with this run, `label` what its progress lines are called.
+    `student` and `teacher` are model folders and `benchmark` is a folder of splits. `signals` maps each stage in the
+    settings' `needs` to its folder. A long training saves checkpoints in `checkpoint`; one is resumed only if it was
+    saved with the same `identity`. `label` names the training in progress messages.
     """
 
     student: Path
@@ -33,9 +33,9 @@ class TransferTask(Generic[ReadT]):
 
 @dataclass(frozen=True)
 class TransferReport:
-    """What the transfer cost and how it went.
+    """Costs and training history of a method's run.
 
-    `teacher_passes` counts the examples that went through the teacher for it.
+    `teacher_passes` counts the examples that were passed through the teacher for it.
     """
 
     trainable_parameters: int = 0
@@ -48,7 +48,7 @@ Transfer = Callable[[TransferTask[SettingsT], Path], TransferReport]
 
 @dataclass(frozen=True)
 class Method(Generic[SettingsT]):
-    """A method of a study: its name and settings, and the function that writes its transfer folder."""
+    """A method: its name, its settings, and the function that writes its transfer folder."""
 
     name: str
     settings: type[SettingsT]

@@ -1,8 +1,8 @@
 """Distillation of the teacher's next-token distribution, from its stored likeliest tokens.
 
-As Hinton et al. in section 2. Loss = T^2 KL(teacher || student) over the teacher's k likeliest tokens and one rest, at
-the temperature T of the stored distributions, + a weight times cross-entropy on the answers; both over supervised
-positions.
+Loss = T^2 KL(teacher || student) + label_loss_weight * cross-entropy on the answers, over supervised positions (Hinton
+et al., arXiv 1503.02531, section 2). The divergence covers the teacher's k likeliest tokens and the rest as one
+outcome. T is the temperature at which the distributions were stored.
 """
 
 from pathlib import Path
@@ -16,22 +16,22 @@ from semalign.methods.registry import method
 
 
 class DistillLogits(Adapted):
-    """Distillation of the teacher's next-token distribution, from stored logits."""
+    """Distillation of the teacher's next-token distribution, from stored logits of its likeliest tokens."""
 
     method: Literal["distill-logits"] = "distill-logits"
     label_loss_weight: float = Field(
-        0.0, ge=0, description="weight of cross-entropy beside the KL divergence"
+        0.0, ge=0, description="weight of cross-entropy on the answers, added to the KL divergence"
     )
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's logits."""
+        """The teacher's stored logits; and the pairing, if only paired layers are adapted."""
         return ("logits", *super().needs)
 
 
 @method("distill-logits", title="Logit distillation", paper="arXiv:1503.02531", settings=DistillLogits)
 def transfer(task: TransferTask[DistillLogits], folder: Path) -> TransferReport:
-    """Train on the train split against the stored distributions."""
+    """Train a LoRA adapter on the train split towards the stored distributions."""
     from semalign.methods.common.answers import divergence_loss
     from semalign.methods.common.lora import Adaptation, chosen_layers, load_student_at_work, train_student
     from semalign.signals.distillation.logits import TeacherLogits

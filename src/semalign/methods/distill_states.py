@@ -1,8 +1,8 @@
-"""Distillation of the teacher's next-token distribution from its stored final states and its LM head.
+"""Distillation of the teacher's next-token distribution, from its stored final states and its LM head.
 
-The loss is that of `semalign.methods.distill_logits` with all shared tokens stored: T^2 KL(teacher || student), +
-a weight times cross-entropy on the answers, both over supervised positions. Of the teacher only the head is in
-memory. The temperature is the method's own, since what is stored does not depend on it.
+The loss is that of `semalign.methods.distill_logits` over all shared tokens: T^2 KL(teacher || student) +
+label_loss_weight * cross-entropy on the answers, over supervised positions. Of the teacher, only the head is in memory.
+The temperature is a setting of this method, because the stored states do not depend on it.
 """
 
 from pathlib import Path
@@ -16,17 +16,20 @@ from semalign.methods.registry import method
 
 
 class DistillStates(Adapted):
-    """The same from the teacher's stored final states and its LM head: as many floats a token as it is wide."""
+    """Distillation of the teacher's full next-token distribution, from its stored final states and its LM head.
+
+    This stores D_T floats per token (D_T is the teacher's width), however many tokens the vocabulary has.
+    """
 
     method: Literal["distill-states"] = "distill-states"
     temperature: float = Field(1.0, gt=0, description="temperature of both distributions")
     label_loss_weight: float = Field(
-        0.0, ge=0, description="weight of cross-entropy beside the KL divergence"
+        0.0, ge=0, description="weight of cross-entropy on the answers, added to the KL divergence"
     )
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's final states."""
+        """The teacher's final states; and the pairing, if only paired layers are adapted."""
         return ("states", *super().needs)
 
 
@@ -37,7 +40,7 @@ class DistillStates(Adapted):
     settings=DistillStates,
 )
 def transfer(task: TransferTask[DistillStates], folder: Path) -> TransferReport:
-    """Train on the train split against the stored states."""
+    """Train a LoRA adapter on the train split towards the distributions that the stored states give."""
     from semalign.methods.common.answers import divergence_loss
     from semalign.methods.common.lora import Adaptation, chosen_layers, load_student_at_work, train_student
     from semalign.signals.distillation.states import TeacherStates

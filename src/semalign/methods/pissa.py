@@ -1,7 +1,8 @@
-"""Fine-tuning through LoRA that begins at the principal part of the student's own weights.
+"""PiSSA (arXiv 2404.02948): fine-tuning through LoRA that starts from the principal part of the student's weights.
 
-Seeking's control: the same injection and training, with the student in the teacher's place. PiSSA shares the singular
-values evenly between both factors, Seeking has all of them in the first: `even_split` says which.
+It is a control for Seeking: the injection and the training are the same, but the factors come from the student instead
+of the teacher. PiSSA splits the singular values evenly between the two factors, Seeking puts all of them into the first
+(`even_split`).
 """
 
 from pathlib import Path
@@ -18,19 +19,24 @@ if TYPE_CHECKING:
 
 
 class Pissa(Adapted):
-    """The same, with LoRA begun at the principal part of the student's own weights (PiSSA): Seeking's control."""
+    """Fine-tuning through LoRA that starts from the principal part of the student's weights; a control for Seeking.
+
+    The stored adapter has twice `lora.rank` and belongs on the untouched student: it holds the part that was subtracted
+    from the frozen weights and the part that was trained.
+    """
 
     method: Literal["pissa"] = "pissa"
-    layers: Layers = Field("all", description="adapt all layers, as published, or the paired ones only")
+    layers: Layers = Field("all", description="adapt all layers (as published) or only the paired ones")
     even_split: bool = Field(
         False,
-        description="singular values shared evenly by both factors, as published; else all in the first, as Seeking's",
+        description="split the singular values evenly between the two factors, as published; false puts all of them "
+        "into the first, as Seeking does",
     )
 
 
 @method("pissa", title="PiSSA", paper="arXiv:2404.02948", settings=Pissa)
 def transfer(task: TransferTask[Pissa], folder: Path) -> TransferReport:
-    """Train on the train split from the student's own principal factors."""
+    """Train a LoRA adapter on the train split, starting from the student's principal factors."""
     from semalign.methods.common.lora import (
         Adaptation,
         answer_loss,
@@ -51,7 +57,7 @@ def transfer(task: TransferTask[Pissa], folder: Path) -> TransferReport:
 
 
 def _own_factors(model: Any, name: str, rank: int) -> "Factors":
-    """The principal factors of one of the student's matrices; an embedding's is [width, tokens]."""
+    """The principal factors of a student's matrix [out, in]; an embedding counts as [width, tokens]."""
     from semalign.training.low_rank import check_rank, principal_factors
 
     module = model.get_submodule(name)

@@ -1,7 +1,7 @@
-"""Methods by name: each is announced in its own file, with `@method` above its function.
+"""Registry of methods: each is a function with the decorator `@method`, in a file that also holds its settings.
 
-The announcing file holds the method's settings too. Configs are checked against them whenever Snakemake parses the
-workflow, so such a file imports neither torch nor anything that does at its top: those imports are inside the function.
+Snakemake checks configs against these settings whenever it parses the workflow. To keep that fast, such a file must not
+import torch, directly or indirectly, at module level; the method's function does so instead.
 """
 
 from collections.abc import Callable
@@ -16,13 +16,11 @@ METHODS: Registry[Method[Any]] = Registry("method", "semalign.methods", "method"
 def method(
     name: str, *, title: str, settings: type[SettingsT], paper: str = ""
 ) -> Callable[[Transfer[SettingsT]], Method[SettingsT]]:
-    """Announce a method; `title` is its printed name, `paper` where it was published (arXiv:...).
+    """Register a method; `title` is its printed name, `paper` its publication (arXiv:...).
 
-    Raises ValueError if its settings have another name.
+    Raises ValueError if the settings' `method` has another name.
     """
     named = settings.model_fields["method"].default
     if named != name:
-        raise ValueError(
-            f"method {name!r}: found {named!r} as `method` in {settings.__name__}, expected {name!r}"
-        )
+        raise ValueError(f"method {name!r}: {settings.__name__}.method: found {named!r}, expected {name!r}")
     return lambda transfer: Method(name, settings, transfer)

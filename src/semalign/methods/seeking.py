@@ -1,9 +1,10 @@
-"""Fine-tuning through LoRA that begins at the teacher's most sensitive sub-matrices.
+"""Seeking (arXiv 2310.11451): fine-tuning through LoRA that starts from the teacher's most sensitive sub-matrices.
 
-The teacher gives an initial subspace and scale, nothing else: the frozen weights lose what the adapter begins with, so
-that the first forward pass is the student's. SemAlign's paper writes the whole window in the place of that product;
-the released code subtracts the product of rank r, which is followed here. In half precision the difference is rounded
-while training; what is exported are factors in float32 next to the student's own weights.
+The teacher contributes only an initial subspace and scale: the adapter's initial product is subtracted from the frozen
+weights, so that the first forward pass equals the student's. SemAlign's paper (arXiv 2510.24208) describes subtracting
+the whole window; Seeking's released code subtracts the product of rank r, which is followed here. In half precision,
+the difference is rounded during training. The exported adapter has float32 factors and belongs on the student's
+untouched weights.
 """
 
 from pathlib import Path
@@ -17,29 +18,29 @@ from semalign.methods.registry import method
 
 
 class Seeking(Adapted):
-    """LoRA begun at the sub-matrices of the teacher's weights that the task is most sensitive to.
+    """Fine-tuning through LoRA that starts from the teacher's sub-matrices to which the task is most sensitive.
 
-    Stored is an adapter of twice lora.rank on the untouched student: what the frozen weights lost, and what was
-    trained.
+    The stored adapter has twice `lora.rank` and belongs on the untouched student: it holds the part that was subtracted
+    from the frozen weights and the part that was trained.
     """
 
     method: Literal["seeking"] = "seeking"
-    layers: Layers = Field("all", description="adapt all layers, as published, or the paired ones only")
+    layers: Layers = Field("all", description="adapt all layers (as published) or only the paired ones")
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The factors of the teacher's windows."""
+        """The factors of the teacher's windows; and the pairing, if only paired layers are adapted."""
         return ("extraction", *super().needs)
 
     @property
     def demands(self) -> dict[str, Any]:
-        """The factors have the adapter's rank and its matrices."""
+        """The extraction must use the adapter's rank and projections."""
         return {"extraction.rank": self.lora.rank, "extraction.projections": self.lora.projections}
 
 
 @method("seeking", title="Seeking", paper="arXiv:2310.11451", settings=Seeking)
 def transfer(task: TransferTask[Seeking], folder: Path) -> TransferReport:
-    """Train on the train split from the factors that the extraction stage stored."""
+    """Train a LoRA adapter on the train split, starting from the factors that the extraction stage stored."""
     from semalign.methods.common.lora import (
         Adaptation,
         answer_loss,

@@ -1,4 +1,4 @@
-"""Supervised fine-tuning: cross-entropy on the answers through LoRA, of the paired layers or of all."""
+"""Supervised fine-tuning: cross-entropy on the answers, through LoRA on the paired layers or on all layers."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,14 +9,14 @@ from semalign.methods.registry import method
 
 
 class Sft(Adapted):
-    """Supervised fine-tuning: cross-entropy on the answers through LoRA."""
+    """Supervised fine-tuning: a LoRA adapter is trained with cross-entropy on the answers."""
 
     method: Literal["sft"] = "sft"
 
 
 @method("sft", title="SFT", settings=Sft)
 def transfer(task: TransferTask[Sft], folder: Path) -> TransferReport:
-    """Train on the train split at the budget that the settings name."""
+    """Train a LoRA adapter on the answers of the train split."""
     from semalign.methods.common.lora import (
         Adaptation,
         answer_loss,

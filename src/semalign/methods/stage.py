@@ -1,4 +1,4 @@
-"""The method stage: one method with one seed, from a pair's folders to one transfer folder."""
+"""The method stage: runs one method with one seed and writes one transfer folder."""
 
 import logging
 import shutil
@@ -23,13 +23,13 @@ logger = logging.getLogger("semalign")
 @grouped
 @dataclass(frozen=True)
 class Attempt:
-    """How one training runs.
+    """Options of one training run.
 
     Attributes:
         seed: Seed of the adapter and of the order of examples.
-        checkpoint: Where a long training saves itself.
-        label: Name of the training in progress lines.
-        choice: Folder of the search that chose the learning rate; else that of the settings.
+        checkpoint: Folder in which a long training saves its state.
+        label: Name of the training in progress messages.
+        choice: Folder of the search that chose the learning rate; by default that of the settings is used.
     """
 
     seed: int
@@ -47,14 +47,14 @@ def transfer_knowledge(
     out: Path,
     signals: Sequence[Path] = (),
 ) -> None:
-    """Run one method with one seed: a student in, a transfer folder out.
+    """Run one method with one seed on a student, and write a transfer folder.
 
     Args:
         student: Model folder.
         teacher: Model folder.
         benchmark: Folder of the splits.
         settings: The method's section of the config, as JSON.
-        attempt: How the training runs.
+        attempt: Options of the training run.
         out: Transfer folder.
         signals: Folders of the signal stages that the method reads.
     """
@@ -65,7 +65,7 @@ def transfer_knowledge(
     by_stage = {str(check(folder)["stage"]): folder for folder in signals}
     run.read_all(student=student, teacher=teacher, benchmark=benchmark, **by_stage, choice=attempt.choice)
     if attempt.choice:
-        section = _at_chosen_rate(section, attempt.choice)
+        section = _with_chosen_learning_rate(section, attempt.choice)
     task = TransferTask(
         student=student,
         teacher=teacher,
@@ -89,7 +89,7 @@ def transfer_knowledge(
 
 
 def _cost(settings: Any, report: TransferReport, seconds: float) -> dict[str, Any]:
-    """What the training itself took."""
+    """Costs of the training itself."""
     optimisation = getattr(settings, "optimisation", None)
     return {
         "train_seconds": seconds,
@@ -99,8 +99,8 @@ def _cost(settings: Any, report: TransferReport, seconds: float) -> dict[str, An
     }
 
 
-def _at_chosen_rate(settings: Any, choice: Path) -> Any:
+def _with_chosen_learning_rate(settings: Any, choice: Path) -> Any:
     """The settings with the learning rate that a search chose."""
-    rate = read_json(choice / "choice.json")["learning_rate"]
-    optimisation = settings.optimisation.model_copy(update={"learning_rate": rate})
+    learning_rate = read_json(choice / "choice.json")["learning_rate"]
+    optimisation = settings.optimisation.model_copy(update={"learning_rate": learning_rate})
     return settings.model_copy(update={"optimisation": optimisation})

@@ -1,4 +1,4 @@
-"""The untouched student and teacher: what every method is measured against."""
+"""The untouched student and teacher, the references for every method."""
 
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -9,14 +9,14 @@ from semalign.methods.registry import method
 
 
 class Student(MethodSettings):
-    """The untouched student."""
+    """The untouched student, without training."""
 
     trained: ClassVar[bool] = False
     method: Literal["student"] = "student"
 
 
 class Teacher(MethodSettings):
-    """The untouched teacher."""
+    """The untouched teacher, without training."""
 
     trained: ClassVar[bool] = False
     method: Literal["teacher"] = "teacher"
@@ -24,7 +24,7 @@ class Teacher(MethodSettings):
 
 @method("student", title="Student", settings=Student)
 def student(_task: TransferTask[Student], folder: Path) -> TransferReport:
-    """Evaluate the student as it is."""
+    """Write a transfer folder that evaluates the student unchanged."""
     from semalign.models.transfers import write_transfer
 
     write_transfer(folder, "untouched", "student")
@@ -33,7 +33,7 @@ def student(_task: TransferTask[Student], folder: Path) -> TransferReport:
 
 @method("teacher", title="Teacher", settings=Teacher)
 def teacher(_task: TransferTask[Teacher], folder: Path) -> TransferReport:
-    """Evaluate the teacher as it is."""
+    """Write a transfer folder that evaluates the teacher unchanged."""
     from semalign.models.transfers import write_transfer
 
     write_transfer(folder, "untouched", "teacher")

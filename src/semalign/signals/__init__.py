@@ -1,1 +1,1 @@
-"""Signals, made from teacher and student before any training: layers, states, bases, maps, targets."""
+"""Signals computed from the teacher and the student before training: layers, states, bases, maps, targets."""

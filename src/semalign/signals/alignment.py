@@ -1,10 +1,10 @@
-"""From a teacher's hidden states to the targets of a student's layer.
+"""Turn a teacher's hidden states into the targets of a student's layer.
 
-A target is M h / |h| (see `semantics.maps`), h being one teacher layer's state or, where the depths do not
-divide, an interpolation of two adjacent layers (SemAlign, arXiv 2510.24208, section "layer pairing").
+A target is M h / |h| (see `semantics.maps`). Here h is the state of one teacher layer or, if L_T / L_S is not a whole
+number, an interpolation of two adjacent layers (SemAlign, arXiv 2510.24208, section "layer pairing").
 
-The paper announces an ablation over the strength of semantic decomposition and leaves it open: here, a state's
-largest coefficients alone are recomposed.
+The paper announces an ablation over the strength of semantic decomposition without defining it. Here, `alignment.top`
+recomposes only the largest coefficients of each state.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from semalign.models.loading import Head
 
 POSITIONS = 8192
-NUMBERS = 1 << 24  # in a block of coefficients: 128 MB in float64
+NUMBERS = 1 << 24  # coefficients per block: 128 MB in float64
 
 
 def interpolate(states: Mapping[int, Tensor], below: int, above: int, weight: float) -> Tensor:
-    """(1 - weight) h_below + weight h_above, [positions, width]; layers are numbered from 1.
+    """(1 - weight) h_below + weight h_above, [positions, width] (SemAlign, arXiv 2510.24208, "layer pairing").
 
-    A layer of weight 0 need not be there. The states are mixed as they are, before any normalisation: the
-    paper normalises once, when it decomposes.
+    Layers are numbered from 1; one with weight 0 may be missing from `states`. The states are mixed before any
+    normalisation, since the paper normalises only in the decomposition. Raises ValueError for a weight outside [0, 1].
     """
     if not 0 <= weight <= 1:
         raise ValueError(f"interpolation weight {weight} is not between 0 and 1")
@@ -56,11 +56,13 @@ def make_targets(
     settings: Alignment,
     anchors: Mapping[int, tuple[Tensor, Tensor]] | None = None,
 ) -> tuple[dict[int, Tensor], dict[str, Tensor]]:
-    """Student layer -> targets, from its teacher states `hidden` [positions, D_T]; and the maps by name.
+    """Make the targets of every paired student layer, and the maps that they were made with.
 
-    `heads` are the teacher's and the student's. `anchors` are what a fitted map is fitted to, both models' states
-    by student layer; it is one map a layer then, else one map called `map`. With `settings.top` what is done to a
-    state is not linear, and there is no map.
+    `hidden` maps student layers to teacher states [positions, D_T]; `heads` are the LM heads of teacher and student.
+    `anchors` maps student layers to both models' states, to which a fitted map is fitted.
+
+    Returns targets [positions, D_S] by student layer, and matrices [D_S, D_T] by name: `layer.<k>` for a map fitted
+    per layer, otherwise a single `map`. With `settings.top` the operation is not linear, so there is no matrix.
     """
     fold = settings.fold_final_norm
     seed = settings.seed
@@ -79,8 +81,8 @@ def make_targets(
 def map_states(hidden: Tensor, mapping: Tensor) -> Tensor:
     """Targets [positions, D_S] in float32 for teacher states [positions, D_T] and a map [D_S, D_T].
 
-    Normalised and mapped in float64, POSITIONS at a time. Only a target's direction matters to the loss, and
-    its length is kept. Raises ValueError when the widths do not fit.
+    Computed in float64, POSITIONS positions at a time. Targets are not normalised: the loss depends only on their
+    direction. Raises ValueError if the widths do not match.
     """
     if hidden.shape[-1] != mapping.shape[1]:
         raise ValueError(f"states of width {hidden.shape[-1]} and a map from width {mapping.shape[1]}")
@@ -93,10 +95,10 @@ def map_states(hidden: Tensor, mapping: Tensor) -> Tensor:
 
 
 def align_strongest(hidden: Tensor, bases: BasesPair, shared: Shared, top: int) -> Tensor:
-    """Targets [positions, D_S] in float32 of each state's `top` coefficients of the largest absolute value.
+    """Targets [positions, D_S] in float32, recomposed from each state's `top` coefficients largest in absolute value.
 
-    Computed in float64, in blocks of positions that hold about NUMBERS coefficients whatever the vocabulary; the
-    bases are streamed anew for every block.
+    Computed in float64, in blocks of positions with about NUMBERS coefficients whatever the size of the vocabulary.
+    The bases are streamed again for every block.
     """
     size = max(1, min(POSITIONS, NUMBERS // (min(top, len(shared[0])) + CHUNK)))
     parts = [apply_strongest(block, bases, shared, top).to(torch.float32) for block in hidden.split(size)]
@@ -104,10 +106,10 @@ def align_strongest(hidden: Tensor, bases: BasesPair, shared: Shared, top: int) 
 
 
 def shuffle(targets: Mapping[int, Tensor], seed: int) -> dict[int, Tensor]:
-    """As a control, give every position the target of another one, over all examples: any of this distribution.
+    """Control: permute the targets over the positions of all examples, which keeps only their distribution.
 
-    One seeded permutation for all layers, so that the targets of one position stay together. It may leave
-    positions where they are, one on average.
+    All layers share one seeded permutation, so that the targets of one position stay together. A position may keep its
+    own target; on average, one does.
     """
     positions = len(next(iter(targets.values())))
     order = torch.randperm(positions, generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""Both models' states at the same positions of the align split: what fitted maps are fitted to."""
+"""States of both models at the same positions of the align split, to which fitted maps are fitted."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,22 +24,23 @@ def read_anchors(
     interface: str,
     batch_size: int,
 ) -> tuple[dict[int, Anchors], int]:
-    """Student layer -> (teacher states, student states) at the supervised positions; and how many examples.
+    """Read both models' states at the supervised positions of the align split.
 
-    The teacher's are interpolated as the targets are, and the student is as yet untouched. One model is in memory
-    at a time. Raises UserError where the two cut the answers into other tokens.
+    Returns (teacher states [positions, D_T], student states [positions, D_S]) by student layer, and the number of
+    examples. Teacher states are interpolated in the same way as the targets; the student is the untouched one. Only one
+    model is in memory at a time. Raises UserError if the two tokenizers split the answers differently.
     """
     encoded = [encode_split(folder, benchmark, "align")[0] for folder in (teacher, student)]
-    ends = [offsets_of(examples) for examples in encoded]
-    if not torch.equal(*ends):
+    offsets = [offsets_of(examples) for examples in encoded]
+    if not torch.equal(*offsets):
         raise UserError(
-            f"{benchmark / 'align.jsonl'}: its answers are {int(ends[0][-1])} tokens of {teacher.name}, expected the "
-            f"{int(ends[1][-1])} of {student.name}, cut alike; a fitted map needs states at the same positions"
+            f"{benchmark / 'align.jsonl'}: found {int(offsets[0][-1])} answer tokens of {teacher.name}, expected the "
+            f"{int(offsets[1][-1])} of {student.name}, split alike; a fitted map needs states at the same positions"
         )
-    deep = sorted({layer for pair in pairs for layer in (pair.below, pair.above)})
-    own = sorted(pair.student for pair in pairs)
-    of_teacher = _read(teacher, encoded[0], deep, interface, batch_size)
-    of_student = _read(student, encoded[1], own, interface, batch_size)
+    teacher_layers = sorted({layer for pair in pairs for layer in (pair.below, pair.above)})
+    student_layers = sorted(pair.student for pair in pairs)
+    of_teacher = _read(teacher, encoded[0], teacher_layers, interface, batch_size)
+    of_student = _read(student, encoded[1], student_layers, interface, batch_size)
     anchors = {
         pair.student: (
             interpolate(of_teacher, pair.below, pair.above, pair.weight),
@@ -53,6 +54,6 @@ def read_anchors(
 def _read(
     folder: Path, encoded: Sequence[Encoded], layers: Sequence[int], interface: str, batch_size: int
 ) -> dict[int, Tensor]:
-    """Layer -> states [positions, width] of one model."""
+    """One model's states [positions, width] by layer."""
     pad_id = load_tokenizer(folder).pad_token_id or 0
     return read_states(load_model(folder), encoded, layers, interface, batch_size, pad_id)

@@ -1,13 +1,14 @@
-"""Layer attribution: which teacher layers carry the task (paper section on layer attribution).
+"""Layer attribution: which teacher layers the task depends on (SemAlign, arXiv 2510.24208, "layer attribution").
 
-The score of a layer is its gradient times its activation: the gradient of the supervised loss with respect to
-the layer's output, times that output, added up over tokens and channels, averaged over the examples. How tokens
-and channels become one number an example (absolute value of the sum, or sum of absolute values) the paper leaves
-open. It announces other granularities: here the outputs of a layer's attention and MLP, or the activations of
-its MLP neurons (what enters the down projection), each reduced on its own; they add up to the layer's score.
+The score of a layer is gradient times activation: the gradient of the supervised loss with respect to the layer's
+output, times that output, summed over tokens and channels and averaged over the examples. The paper leaves open how
+tokens and channels are reduced to one number per example; `attribution.reduction` selects the absolute value of the
+sum, the sum of absolute values, or the signed sum. The paper also announces an ablation over granularity. Here the
+finer ones are a layer's attention and MLP outputs (`sublayer`), or the activations of its MLP neurons, which are the
+inputs of the down projection (`neuron`). Each part is reduced separately; a layer's score is their sum.
 
-Signed, the neurons add up to the MLP's score where the down projection has no bias and no norm stands behind it:
-<W^T g, a> = <g, W a>. Behind a norm (Gemma 3) the signed sum is near zero, as the norm takes out the scale.
+With the signed reduction, the neurons add up to the MLP's score if the down projection has no bias and no norm follows
+it: <W^T g, a> = <g, W a>. If a norm follows (Gemma 3), the signed sum is near zero because the norm removes the scale.
 """
 
 import contextlib
@@ -21,36 +22,36 @@ from semalign.config.signals import Attribution
 from semalign.models.anatomy import States, capture, facts_of, layers_of
 from semalign.runtime.errors import UserError
 
-# granularity -> the interfaces whose scores are added up
+# granularity -> the interfaces whose scores are summed
 PARTS = {"layer": ("block",), "sublayer": ("attention", "mlp"), "neuron": ("neurons",)}
-# granularity -> the dimensions of [examples, positions, width] that are one thing with one score
+# granularity -> the dimensions of [examples, positions, width] that are summed before absolute values are taken
 SUMMED = {"layer": (0, 1, 2), "sublayer": (0, 1, 2), "neuron": (0, 1)}
 
 
 def score_layers(model: Any, batches: Sequence[Batch], settings: Attribution) -> list[list[float]]:
-    """Scores [examples, layers] of gradient times activation.
+    """Gradient-times-activation scores, [examples, layers] (SemAlign, arXiv 2510.24208, "layer attribution").
 
-    Each batch holds one example, so that absolute values are taken per example. The model's parameters stay
-    frozen: only activations get gradients. Raises UserError when a score is not finite.
+    Each batch must hold one example, so that absolute values are taken per example. The model's parameters stay
+    frozen; only activations receive gradients. Raises UserError if a score is not finite.
     """
     scores = [_score_example(model, batch, settings) for batch in batches]
     for index, row in enumerate(scores):
         if not all(torch.isfinite(torch.tensor(row))):
             raise UserError(
-                f"attribution: example {index} of the extract split: a layer's score is not finite"
+                f"attribution: example {index} of the extract split: found a layer score that is not finite"
             )
     return scores
 
 
 def random_scores(examples: int, layers: int, seed: int) -> list[list[float]]:
-    """A control: scores [examples, layers] drawn from 0 to 1, evenly."""
+    """Control: scores [examples, layers] drawn uniformly from 0 to 1."""
     generator = torch.Generator().manual_seed(seed)
     drawn: list[list[float]] = torch.rand(examples, layers, generator=generator, dtype=torch.float64).tolist()
     return drawn
 
 
 def rank_layers(scores: Sequence[Sequence[float]]) -> list[int]:
-    """Layers (numbered from 1) by mean score over the examples, most critical first; ties go to the shallower."""
+    """Layers (numbered from 1) by mean score over the examples, highest first; ties go to the shallower layer."""
     means = torch.tensor(scores, dtype=torch.float64).mean(0).tolist()
     return sorted(range(1, len(means) + 1), key=lambda layer: (-means[layer - 1], layer))
 
@@ -61,7 +62,7 @@ def supervised_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 
 def reduce_product(product: torch.Tensor, settings: Attribution) -> float:
-    """One score from gradient times activation [examples, positions, width]."""
+    """Reduce gradient times activation, [examples, positions, width], to one score."""
     if settings.reduction == "signed":
         return float(product.sum())
     if settings.reduction == "abs-sum":
@@ -72,7 +73,7 @@ def reduce_product(product: torch.Tensor, settings: Attribution) -> float:
 def _score_example(model: Any, batch: Batch, settings: Attribution) -> list[float]:
     layers = range(1, len(layers_of(model)) + 1)
     embedding = model.get_submodule(facts_of(model).embedding)
-    # frozen weights give no graph: start one at the embedding's output
+    # with all weights frozen autograd would record nothing, so the graph starts at the embedding's output
     start = embedding.register_forward_hook(lambda _m, _a, output: output.requires_grad_())
     try:
         with torch.enable_grad(), _watch(model, layers, settings.granularity) as states:
@@ -91,7 +92,7 @@ def _score_example(model: Any, batch: Batch, settings: Attribution) -> list[floa
 
 @contextlib.contextmanager
 def _watch(model: Any, layers: Sequence[int], granularity: str) -> Iterator[States]:
-    """`capture` of a granularity's interfaces; `neurons` is what enters a layer's down projection."""
+    """Capture a granularity's interfaces; `neurons` is the input of a layer's down projection."""
     if granularity != "neuron":
         with capture(model, layers, PARTS[granularity]) as states:
             yield states

@@ -1,13 +1,13 @@
 """Linear centred kernel alignment (CKA) of states at the same token positions.
 
-Kornblith et al. 2019 (arXiv 1905.00414) for CKA; the debiased form replaces HSIC by the unbiased estimator of
-Song et al. 2012, as in Nguyen et al. 2021 (arXiv 2010.15327): plain CKA of unrelated states grows with width
-over positions, the debiased one stays near zero.
+CKA is defined by Kornblith et al. 2019 (arXiv 1905.00414). The debiased form replaces HSIC by the unbiased estimator
+of Song et al. 2012, as in Nguyen et al. 2021 (arXiv 2010.15327). The plain CKA of unrelated states grows with the
+ratio of width to positions; the debiased CKA stays near zero.
 
-With centred states X [positions, D], the Gram matrix X X^T is centred, and its rows add up to zero. So every
-sum that either estimator needs comes from <K, L> (the sum of products of two Gram matrices) and the two
-diagonals. Gram matrices are formed a block of rows at a time and never held as a whole. Where positions outnumber
-channels by far, <X X^T, Y Y^T> is the sum of the squares of X^T Y, and no Gram matrix is formed.
+With centred states X [positions, D], the rows of the Gram matrix X X^T add up to zero. Both estimators then need
+only <K, L> (the sum over the elementwise product of two Gram matrices) and the two diagonals. Gram matrices are formed
+one block of rows at a time and never held as a whole. If positions far outnumber channels, no Gram matrix is formed:
+<X X^T, Y Y^T> is the sum of the squares of X^T Y.
 """
 
 from collections.abc import Sequence
@@ -22,20 +22,20 @@ MINIMUM_POSITIONS = 4
 
 
 def linear_cka(left: Tensor, right: Tensor) -> float:
-    """Linear CKA of two sets of states [positions, width] at the same token positions."""
+    """Linear CKA (arXiv 1905.00414) of two sets of states [positions, width] at the same token positions."""
     return float(cka_matrices([left], [right])[0][0, 0])
 
 
 def debiased_cka(left: Tensor, right: Tensor) -> float:
-    """Linear CKA with the unbiased HSIC; may fall slightly below zero."""
+    """Linear CKA with the unbiased HSIC (as in arXiv 2010.15327); it may be slightly below zero."""
     return float(cka_matrices([left], [right])[1][0, 0])
 
 
 def cka_matrices(left: Sequence[Tensor], right: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """(plain, debiased) CKA of every left with every right layer, [left layers, right layers] in float64.
 
-    Each layer is [positions, width]; widths may differ, positions may not. A layer whose states are all the
-    same has no CKA (not a number). Raises UserError for fewer than four positions or unequal numbers of them.
+    Each layer is [positions, width]. Widths may differ; positions must be the same. CKA is NaN for a layer whose states
+    are all equal. Raises UserError for fewer than four positions or for different numbers of positions.
     """
     plain, debiased = all_pairs([*left, *right])
     return plain[: len(left), len(left) :], debiased[: len(left), len(left) :]
@@ -51,9 +51,9 @@ def all_pairs(layers: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
 
 
 def cka_of_products(products: Tensor, diagonals: Tensor) -> tuple[Tensor, Tensor]:
-    """(plain, debiased) CKA [layers, layers] from what it needs of the Gram matrices of centred states.
+    """(plain, debiased) CKA, [layers, layers], from sums over the Gram matrices K of centred states.
 
-    That is <K_a, K_b> for all pairs of layers, and the diagonals [layers, positions].
+    `products` holds <K_a, K_b> for all pairs of layers, `diagonals` the diagonals [layers, positions].
     """
     return _normalise(products), _normalise(_unbiased(products, diagonals, diagonals.shape[1]))
 
@@ -69,13 +69,13 @@ def _centre(states: Tensor) -> Tensor:
 
 
 def _many_positions(layers: Sequence[Tensor]) -> bool:
-    """Whether going by channels takes fewer operations than going by positions."""
+    """Whether products of channels take fewer operations than products of positions."""
     channels = sum(states.shape[1] for states in layers)
     return channels**2 < 2 * len(layers[0]) * (channels + len(layers) ** 2)
 
 
 def _channel_products(layers: Sequence[Tensor]) -> Tensor:
-    """<K_a, K_b> for all pairs of layers, [layers, layers], two layers in float64 at a time."""
+    """<K_a, K_b> for all pairs of layers, [layers, layers], with two layers in float64 at a time."""
     products = torch.zeros(len(layers), len(layers), dtype=torch.float64)
     for a, states in enumerate(layers):
         left = _centre(states).T
@@ -96,15 +96,15 @@ def _gram_products(layers: Sequence[Tensor]) -> Tensor:
 
 
 def _gram_rows(centred: Tensor, start: int, end: int) -> Tensor:
-    """Rows start to end of X X^T, one after the other."""
+    """Rows `start` to `end` of X X^T, concatenated."""
     return (centred[start:end] @ centred.T).flatten()
 
 
 def _unbiased(products: Tensor, diagonals: Tensor, count: int) -> Tensor:
-    """Unbiased HSIC times n (n - 3), of Gram matrices whose rows add up to zero.
+    """Unbiased HSIC times n (n - 3), for Gram matrices whose rows add up to zero (Song et al. 2012).
 
-    Without its diagonal such a matrix has the row sums -diagonal, so that the estimator's three terms need
-    the products, the diagonals and the traces alone.
+    Without its diagonal, such a matrix has the row sums -diagonal. The estimator's three terms therefore need only
+    the products, the diagonals and the traces.
     """
     crossed = diagonals @ diagonals.T
     traces = diagonals.sum(dim=1)
@@ -114,5 +114,5 @@ def _unbiased(products: Tensor, diagonals: Tensor, count: int) -> Tensor:
 
 def _normalise(hsic: Tensor) -> Tensor:
     """HSIC(a, b) / sqrt(HSIC(a, a) HSIC(b, b)) for all pairs."""
-    own = hsic.diagonal().clamp_min(0).sqrt()
-    return hsic / torch.outer(own, own)
+    norms = hsic.diagonal().clamp_min(0).sqrt()
+    return hsic / torch.outer(norms, norms)

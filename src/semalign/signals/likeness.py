@@ -1,4 +1,4 @@
-"""How alike a teacher's layers are to the student's: for the pairing rule `cka`."""
+"""Similarity of a teacher's layers to the student's, for the pairing rule `cka`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from semalign.models.states import offsets_of, read_states
 from semalign.runtime.errors import UserError
 from semalign.signals.cka import MINIMUM_POSITIONS, cka_matrices
 
-BATCH_SIZE = 8  # examples a forward pass
+BATCH_SIZE = 8  # examples per forward pass
 
 
 def measure_likeness(
@@ -20,24 +20,25 @@ def measure_likeness(
 ) -> list[list[float]]:
     """Debiased linear CKA [teacher layers, student layers] of block outputs at the supervised positions.
 
-    Rows are the teacher's `layers` in their order, columns all student layers. Every example passes once through
-    either model; they are in memory one after the other. Raises UserError where the tokenizers cut the answers
-    differently, or where there are fewer than four positions.
+    Rows are the teacher's `layers` in the order given, columns all student layers. Every example passes once through
+    each model; only one model is in memory at a time. Raises UserError if the tokenizers split the answers differently
+    or if there are fewer than four positions.
     """
     depth = read_shape(student).layers
-    offsets, theirs = _states(teacher, examples, layers)
-    own_offsets, own = _states(student, examples, range(1, depth + 1))
-    if not torch.equal(offsets, own_offsets):
+    teacher_offsets, teacher_states = _states(teacher, examples, layers)
+    student_offsets, student_states = _states(student, examples, range(1, depth + 1))
+    if not torch.equal(teacher_offsets, student_offsets):
         raise UserError(
-            f"pairing: {teacher.name} has {int(offsets[-1])} answer positions on the extract split, {student.name} "
-            f"{int(own_offsets[-1])}; expected the same in every example, as CKA compares position by position"
+            f"pairing: found {int(teacher_offsets[-1])} answer positions of {teacher.name} on the extract split and "
+            f"{int(student_offsets[-1])} of {student.name}, expected the same in every example, since CKA compares "
+            "position by position"
         )
-    if int(offsets[-1]) < MINIMUM_POSITIONS:
+    if int(teacher_offsets[-1]) < MINIMUM_POSITIONS:
         raise UserError(
-            f"pairing: the extract split has {int(offsets[-1])} answer positions, expected {MINIMUM_POSITIONS} or "
-            "more for CKA"
+            f"pairing: found {int(teacher_offsets[-1])} answer positions in the extract split, expected "
+            f"{MINIMUM_POSITIONS} or more for CKA"
         )
-    _, debiased = cka_matrices(theirs, own)
+    _, debiased = cka_matrices(teacher_states, student_states)
     rows: list[list[float]] = debiased.tolist()
     return rows
 
@@ -45,7 +46,7 @@ def measure_likeness(
 def _states(
     folder: Path, examples: Sequence[Example], layers: Sequence[int]
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Where each example's positions begin and end, and each layer's states [positions, width]."""
+    """The offsets at which each example's positions begin and end, and each layer's states [positions, width]."""
     tokenizer = load_tokenizer(folder)
     encoded = [encode(example, tokenizer) for example in examples]
     states = read_states(

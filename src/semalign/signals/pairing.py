@@ -1,7 +1,8 @@
-"""Layer pairing: which student layer answers to a critical teacher layer (paper section on layer pairing).
+"""Layer pairing: which student layer learns from a critical teacher layer.
 
-The paper's rule goes by depth. The others are this study's: the student layer most alike (see `likeness`), the
-last layers, and layers drawn at random as a control.
+SemAlign (arXiv 2510.24208, section "layer pairing") pairs by depth (`depth`) and announces an ablation over the pairing
+strategy without defining it. The other rules are this study's: the most similar student layer (`cka`, see `likeness`),
+the last layers (`last`), and randomly drawn layers as a control (`random`).
 """
 
 import math
@@ -16,11 +17,11 @@ from semalign.runtime.errors import UserError
 
 @dataclass(frozen=True)
 class LayerPair:
-    """A student layer and where its target comes from, all numbered from 1.
+    """A student layer and the teacher layers that its target comes from, numbered from 1.
 
-    The target is `(1 - weight) * h[below] + weight * h[above]`. `critical` is the teacher layer that
-    attribution named, `teacher` the counterpart that the rule gives the student layer (on the depth map, by
-    depth). Where the rule asks for no critical layer, `critical` is `teacher`.
+    The target is made from `(1 - weight) * h[below] + weight * h[above]`. `critical` is the teacher layer that
+    attribution selected. `teacher` is the counterpart of the student layer under the pairing rule (for the depth map,
+    t(k)). If the rule uses no critical layer, `critical` equals `teacher`.
     """
 
     student: int
@@ -32,12 +33,18 @@ class LayerPair:
 
 
 def depth_map(student_layer: int, teacher_depth: int, student_depth: int) -> int:
-    """t(k) = max(1, floor(L_T / L_S * k)), in whole numbers so that no ratio is rounded."""
+    """t(k) = max(1, floor(L_T / L_S * k)), the teacher layer of student layer k (arXiv 2510.24208, "layer pairing").
+
+    Computed in integers, so that no ratio is rounded.
+    """
     return max(1, teacher_depth * student_layer // student_depth)
 
 
 def student_for(critical: int, teacher_depth: int, student_depth: int) -> int:
-    """The nearest deeper-or-equal student layer: min{k : t(k) >= t*}, or L_S if there is none."""
+    """Student layer of the critical teacher layer t*: min{k : t(k) >= t*}, or L_S if there is no such k.
+
+    This is the nearest layer of equal or greater depth (SemAlign, arXiv 2510.24208, "layer pairing").
+    """
     for layer in range(1, student_depth + 1):
         if depth_map(layer, teacher_depth, student_depth) >= critical:
             return layer
@@ -45,7 +52,10 @@ def student_for(critical: int, teacher_depth: int, student_depth: int) -> int:
 
 
 def interpolation(student_layer: int, teacher_depth: int, student_depth: int) -> tuple[int, int, float]:
-    """(a, b, lambda): u = L_T k / L_S, a = max(1, min(floor(u), L_T - 1)), b = a + 1, lambda = clip(u - a, 0, 1)."""
+    """(a, b, lambda): u = L_T k / L_S, a = max(1, min(floor(u), L_T - 1)), b = a + 1, lambda = clip(u - a, 0, 1).
+
+    The target of student layer k comes from (1 - lambda) h_a + lambda h_b (arXiv 2510.24208, "layer pairing").
+    """
     exact = teacher_depth * student_layer / student_depth
     below = max(1, min(math.floor(exact), teacher_depth - 1))
     return below, below + 1, min(1.0, max(0.0, exact - below))
@@ -58,13 +68,18 @@ def choose_pairs(
     settings: Pairing,
     likeness: Sequence[Sequence[float]] = (),
 ) -> list[LayerPair]:
-    """Pair layers by the rule of the settings; the shallowest student layer first.
+    """Pair layers by the rule in the settings, shallowest student layer first.
 
-    `ranking` lists teacher layers, most critical first; `depth` and `cka` pair the `settings.pairs` first of them.
-    Two that lead to one student layer give one pair, that of the more critical. `likeness` is for `cka`: a row for
-    each of these teacher layers, with a number for each student layer. `all` pairs every student layer with its
-    counterpart on the depth map. `last` pairs the last layers, so many from the end of both; `random` as many of
-    either, none twice. There are never more pairs than layers.
+    `ranking` lists teacher layers, most critical first; n is `settings.pairs`.
+
+    - `depth` and `cka` pair the first n teacher layers of the ranking. If two of them lead to the same student layer,
+      only the more critical one is paired. `cka` needs `likeness`, one row per critical teacher layer with one number
+      per student layer.
+    - `last` pairs the last n layers of both models.
+    - `random` pairs n layers drawn from each model without replacement.
+
+    If `settings.pairs` is `all`, every student layer is paired with its counterpart on the depth map. There are never
+    more pairs than layers.
     """
     depths = teacher_depth, student_depth
     if settings.pairs == "all":
@@ -76,22 +91,21 @@ def choose_pairs(
         pairs = [_as_it_is(_most_alike(t, row), t) for t, row in zip(critical, likeness, strict=True)]
     else:
         orders = _from_last(depths) if settings.rule == "last" else _drawn(depths, settings.seed)
-        ends = zip(*orders, strict=False)  # the deeper model has layers left over
+        ends = zip(*orders, strict=False)  # not strict: the deeper model has more layers
         pairs = [_as_it_is(student, teacher) for teacher, student in ends][: settings.pairs]
     first = {pair.student: pair for pair in reversed(pairs)}
     return [first[layer] for layer in sorted(first)]
 
 
 def critical_layers(ranking: Sequence[int], settings: Pairing) -> Sequence[int]:
-    """The most critical teacher layers, so many as pairs are asked for."""
+    """The first `settings.pairs` teacher layers of the ranking, or all of it."""
     return ranking if settings.pairs == "all" else ranking[: settings.pairs]
 
 
 def _by_depth(layer: int, critical: int | None, depths: tuple[int, int], interpolate: bool) -> LayerPair:
-    """A student layer and its target on the depth map.
+    """Pair a student layer with its target on the depth map.
 
-    Interpolation takes place where L_T / L_S is not a whole number; a teacher of a single layer has nothing to
-    interpolate.
+    The target is interpolated if L_T / L_S is not a whole number, unless the teacher has a single layer.
     """
     teacher = depth_map(layer, *depths)
     below, above, weight = teacher, teacher, 0.0
@@ -101,23 +115,23 @@ def _by_depth(layer: int, critical: int | None, depths: tuple[int, int], interpo
 
 
 def _as_it_is(student: int, teacher: int) -> LayerPair:
-    """A student layer whose target is one teacher layer, not interpolated."""
+    """Pair a student layer with one teacher layer, without interpolation."""
     return LayerPair(student, teacher, teacher, teacher, teacher, 0.0)
 
 
 def _most_alike(critical: int, row: Sequence[float]) -> int:
-    """The student layer with the largest finite number; of equal ones the shallower."""
+    """The student layer with the largest finite CKA; ties go to the shallower layer."""
     finite = [layer for layer, value in enumerate(row, start=1) if math.isfinite(value)]
     if not finite:
         raise UserError(
-            f"pairing: teacher layer {critical}: no student layer has a finite CKA with it; expected states that "
-            "are not all the same over the extract split, or another pairing.rule"
+            f"pairing: teacher layer {critical}: found no student layer with a finite CKA, expected states that "
+            "differ between positions of the extract split, or another pairing.rule"
         )
     return max(finite, key=lambda layer: row[layer - 1])
 
 
 def _drawn(depths: tuple[int, int], seed: int) -> list[list[int]]:
-    """The layers of both models, each in an order drawn at random: fewer pairs are the first of more."""
+    """The layers of both models in random order; n pairs are the first n of any larger number of pairs."""
     source = random.Random(seed)
     return [source.sample(range(1, depth + 1), depth) for depth in depths]
 

@@ -1,4 +1,4 @@
-"""The signal stages of SemAlign, each from folders to one folder: attribution, pairing, activations, alignment."""
+"""SemAlign's signal stages: attribution, pairing, activations, alignment. Each reads folders and writes one folder."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ def pair_layers(
 ) -> None:
     """Pair the most critical teacher layers with student layers.
 
-    The rule `cka` alone reads weights and examples; pairing.json then has the numbers it chose by.
+    Only the rule `cka` reads weights and examples; pairing.json then also holds the CKA values.
 
     Args:
         teacher: Model folder.
@@ -97,7 +97,7 @@ def pair_layers(
 
 
 def extract_activations(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: Path) -> None:
-    """Store the teacher's states of the paired layers on a benchmark's train split.
+    """Store the teacher's states at the paired layers on a benchmark's train split.
 
     Args:
         teacher: Model folder.
@@ -130,10 +130,10 @@ def align_states(
     settings: Path,
     out: Path,
 ) -> None:
-    """Map the teacher's stored states into the student's space: the targets of steering.
+    """Map the teacher's stored states into the student's space, which gives the targets of steering.
 
-    Only a map that is fitted to data runs both models, on the align split. `map.safetensors` holds the map, or one per
-    layer if it is fitted; it is left out if no matrix describes the map (`alignment.top`).
+    Only a fitted map runs the two models, on the align split. `map.safetensors` holds the map, or one map per layer if
+    it is fitted; it is not written if the map is not a matrix (`alignment.top`).
 
     Args:
         teacher: Model folder.
@@ -177,7 +177,7 @@ def _save_targets(
     offsets: torch.Tensor,
     maps: Mapping[str, torch.Tensor],
 ) -> None:
-    """Write the targets by student layer with the examples' offsets, and the maps if there are any."""
+    """Write the targets of each student layer and the examples' offsets, and the maps if there are any."""
     tensors = {f"layer.{layer}": rows for layer, rows in targets.items()}
     save_file({**tensors, "offsets": offsets}, folder / "targets.safetensors")
     if maps:
@@ -187,7 +187,7 @@ def _save_targets(
 def _paired_states(
     activations: Path, pairs: Sequence[LayerPair]
 ) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
-    """Student layer -> stored teacher states [positions, teacher width], interpolated; and the examples' offsets."""
+    """Interpolated teacher states [positions, teacher width] by student layer, and the examples' offsets."""
     states = load_file(activations / "activations.safetensors")
     offsets = states.pop("offsets")
     layers = {int(name.removeprefix("layer.")): tensor for name, tensor in states.items()}
@@ -196,7 +196,7 @@ def _paired_states(
 
 
 def _first_examples(benchmark: Path, count: int | None) -> list[Example]:
-    """The first `count` examples of the extract split; all of them without a count."""
+    """The first `count` examples of the extract split, or all of them if `count` is None."""
     split = read_split(benchmark, "extract")
     if count is not None and count > len(split):
         raise UserError(

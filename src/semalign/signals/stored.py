@@ -1,4 +1,4 @@
-"""Tensors of a signal stage with one row for every supervised position of the train split."""
+"""Tensors of a signal stage with one row per supervised position of the train split."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ from semalign.runtime.errors import UserError
 class Stored:
     """Named tensors [positions, ...], read by example.
 
-    What was stored may go on behind `examples`: a method that trains on the first examples of a split reads the
-    signals of all, and `tensors` holds their rows alone. Raises UserError when the stored positions are not those
-    of `examples` as far as these go, as when teacher and student cut the answers into other tokens.
+    The file may cover more examples than `examples`, since a method may train on only the first examples of a split;
+    `tensors` then holds only the rows of `examples`. Raises UserError if the stored positions differ from those of
+    `examples`, for instance because teacher and student tokenise the answers differently.
     """
 
     def __init__(self, path: Path, examples: Sequence[Encoded]) -> None:
@@ -30,15 +30,15 @@ class Stored:
             )
         total = int(stored[-1])
         wanted = int(self.offsets[-1])
-        # what has another number of rows is not about positions
+        # a tensor with another number of rows does not hold positions
         self.tensors: Mapping[str, torch.Tensor] = {
             name: tensor[:wanted] for name, tensor in tensors.items() if tensor.shape[:1] == (total,)
         }
 
     def of(self, name: str, indices: Sequence[int]) -> torch.Tensor:
-        """The rows of a batch's examples, in their order."""
+        """The rows of a batch's examples in the tensor `name`, in the order of `indices`."""
         return self.select(self.tensors[name], indices)
 
     def select(self, rows: torch.Tensor, indices: Sequence[int]) -> torch.Tensor:
-        """The same of any tensor whose rows are the stored positions."""
+        """The rows of a batch's examples in any tensor [positions, ...] with the same positions."""
         return torch.cat([rows[self.offsets[i] : self.offsets[i + 1]] for i in indices])

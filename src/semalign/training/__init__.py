@@ -1,1 +1,1 @@
-"""The training loop and what enters it: schedule, losses, low-rank factors."""
+"""The training loop and its parts: schedule, losses, checkpoints and low-rank factors."""

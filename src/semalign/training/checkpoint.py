@@ -1,4 +1,4 @@
-"""The saved state of a training: where it is, when it is written, and whether it is whole."""
+"""Checkpoints of a training: where and when they are written, and whether they are intact."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ STATE = "state.safetensors"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a training saves its state, and when.
+    """Where and when a training saves its state.
 
-    `identity` says what the result depends on besides label, budget and initial parameters, such as the data: a
-    state with another identity is not resumed. `save_last` saves the state after the last step too, for a caller
-    that has more to train. The caller removes the folder.
+    `every` is the number of steps between two saves. `identity` identifies what the result depends on besides label,
+    budget and initial parameters, such as the data; a state with another identity is not resumed. `save_last` also
+    saves the state after the last step, for a caller with further phases. The caller removes the folder.
     """
 
     folder: Path
@@ -28,15 +28,15 @@ class Checkpoint:
     save_last: bool = False
 
     def due(self, step: int, steps: int) -> bool:
-        """Whether the state is saved after this many steps."""
+        """Whether the state is saved after `step` of `steps` steps."""
         return self.save_last if step == steps else step % self.every == 0
 
 
 def write_state(folder: Path, facts: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    """Write facts and tensors; the folder takes its name only when it is whole.
+    """Write facts and tensors to a temporary folder, which is renamed once it is complete.
 
-    A power cut can still leave a named file without its bytes: the tensors' digest is with the facts, and compared
-    before they are used.
+    A power failure can still leave a file without its content. The facts therefore hold a digest of the tensors, which
+    `read_state` compares.
     """
     with replace_folder(folder) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary / STATE)
@@ -45,7 +45,7 @@ def write_state(folder: Path, facts: dict[str, Any], tensors: dict[str, torch.Te
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
-    """The description in a checkpoint; None if a file is missing, truncated or changed."""
+    """The facts in a checkpoint; None if a file is missing, truncated or changed."""
     try:
         state: dict[str, Any] = read_json(folder / "state.json")
         written = hashlib.sha256((folder / STATE).read_bytes()).hexdigest()
@@ -55,12 +55,12 @@ def read_state(folder: Path) -> dict[str, Any] | None:
 
 
 def read_tensors(folder: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a state that is whole."""
+    """The tensors of a state that `read_state` accepted."""
     return load_file(folder / STATE)
 
 
 def random_state() -> dict[str, torch.Tensor]:
-    """Torch's generators, so that dropout after a resumption draws what it would have drawn."""
+    """State of torch's generators, so that dropout after resuming draws what it would have drawn."""
     states = {"random.cpu": torch.get_rng_state()}
     if torch.cuda.is_available():
         states["random.cuda"] = torch.cuda.get_rng_state()
@@ -68,7 +68,7 @@ def random_state() -> dict[str, torch.Tensor]:
 
 
 def restore_random_state(states: dict[str, torch.Tensor]) -> None:
-    """Put the generators back to where they were."""
+    """Restore the generators from `random_state`."""
     torch.set_rng_state(states["random.cpu"])
     if "random.cuda" in states and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["random.cuda"])

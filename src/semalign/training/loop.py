@@ -1,4 +1,4 @@
-"""The one training loop: AdamW over named loss terms, with checkpoints that resume to the same bytes."""
+"""The training loop of all methods: AdamW on named loss terms, with checkpoints that resume to identical bytes."""
 
 import hashlib
 import json
@@ -36,14 +36,14 @@ Schedule = Callable[[int], tuple[float, float]]
 Portions = Callable[[BatchT], Sequence[tuple[float, BatchT]]]
 
 REPORT_SECONDS = 10.0
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state per parameter
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How long a training is and how it is optimised.
+    """Number of steps of a training, and its optimiser settings.
 
-    `schedule` gives learning rate and beta1 of an update (0-based) if the settings can't say them.
+    `schedule` returns the learning rate and beta1 of an update (0-based), for schedules that the settings do not cover.
     """
 
     steps: int
@@ -67,18 +67,20 @@ def train(
     checkpoint: Checkpoint | None = None,
     portions: Portions[BatchT] | None = None,
 ) -> list[Record]:
-    """Minimise the sum of the named terms that `loss` gives, changing `parameters` in place.
+    """Minimise the sum of the named terms that `loss` returns, changing `parameters` in place.
 
-    Returns the history: step (1-based), learning rate and each term, about a hundred rows and the last step.
+    Returns the history: the step (1-based), the learning rate and each term, in about a hundred rows including the last
+    step.
 
-    With `checkpoint`, the state is saved regularly and at SIGTERM, which ends the process with status 143 after the
-    step in hand. A state that is there already is resumed, and the result has the bytes of an undisturbed run if
-    `batches(step)` depends on the step alone. The state of another run is ignored, and so is a damaged one.
+    With `checkpoint`, the state is saved regularly and on SIGTERM, which ends the process with status 143 after the
+    current step. An existing state is resumed; the result is then byte-identical to that of an uninterrupted run if
+    `batches(step)` depends only on the step. A damaged state or that of another run is ignored.
 
-    `portions` cuts a batch into parts with weights that add up to 1: each adds its share of the gradient before the
-    next is in memory. If the terms are means over what the weights count, the sum is the whole batch's.
+    `portions` splits a batch into parts with weights that add up to 1. Each part's gradient is added before the next
+    part is in memory. If the terms are means over the things that the weights count, the result is the gradient of the
+    whole batch.
 
-    Raises UserError when a term or the gradient's norm is not finite.
+    Raises UserError if a term or the gradient's norm is not finite.
     """
     run = _Run(parameters, budget, label)
     if checkpoint is not None:
@@ -95,13 +97,13 @@ def train(
                 run.save(checkpoint.folder)
             if terminated.seen:
                 saved = f", saved in {checkpoint.folder}" if checkpoint else ""
-                logger.info("%s: told to end (SIGTERM) after step %d/%d%s", label, run.step, steps, saved)
+                logger.info("%s: stopped by SIGTERM after step %d/%d%s", label, run.step, steps, saved)
                 sys.exit(128 + signal.SIGTERM)
     return run.history
 
 
 class _Run:
-    """A training's state: parameters, optimizer moments, step and history."""
+    """State of a training: parameters, optimiser moments, step and history."""
 
     def __init__(self, parameters: dict[str, torch.nn.Parameter], budget: Budget, label: str) -> None:
         settings = budget.settings
@@ -120,8 +122,11 @@ class _Run:
         )
 
     def update(self, parts: Iterable[tuple[float, dict[str, torch.Tensor]]]) -> float:
-        """One optimizer step on weighted parts, whose graphs are made one after the other; the loss before it."""
-        rate, beta1 = self.budget.at(self.step)
+        """Run one optimiser step on weighted parts of a batch; return the loss before the step.
+
+        `parts` is consumed lazily, so that only one part's graph is in memory at a time.
+        """
+        lr, beta1 = self.budget.at(self.step)
         values: Record = {}
         self.optimizer.zero_grad(set_to_none=True)
         for weight, terms in parts:
@@ -133,22 +138,22 @@ class _Run:
             del terms, total
         norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.budget.settings.clip_norm)
         self._check_finite("gradient norm", norm.item())
-        self.optimizer.param_groups[0].update(lr=rate, betas=(beta1, self.budget.settings.beta2))
+        self.optimizer.param_groups[0].update(lr=lr, betas=(beta1, self.budget.settings.beta2))
         self.optimizer.step()
         self.step += 1
         if self.step % max(1, self.budget.steps // 100) == 0 or self.step == self.budget.steps:
-            self.history.append({"step": self.step, "learning_rate": rate, **values})
+            self.history.append({"step": self.step, "learning_rate": lr, **values})
         return sum(values.values())
 
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):
             raise UserError(
-                f"{self.label}: step {self.step + 1}: {name} is {value}; expected a finite number "
+                f"{self.label}: step {self.step + 1}: {name}: found {value}, expected a finite number "
                 "(try a lower learning_rate)"
             )
 
     def save(self, folder: Path) -> None:
-        """Write all that `resume` needs."""
+        """Write everything that `resume` needs."""
         tensors = {f"parameter.{name}": tensor.detach() for name, tensor in self.parameters.items()}
         for name, parameter in self.parameters.items():
             state = self.optimizer.state.get(parameter, {})
@@ -158,21 +163,20 @@ class _Run:
         write_state(folder, facts, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
-        """Take up the state in the checkpoint's folder if it is there and belongs to this run.
+        """Restore the state in the checkpoint's folder, if it exists and belongs to this run.
 
-        Four things make the rest of the run give the bytes that it would have given undisturbed: the parameters,
-        AdamW's moments, the state of the random generators, and the step, which determines the batch and the
-        learning rate.
+        Four things make the rest of the run byte-identical to an uninterrupted one: the parameters, AdamW's moments,
+        the state of the random generators, and the step, which determines the batch and the learning rate.
         """
         folder = checkpoint.folder
-        # before the parameters change: the initial ones are part of what identifies a run
+        # computed before the parameters are restored, because the initial parameters are part of a run's identity
         self.identity = self._digest(checkpoint.identity)
         if not folder.is_dir():
             return
         state = read_state(folder)
         if state is None or state["identity"] != self.identity:
             reason = "is damaged" if state is None else "belongs to another run"
-            logger.info("%s: %s %s, starting anew", self.label, folder, reason)
+            logger.info("%s: %s %s, starting from step 0", self.label, folder, reason)
             return
         self.step = state["step"]
         self.history = state["history"]
@@ -181,8 +185,8 @@ class _Run:
             for name, parameter in self.parameters.items():
                 parameter.copy_(tensors[f"parameter.{name}"])
                 keys = [key for key in MOMENTS if f"{key}.{name}" in tensors]
-                # none for a parameter that had no gradient yet: AdamW begins them, and their count of steps, at its
-                # first one
+                # a parameter without a gradient so far has no moments; AdamW creates them, with their own step count,
+                # at its first gradient
                 if keys:
                     moments = {key: tensors[f"{key}.{name}"].to(parameter.device) for key in keys}
                     self.optimizer.state[parameter] = moments
@@ -190,7 +194,7 @@ class _Run:
         logger.info("%s: resumed at step %d/%d", self.label, self.step, self.budget.steps)
 
     def _digest(self, identity: str) -> str:
-        """What a checkpoint must share with this run: settings, length, initial parameters and `identity`."""
+        """Digest of what a checkpoint must share with a run: label, steps, settings, `identity`, initial parameters."""
         facts = [self.label, self.budget.steps, self.budget.settings.model_dump_json(), identity]
         digest = hashlib.sha256(json.dumps(facts).encode())
         for name, parameter in self.parameters.items():
@@ -200,7 +204,10 @@ class _Run:
 
 
 class _Terminated:
-    """Within it, SIGTERM only sets `seen`. Outside the main thread none can be caught: nothing changes."""
+    """Context in which SIGTERM only sets `seen`, so that the current step can finish.
+
+    It does nothing outside the main thread, since only the main thread can handle signals.
+    """
 
     def __init__(self) -> None:
         self.seen = False
@@ -220,7 +227,7 @@ class _Terminated:
 
 
 class _Progress:
-    """A log line every ten seconds, and one at the end."""
+    """Logs progress every ten seconds and at the end."""
 
     def __init__(self, label: str, first: int, steps: int) -> None:
         self.label = label
@@ -229,7 +236,7 @@ class _Progress:
         self.start = self.last = time.monotonic()
 
     def report(self, step: int, loss: float) -> None:
-        """Log if it is time to."""
+        """Log the step if the last message is ten seconds old, or if it is the last step."""
         now = time.monotonic()
         if step == self.steps:
             took = now - self.start

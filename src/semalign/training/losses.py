@@ -1,4 +1,4 @@
-"""Losses that several methods use, each over supervised positions only and in float32."""
+"""Losses that several methods use, over supervised positions only and in float32."""
 
 import torch
 
@@ -6,7 +6,7 @@ NEGLIGIBLE = 1e-12
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean negative log-likelihood of the labels in nats."""
+    """Mean cross-entropy of logits [positions, vocabulary] and labels [positions], in nats."""
     return torch.nn.functional.cross_entropy(logits.float(), labels)
 
 
@@ -15,10 +15,11 @@ def sparse_kl(
 ) -> torch.Tensor:
     """Mean KL(teacher || student) in nats over k + 1 outcomes: the teacher's k likeliest tokens, and the rest.
 
-    Student `logits` [positions, vocabulary]; `ids` and `log_probs` [positions, k]; `log_tail` [positions], -inf
-    if nothing is left. Never above the KL over the whole vocabulary (data processing), equal to it when k is
-    the whole vocabulary. Both rests are sums over the rest itself: 1 minus the rest of the mass would be lost to
-    rounding if a model is sure.
+    `logits` [positions, vocabulary] are the student's; `ids` and `log_probs` [positions, k] the teacher's likeliest
+    tokens; `log_tail` [positions] is the log-mass of its rest, -inf if there is none. The result is at most the KL
+    divergence over the whole vocabulary (data processing inequality), and equals it if k is the whole vocabulary. The
+    masses of both rests are summed over the rest itself, because 1 minus the sum of the others would be lost to
+    rounding if a model is confident.
     """
     logits = logits.float()
     ids = ids.long()
@@ -33,22 +34,24 @@ def sparse_kl(
 
 
 def correlation_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """1 - the mean over units of Pearson's correlation over the positions; both [positions, units].
+    """1 - mean over units of Pearson's correlation over the positions, for states and targets [positions, units].
 
-    A unit that does not vary over the positions correlates 0 with any other.
+    The loss of Flex-KD (arXiv 2507.10155, section 3), as read here: the paper's exact formula was not available. The
+    correlation counts as 0 for a unit that does not vary over the positions.
     """
     states, targets = (x.float() - x.float().mean(0) for x in (states, targets))
     return 1 - torch.nn.functional.cosine_similarity(states, targets, dim=0).mean()
 
 
 def relation_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """1 - linear CKA of states and targets, both [positions, width], over these positions.
+    """1 - linear CKA of states and targets over a batch's positions, both [positions, width].
 
-    With centred X and Y, CKA = |X^T Y|^2 / (|X^T X| |Y^T Y|) = <K, L> / (|K| |L|), norms of Frobenius, K = X X^T and
-    L = Y Y^T the centred Gram matrices: what positions are to each other (Kornblith et al., arXiv 1905.00414). The
-    smaller matrices are formed, [width, width] or [positions, positions]. Plain and hence biased: unrelated states
-    score well above 0 if positions are few against the width. Positions that do not differ relate to nothing:
-    the loss is 1 and has no gradient.
+    With centred X and Y, CKA = |X^T Y|^2 / (|X^T X| |Y^T Y|) = <K, L> / (|K| |L|) with Frobenius norms (Kornblith et
+    al., arXiv 1905.00414). The centred Gram matrices K = X X^T and L = Y Y^T hold the relations between positions.
+    Whichever matrices are smaller are formed, [width, width] or [positions, positions].
+
+    Plain CKA is biased: unrelated states score well above 0 if there are few positions relative to the width. If all
+    positions are equal, the loss is 1 without a gradient.
     """
     x, y = (_centred(rows) for rows in (states, targets))
     if len(x) < x.shape[-1]:
@@ -62,16 +65,19 @@ def relation_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
 
 
 def _centred(rows: torch.Tensor) -> torch.Tensor:
-    """Rows less their mean, in float32 and of size 1 as a whole: fourth powers would leave its range."""
+    """Centred rows in float32, scaled to Frobenius norm 1, since fourth powers could leave float32's range."""
     rows = rows.float()
     rows = rows - rows.mean(0)
     return rows / rows.norm().clamp_min(NEGLIGIBLE)
 
 
 def keep_top(logits: torch.Tensor, names: torch.Tensor, top_k: int) -> dict[str, torch.Tensor]:
-    """The `top_k` largest of logits [positions, tokens], which are called `names` [tokens], and the rest."""
+    """The `top_k` largest of logits [positions, tokens] and the rest, as `sparse_kl` reads them.
+
+    `names` [tokens] are the tokens' ids. Returns `ids` and `log_probs` [positions, k], and `log_tail` [positions].
+    """
     top, index = logits.topk(min(top_k, logits.shape[-1]), dim=-1)
     total = logits.logsumexp(-1)
-    # summed over the rest itself: 1 minus the sum of the largest would lose it to rounding
+    # summed over the rest itself, because 1 minus the sum of the largest would be lost to rounding
     rest = logits.scatter(-1, index, -torch.inf).logsumexp(-1)
     return {"ids": names[index].int(), "log_probs": top - total[:, None], "log_tail": rest - total}

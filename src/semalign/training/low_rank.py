@@ -1,8 +1,8 @@
-"""LoRA that begins at given factors instead of at nothing (Seeking, PiSSA).
+"""LoRA that starts from given factors B0 A0 instead of zero (Seeking, arXiv 2310.11451; PiSSA, arXiv 2404.02948).
 
-While it trains, the frozen base holds W - s B0 A0 and the adapter begins at B0 A0, where s = alpha / rank, so that
-the first forward pass is the student's. Stored is one adapter of twice the rank on the untouched student: its
-factors [-B0 | B1] and [A0 ; A1] at the same scale give the deployed weight W - s B0 A0 + s B1 A1.
+During training, the frozen weights are W - s B0 A0 with s = alpha / rank, and the adapter starts from B0 A0, so that
+the first forward pass equals the student's. The saved adapter has twice the rank and belongs on the untouched student:
+its factors [-B0 | B1] and [A0 ; A1], at the same scale, give the deployed weight W - s B0 A0 + s B1 A1.
 """
 
 from collections.abc import Mapping
@@ -12,25 +12,25 @@ import torch
 
 from semalign.runtime.errors import UserError
 
-ADAPTER = "default"  # what PEFT calls the only adapter of a model
+ADAPTER = "default"  # PEFT's name for a model's only adapter
 
 
 class Factors(NamedTuple):
-    """A product of low rank: `b` [out, rank] times `a` [rank, in]."""
+    """Factors of a low-rank product: `b` [out, rank] times `a` [rank, in]."""
 
     b: torch.Tensor
     a: torch.Tensor
 
 
-Start = Mapping[str, Factors]  # full name of an adapted module -> where its adapter begins
+Start = Mapping[str, Factors]  # full name of an adapted module -> initial factors of its adapter
 
 
 def principal_factors(matrix: torch.Tensor, rank: int) -> Factors:
     """The best approximation of rank `rank` of `matrix` [out, in]: b = U_r Sigma_r, a = V_r^T, in float32.
 
-    Sigma goes into b as a whole (Seeking's released code; PiSSA splits it). Computed in float64. A singular pair's
-    sign is free: the largest entry of each right vector is made positive. Raises UserError when the rank is larger
-    than a side of the matrix.
+    All of Sigma goes into b, as in Seeking's released code (arXiv 2310.11451); for PiSSA see `split_evenly`. Computed
+    in float64. The sign of a singular pair is arbitrary; here, the largest entry of each right vector is made positive.
+    Raises UserError if the rank exceeds a side of the matrix.
     """
     check_rank(rank, tuple(matrix.shape), "matrix")
     left, values, right = torch.linalg.svd(matrix.double(), full_matrices=False)
@@ -41,14 +41,17 @@ def principal_factors(matrix: torch.Tensor, rank: int) -> Factors:
 
 
 def split_evenly(factors: Factors) -> Factors:
-    """The same product with the root of every singular value in each factor; they are the norms of b's columns."""
+    """Split the singular values evenly between the factors of `principal_factors`, as in PiSSA (arXiv 2404.02948).
+
+    The singular values are the norms of b's columns; each factor gets their square roots. The product is unchanged.
+    """
     roots = factors.b.double().norm(dim=0).sqrt()
     b = factors.b / roots.clamp_min(torch.finfo(torch.float32).tiny)
     return Factors(b.float(), (factors.a * roots[:, None]).float())
 
 
 def check_rank(rank: int, shape: tuple[int, ...], name: str) -> None:
-    """Raises UserError when no `shape` [out, in] matrix has rank `rank`."""
+    """Raise UserError if no matrix of `shape` [out, in] has rank `rank`; `name` is the matrix's name in the message."""
     if rank > min(shape):
         raise UserError(
             f"lora.rank: found {rank}, expected at most {min(shape)}, the smaller side of {name} "
@@ -58,13 +61,13 @@ def check_rank(rank: int, shape: tuple[int, ...], name: str) -> None:
 
 @torch.no_grad()
 def begin_at(adapted: Any, start: Start) -> None:
-    """Set the adapter's factors to `start` and take their product out of the frozen weights, in place.
+    """Set the adapter's factors to `start` and subtract their scaled product from the frozen weights, in place.
 
-    Raises UserError when `start` has no factors for an adapted module, or of another shape.
+    Raises UserError if `start` has no factors for an adapted module, or factors of another shape.
     """
     for name, module in _adapted(adapted).items():
         if name not in start:
-            raise UserError(f"{name}: no factors to begin at; expected those of every adapted matrix")
+            raise UserError(f"{name}: found no initial factors, expected some for every adapted matrix")
         b, a = _parameters(module)
         if (start[name].b.shape, start[name].a.shape) != (b.shape, a.shape):
             found, expected = (_shapes(pair) for pair in (start[name], Factors(b, a)))
@@ -76,9 +79,9 @@ def begin_at(adapted: Any, start: Start) -> None:
 
 @torch.no_grad()
 def fold_start(adapted: Any, start: Start) -> None:
-    """Turn a trained adapter into the one of twice the rank that belongs on the untouched student.
+    """Turn a trained adapter into one of twice the rank that belongs on the untouched student.
 
-    The frozen weights in memory stay as they are: store the adapter after this, and run the model no more.
+    The frozen weights in memory do not change, so the model must not be run after this; only save the adapter.
     """
     for name, module in _adapted(adapted).items():
         b, a = _parameters(module)
@@ -94,7 +97,7 @@ def _shapes(factors: Factors) -> str:
 
 
 def _adapted(adapted: Any) -> dict[str, Any]:
-    """Full name -> module, of the modules that have an adapter."""
+    """The modules that have an adapter, by full name."""
     from peft.tuners.lora import LoraLayer
 
     modules = adapted.base_model.model.named_modules()
@@ -102,7 +105,7 @@ def _adapted(adapted: Any) -> dict[str, Any]:
 
 
 def _parameters(module: Any) -> tuple[torch.nn.Parameter, torch.nn.Parameter]:
-    """The factors [out, rank] and [rank, in] of one adapted matrix; an embedding's is transposed, [width, tokens]."""
+    """The factors [out, rank] and [rank, in] of an adapted matrix; for an embedding, it is [width, tokens]."""
     if ADAPTER in module.lora_embedding_A:
         return module.lora_embedding_B[ADAPTER], module.lora_embedding_A[ADAPTER]
     return module.lora_B[ADAPTER].weight, module.lora_A[ADAPTER].weight

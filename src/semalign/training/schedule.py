@@ -1,4 +1,4 @@
-"""What each update of a training sees: how many there are, the examples of its batch, its learning rate."""
+"""Schedule of a training: the number of updates, and the batch and learning rate of each."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,32 +9,33 @@ import numpy as np
 from semalign.config.optimisation import Optimisation
 from semalign.runtime.errors import UserError
 
-POOL = 64  # batches that are sorted by length together
+POOL = 64  # number of batches that are sorted by length together
 
 
 def total_steps(count: int, settings: Optimisation) -> int:
-    """Updates for `count` examples: `settings.steps`, else epochs of ceil(count / batch size), at least 1."""
+    """Number of updates for `count` examples: `settings.steps`, or epochs * ceil(count / batch size), at least 1."""
     if settings.steps is not None:
         return settings.steps
-    assert settings.epochs is not None  # the settings refuse to have neither
+    assert settings.epochs is not None  # the settings require one of the two
     return max(1, math.ceil(settings.epochs * math.ceil(count / settings.batch_size)))
 
 
 def epoch_batches(
     count: int, batch_size: int, seed: int, lengths: Sequence[int] | None = None
 ) -> Callable[[int], list[int]]:
-    """Give the function from a step to the indices of its batch.
+    """Return a function from a step to the indices of its batch.
 
-    Every epoch visits each of the `count` examples once, in an order that depends on seed and epoch only.
-    With `lengths`, batches hold examples of like length (sorted within pools of 64 batches, then shuffled),
-    which saves padding. An epoch's last batch may be smaller. Raises UserError when there are no examples.
+    Every epoch visits each of the `count` examples once, in an order that depends only on seed and epoch. With
+    `lengths`, batches hold examples of similar length (sorted within pools of POOL batches, then shuffled), which saves
+    padding. One batch per epoch may be smaller. Raises UserError if there are no examples.
     """
     if count < 1:
-        raise UserError(f"training data: {count} examples, expected at least one")
+        raise UserError(f"training data: found {count} examples, expected at least one")
     per_epoch = math.ceil(count / batch_size)
 
     @lru_cache(maxsize=2)
     def epoch(number: int) -> list[list[int]]:
+        # one generator per epoch: a resumed training computes its batches without replaying earlier epochs
         random = np.random.default_rng([seed, number])
         order = random.permutation(count).tolist()
         if lengths is None:
@@ -52,7 +53,7 @@ def learning_rate(step: int, steps: int, settings: Optimisation) -> float:
     warmup = math.ceil(settings.warmup * steps)
     if step < warmup:
         return settings.learning_rate * (step + 1) / warmup
-    left = (steps - step) / (steps - warmup)  # 1 at the warm-up's end, just above 0 at the last step
+    left = (steps - step) / (steps - warmup)  # 1 at the end of warm-up, just above 0 at the last step
     if settings.schedule == "linear":
         share = left
     elif settings.schedule == "cosine":

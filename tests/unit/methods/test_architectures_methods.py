@@ -1,4 +1,4 @@
-"""Every trained method on a pair of every architecture: what it hands over loads and matters, or it refuses."""
+"""Every trained method on a pair of every architecture: its result loads and has an effect, or it is refused."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +17,8 @@ from semalign.study.kinds import Method
 
 TRAINED = [name for name in METHODS if name not in ("student", "teacher")]
 SEPARATE = ["up", "down", "v", "o"]
-FUSED = ["up", "down", "o"]  # what GPT-NeoX has apart
-# what is refused, as (pair, method, projections) -> the line; everything else must work
+FUSED = ["up", "down", "o"]  # the projections that GPT-NeoX does not fuse
+# refused (pair, method, projection) -> message; everything else must work
 REFUSED = {
     ("neox", name, "v"): "projection 'v' can't be adapted in GPTNeoXForCausalLM"
     for name in TRAINED
@@ -31,7 +31,7 @@ REFUSED = {
 
 
 def tiny(method: str, projections: list[str]) -> Any:
-    """Settings of two updates that are large enough to see."""
+    """Settings for two updates with visible effect."""
     if method == "laten":
         data: dict[str, Any] = {
             "align_batch": 2,

@@ -1,4 +1,4 @@
-"""Distillation of hidden states: channels, projectors, and the loss against its formula."""
+"""Distillation of hidden states: standardised channels, projectors, and the loss, compared with its formula."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_standardised_channels_have_unit_scale_and_constant_ones_are_zero(at_onc
 def test_states_loss_is_the_error_over_each_channel_s_variance(
     sealed_pair, pico_benchmark: Path, signals
 ) -> None:
-    """Against the formula without standardisation: mean of (W s + b) sigma + mu - h, squared, over sigma^2."""
+    """Compared with the formula without standardisation: mean of ((W s + b) sigma + mu - h)^2 / sigma^2."""
     encoded = train_split(sealed_pair[1], pico_benchmark)
     rows = read_json(signals["pairing"] / "pairing.json")["pairs"]
     (pair,) = from_rows(rows)

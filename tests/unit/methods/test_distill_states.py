@@ -1,4 +1,4 @@
-"""Distillation from stored final states: the same as from all logits, in fewer bytes."""
+"""Distillation from stored final states equals distillation from all logits and takes fewer bytes."""
 
 import shutil
 from collections.abc import Callable
@@ -65,7 +65,7 @@ def test_the_loss_is_that_of_logit_distillation_with_the_whole_vocabulary(
 
 
 def test_the_loss_is_the_slow_formula(llama: Pair) -> None:
-    """Over the logits of the whole teacher, a position and a token at a time."""
+    """Computed from the whole teacher's logits, one position and one token at a time."""
     _, teacher = teachers(llama)
     (item,) = (train_split(llama.student, llama.benchmark)[i] for i in [2])
     whole, student = load_model(llama.teacher), load_model(llama.student)
@@ -104,7 +104,7 @@ def test_other_vocabularies_meet_in_the_shared_tokens(llama: Pair, tmp_path: Pat
     assert loss.item() == pytest.approx(torch.tensor(259.0).log().item() - entropy.item(), rel=1e-4)
     assert logits.grad is not None
     lacking = [number for number in range(259) if number not in teacher.ids.tolist()]
-    assert (logits.grad[:, lacking] > 0).all()  # descent takes from them
+    assert (logits.grad[:, lacking] > 0).all()  # a descent step lowers these logits
 
 
 def test_stored_states_are_the_final_ones_and_give_the_same_bytes(llama: Pair, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The distillation baselines at work: what they train, report, write and resume."""
+"""Distillation baselines: what they train, report and write, and how they resume."""
 
 import logging
 import os
@@ -62,7 +62,7 @@ def test_methods_lower_their_loss_and_store_lora_alone(settings, transfer, seale
 @pytest.mark.parametrize(
     ("settings", "terms", "passes"),
     [
-        (METHODS[0], {"kl"}, 6 + 6),  # attribution's extract split, and the train split
+        (METHODS[0], {"kl"}, 6 + 6),  # the extract split for attribution, and the train split
         (METHODS[1], {"kl", "label"}, 6),
         (METHODS[2], {"layer", "label"}, 6 + 6),
         (METHODS[3], {"layer", "label"}, 6 + 6),

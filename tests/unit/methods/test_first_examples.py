@@ -1,4 +1,4 @@
-"""`optimisation.examples`: training on the first examples of a split, whose signals are stored for all."""
+"""`optimisation.examples`: training on the first examples of a split, with signals stored for all examples."""
 
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,9 @@ from semalign.study.kinds import Method
 
 ADAPTER = "adapter_model.safetensors"
 TRAINED = [name for name in METHODS if name not in ("student", "teacher", "laten")]
-# every forward pass has the same batches with four examples as with six: the same bytes can be asked for
+# with these sizes, forward passes have the same batches for four examples as for six, so bytes can be compared
 ALIKE = {f"{stage}.batch_size": 2 for stage in ("activations", "logits", "units", "states")}
-OWN = 2  # the same for the student's own states
+OWN = 2  # likewise for the student's own states
 
 
 def tiny(method: str, examples: int | None) -> Any:
@@ -33,7 +33,7 @@ def tiny(method: str, examples: int | None) -> Any:
 
 @pytest.fixture(scope="module")
 def whole_and_cut(pico_benchmark: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pair, Pair]:
-    """One pair on six train examples, and on the first four of them."""
+    """One pair on a benchmark with six train examples, and on one with only the first four."""
     root = tmp_path_factory.mktemp("cut")
     cut = root / "benchmark" / "sums"
     cut.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""LaTen's hypernetworks and their schedule, against torch's own."""
+"""LaTen's hypernetworks and their schedule, compared with torch's implementations."""
 
 import pytest
 import torch

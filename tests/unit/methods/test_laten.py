@@ -1,4 +1,4 @@
-"""LaTen at work: what is injected, what is written, what is refused."""
+"""LaTen: what is injected, what is written, and what is refused."""
 
 from pathlib import Path
 from typing import Any
@@ -26,13 +26,13 @@ from semalign.signals.location.stored import Locations
 def inject(
     pair: tuple[Path, Path], benchmark: Path, located: Path, settings: Laten, out: Path, seed: int = 0
 ) -> Path:
-    """Run LaTen where the neurons are located, return its transfer folder."""
+    """Run LaTen with the located neurons; return its transfer folder."""
     return run_transfer(pair, benchmark, {"location": located}, settings, out, seed)
 
 
 @pytest.fixture
 def run(sealed_pair, pico_benchmark: Path, located: Path, tmp_path: Path):
-    """The same on the pico pair."""
+    """Run LaTen on the pico pair."""
     return lambda settings, name="transfer", seed=0: inject(
         sealed_pair, pico_benchmark, located, settings, tmp_path / name, seed
     )
@@ -141,7 +141,7 @@ def test_every_architecture_runs_from_location_to_injection(
     located = locate_in(pair, pico_benchmark, tmp_path, rate=0.2)
     folder = inject(pair, pico_benchmark, located, laten_settings(), tmp_path / "transfer")
     deltas = read_deltas(folder)
-    assert len(deltas) == 8  # four kinds, two layers
+    assert len(deltas) == 8  # four kinds in two layers
     assert read_json(folder / "delta.json")["changed_share"] > 0.9
 
 
@@ -170,7 +170,9 @@ def test_a_delta_below_the_storage_types_resolution_is_refused(
     Run("model").seal(student)
     pair = (sealed_pair[0], student)
     located = locate_in(pair, pico_benchmark, tmp_path)
-    with pytest.raises(UserError, match=r"changes no weight of half in torch\.bfloat16.*higher optimisation"):
+    with pytest.raises(
+        UserError, match=r"half: found no weight .* changes in torch\.bfloat16.*higher optimisation"
+    ):
         inject(pair, pico_benchmark, located, laten_settings(rate=1e-7, steps=1), tmp_path / "transfer")
     assert not (tmp_path / "transfer").exists()
     inject(pair, pico_benchmark, located, laten_settings(), tmp_path / "transfer")
@@ -186,10 +188,12 @@ def test_a_change_outside_the_slices_is_an_error(run, monkeypatch: pytest.Monkey
         return model
 
     monkeypatch.setattr(injection, "load_student", altered)
-    with pytest.raises(RuntimeError, match=r"model\.norm\.weight: changed outside the slices"):
+    with pytest.raises(RuntimeError, match=r"model\.norm\.weight: found a change outside the slices"):
         run(laten_settings())
 
 
 def test_a_batch_larger_than_the_align_split_is_refused(run) -> None:
-    with pytest.raises(UserError, match="align_batch: 15, but the align split has 6 examples"):
+    with pytest.raises(
+        UserError, match="align_batch: found 15, expected at most the 6 examples of the align split"
+    ):
         run(laten_settings(align_batch=15))

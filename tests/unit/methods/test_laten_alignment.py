@@ -1,4 +1,4 @@
-"""LaTen's alignment: its batches, its loss, the gradient that the hypernetworks get, its updates."""
+"""LaTen's alignment: batches, loss, the hypernetworks' gradients, and updates."""
 
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def test_batches_hold_the_extract_example_and_align_examples_of_the_step(aligner
     for step in (0, 7):
         index, batch = first.batch(step)
         assert batch[0] == first.extract[index]
-        assert batch[1:] == other.batch(step)[1][1:]  # drawn with the step alone, as released
+        assert batch[1:] == other.batch(step)[1][1:]  # the draw depends only on the step, as released
         assert all(item in first.align for item in batch[1:])
     assert first.batch(7)[0] == first.batch(1)[0]
 
@@ -91,7 +91,7 @@ def test_updates_are_torchs_adamw_under_its_one_cycle(aligner) -> None:
     history = ours.run()
     parameters = reference.parameters()
     optimizer = torch.optim.AdamW(parameters.values(), lr=0.02, betas=(0.9, 0.95), weight_decay=0.05)
-    # six extract examples: fewer updates stop early on the schedule of them all
+    # with six extract examples, fewer updates stop early on the schedule of all six
     cycle = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, 0.02, total_steps=6, pct_start=0.1, div_factor=25, final_div_factor=1
     )
@@ -137,5 +137,5 @@ def test_locations_of_another_extract_split_are_refused(aligner) -> None:
         model: {name: part[1:] for name, part in parts.items()}
         for model, parts in work.locations.parts.items()
     }
-    with pytest.raises(UserError, match="located 5 extract examples, expected 6"):
+    with pytest.raises(UserError, match="found 5 located extract examples, expected 6"):
         Aligner(work.task, Locations(shorter, 7))

@@ -1,4 +1,4 @@
-"""Methods through their one interface, on a pico pair: what they write, what moves, what is refused."""
+"""Methods through their interface on a pico pair: what they write, what is trained, what is refused."""
 
 import json
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_small_updates_survive_beside_weights_in_half_precision(transfer, sealed
         torch.testing.assert_close(held.pop(name), stored, rtol=0, atol=0)
     assert all(torch.equal(held[name], before[name.replace(".base_layer", "")]) for name in held)
     assert scored(torch.tensor([[1, 40, 50, 60]])).logits.dtype == torch.bfloat16
-    # what merging would do: of the changes that the factors say, many would be rounded away
+    # merging instead would round many of the changes away
     base = load_model(sealed_pair[1], dtype=torch.bfloat16)
     merged = dict(PeftModel.from_pretrained(base, str(folder)).merge_and_unload().named_parameters())
     name = "model.layers.0.mlp.up_proj.weight"

@@ -1,4 +1,4 @@
-"""Paired layers one after the other: what moves when, how updates are shared, and how it is resumed."""
+"""Paired layers trained one after the other: what is trained when, how updates are divided, how it resumes."""
 
 import logging
 import os
@@ -56,7 +56,7 @@ def test_a_single_layer_in_turn_is_the_joint_training(llama: Pair, tmp_path: Pat
 
 
 def test_phases_are_trainings_of_one_layer_each(llama: Pair, tmp_path: Path) -> None:
-    """By hand: a student with all factors, and before each phase a look at who may move."""
+    """Compared with phases by hand, on a student with all factors of which each phase enables one layer's."""
     folder = llama.transfer(steer(), tmp_path / "in-turn", demands=ALL)
     found = load_file(folder / ADAPTER)
     model = adapt(load_model(llama.student), [1, 2, 3], steer().lora, 0)
@@ -126,7 +126,7 @@ def test_resumes_in_every_phase_to_the_same_bytes(
     with monkeypatch.context() as patch, caplog.at_level(logging.INFO, logger="semalign"):
         patch.setattr(adapters, "collate", lambda *given: done.append(0) or collate(*given))
         resumed = llama.transfer(steer(), tmp_path / "resumed", demands=ALL)
-    assert len(done) == 11  # nothing is done twice
+    assert len(done) == 11  # no step is repeated
     assert "test, layer 1: resumed at step" in caplog.text
     for name in (ADAPTER, "history.jsonl"):
         assert (resumed / name).read_bytes() == (expected / name).read_bytes()

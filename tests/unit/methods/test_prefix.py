@@ -1,4 +1,4 @@
-"""The frozen prefix that runs once: against the whole model in float64, and where it must not be used."""
+"""The frozen prefix, compared with the whole model in float64, and when it must not be used."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -108,7 +108,7 @@ def test_where_it_is_not_used(models: Callable[..., Path]) -> None:
         make(models, "llama", [3]), room=size - 1
     )
     above = make(models, "llama", [3], dropout=0.5)
-    assert usable(above)  # it drops out above the prefix only
+    assert usable(above)  # dropout only above the prefix
     below = make(models, "llama", [2, 3], dropout=0.5)
     for name, parameter in below.base_model.model.named_parameters():
         parameter.requires_grad_("layers.2." in name and "lora" in name)
@@ -136,7 +136,7 @@ def test_reading_a_skipped_layer_is_refused(models: Callable[..., Path]) -> None
         capture(model, [2], ["mlp"]),
     ):
         final_states(model, batch)
-    final_states(model, batch)  # and all is as before
+    final_states(model, batch)  # works again after the error
 
 
 def test_user_errors_leave_the_model_as_it_was(models: Callable[..., Path], tmp_path: Path) -> None:

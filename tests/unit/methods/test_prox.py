@@ -1,4 +1,4 @@
-"""Prox and its control at work: training, bytes, and settings that are refused."""
+"""Prox and its control: training, reproducible bytes, and refused settings."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from semalign.study.variants import resolve, signal_name
 @pytest.mark.parametrize(
     ("settings", "terms", "passes"),
     [
-        (METHODS[0], {"layer"}, 6 + 6),  # attribution's extract split, and the train split
+        (METHODS[0], {"layer"}, 6 + 6),  # the extract split for attribution, and the train split
         (METHODS[1], {"kl", "label", "layer"}, 6 + 6 + 6),
         (METHODS[2], {"kl", "layer"}, 6 + 6),
         (METHODS[3], {"label", "layer"}, 6),
@@ -85,7 +85,7 @@ def test_an_anchor_holds_the_states_while_the_answers_teach(llama: Pair, tmp_pat
         after = block_outputs(llama, load_student(llama.student, llama.teacher, folder), pair.student)
         before = block_outputs(llama, load_model(llama.student), pair.student)
         moved.append((after - before).square().sum().item())
-    assert history[0]["layer"] < 1e-6  # it begins at its targets
+    assert history[0]["layer"] < 1e-6  # self-anchor starts at its targets
     assert moved[1] < 0.5 * moved[0]
 
 
@@ -126,7 +126,7 @@ def test_prox_demands_block_outputs_of_the_workflow() -> None:
 @pytest.mark.parametrize(
     ("data", "line"),
     [
-        ({"method": "self-anchor", "distillation": "none"}, "found no loss beside the anchor"),
+        ({"method": "self-anchor", "distillation": "none"}, "found no loss besides the anchor"),
         ({"method": "prox", "layer_loss_weight": 0}, "found no loss, expected a layer_loss_weight"),
         ({"method": "prox", "distillation": "states"}, "Input should be 'none' or 'logits'"),
         ({"method": "prox", "solver_steps": 0}, "greater than or equal to 1"),

@@ -1,4 +1,4 @@
-"""What Prox and its control steer towards, and their loss: on pairs of every architecture."""
+"""Targets of prox and its control, and their loss, on pairs of every architecture."""
 
 import logging
 import math
@@ -69,13 +69,13 @@ def test_own_states_are_block_outputs_at_supervised_positions(llama: Pair) -> No
         for item in work.examples:
             states = model(torch.tensor([item.input_ids]), output_hidden_states=True).hidden_states
             rows.append(states[layer][0, item.answer_start - 1 : -1])
-        # the last layer's state is given behind the final norm
+        # for the last layer, transformers returns states after the final norm
         found = model.model.norm(anchor.targets) if layer == 3 else anchor.targets
         torch.testing.assert_close(found, torch.cat(rows), atol=1e-5, rtol=1e-5)
 
 
 def test_a_student_that_is_its_own_teacher_keeps_its_states(llama: Pair) -> None:
-    """Teacher = student, and the same layer."""
+    """Teacher and student are the same model, and the layers are the same."""
     task = task_of(llama, Prox())
     work = load_student_at_work(task)
     pairing = read_pairs(task)[0]
@@ -181,7 +181,7 @@ def test_states_that_do_not_vary_or_are_not_finite_are_refused(llama: Pair, tmp_
     layer = layers_of(work.model)[pairing[0].student - 1]
     handle = layer.register_forward_hook(lambda _m, _a, output: torch.zeros_like(output))
     refused(
-        r"student layer \d: \d+ states with variance 0.0, expected states that differ",
+        r"student layer \d: found \d+ states with variance 0.0, expected states that differ",
         lambda: own_states(work, pairing),
     )
     handle.remove()
@@ -194,6 +194,6 @@ def test_states_that_do_not_vary_or_are_not_finite_are_refused(llama: Pair, tmp_
     write_json(broken / "activations.json", read_json(task.signals["activations"] / "activations.json"))
     task.signals["activations"] = broken
     refused(
-        r"prox: student layer \d: the divergence to the teacher is nan",
+        r"prox: student layer \d: found nan as the divergence to the teacher",
         lambda: proximal_anchors(task, work, pairing),
     )

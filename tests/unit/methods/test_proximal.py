@@ -1,4 +1,4 @@
-"""The solver of proximal targets, against slow formulas in float64."""
+"""The solver of proximal targets, compared with slow formulas in float64."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ from semalign.models.readout import Readout
 
 
 class Fabricated:
-    """A solver and its task, small enough for loops in float64."""
+    """A solver and its inputs, small enough for loops in float64."""
 
     width, vocabulary, positions = 6, 9, 4
 
@@ -32,7 +32,7 @@ class Fabricated:
         self.solver = Solver(Readout(self.norm, self.head, None), self.tokens, **settings)
 
     def slow(self, states: torch.Tensor, row: int) -> torch.Tensor:
-        """The objective of one position, a token at a time in float64."""
+        """The objective of one position, computed one token at a time in float64."""
         h, own, head = states.double(), self.own[row].double(), self.head.double()
         normed = h / (h.square().mean() + 1e-6).sqrt() * self.norm.weight.double()
         logits = torch.stack([head[i] @ normed for i in range(self.vocabulary)])
@@ -42,7 +42,7 @@ class Fabricated:
         return kl + self.solver.weight * sum((a - b) ** 2 for a, b in zip(h, own, strict=True))
 
     def slow_adam(self, row: int) -> torch.Tensor:
-        """The best state on Adam's way, written out in float64."""
+        """The best state on Adam's path, with Adam written out in float64."""
         h = self.own[row].double()
         first, second = torch.zeros_like(h), torch.zeros_like(h)
         best, lowest = h, math.inf
@@ -123,7 +123,7 @@ def test_a_state_that_already_says_it_is_its_own_target() -> None:
 
 
 def test_settings_are_in_the_units_of_the_states() -> None:
-    """States, and a head behind them, in another unit give the same targets in that unit."""
+    """If the states and the head that reads them are in another unit, the targets are the same in that unit."""
     targets = []
     for unit in (1.0, 50.0):
         made = Fabricated()

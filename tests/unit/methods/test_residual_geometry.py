@@ -1,4 +1,4 @@
-"""Residual geometry: its loss against a slow one, and what it moves."""
+"""Residual geometry: its loss, compared with a slow one, and what it trains."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def settings_of(**changes: Any) -> ResidualGeometry:
 
 
 def terms_of(pair: Pair, settings: ResidualGeometry, model: Any) -> dict[str, torch.Tensor]:
-    """The terms of one batch."""
+    """The loss terms of one batch."""
     signals = pair.signals(settings, ALL)
     encoded = train_split(pair.student, pair.benchmark)
     targets = Targets(signals["alignment"] / "targets.safetensors", encoded)
@@ -46,7 +46,7 @@ def terms_of(pair: Pair, settings: ResidualGeometry, model: Any) -> dict[str, to
 
 
 def cka_slowly(states: np.ndarray, targets: np.ndarray) -> float:
-    """Positions by positions, centred by a matrix, in float64."""
+    """CKA by [positions, positions] matrices, centred by a matrix, in float64."""
     centring = np.eye(len(states)) - 1 / len(states)
     k, other = (centring @ (x @ x.T) @ centring for x in (states, targets))
     return float((k * other).sum() / np.sqrt((k * k).sum() * (other * other).sum()))
@@ -83,7 +83,7 @@ def test_the_loss_is_the_slow_formula(llama: Pair) -> None:
 
 
 def last_block_output(model: Any, tokens: torch.Tensor) -> torch.Tensor:
-    """Before the final norm, which the list of hidden states has behind it."""
+    """The last block's output before the final norm (transformers lists it after the norm)."""
     kept: list[torch.Tensor] = []
     handle = model.model.norm.register_forward_pre_hook(lambda _module, given: kept.append(given[0]))
     model.model(tokens)

@@ -1,4 +1,4 @@
-"""Seeking and PiSSA through their one interface, and trainings that begin at given factors."""
+"""Seeking and PiSSA through their interface, and training from given factors."""
 
 import os
 import signal
@@ -44,7 +44,7 @@ def pair(models):
 
 @pytest.fixture
 def signals(tmp_path: Path, pico_benchmark: Path):
-    """Make what a method needs: the factors as its settings demand them, and a pairing of layer 2."""
+    """Make a method's signals: factors as its settings demand, and a pairing of layer 2."""
 
     def make(teacher: Path, student: Path, settings) -> dict[str, Path]:
         folders = {stage: tmp_path / "signals" / stage for stage in settings.needs}
@@ -66,7 +66,7 @@ def signals(tmp_path: Path, pico_benchmark: Path):
 
 @pytest.fixture
 def transfer(signals, pico_benchmark: Path, tmp_path: Path):
-    """Make the signals and run one method, return its transfer folder."""
+    """Make the signals and run one method; return its transfer folder."""
 
     def run(teacher: Path, student: Path, settings, name: str = "transfer") -> Path:
         needed = signals(teacher, student, settings)
@@ -93,9 +93,7 @@ def test_the_first_logits_are_the_students(models, signals, pico_benchmark: Path
     found = answer_logits(adapted.base_model.model, batch)
     torch.testing.assert_close(found, expected, atol=2e-5, rtol=0.0)
     module = adapted.base_model.model.get_submodule(next(iter(factors)))
-    assert not torch.allclose(
-        module.get_base_layer().weight, weight, atol=1e-2
-    )  # it is the sum that is the same
+    assert not torch.allclose(module.get_base_layer().weight, weight, atol=1e-2)  # only the sum is the same
 
 
 def test_the_stored_adapter_gives_the_deployed_weights_on_the_untouched_student(pair, transfer) -> None:
@@ -132,7 +130,7 @@ def test_plain_peft_loads_it(pair, transfer, pico_benchmark: Path) -> None:
     merged, batch = load_student(student, teacher, folder), first_batch(student, pico_benchmark)
     expected = answer_logits(merged, batch)
     torch.testing.assert_close(answer_logits(adapted.base_model.model, batch), expected, atol=2e-5, rtol=0.0)
-    assert (expected - answer_logits(load_model(student), batch)).abs().max() > 0.1  # it did learn something
+    assert (expected - answer_logits(load_model(student), batch)).abs().max() > 0.1  # training had an effect
 
 
 def test_folding_keeps_the_trained_models_logits(pair, pico_benchmark: Path, tmp_path: Path) -> None:
@@ -147,7 +145,7 @@ def test_folding_keeps_the_trained_models_logits(pair, pico_benchmark: Path, tmp
     noise = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in filter(lambda parameter: parameter.requires_grad, adapted.parameters()):
-            parameter += 0.05 * torch.randn(parameter.shape, generator=noise)  # stands for a training
+            parameter += 0.05 * torch.randn(parameter.shape, generator=noise)  # in place of training
     trained = answer_logits(adapted.base_model.model, batch).detach()
     fold_start(adapted, start)
     save_adapter(adapted, tmp_path, "student")
@@ -160,7 +158,7 @@ def test_seeking_lowers_the_loss_and_reports_what_it_trained(pair, transfer) -> 
     folder = transfer(*pair, Seeking(lora=Lora(rank=4), optimisation=FAST))
     history, cost = read_jsonl(folder / "history.jsonl"), check(folder)["cost"]
     assert history[-1]["cross_entropy"] < history[0]["cross_entropy"]
-    # v [8, 16], o [16, 16], up [32, 16], down [16, 32] of two layers at rank 4, not 8
+    # v [8, 16], o [16, 16], up [32, 16], down [16, 32] of two layers; trained at rank 4, not 8
     assert cost["trainable_parameters"] == 2 * 4 * (24 + 32 + 48 + 48)
     extraction = read_json(folder.parent / "signals" / "extraction" / "extraction.json")
     assert cost["teacher_passes"] == extraction["teacher_passes"] > 0
@@ -240,7 +238,7 @@ def test_factors_that_do_not_fit_are_refused(pair) -> None:
         begin_at(adapt(load_model(pair[1]), [1], Lora(rank=2, projections=["up"]), seed=0), start)
 
     name = "model.layers.0.mlp.up_proj"
-    with pytest.raises(UserError, match=r"up_proj: no factors to begin at"):
+    with pytest.raises(UserError, match=r"up_proj: found no initial factors"):
         begin({})
     with pytest.raises(UserError, match=r"up_proj: found factors of shape \(32, 3\) and \(3, 16\), expected"):
         begin({name: Factors(torch.zeros(32, 3), torch.zeros(3, 16))})
@@ -261,5 +259,5 @@ def test_an_interrupted_training_ends_with_the_same_bytes(pair, transfer, monkey
     with pytest.raises(SystemExit):
         transfer(*pair, settings, "resumed")
     resumed = transfer(*pair, settings, "resumed")
-    assert len(calls) == 6  # two batches an epoch, three epochs: none was run twice
+    assert len(calls) == 6  # two batches per epoch, three epochs: no batch ran twice
     assert (resumed / "adapter_model.safetensors").read_bytes() == whole

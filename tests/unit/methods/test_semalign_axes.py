@@ -1,4 +1,4 @@
-"""The axes of SemAlign's own settings: each value trains something else, and the same seed gives the same bytes."""
+"""Axes of SemAlign's settings: each value gives another result, and the same seed gives the same bytes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ AXES: dict[str, dict[str, Any]] = {
 
 
 def steer(**changes: Any) -> SemAlign:
-    """Settings of six updates, with some changed."""
+    """Settings for six updates, with changes."""
     optimisation = {"learning_rate": 1e-2, "steps": 6, "batch_size": 3, **changes.pop("optimisation", {})}
     return SemAlign(optimisation=Optimisation(**optimisation), lora=Lora(rank=2), **changes)
 
@@ -50,7 +50,7 @@ def steer(**changes: Any) -> SemAlign:
 def adapter_of(
     pairs: Callable[[str], Pair], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., bytes]:
-    """The adapter that settings give on a pair with two of three layers paired; made once a settings."""
+    """The bytes of a variant's adapter on a pair with two of three layers paired, trained once per variant."""
     made: dict[str, bytes] = {}
 
     def get(name: str) -> bytes:
@@ -75,7 +75,7 @@ def test_each_value_trains_something_else_and_the_same_again(name: str, adapter_
 
 
 def terms_of(pair: Pair, settings: SemAlign, layers: list[int] | None = None) -> dict[str, torch.Tensor]:
-    """The terms of one batch of examples 3 and 1, at the untouched student."""
+    """The loss terms of a batch of examples 3 and 1 for the untouched student."""
     signals = pair.signals(settings, ALL)
     encoded = train_split(pair.student, pair.benchmark)
     targets = Targets(signals["alignment"] / "targets.safetensors", encoded)
@@ -146,7 +146,7 @@ def test_all_layers_have_factors_and_the_paired_ones_alone_a_layer_loss(llama: P
     ).layers
     moved = {layer for layer in (1, 2, 3) if any(t.any() for t in second_factors(tensors, layer))}
     assert {layer for layer in (1, 2, 3) if second_factors(tensors, layer)} == {1, 2, 3}
-    # a target moves its own layer and those below it, nothing above
+    # a target trains its own layer and those below it, none above
     assert moved == set(range(1, paired + 1))
 
 
@@ -158,7 +158,7 @@ def test_all_layers_have_factors_and_the_paired_ones_alone_a_layer_loss(llama: P
         ({"order": "shallow-to-deep", "layers": "all"}, "expected layers paired"),
         (
             {"order": "shallow-to-deep", "lora": Lora(projections=["up", "head"])},
-            r"lora\.projections head, expected those of a layer",
+            r"lora\.projections head, expected projections within a layer",
         ),
     ],
 )
@@ -174,5 +174,5 @@ def torch_tensors(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def second_factors(tensors: dict[str, torch.Tensor], layer: int) -> list[torch.Tensor]:
-    """A layer's factors that begin at nothing."""
+    """A layer's factors that start at zero."""
     return [t for name, t in tensors.items() if f"layers.{layer - 1}." in name and ".lora_B." in name]

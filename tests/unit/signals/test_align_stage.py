@@ -1,4 +1,4 @@
-"""The alignment stage with its settings: fitted maps, the largest coefficients, shuffled targets."""
+"""Settings of the alignment stage: fitted maps, largest coefficients, shuffled targets."""
 
 import itertools
 import json
@@ -38,7 +38,7 @@ Align = Callable[..., Path]
 def align(
     sealed_pair: tuple[Path, Path], pico_benchmark: Path, signals: dict[str, Path], tmp_path: Path
 ) -> Align:
-    """Run the stage on the pico pair with some settings changed; returns its folder."""
+    """Run the stage on the pico pair with changed settings; return its folder."""
 
     def run(student: Path = sealed_pair[1], name: str = "out", **changes: Any) -> Path:
         write_json(tmp_path / "settings.json", Alignment(**changes).model_dump())
@@ -69,7 +69,7 @@ def own_states(folder: Path, benchmark: Path, layers: list[int], interface: str 
 
 
 def stored(signals: dict[str, Path], pair: LayerPair) -> Tensor:
-    """The teacher's states on the train split, as the default targets were made from."""
+    """The teacher's states on the train split, from which the default targets were made."""
     folder = signals["alignment"].parents[1] / "activations" / "default"
     states = load_file(folder / "activations.safetensors")
     layers = {layer: states[f"layer.{layer}"] for layer in (pair.below, pair.above)}
@@ -151,7 +151,7 @@ def test_pairs_of_other_shapes(pairs: "Callable[[str], Pair]", name: str, settin
 def test_each_model_reads_its_own_tokens(
     align: Align, sealed_pair: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """A student that numbers the tokens differently: its states are of its own numbers."""
+    """The student numbers the tokens differently; its states must come from its own ids."""
     other = shutil.copytree(sealed_pair[1], tmp_path / "renumbered")
     rename_tokens(other)
     Run("model").seal(other)
@@ -171,7 +171,7 @@ def test_answers_that_are_cut_differently_are_refused(
     facts["model"]["merges"] = [["Ġ", "2"]]
     write_json(other / "tokenizer.json", facts)
     Run("model").seal(other)
-    with pytest.raises(UserError, match=r"align.jsonl: its answers are \d+ tokens of teacher"):
+    with pytest.raises(UserError, match=r"align.jsonl: found \d+ answer tokens of teacher"):
         align(other, map="procrustes")
     align(other, map="pinv")
 
@@ -210,7 +210,7 @@ def test_shuffled_targets_are_the_same_rows_in_another_order(align: Align, signa
     assert sorted(found[key].tolist()) == sorted(default[key].tolist())
     moved = (found[key] != default[key]).any(dim=1)
     assert moved.float().mean() > 0.5
-    # over all positions, not within an example
+    # permuted over all positions, not within an example
     ends = default["offsets"].tolist()
     parts = [slice(*edges) for edges in itertools.pairwise(ends)]
     assert any(sorted(found[key][p].tolist()) != sorted(default[key][p].tolist()) for p in parts)

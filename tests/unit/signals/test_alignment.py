@@ -1,4 +1,4 @@
-"""Targets against explicit decomposition into V coefficients and recomposition."""
+"""Targets, compared with explicit decomposition into V coefficients and recomposition."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Gradient x activation against finite differences in float64."""
+"""Gradient times activation, compared with finite differences in float64."""
 
 from pathlib import Path
 
@@ -22,9 +22,9 @@ def subject(pico_pair: tuple[Path, Path], pico_benchmark: Path) -> tuple[object,
 
 
 def directional_derivative(model, batch, layer: int, step: float = 3e-3) -> float:
-    """d loss / d s where the layer's output is scaled by s, at s = 1: the sum of gradient times activation.
+    """d loss / d s at s = 1 for a layer output scaled by s, which is the sum of gradient times activation.
 
-    The step is coarse because the norms compute in float32 whatever the model's precision.
+    The step is coarse because norms compute in float32 in any model.
     """
 
     def loss_at(scale: float) -> float:

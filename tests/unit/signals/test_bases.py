@@ -1,4 +1,4 @@
-"""Semantic bases against direct float64 pseudo-inverses."""
+"""Semantic bases, compared with direct float64 pseudo-inverses."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from semalign.signals.semantics.bases import BASES, build_bases, frame_operator,
 
 
 def make_head(tokens: int = 600, width: int = 24, condition: float = 10.0, seed: int = 0) -> Head:
-    """A head with the given condition number and a gain far from 1."""
+    """An LM head with the given condition number and gains far from 1."""
     generator = torch.Generator().manual_seed(seed)
     weight = ill_conditioned(tokens, width, condition, seed)
     embedding = torch.randn(tokens, width, generator=generator)

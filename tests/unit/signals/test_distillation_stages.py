@@ -1,4 +1,4 @@
-"""What distillation stores of the teacher: logits and units, against the whole model."""
+"""Stored logits and units of the teacher, compared with the whole model."""
 
 import shutil
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_stored_logits_are_the_whole_model_s(sealed_pair, pico_benchmark: Path, 
 def test_a_smaller_vocabulary_of_the_student_is_named_by_its_own_ids(
     sealed_pair, pico_benchmark: Path, tmp_path: Path
 ) -> None:
-    """A student that has the tokens in another order, and some of its own."""
+    """The student has the tokens in another order, and some that the teacher lacks."""
     student = tmp_path / "student"
     shutil.copytree(sealed_pair[1], student)
     rename_tokens(student)
@@ -93,7 +93,7 @@ def test_rows_of_a_batch_stand_in_its_order(tmp_path: Path, sealed_pair, pico_be
 
 
 def test_unit_scores_are_the_gradients_of_the_whole_model(sealed_pair, pico_benchmark: Path, signals) -> None:
-    """Per position as they would come from one backward pass a position, through the LM head's input."""
+    """Compared with one backward pass per position, to the LM head's input."""
     model, tokenizer = load_model(sealed_pair[0]), load_tokenizer(sealed_pair[0])
     examples = read_split(pico_benchmark, "extract")
     total = torch.zeros(48, dtype=torch.float64)
@@ -148,7 +148,9 @@ def test_ties_of_units_go_to_the_lower_index() -> None:
 
 def test_a_teacher_narrower_than_the_student_is_refused(sealed_pair, pico_benchmark: Path, tmp_path) -> None:
     write_json(tmp_path / "units.json", Units().model_dump())
-    with pytest.raises(UserError, match="teacher student has 32 units, expected at least the 48 of student"):
+    with pytest.raises(
+        UserError, match="found 32 units in teacher student, expected at least the 48 of student"
+    ):
         select_units(
             *(sealed_pair[1], sealed_pair[0], pico_benchmark), tmp_path / "units.json", tmp_path / "out"
         )

@@ -1,4 +1,4 @@
-"""Seeking's extraction as a stage: windows, layers, factors and what is refused."""
+"""Seeking's extraction stage: windows, layers, factors and refused pairs."""
 
 from pathlib import Path
 
@@ -24,13 +24,13 @@ from semalign.training.low_rank import principal_factors
 NO_TOKENS = torch.empty(0, dtype=torch.long)
 ATTENTION = ["q", "k", "v", "o"]
 EVERYTHING = [*ATTENTION, "gate", "up", "down"]
-# what a student of each architecture can have an adapter on
+# projections that a student of each architecture can adapt
 OWN = dict.fromkeys(ARCHITECTURES, EVERYTHING) | {"neox": ["o", "up", "down"]}
 
 
 @pytest.fixture
 def extract(pico_benchmark: Path, tmp_path: Path):
-    """Run the stage, return its folder."""
+    """Run the stage and return its folder."""
 
     def run(
         teacher: Path, student: Path, projections: list[str], rank: int = 4, name: str = "out", **control
@@ -103,7 +103,7 @@ def test_fused_matrices_of_a_teacher_are_split_head_by_head(models, extract) -> 
         (matrix, *_) = matrices_of(model, [name], NO_TOKENS)
         heads = [fused[24 * h + 8 * place : 24 * h + 8 * place + 8] for h in range(4)]
         assert torch.equal(matrix.of(model), torch.cat(heads))
-    # the module's own forward pass agrees: zero the value's rows and attention gives its bias alone
+    # the stage takes the value's window from the fused matrix
     window = read_json(extract(teacher, student, ATTENTION) / "extraction.json")["windows"]
     assert window["model.layers.0.self_attn.v_proj"]["teacher"].endswith("attention.query_key_value")
     assert window["model.layers.0.self_attn.v_proj"]["shape"] == [8, 16]
@@ -114,7 +114,7 @@ def test_the_split_value_is_what_attention_reads(models) -> None:
     (value, *_) = matrices_of(model, ["v"], NO_TOKENS)
     attention = model.get_submodule("gpt_neox.layers.0.attention")
     rows = torch.zeros(96, dtype=torch.bool)
-    tagged = torch.arange(96.0).repeat(32, 1).T  # every row of the fused matrix holds its number
+    tagged = torch.arange(96.0).repeat(32, 1).T  # every row of the fused matrix holds its own index
     rows[value.view(tagged)[:, 0].long()] = True
     with torch.no_grad():
         attention.query_key_value.weight[rows] = 0.0
@@ -136,9 +136,17 @@ def test_a_fused_projection_of_a_student_is_refused(models, extract) -> None:
 @pytest.mark.parametrize(
     ("teacher", "student", "message"),
     [
-        ({"layers": 2}, {"layers": 3}, "layers is 2, expected at least the student's 3"),
-        ({"width": 16}, {"width": 32, "feed_forward": 32}, r"hidden width \(of up\) is 16, .* student's 32"),
-        ({"feed_forward": 30}, {"feed_forward": 48}, r"feed-forward width \(of up\) is 30, .* student's 48"),
+        ({"layers": 2}, {"layers": 3}, "layers: found 2, expected at least the student's 3"),
+        (
+            {"width": 16},
+            {"width": 32, "feed_forward": 32},
+            r"hidden width \(of up\): found 16, .* student's 32",
+        ),
+        (
+            {"feed_forward": 30},
+            {"feed_forward": 48},
+            r"feed-forward width \(of up\): found 30, .* student's 48",
+        ),
     ],
 )
 def test_a_teacher_that_is_smaller_somewhere_is_refused(models, extract, teacher, student, message) -> None:
@@ -147,9 +155,11 @@ def test_a_teacher_that_is_smaller_somewhere_is_refused(models, extract, teacher
 
 
 def test_narrower_attention_is_refused_though_the_hidden_state_is_wider(models, extract) -> None:
-    # Qwen3's heads are twice as wide as Llama's here: 64 query rows of width 32, against 40 of width 40
+    # Qwen3's heads are twice as wide as Llama's here: 64 query rows at width 32, compared with 40 at width 40
     teacher, student = models("llama", **LARGE | {"width": 40}), models("qwen3", **SMALL | {"width": 32})
-    with pytest.raises(UserError, match=r"query width \(of q\) is 40, expected at least the student's 64"):
+    with pytest.raises(
+        UserError, match=r"query width \(of q\): found 40, expected at least the student's 64"
+    ):
         extract(teacher, student, ["q"])
 
 
@@ -168,7 +178,7 @@ def test_embedding_and_head_are_windowed_over_shared_tokens(models, extract) -> 
     embedding, head = factors["model.embed_tokens"], factors["lm_head"]
     assert (embedding.b.shape, embedding.a.shape) == ((16, 4), (4, 264))
     assert (head.b.shape, head.a.shape) == ((264, 4), (4, 16))
-    assert embedding.a[:, 259:].abs().max() == head.b[259:].abs().max() == 0.0  # no token has these rows
+    assert embedding.a[:, 259:].abs().max() == head.b[259:].abs().max() == 0.0  # rows without a token
     model = load_model(teacher)
     first = found["model.embed_tokens"]["row"]
     source = model.get_submodule("model.embed_tokens").weight[:259, first : first + 16].T

@@ -1,4 +1,4 @@
-"""Seeking's extraction needs one copy of the teacher in memory, measured on 13B -> 7B scaled down."""
+"""Memory of Seeking's extraction, which holds one copy of the teacher; measured on a scaled-down 13B -> 7B pair."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ for search in (search_at_scale, whole_s_at_scale):
 
 
 def at_scale(scale: int):
-    """A teacher shaped as 13B (40 layers, 5120 x 13824) over `scale`, and windows shaped as 7B over it."""
+    """A teacher with the shapes of 13B (40 layers, 5120 x 13824) divided by `scale`, and windows with those of 7B."""
     width, feed_forward = 5120 // scale, 13824 // scale
     model = build_model("llama", layers=40, width=width, feed_forward=feed_forward, seed=0)
     model.eval().requires_grad_(False)
@@ -53,14 +53,14 @@ def at_scale(scale: int):
 
 
 def search_at_scale(scale: int) -> int:
-    """Run the search; returns the teacher's bytes."""
+    """Run the search; return the teacher's size in bytes."""
     model, shapes, batches, size = at_scale(scale)
     find_windows(model, batches, matrices_of(model, ["up", "down", "v", "o"], NO_TOKENS), shapes, 32)
     return size
 
 
 def whole_s_at_scale(scale: int) -> int:
-    """What the definition holds: all gradients, an example's S and the running S."""
+    """Hold what the definition names: all gradients, one example's S and the running S."""
     model, _, batches, size = at_scale(scale)
     parameters = list(model.requires_grad_(True).parameters())
     running = [torch.zeros_like(p) for p in parameters]
@@ -90,4 +90,4 @@ def test_peak_memory_grows_with_one_copy_of_the_teacher() -> None:
     numbers = np.array([[float(word) for word in line.split()] for line in found.stdout.splitlines()])
     slopes = [np.polyfit(rows[:, 0], rows[:, 1], 1)[0] for rows in (numbers[:3], numbers[3:])]
     assert 0.9 < slopes[0] < 1.35, numbers
-    assert slopes[1] > 3.0, numbers  # the measurement sees what it is meant to see
+    assert slopes[1] > 3.0, numbers  # the measurement does detect full copies

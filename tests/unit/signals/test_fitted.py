@@ -1,4 +1,4 @@
-"""Maps that are fitted to data, against direct solutions and known maps."""
+"""Fitted maps, compared with direct solutions and known maps."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 
 def orthonormal(rows: int, columns: int, seed: int = 5) -> Tensor:
-    """Orthonormal rows, or columns where there are fewer of them."""
+    """Orthonormal rows, or columns if these are fewer."""
     return (
         torch.linalg.svd(draw(rows, columns, seed=seed), full_matrices=False).Vh
         if rows <= columns
@@ -26,7 +26,7 @@ def mean_cosine(found: Tensor, expected: Tensor) -> float:
     return float(torch.cosine_similarity(found, expected, dim=-1).mean())
 
 
-@pytest.mark.parametrize("positions", [300, 12])  # more and fewer than the teacher's width
+@pytest.mark.parametrize("positions", [300, 12])  # more and fewer positions than the teacher's width
 def test_least_squares_is_the_solution_of_the_stacked_system(positions: int) -> None:
     teacher, student = unit_states(draw(positions, 20, seed=1)), draw(positions, 8, seed=2)
     ridge = (RIDGE * positions / 20) ** 0.5 * torch.eye(20, dtype=torch.float64)
@@ -45,7 +45,7 @@ def test_least_squares_finds_the_map_behind_the_states() -> None:
 
 
 def test_least_squares_is_stable_with_few_positions() -> None:
-    """The same system by pinv alone follows noise of 1e-6 in states that are nearly alike; the ridge does not."""
+    """For nearly equal states, a solution without ridge follows noise of 1e-6; with the ridge, it does not."""
     alike = draw(1, 64) + 1e-6 * draw(10, 64, seed=1)
     found = least_squares(unit_states(alike), draw(10, 8, seed=2))
     assert found.isfinite().all() and found.norm() < 100
@@ -71,7 +71,7 @@ def test_no_other_orthogonal_map_has_a_larger_sum() -> None:
 
     best = total(procrustes(teacher, student))
     assert all(total(orthonormal(8, 20, seed)) < best for seed in range(50))
-    # a small turn of the best one loses a little
+    # a small rotation of the best map loses a little
     turn = torch.linalg.matrix_exp(0.05 * (draw(8, 8) - draw(8, 8).T))
     assert best * 0.9 < total(turn @ procrustes(teacher, student)) < best
 
@@ -84,7 +84,7 @@ def test_procrustes_maps_what_no_position_determines_to_zero() -> None:
 
 @pytest.mark.parametrize("name", FITTED_MAPS)
 def test_fits_are_not_centred(name: str) -> None:
-    """A common direction of the student's states is part of every target."""
+    """The common direction of the student's states must be part of every target."""
     teacher = draw(200, 12, seed=1) + 2
     student = draw(200, 8, seed=2) + 5
     assert mean_cosine(apply_map(fit_map(name, teacher, student), teacher), student) > 0.9

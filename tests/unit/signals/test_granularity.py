@@ -1,4 +1,4 @@
-"""Sublayer and neuron granularity of attribution, for every architecture, against finite differences in float64."""
+"""Sublayer and neuron granularity of attribution in every architecture, compared with float64 finite differences."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ LAYERS = (1, 2)
 
 @pytest.fixture(autouse=True)
 def no_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Norms and losses that compute in float32 whatever the model's precision do it in float64 here."""
+    """Make norms and losses that always compute in float32 use float64."""
     plain = torch.Tensor.to
 
     def to(self: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -29,7 +29,7 @@ def no_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=ARCHITECTURES)
 def subject(request: pytest.FixtureRequest) -> tuple[Any, Batch]:
-    """A model with few neurons, biases that are not zero where it has any, and one example."""
+    """A model with few neurons, whose biases (if any) are not zero, and one example."""
     model = build_model(request.param, layers=len(LAYERS), width=16, seed=3, feed_forward=NEURONS)
     model = model.double().eval().requires_grad_(False)
     for name, parameter in model.named_parameters():
@@ -39,7 +39,7 @@ def subject(request: pytest.FixtureRequest) -> tuple[Any, Batch]:
 
 
 def slope(model: Any, batch: Batch, module: Any, mask: torch.Tensor, *, entering: bool = False) -> float:
-    """d loss / d s at s = 0 where (1 + s mask) multiplies what leaves or enters a module."""
+    """d loss / d s at s = 0 for a module whose output or input is multiplied by (1 + s mask)."""
 
     def loss_at(step: float) -> float:
         factor = 1 + step * mask
@@ -85,7 +85,7 @@ def test_scores_are_sums_of_the_parts_slopes(subject: tuple[Any, Batch], granula
 
 
 def mlp_products(model: Any, batch: Batch) -> tuple[list[float], list[float]]:
-    """<g, output> and <g, bias> of each layer's MLP, g the gradient at its output."""
+    """<g, output> and <g, bias> of each layer's MLP, with g the gradient at its output."""
     model.requires_grad_(True)
     with capture(model, LAYERS, ["mlp"]) as states:
         logits = model(batch.input_ids).logits
@@ -102,7 +102,7 @@ def test_signed_neurons_add_up_to_the_mlp_without_its_bias(subject: tuple[Any, B
     model, batch = subject
     (neurons,) = score_layers(model, [batch], Attribution(granularity="neuron", reduction="signed"))
     whole, of_bias = mlp_products(model, batch)
-    if "Gemma3" in type(model).__name__:  # the norm behind the MLP takes out the scale, up to its epsilon
+    if "Gemma3" in type(model).__name__:  # the norm after the MLP removes the scale, up to its epsilon
         (absolute,) = score_layers(model, [batch], Attribution(granularity="neuron"))
         assert all(abs(n) < 1e-2 * a for n, a in zip(neurons, absolute, strict=True))
     else:

@@ -1,4 +1,4 @@
-"""Location: LaTen's lens and four scores against a slow float64 reference, and the choice of neurons."""
+"""LaTen's location: the lens and four scores, compared with a slow float64 reference, and the choice of neurons."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ TOKENS = [1, 40, 50, 60, 70, 55, 81]
 
 
 def stir(model: Any, seed: int = 0) -> Any:
-    """Norms and biases that do something: they start at one and nought."""
+    """Randomise norms and biases, which start at one and zero."""
     generator = torch.Generator().manual_seed(seed)
     for name, parameter in model.named_parameters():
         if "norm" in name or name.endswith("bias"):
@@ -32,7 +32,7 @@ def model(request) -> Any:
 def slow_scores(model: Any, tokens: list[int], released: bool) -> dict[str, list[Any]]:
     """The four scores of every layer, block by block, neuron by neuron, with whole softmaxes.
 
-    Takes from the model its block inputs and attention weights; all else is computed from the weights here.
+    Block inputs and attention weights come from the model; everything else is computed here from the weights.
     """
     model.set_attn_implementation("eager")
     facts, config, word = facts_of(model), model.config, tokens[-1]
@@ -87,7 +87,7 @@ def slow_scores(model: Any, tokens: list[int], released: bool) -> dict[str, list
 
 
 def slow_values(model: Any, layer: Any, inputs: torch.Tensor) -> torch.Tensor:
-    """[positions, heads, head dim]: the values that each head reads."""
+    """The values that each head reads, [positions, heads, head dim]."""
     heads = model.config.num_attention_heads
     normed = layer.input_layernorm(inputs)
     if model.config.model_type == "gpt_neox":
@@ -99,7 +99,7 @@ def slow_values(model: Any, layer: Any, inputs: torch.Tensor) -> torch.Tensor:
 
 
 def slow_neurons(layer: Any, base: torch.Tensor, config: Any) -> torch.Tensor:
-    """What enters the last matrix of the feed-forward part, whose input is `base` behind its norm."""
+    """Input of the last feed-forward matrix, for a feed-forward part that reads `base` through its norm."""
     if config.model_type == "gpt_neox":
         return layer.mlp.act(layer.mlp.dense_h_to_4h(layer.post_attention_layernorm(base)))
     name = "pre_feedforward_layernorm" if "gemma" in config.model_type else "post_attention_layernorm"
@@ -108,7 +108,7 @@ def slow_neurons(layer: Any, base: torch.Tensor, config: Any) -> torch.Tensor:
 
 
 def through(layer: Any, norm: str, output: torch.Tensor, config: Any) -> tuple[torch.Tensor, Any]:
-    """A sublayer's output behind Gemma's norm, and the factor that this amounts to."""
+    """A sublayer's output after Gemma's norm, and the factor by which the norm multiplies it."""
     if "gemma" not in config.model_type:
         return output, 1.0
     module = layer.get_submodule(norm)
@@ -126,14 +126,14 @@ def test_the_four_scores_are_those_of_a_slow_reference(model: Any, released: boo
         "o": [scorer.attention_neurons(layer) for layer in range(3)],
         "down": [scorer.ffn_neurons(layer) for layer in range(3)],
     }
-    tolerance = 6e-5 if released else 2e-6  # rounded to four decimals, or norms in float32
+    tolerance = 6e-5 if released else 2e-6  # scores rounded to four decimals, or norms in float32
     for name, values in expected.items():
         for layer, value in enumerate(values):
             torch.testing.assert_close(
                 found[name][layer], value, atol=tolerance, rtol=1e-4, msg=f"{name} {layer}"
             )
     spread = torch.stack(expected["down"]).std()
-    assert spread > 100 * tolerance  # else anything would pass
+    assert spread > 100 * tolerance  # otherwise the tolerance would accept anything
 
 
 def test_released_scores_have_four_decimals(model: Any) -> None:

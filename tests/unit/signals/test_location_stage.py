@@ -1,4 +1,4 @@
-"""The stage of location: how many neurons a rate takes, which token is read, what is stored and what is refused."""
+"""LaTen's location stage: number of neurons, token that is read, stored files, and refused pairs."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from semalign.signals.location.stored import Locations
 def test_a_rate_is_taken_as_written() -> None:
     assert counts_at(0.1, Counts(11008, 4096, 4096)) == Counts(1100, 409, 409)  # the paper's 7B
     assert counts_at(0.29, Counts(100, 100, 100)).ffn == 29  # 0.29 * 100 is 28.999... in floating point
-    with pytest.raises(UserError, match=r"location\.rate: 0\.1 takes 1 of 10 .* 0 of 4 value rows"):
+    with pytest.raises(
+        UserError, match=r"location\.rate: found 0\.1, which selects 1 of 10 .* 0 of 4 value rows"
+    ):
         counts_at(0.1, Counts(10, 10, 4))
 
 
@@ -38,7 +40,7 @@ def test_the_token_before_the_answers_end_is_located(pico_pair, answer: str, car
 
 
 def test_an_answer_of_ends_alone_is_refused(pico_pair) -> None:
-    with pytest.raises(UserError, match="example a: the answer ' ]' has no token left"):
+    with pytest.raises(UserError, match="example a: found no token in the answer ' ]'"):
         located_tokens(Example("a", "Question", " ]"), load_tokenizer(pico_pair[0]))
 
 
@@ -85,8 +87,8 @@ def test_a_shallower_or_narrower_teacher_is_refused(
     sealed_pair, pico_benchmark: Path, tmp_path: Path
 ) -> None:
     teacher, student = sealed_pair
-    with pytest.raises(UserError, match="student has 3 layers, fewer than the 4 of teacher"):
+    with pytest.raises(UserError, match=r"found 3 layers in student, expected .* teacher with 4"):
         run_stage((student, teacher), pico_benchmark, tmp_path / "a")
     narrow = write_model(tmp_path / "narrow", "llama", layers=3, width=32, seed=0, feed_forward=40)
-    with pytest.raises(UserError, match="narrow has 40 ffn neurons a layer, fewer than the 64"):
+    with pytest.raises(UserError, match="found 40 ffn neurons per layer in narrow, expected at least the 64"):
         run_stage((narrow, student), pico_benchmark, tmp_path / "b", rate=1.0)

@@ -1,4 +1,4 @@
-"""Teacher-to-student maps against direct dense float64 code."""
+"""Teacher-to-student maps, compared with dense float64 code."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ def make_head(tokens: int, width: int, seed: int) -> Head:
 
 
 def make_pair() -> tuple[Head, Head, tuple[Tensor, Tensor]]:
-    """The teacher knows 4 tokens more, and numbers the shared ones differently."""
+    """The teacher has 4 more tokens, and other ids for the shared ones."""
     teacher, student = make_head(TOKENS + 4, WIDTH_T, 1), make_head(TOKENS, WIDTH_S, 2)
     order = torch.randperm(TOKENS + 4, generator=torch.Generator().manual_seed(3))[: TOKENS - 2]
     return teacher, student, (order, torch.arange(TOKENS - 2))
@@ -37,7 +37,7 @@ def unit(rows: Tensor) -> Tensor:
 
 
 def dense(name: str, teacher: Head, student: Head, shared: tuple[Tensor, Tensor], fold: bool) -> Tensor:
-    """The map as its formula says, with whole V x D matrices in float64."""
+    """The map by its formula, with whole V x D matrices in float64."""
     ids_t, ids_s = shared
     heads = [head.weight.double() * (head.norm_gain.double() if fold else 1) for head in (teacher, student)]
     pinvs = [torch.linalg.pinv(head) for head in heads]
@@ -86,7 +86,7 @@ def test_every_map_is_the_same_twice_and_all_differ() -> None:
 
 
 def test_random_map_has_independent_sides() -> None:
-    """Were the sides the same draw, equal widths would give about V / D times the identity."""
+    """If both sides were the same draw, equal widths would give about V / D times the identity."""
     head = make_head(4000, 16, 1)
     everything = (torch.arange(4000), torch.arange(4000))
     mapping = build_map("random", head, head, everything, seed=0)
@@ -145,7 +145,7 @@ def test_maps_without_bases_have_no_coefficients(name: str) -> None:
 
 def test_tokens_without_a_row_and_no_tokens_are_refused() -> None:
     teacher, student, shared = make_pair()
-    with pytest.raises(UserError, match="student: token id 300 has no row"):
+    with pytest.raises(UserError, match="student: found token id 300, expected ids below"):
         build_map("pinv", teacher, student, (shared[0], shared[1] + 3))
     with pytest.raises(UserError, match="shared tokens"):
         build_map("pinv", teacher, student, (shared[0][:0], shared[1][:0]))
@@ -173,7 +173,7 @@ print(json.dumps(peak() - before))
 
 @pytest.mark.slow
 def test_memory_stays_far_below_a_second_copy_of_the_head() -> None:
-    """V x D in float64 would be 195 MB a side; streaming needs a few chunks of 2 MB."""
+    """V x D in float64 would take 195 MB per side; streaming needs a few chunks of 2 MB."""
     done = subprocess.run(
         [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=240
     )

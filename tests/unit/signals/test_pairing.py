@@ -1,4 +1,4 @@
-"""The pairing rules: by depth against the paper's formulas, computed in fractions; the others by hand."""
+"""Pairing rules: the depth rule against the paper's formulas in fractions, the others against values by hand."""
 
 from fractions import Fraction
 
@@ -101,14 +101,14 @@ def test_random_layers_hang_on_the_seed_alone() -> None:
     drawn = [draw(seed)[0] for seed in range(400)]
     assert {student for student, _ in drawn} == set(range(1, 7))
     assert {teacher for _, teacher in drawn} == set(range(1, 9))
-    assert len(set(drawn)) > 40  # of 48: the two are drawn apart
+    assert len(set(drawn)) > 40  # out of 48: the two layers are drawn independently
     assert set(draw(3, 2)) < set(draw(3, 4)) and draw(3, 6) == draw(3, 60)
     many = draw(3, 60)
     assert [student for student, _ in many] == [1, 2, 3, 4, 5, 6] and len({t for _, t in many}) == 6
 
 
 def test_random_layers_of_a_fixed_seed() -> None:
-    """Other versions must draw the same: results name no layers that were drawn, only the seed."""
+    """Every version must draw the same layers, because configs name only the seed."""
     pairs = choose_pairs([1], 8, 6, Pairing(rule="random", pairs=3))
     assert [(p.student, p.teacher) for p in pairs] == [(3, 7), (4, 8), (6, 4)]
 
@@ -125,7 +125,7 @@ def test_layers_without_cka_are_never_chosen() -> None:
     nan, inf = float("nan"), float("inf")
     (pair,) = choose_pairs([4], 4, 3, Pairing(rule="cka"), [[nan, inf, -0.1]])
     assert pair.student == 3
-    with pytest.raises(UserError, match="teacher layer 4: no student layer has a finite CKA"):
+    with pytest.raises(UserError, match="teacher layer 4: found no student layer with a finite CKA"):
         choose_pairs([4], 4, 3, Pairing(rule="cka"), [[nan, nan, inf]])
 
 

@@ -1,4 +1,4 @@
-"""The stages `attribute` and `pair` on models whose likeness is known: turning all states leaves CKA as it is."""
+"""Attribution and pairing stages on models of known similarity: CKA does not change if all states are rotated."""
 
 import shutil
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from semalign.signals.cka import debiased_cka, linear_cka
 WIDTH = 32
 INWARD = ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj", "mlp.gate_proj", "mlp.up_proj")
 OUTWARD = ("self_attn.o_proj", "mlp.down_proj")
-EXAMPLES = 6  # of the extract split
+EXAMPLES = 6  # in the extract split
 
 
 def save(model: Any, folder: Path) -> Path:
@@ -34,10 +34,10 @@ def save(model: Any, folder: Path) -> Path:
 
 
 def turned_student(teacher: Any) -> Any:
-    """A layer that passes its input on, then the teacher's first two, all in a basis that is turned.
+    """A student with one layer that returns its input, then the teacher's first two layers, in a rotated basis.
 
-    Norms with gains of one let a rotation through, so that student layer k + 1 has the teacher's states of
-    layer k, turned.
+    Norms with gains of one commute with a rotation, so that student layer k + 1 has the rotated states of teacher
+    layer k.
     """
     student = build_model("llama", layers=3, width=WIDTH, seed=2)
     turn, _ = torch.linalg.qr(
@@ -66,7 +66,7 @@ def turned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def ranked(tmp_path: Path) -> Path:
-    """An attribution that names teacher layers 2, 1, 4 and 3, in this order, after seven passes."""
+    """An attribution that ranks teacher layers 2, 1, 4, 3, and took seven passes."""
     folder = tmp_path / "attribution" / "default"
     folder.mkdir(parents=True)
     write_json(folder / "attribution.json", {"ranking": [2, 1, 4, 3], "scores": [], "teacher_passes": 7})
@@ -76,7 +76,7 @@ def ranked(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pair(turned: tuple[Path, Path], ranked: Path, pico_benchmark: Path, tmp_path: Path) -> Callable[..., Any]:
-    """Run the stage; returns what stands in pairing.json."""
+    """Run the stage; return the content of pairing.json."""
 
     def run(benchmark: Path = pico_benchmark, student: Path = turned[1], **settings: Any) -> Any:
         write_json(tmp_path / "pairing.json", Pairing(**settings).model_dump())
@@ -105,14 +105,15 @@ def test_likeness_is_the_debiased_cka_at_the_answers(
     theirs, own = (answer_states(folder, pico_benchmark) for folder in turned)
     for row in found:
         for student, number in enumerate(row["students"], start=1):
-            if row["teacher"] < 4 and student < 3:  # behind the last layer transformers gives normed states
+            # for the last layer, transformers returns states after the final norm
+            if row["teacher"] < 4 and student < 3:
                 expected = debiased_cka(theirs[row["teacher"]], own[student])
                 assert number == pytest.approx(expected, abs=1e-4)
                 assert abs(number - linear_cka(theirs[row["teacher"]], own[student])) > 1e-3 or number > 0.99
 
 
 def answer_states(folder: Path, benchmark: Path) -> list[torch.Tensor]:
-    """The embedding's and every layer's states where the next token is the answer's, one example at a time."""
+    """States of the embedding and every layer where the next token belongs to the answer, one example at a time."""
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     rows = []
     for example in read_split(benchmark, "extract"):
@@ -157,7 +158,9 @@ def test_tokenizers_that_cut_differently_are_refused(
     facts = read_json(copy / "tokenizer_config.json")
     write_json(copy / "tokenizer_config.json", {**facts, "eos_token": None})
     Run("model").seal(copy)
-    with pytest.raises(UserError, match=r"teacher has 18 answer positions on the extract split, student 12"):
+    with pytest.raises(
+        UserError, match=r"found 18 answer positions of teacher on the extract split and 12 of student"
+    ):
         pair(student=copy, rule="cka")
 
 
@@ -168,7 +171,7 @@ def test_too_few_positions_are_refused(
     shutil.copytree(pico_benchmark, copy)
     write_split(copy, "extract", [Example("one", "1+1=", " 2", target="2")])
     Run("benchmark").seal(copy)
-    with pytest.raises(UserError, match="extract split has 3 answer positions, expected 4 or more"):
+    with pytest.raises(UserError, match="found 3 answer positions in the extract split, expected 4 or more"):
         pair(benchmark=copy, rule="cka")
 
 

@@ -1,4 +1,4 @@
-"""Seeking's sensitivities and the search for windows, against the whole matrix of sensitivities."""
+"""Seeking's sensitivities and window search, compared with the full matrices of sensitivities."""
 
 from pathlib import Path
 

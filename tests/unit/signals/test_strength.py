@@ -1,4 +1,4 @@
-"""A state's largest coefficients against a slow loop over positions and tokens in float64."""
+"""A state's largest coefficients, compared with a slow float64 loop over positions and tokens."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from semalign.signals.semantics.registry import BASES_MAPS
 from semalign.signals.semantics.strength import apply_strongest
 
 TOKENS, WIDTH_T, WIDTH_S = 210, 14, 9
-# the teacher knows 10 tokens more and numbers the shared ones differently
+# the teacher has 10 more tokens, and other ids for the shared ones
 SHARED = (torch.randperm(TOKENS, generator=torch.Generator().manual_seed(4))[:200], torch.arange(200))
 
 
@@ -36,7 +36,7 @@ def states(count: int = 11) -> Tensor:
 
 
 def slow(hidden: Tensor, bases: BasesPair, top: int) -> Tensor:
-    """One coefficient after the other, sorted as a Python list."""
+    """Targets computed one coefficient at a time, with coefficients sorted as a Python list."""
     rows = torch.cat(list(bases.teacher.chunks(SHARED[0]))), torch.cat(list(bases.student.chunks(SHARED[1])))
     targets = torch.zeros(len(hidden), WIDTH_S, dtype=torch.float64)
     for target, state in zip(targets, hidden.double(), strict=True):
@@ -70,7 +70,7 @@ def test_all_coefficients_are_the_map(name: str, top: int) -> None:
 
 
 def test_a_single_coefficient_is_a_column_of_the_student() -> None:
-    """For the dual map it is the column of the token with the largest logit, times that logit."""
+    """For the dual map, it is the column of the token with the largest logit, multiplied by that logit."""
     direction = states(1)[0].double() / states(1)[0].double().norm()
     logits = HEADS[0].weight.double()[SHARED[0]] @ direction
     best = int(logits.abs().argmax())
@@ -127,7 +127,7 @@ print(json.dumps(peak() - before))
 
 @pytest.mark.slow
 def test_memory_stays_far_below_all_coefficients() -> None:
-    """Positions x V in float64 would be 640 MB; a block holds 8 MB of them, and a few copies."""
+    """Positions x V in float64 would take 640 MB; a block takes 8 MB, plus a few copies."""
     done = subprocess.run(
         [sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True, timeout=240
     )

@@ -1,4 +1,4 @@
-"""Windows of a matrix and factors of a window, against slow and direct ways."""
+"""Windows of a matrix and factors of a window, compared with slow direct computation."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_among_equal_windows_the_first_one_row_by_row_is_taken() -> None:
 def test_a_small_value_beside_a_large_one_is_not_lost() -> None:
     scores = torch.full((64, 64), 1e-6)
     scores[0, 0] = 1e3
-    scores[-1, -1] = 2e-6  # float32 sums would not see it
+    scores[-1, -1] = 2e-6  # float32 sums would not resolve the difference
     sums = window_sums(scores[:, 1:], (8, 8))
     assert first_maximum(sums) == Window(56, 55)
 

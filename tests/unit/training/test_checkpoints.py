@@ -1,4 +1,4 @@
-"""A checkpoint that was truncated or changed is set aside, and the training ends with the bytes it would have had."""
+"""Truncated or changed checkpoints are ignored, and the training still ends with the same bytes."""
 
 import logging
 from collections.abc import Callable
@@ -15,7 +15,7 @@ SETTINGS = Optimisation(learning_rate=0.05, epochs=1, batch_size=4)
 
 
 def run(checkpoint: Path | None, last: int | None = None) -> tuple[list[Record], torch.Tensor]:
-    """Twenty steps of a small problem, ended in front of step `last`; history and result."""
+    """Run twenty steps of a small problem, interrupted before step `last`; return history and result."""
     torch.manual_seed(0)
     weight = torch.nn.Parameter(torch.randn(5))
 
@@ -53,7 +53,7 @@ def test_a_damaged_checkpoint_is_not_resumed(
     damage(tmp_path / "c" / name)
     with caplog.at_level(logging.INFO, "semalign"):
         history, found = run(tmp_path / "c")
-    assert f"{tmp_path / 'c'} is damaged, starting anew" in caplog.text
+    assert f"{tmp_path / 'c'} is damaged, starting from step 0" in caplog.text
     assert history == expected
     assert torch.equal(found, weight)
 

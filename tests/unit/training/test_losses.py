@@ -1,4 +1,4 @@
-"""Each loss against its formula, slowly, in float64."""
+"""Losses, compared with their formulas computed slowly in float64."""
 
 import math
 
@@ -56,7 +56,7 @@ def test_label_loss_on_probabilities_is_one_minus_mean_cosine_of_the_softmax(num
 @pytest.mark.parametrize(("scale", "expected"), [(1e4, 1 - 2 / 3), (1e-4, 1 - 1 / math.sqrt(5))])
 def test_label_loss_on_probabilities_is_finite_at_any_scale(scale: float, expected: float) -> None:
     logits = (scale * torch.eye(5)[:3]).requires_grad_()
-    loss = cosine_probabilities(logits, torch.tensor([0, 1, 4]))  # sure and right, twice; sure and wrong
+    loss = cosine_probabilities(logits, torch.tensor([0, 1, 4]))  # confident: right twice, then wrong
     loss.backward()
     assert loss.item() == pytest.approx(expected, abs=1e-4)
     assert logits.grad is not None
@@ -91,7 +91,7 @@ def test_correlation_of_what_does_not_vary_is_none_and_finite() -> None:
 
 
 def relations(rows: torch.Tensor) -> np.ndarray:
-    """The Gram matrix, centred by its rows and columns, in float64."""
+    """The Gram matrix in float64, centred over rows and columns."""
     gram = rows.double().numpy() @ rows.double().numpy().T
     centring = np.eye(len(gram)) - 1 / len(gram)
     return centring @ gram @ centring
@@ -99,7 +99,7 @@ def relations(rows: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("positions", [3, 5, 6, 40])
 def test_relation_loss_compares_centred_relations_of_tokens(positions: int) -> None:
-    """By the definition, whichever of the smaller matrices is formed; width 6."""
+    """Compared with the definition, for fewer and more positions than the width 6."""
     torch.manual_seed(positions)
     states = torch.randn(positions, 6) * torch.tensor([5.0, 1, 1, 1, 0.1, 3]) + 4
     targets = states @ torch.randn(6, 6) + torch.randn(positions, 6)

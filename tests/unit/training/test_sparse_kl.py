@@ -1,4 +1,4 @@
-"""The divergence to the likeliest tokens of a teacher, against slow formulas."""
+"""The KL divergence to a teacher's likeliest tokens, compared with slow formulas."""
 
 import itertools
 
@@ -24,7 +24,7 @@ def test_sparse_kl_is_the_slow_formula_and_never_above_the_whole_one() -> None:
     assert found == pytest.approx(expected, abs=2e-6)
     assert found[-1] == pytest.approx(whole, abs=2e-6)
     assert found[2] < whole - 0.1  # the bound is strict here
-    assert all(a <= b + 1e-6 for a, b in itertools.pairwise(found))  # finer outcomes, more divergence
+    assert all(a <= b + 1e-6 for a, b in itertools.pairwise(found))  # finer outcomes, no lower divergence
     assert kl_of(teacher, student, 99).item() == found[-1]
     assert kl_of(teacher, teacher, 5).item() == pytest.approx(0, abs=1e-6)
 
@@ -34,7 +34,7 @@ def test_sparse_kl_has_the_gradient_of_the_formula() -> None:
     teacher, student = torch.randn(3, 7), torch.randn(3, 7, requires_grad=True)
     kl_of(teacher, student, 3).backward()
     p, q = teacher.double().softmax(-1), student.detach().double().softmax(-1)
-    # d KL / d z = q - p on the kept tokens, q (1 - p_rest / q_rest) on the rest, over the positions
+    # d KL / d z = q - p on the kept tokens and q (1 - p_rest / q_rest) on the rest, divided by the positions
     expected = torch.empty_like(q)
     for row in range(3):
         kept = p[row].topk(3).indices
@@ -57,7 +57,7 @@ def test_what_a_student_puts_on_tokens_the_teacher_lacks_counts_against_it() -> 
     p, q = teacher.double().softmax(-1), student.detach().double().softmax(-1)[:, names]
     assert loss.item() == pytest.approx((p * (p / q).log()).sum(-1).mean().item(), rel=1e-5)
     assert student.grad is not None
-    assert (student.grad[:, [0, 4, 5]] > 0).all()  # descent takes from them
+    assert (student.grad[:, [0, 4, 5]] > 0).all()  # a descent step lowers these logits
 
 
 @pytest.mark.parametrize("k", [1, 2, 7, 8])
@@ -77,7 +77,7 @@ def test_sure_models_give_finite_losses_and_gradients(k: int, size: float) -> No
 
 def test_a_small_rest_keeps_its_size() -> None:
     logits = torch.zeros(1, 10)
-    logits[0, 4] = 40.0  # the rest has 9 e-40 of the mass: far below float32's distance of 1 from 1
+    logits[0, 4] = 40.0  # the rest has a mass of 9e-40, far below float32's resolution near 1
     kept = keep_top(logits, torch.arange(100, 110), 1)
     assert kept["ids"].tolist() == [[104]]
     assert kept["ids"].dtype == torch.int32

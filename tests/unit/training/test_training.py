@@ -23,7 +23,7 @@ TWENTY = Budget(20, SETTINGS)
 
 
 def make_problem(seed: int = 0) -> tuple[dict[str, torch.nn.Parameter], Callable, Callable]:
-    """A regression with dropout: its result depends on parameters, batches and the random state."""
+    """A regression with dropout, whose result depends on parameters, batches and the random state."""
     torch.manual_seed(seed)
     parameters = {"a": torch.nn.Parameter(torch.randn(4, 3)), "b": torch.nn.Parameter(torch.zeros(3))}
     inputs, outputs = torch.randn(50, 4), torch.randn(50, 3)
@@ -89,7 +89,7 @@ def test_resumes_to_the_same_bytes(tmp_path: Path, stop: int) -> None:
         train(parameters, interrupted, loss, TWENTY, checkpoint=Checkpoint(tmp_path / "c", every=1))
 
     parameters, batches, loss = make_problem()
-    torch.manual_seed(99)  # the random state comes from the checkpoint
+    torch.manual_seed(99)  # must not matter: the random state comes from the checkpoint
 
     def counted(step: int) -> list[int]:
         seen.append(step)
@@ -155,7 +155,7 @@ def test_stops_at_a_loss_that_is_not_finite(term: str, value: float) -> None:
         terms = loss(batch)
         return {**terms, term: terms[term] * value} if batch == batches(2) else terms
 
-    with pytest.raises(UserError, match=f"steer x: step 3: {term} is {value}"):
+    with pytest.raises(UserError, match=f"steer x: step 3: {term}: found {value}"):
         train(parameters, batches, broken, TWENTY, label="steer x")
 
 
@@ -179,7 +179,7 @@ def test_epoch_batches_visit_everything_once_an_epoch(lengths: list[int] | None)
         assert sorted(len(batch) for batch in epoch) == [2, 8, 8, 8, 8, 8, 8]
     assert epochs[0] != epochs[1]
     again = epoch_batches(50, 8, seed=3, lengths=lengths)
-    assert again(9) == batches(9)  # the step alone decides, not what was asked before
+    assert again(9) == batches(9)  # depends on the step alone, not on earlier calls
     assert epoch_batches(50, 8, seed=4, lengths=lengths)(0) != batches(0)
 
 

@@ -1,4 +1,4 @@
-"""LoRA adapters in PEFT's format: made, trained and stored."""
+"""Create, train and save LoRA adapters in PEFT's format."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]
 
 @dataclass(frozen=True)
 class Work:
-    """The student in memory and the encoded examples that it is trained on."""
+    """The loaded student and the encoded examples that it is trained on."""
 
     model: Any
     examples: list[Encoded]
@@ -33,9 +33,10 @@ class Work:
 class Training:
     """How an adapter is trained.
 
-    `updates` are those of a longer training that this one is a part of: they have its batches and its numbers in the
-    history, and a schedule of their own. What enters the lowest adapted layer is computed once per example if that
-    takes at most `room` bytes (see `prefix`).
+    If this training is a phase of a longer one, `updates` is the range of the longer training's updates that it covers:
+    batches and step numbers are those of the longer training, but the learning-rate schedule covers only this phase.
+    The inputs of the lowest adapted layer are computed once per example if they take at most `room` bytes (see
+    `prefix`).
     """
 
     settings: Optimisation
@@ -46,22 +47,22 @@ class Training:
     room: int = ROOM
 
     def span(self, examples: int) -> range:
-        """The updates, numbered as in the whole training."""
+        """The updates of this training, numbered as in the longer training if it is a phase of one."""
         return range(total_steps(examples, self.settings)) if self.updates is None else self.updates
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Result of a training: its curve and how many parameters it moved."""
+    """Result of a training run: its history and the number of trained parameters."""
 
     history: list[dict[str, float]]
     trainable_parameters: int
 
 
 def adapt(model: Any, layers: Sequence[int], settings: Lora, seed: int) -> Any:
-    """Put LoRA on the named projections of `layers`; all else stays frozen.
+    """Add LoRA to the projections of `layers` that the settings name; all other parameters are frozen.
 
-    Returns the PEFT model; its `base_model.model` is `model` with the adapted modules in place.
+    Returns the PEFT model. Its `base_model.model` is `model`, with its modules replaced in place.
     """
     from peft import LoraConfig, get_peft_model
 
@@ -72,6 +73,7 @@ def adapt(model: Any, layers: Sequence[int], settings: Lora, seed: int) -> Any:
         target_modules=adapted_modules(model, layers, settings.projections),
         task_type="CAUSAL_LM",
     )
+    # PEFT draws the initial factors from the global generator; forking keeps the caller's random state unchanged
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return get_peft_model(model, config)
@@ -80,10 +82,10 @@ def adapt(model: Any, layers: Sequence[int], settings: Lora, seed: int) -> Any:
 def train_adapter(
     work: Work, loss: Loss, training: Training, extra: torch.nn.Module | None = None
 ) -> Trained:
-    """Train what requires a gradient of the student at work, which are its adapter's factors.
+    """Train the student's parameters that require gradients, which are the adapter's factors.
 
-    `loss(model, batch, indices)` gives named terms for the examples `indices` of `work`. The parameters of `extra`
-    are trained, counted, clipped and checkpointed with the factors.
+    `loss(model, batch, indices)` returns named loss terms for the examples `indices` of `work`. The parameters of
+    `extra` are trained, counted, clipped and checkpointed together with the factors.
     """
     parameters = {name: p for name, p in work.model.named_parameters() if p.requires_grad}
     if extra is not None:
@@ -94,6 +96,8 @@ def train_adapter(
     at_once = settings.micro_batch or settings.batch_size
     visits = len(span) * settings.batch_size
     prefix = frozen_prefix(work.model, work.examples, at_once, work.pad_id, visits, training.room)
+    # Seeded here for dropout, the only random part of the loop (batches have their own generator, see `epoch_batches`);
+    # a resumed training restores the generator's state from its checkpoint.
     with prefix as visit, torch.random.fork_rng():
         torch.manual_seed(training.seed)
         history = train(
@@ -110,7 +114,7 @@ def train_adapter(
 
 
 def _terms(work: Work, loss: Loss, visit: Visit) -> Callable[[list[int]], dict[str, torch.Tensor]]:
-    """The loss of a batch that is named by its examples' indices."""
+    """The loss of a batch as a function of its examples' indices."""
 
     def terms(indices: list[int]) -> dict[str, torch.Tensor]:
         batch = collate([work.examples[i] for i in indices], work.pad_id).to(work.model.device)
@@ -121,10 +125,10 @@ def _terms(work: Work, loss: Loss, visit: Visit) -> Callable[[list[int]], dict[s
 
 
 def portions_of(encoded: Sequence[Encoded], size: int) -> Portions[list[int]]:
-    """The function that cuts a batch's indices into portions of `size` examples, each with its share of the positions.
+    """Return a function that splits a batch's indices into portions of `size` examples, with weights that add up to 1.
 
-    Losses are means over supervised positions, so a portion weighs as many as it has. Examples of like length go
-    together, which saves padding.
+    A portion's weight is its share of the batch's supervised positions, because losses are means over these. Examples
+    of similar length are put together, which saves padding.
     """
 
     def cut(indices: list[int]) -> list[tuple[float, list[int]]]:
@@ -139,14 +143,15 @@ def portions_of(encoded: Sequence[Encoded], size: int) -> Portions[list[int]]:
 def save_adapter(adapted: Any, folder: Path, base: str) -> None:
     """Write PEFT's two files; `base` is the name of the student that the adapter belongs to.
 
-    PEFT's own saving renders a model card too, which takes longer than the rest, and looks the base up on the hub.
+    PEFT's `save_pretrained` is not used, because it also renders a model card, which takes longer than the rest, and
+    looks up the base model on the hub.
     """
     from peft import get_peft_model_state_dict
 
     (config,) = adapted.peft_config.values()
     config.base_model_name_or_path = base
     config.inference_mode = True
-    # a set has no order of its own: sort, so that the same run gives the same bytes
+    # a set, sorted so that the same run writes the same bytes
     config.target_modules = sorted(config.target_modules)
     config.save_pretrained(folder)
     state = get_peft_model_state_dict(adapted, save_embedding_layers=False)

@@ -1,4 +1,4 @@
-"""Losses on the answers that a method may have besides its own: cross-entropy, and the divergence to the teacher."""
+"""Losses on the answers that methods can add: cross-entropy, and the KL divergence to the teacher."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -12,12 +12,12 @@ from semalign.training.losses import cross_entropy
 
 
 class Divergence(Protocol):
-    """A teacher's stored distributions, in whatever form."""
+    """A teacher's stored distributions, whatever their format."""
 
     teacher_passes: int
 
     def loss(self, logits: torch.Tensor, indices: Sequence[int]) -> torch.Tensor:
-        """KL(teacher || student) in nats for a batch's student logits [supervised positions, vocabulary]."""
+        """KL(teacher || student) in nats, for a batch's student logits [supervised positions, vocabulary]."""
         ...
 
 
@@ -29,7 +29,10 @@ def answer_terms(
     label_loss_weight: float,
     divergence_weight: float = 1.0,
 ) -> dict[str, torch.Tensor]:
-    """`kl` if there is a teacher, and `label` (cross-entropy) if it has a weight."""
+    """Weighted loss terms of a batch: `kl` if there is a teacher, `label` (cross-entropy) if its weight is not zero.
+
+    `logits` are the student's at the supervised positions, [supervised positions, vocabulary].
+    """
     terms = {} if teacher is None else {"kl": divergence_weight * teacher.loss(logits, indices)}
     if label_loss_weight:
         terms["label"] = label_loss_weight * cross_entropy(logits, batch.labels[batch.supervised])
@@ -37,7 +40,7 @@ def answer_terms(
 
 
 def divergence_loss(teacher: Divergence, label_loss_weight: float) -> Loss:
-    """Distillation's loss of one batch: `kl`, and `label` if it has a weight."""
+    """The loss of distillation for one batch: `kl`, and `label` if its weight is not zero."""
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
         return answer_terms(answer_logits(model, batch), batch, indices, teacher, label_loss_weight)

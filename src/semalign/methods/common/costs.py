@@ -1,4 +1,4 @@
-"""Costs of a transfer besides its own training: the signals that it reads and the search for its learning rate."""
+"""Costs of a method apart from its training: the signals that it reads and the search for its learning rate."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,9 +11,10 @@ MEGA = 1e6
 
 
 def signal_costs(folders: Iterable[Path]) -> dict[str, float]:
-    """Seconds, peak memory and stored size (both in MB) of signal stages and of the stages behind them.
+    """Seconds, peak memory and stored size (both in MB) of signal stages and of the stages they depend on.
 
-    A stage counts once, though other cells share it. Stored is what the stages left for trainings to read.
+    Each stage counts once, and in full even if other methods or seeds use it too. The stored size covers the files that
+    the stages leave for training.
     """
     records = _records_behind(folders)
     files = (file for folder in records for file in folder.iterdir() if file.name != RECORD)
@@ -25,13 +26,13 @@ def signal_costs(folders: Iterable[Path]) -> dict[str, float]:
 
 
 def search_costs(choice: Path | None) -> dict[str, float]:
-    """Training seconds of the trials from which the learning rate was chosen."""
+    """Training seconds of the trials among which the learning rate was chosen."""
     seconds = read_json(choice / "choice.json")["seconds"] if choice else 0.0
     return {"search_seconds": round(seconds, 3)}
 
 
 def _records_behind(folders: Iterable[Path]) -> dict[Path, dict[str, Any]]:
-    """Folder -> record, of the given signal stages and of all they are made from."""
+    """Records of the given signal stages and of all stages they depend on, by folder."""
     records: dict[Path, dict[str, Any]] = {}
     waiting = list(folders)
     while waiting:

@@ -1,4 +1,4 @@
-"""What methods that train a LoRA adapter on the student share: load it, train it, store it."""
+"""Shared parts of methods that train a LoRA adapter: load the student, train the adapter, save it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from semalign.training.low_rank import Start, begin_at, fold_start
 
 @dataclass(frozen=True)
 class Adaptation:
-    """What is adapted, and towards what.
+    """Which layers are adapted, with which loss.
 
-    `layers` of the student get an adapter that is trained with `loss`. `extra` is trained along and not stored.
-    `start` holds the factors that the adapter begins at, taken out of the frozen weights; without it, it begins at
-    nothing.
+    An adapter on the student's `layers` (from 1) is trained with `loss`. `extra` is trained with it and not saved.
+    `start` holds the adapter's initial factors, whose product is subtracted from the frozen weights; without it, the
+    adapter's initial product is zero.
     """
 
     layers: Sequence[int]
@@ -39,25 +39,25 @@ class Adaptation:
 
 
 def load_student_at_work(task: TransferTask[Adapted]) -> Work:
-    """Load what every training needs; the teacher is never loaded here."""
+    """Load the student and encode its train examples. The teacher is not loaded."""
     tokenizer = load_tokenizer(task.student)
     examples = [encode(example, tokenizer) for example in train_examples(task)]
     return Work(load_model(task.student), examples, tokenizer.pad_token_id or 0)
 
 
 def train_examples(task: TransferTask[Adapted]) -> list[Example]:
-    """The train split, or the first examples of it that `optimisation.examples` asks for.
+    """The first `optimisation.examples` examples of the train split, or all of them.
 
-    Raises UserError when it asks for more than there are: the run would not be what its name says.
+    Raises UserError if the split has fewer, since results would then be reported for a wrong number of examples.
     """
     split = read_split(task.benchmark, "train")
-    wanted = task.settings.optimisation.examples
-    if wanted is not None and wanted > len(split):
+    count = task.settings.optimisation.examples
+    if count is not None and count > len(split):
         raise UserError(
-            f"optimisation.examples: found {wanted}, expected at most the {len(split)} examples of the train split "
+            f"optimisation.examples: found {count}, expected at most the {len(split)} examples of the train split "
             f"of {task.benchmark.name}"
         )
-    return split[:wanted]
+    return split[:count]
 
 
 def all_layers(work: Work) -> list[int]:
@@ -66,7 +66,7 @@ def all_layers(work: Work) -> list[int]:
 
 
 def chosen_layers(task: TransferTask[Adapted], work: Work) -> tuple[list[int], int]:
-    """The layers to adapt, all or the paired ones, and the examples that their choice sent through the teacher."""
+    """The layers to adapt (all, or the paired ones), and the number of teacher passes that choosing them took."""
     if task.settings.layers == "all":
         return all_layers(work), 0
     paired = read_json(task.signals["pairing"] / "pairing.json")
@@ -81,7 +81,7 @@ def answer_loss(model: Any, batch: Batch, _indices: list[int]) -> dict[str, torc
 def train_student(
     task: TransferTask[Adapted], work: Work, adaptation: Adaptation, folder: Path, teacher_passes: int = 0
 ) -> TransferReport:
-    """Adapt the student and write the transfer folder; `teacher_passes` is for the report."""
+    """Train an adapter and write the transfer folder; `teacher_passes` is passed on to the report."""
     settings = task.settings
     start = adaptation.start
     adapted = adapt(work.model, adaptation.layers, settings.lora, task.seed)

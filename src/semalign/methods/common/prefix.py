@@ -1,18 +1,19 @@
-"""The frozen layers below the lowest trained one: run once per example, not once per step.
+"""Run the frozen layers below the lowest trained one once per example instead of once per step.
 
-Steering moves factors of the paired layers alone, so what enters the lowest of them is the same at every step. Here
-it is kept at each example's first visit, in the model's own precision, and the layers below are skipped from then on.
+Steering trains only factors of the paired layers, so the inputs of the lowest of them are the same at every step. They
+are stored at each example's first visit, in the model's precision, and the layers below are skipped from then on.
 
-How it is done, without a change to the model's own code:
-- a layer below gets a `forward` that returns its input (`_skipped`), so that the model still runs from its embedding
-  to its head and computes masks and positions as it always does;
-- a hook in front of the lowest trained layer replaces what arrives there, which is only the embedding, by the kept
-  states (`_Kept.hand_over`).
+This works without changes to the model's code:
 
-An example's states come from one forward pass over a fixed group of examples of like length, whatever batch it is
-first seen in, so that a training that resumes has the same bytes. Against running the whole model they differ by the
-rounding of matrix products over other groups of rows, and by nothing else: nothing below is trained, drops anything
-out or looks ahead at padding, which is on the right.
+- Each layer below gets a `forward` that returns its input (`_skipped`). The model still runs from the embedding to the
+  head, and computes masks and positions as usual.
+- A hook before the lowest trained layer replaces its input, which is then only the embedding, by the stored states
+  (`_Kept.hand_over`).
+
+An example's states come from one forward pass over a fixed group of examples of similar length, whatever batch the
+example is first seen in, so that a resumed training gives the same bytes. Compared with running the whole model, the
+states differ only by the rounding of matrix products over other groups of rows: no layer below is trained or has
+dropout, and padding is on the right, to which no position attends.
 """
 
 import contextlib
@@ -26,7 +27,7 @@ from semalign.benchmarks.encoding import Batch, Encoded, collate, like_lengths
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.states import stop_after
 
-ROOM = 4 << 30  # bytes that the states of all examples may take in the processor's memory
+ROOM = 4 << 30  # limit in bytes for the states of all examples, in CPU memory
 Visit = Callable[[Batch, Sequence[int]], AbstractContextManager[None]]
 
 
@@ -34,13 +35,14 @@ Visit = Callable[[Batch, Sequence[int]], AbstractContextManager[None]]
 def frozen_prefix(
     model: Any, encoded: Sequence[Encoded], size: int, pad_id: int, visits: int, room: int = ROOM
 ) -> Iterator[Visit]:
-    """Give `visit(batch, indices)`, a context in which a forward pass over these of `encoded` skips the frozen layers.
+    """Yield `visit(batch, indices)`, a context in which a forward pass over these examples skips the frozen layers.
 
-    It does nothing if nothing is saved by it, or if more than `room` bytes would have to be kept (`can_keep`). `visits`
-    is how many examples will be visited, counted as often as they are; `size` of them go through the layers below at
-    once. Within `visit` nothing may read a layer below: the forward pass raises ValueError then.
+    `indices` are those of the batch in `encoded`. `visits` is the total number of visits to examples, repetitions
+    included; `size` examples at a time run through the layers below. `visit` does nothing if skipping saves no time or
+    would need more than `room` bytes (see `can_keep`). Within `visit`, no hook may read a layer below; otherwise the
+    forward pass raises ValueError.
     """
-    first = first_trained(model)  # layers count from 1: layers[first - 1] is the lowest trained one
+    first = first_trained(model)  # counted from 1: layers[first - 1] is the lowest trained layer
     if not can_keep(model, first, encoded, visits, room):
         yield lambda _batch, _indices: contextlib.nullcontext()
         return
@@ -53,7 +55,7 @@ def frozen_prefix(
 
 
 def first_trained(model: Any) -> int:
-    """The lowest layer (from 1) with a parameter that is trained; 1 if the embedding is trained, or no layer."""
+    """The lowest layer (from 1) with a trained parameter; 1 if the embedding is trained or if no layer is."""
     if any(parameter.requires_grad for parameter in model.get_input_embeddings().parameters()):
         return 1
     layers = enumerate(layers_of(model), start=1)
@@ -61,14 +63,18 @@ def first_trained(model: Any) -> int:
 
 
 def can_keep(model: Any, first: int, encoded: Sequence[Encoded], visits: int, room: int = ROOM) -> bool:
-    """Whether layers below `first` may run once per example, their states fit, and examples are seen more than once."""
+    """Whether running the layers below `first` only once per example is possible and saves time.
+
+    There must be such layers, without dropout; examples must be visited more than once on average; and the states of
+    all examples must fit into `room` bytes.
+    """
     below = [module for layer in layers_of(model)[: first - 1] for module in layer.modules()]
     size = sum(len(item.input_ids) for item in encoded) * model.config.hidden_size * model.dtype.itemsize
     return first > 1 and visits > len(encoded) and size <= room and not any(map(_drops_out, below))
 
 
 class _Kept:
-    """The states that enter layer `first`, by example."""
+    """The inputs of layer `first`, by example, and the hooks that use them."""
 
     def __init__(self, model: Any, first: int, encoded: Sequence[Encoded], size: int, pad_id: int) -> None:
         self.model = model
@@ -77,43 +83,43 @@ class _Kept:
         self.pad_id = pad_id
         self.group = {index: group for group in like_lengths(encoded, size) for index in group}
         self.states: dict[int, torch.Tensor] = {}
-        self.now: torch.Tensor | None = None
+        self.replacement: torch.Tensor | None = None
 
     @contextlib.contextmanager
     def visit(self, batch: Batch, indices: Sequence[int]) -> Iterator[None]:
-        """Within it, the model's layers below pass their input on, and layer `first` is given the kept states."""
+        """Context in which the layers below return their input, and layer `first` receives the stored states."""
         for index in indices:
             if index not in self.states:
                 self._fill(self.group[index])
-        self.now = self._padded(indices, batch.input_ids.shape[1])
+        self.replacement = self._padded(indices, batch.input_ids.shape[1])
         try:
             with _skipped(layers_of(self.model)[: self.first - 1]):
                 yield
         finally:
-            self.now = None
+            self.replacement = None
 
     def hand_over(self, _layer: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
-        """Put the kept states in the place of what enters the layer."""
-        if self.now is None:  # not within a visit: the layers below ran, as when `_fill` reads them
+        """Hook before layer `first`: replace its input by the stored states."""
+        if self.replacement is None:  # outside a visit the layers below do run, for instance in `_fill`
             return None
-        states = self.now.to((args[0] if args else kwargs["hidden_states"]).device)
+        states = self.replacement.to((args[0] if args else kwargs["hidden_states"]).device)
         return ((states, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": states})
 
     def _fill(self, group: Sequence[int]) -> None:
-        """Run the layers below on a group and keep each example's own positions."""
-        # the group and not the batch: which rows a matrix product has changes its rounding, and a resumed training
-        # meets its examples in other batches for the first time
+        """Run the layers below on a group, and store each example's states without padding."""
+        # A fixed group instead of the batch: the rows of a matrix product affect its rounding, and after a resumption
+        # an example may be seen first in another batch.
         batch = collate([self.encoded[i] for i in group], self.pad_id).to(self.model.device)
         last = self.first - 1
         with torch.no_grad(), capture(self.model, [last], ["block"]) as states, stop_after(self.model, last):
             self.model.base_model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         block = states["block", last].cpu()
         for row, index in enumerate(group):
-            # a copy, since a view would keep the padded group in memory
+            # copied, since a view would keep the whole padded group in memory
             self.states[index] = block[row, : len(self.encoded[index].input_ids)].clone()
 
     def _padded(self, indices: Sequence[int], positions: int) -> torch.Tensor:
-        """[examples, positions, width], zero after each example's end, which no earlier position attends to."""
+        """Stored states [examples, positions, width], padded with zeros, to which no position of an example attends."""
         first = self.states[indices[0]]
         padded = first.new_zeros(len(indices), positions, first.shape[1])
         for row, index in enumerate(indices):
@@ -124,17 +130,18 @@ class _Kept:
 
 @contextlib.contextmanager
 def _skipped(layers: Sequence[Any]) -> Iterator[None]:
-    """Let the layers pass their input on.
+    """Context in which the layers return their input.
 
-    `forward` is set on the instance, which shadows the class's; hooks still run, since they are called around it.
+    A `forward` on the instance shadows that of the class. Hooks still run, since torch calls them around `forward`.
     """
-    own = [layer.__dict__.get("forward") for layer in layers]  # a model over several GPUs has its own there
+    # a model over several GPUs already has a `forward` on its instances, which must be restored
+    forwards = [layer.__dict__.get("forward") for layer in layers]
     try:
         for layer in layers:
             layer.forward = _passing(layer)
         yield
     finally:
-        for layer, forward in zip(layers, own, strict=True):
+        for layer, forward in zip(layers, forwards, strict=True):
             if forward is None:
                 del layer.forward
             else:
@@ -142,15 +149,17 @@ def _skipped(layers: Sequence[Any]) -> Iterator[None]:
 
 
 def _passing(layer: Any) -> Callable[..., torch.Tensor]:
-    """A forward pass that does nothing, and refuses to be read.
+    """A `forward` that returns its input, and raises ValueError if a hook was added to the layer within the visit.
 
-    A hook that is added within a visit would read an embedding and take it for a layer's output.
+    Such a hook would take the embedding for the layer's output.
     """
     before = _readers(layer)
 
     def forward(hidden_states: torch.Tensor, *_args: Any, **_kwargs: Any) -> torch.Tensor:
         if _readers(layer) != before:
-            raise ValueError("a layer below the lowest trained one is read, but its states are not computed")
+            raise ValueError(
+                "found a hook on a layer below the lowest trained one, expected none: it is not run"
+            )
         return hidden_states
 
     return forward

@@ -1,4 +1,4 @@
-"""The alignment stage's targets, as a training reads them."""
+"""Targets of the alignment stage, read during training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,13 +8,13 @@ import torch
 from semalign.benchmarks.encoding import Encoded
 from semalign.signals.stored import Stored
 
-PREFIX = "layer."  # what a layer's tensor is called: layer.<number>
+PREFIX = "layer."  # tensors are named layer.<number>
 
 
 class Targets:
     """The teacher's aligned states, by student layer and example.
 
-    Raises UserError when the stored positions are not those of the examples.
+    Raises UserError if the stored positions are not those of the examples.
     """
 
     def __init__(self, path: Path, examples: Sequence[Encoded]) -> None:
@@ -23,5 +23,5 @@ class Targets:
         self.layers = sorted(int(name.removeprefix(PREFIX)) for name in names)
 
     def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
-        """Targets [supervised positions, width] of a batch's examples, in their order."""
+        """Targets [supervised positions, width] of a batch's examples, in the order of `indices`."""
         return self.stored.of(f"{PREFIX}{layer}", indices)

@@ -1,4 +1,4 @@
-"""Layer-wise distillation: the student's states at the paired layers learn to predict the teacher's."""
+"""Layer-wise distillation: learned projectors predict the teacher's hidden states from the student's."""
 
 from pathlib import Path
 from typing import Literal
@@ -11,21 +11,21 @@ from semalign.methods.registry import method
 
 
 class DistillHidden(Adapted):
-    """Distillation of the teacher's hidden states at the paired layers through a learned projector."""
+    """Distillation of the teacher's hidden states at the paired layers, through learned linear projectors."""
 
     method: Literal["distill-hidden"] = "distill-hidden"
-    layer_loss_weight: float = Field(1.0, ge=0, description="weight of the loss on the states")
+    layer_loss_weight: float = Field(1.0, ge=0, description="weight of the loss on the hidden states")
     label_loss_weight: float = Field(1.0, ge=0, description="weight of cross-entropy on the answers")
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states, and which layers are paired."""
+        """The pairing, and the teacher's states at the paired layers."""
         return ("pairing", "activations")
 
 
 @method("distill-hidden", title="Hidden-state distillation", settings=DistillHidden)
 def transfer(task: TransferTask[DistillHidden], folder: Path) -> TransferReport:
-    """Train on the train split against the stored states."""
+    """Train a LoRA adapter on the train split towards the teacher's stored states."""
     from semalign.methods.distill_hidden.projection import distill
 
     return distill(task, folder)

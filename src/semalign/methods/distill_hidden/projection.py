@@ -1,14 +1,14 @@
-"""Hidden-state distillation's training: linear projectors from the student's states to the teacher's.
+"""Training of hidden-state distillation: linear projectors from the student's states to the teacher's.
 
-The teacher's states are those of the activations stage, at its interface, interpolated as SemAlign's are. One
-linear projector a paired layer, from the student's width to the teacher's, is trained with the LoRA factors under
-the same optimiser, and dropped afterwards.
+The teacher's states come from the activations stage, at its interface, and are interpolated as for SemAlign. Each
+paired layer has one linear projector from the student's width to the teacher's. The projectors are trained together
+with the LoRA factors by the same optimiser, and dropped afterwards.
 
-Loss on the states: the mean squared error of the projected state, each teacher channel divided by its variance
-over the train split; a projector that only knows the means scores 1. Cosine, the other usual choice, would let
-the few channels of large variance decide alone. The projector predicts the standardised channels, which is the same
-loss with a target of unit scale. Cross-entropy on the answers is added. With `layers: all` every layer has LoRA,
-while the states stay those of the paired layers.
+The loss on the states is the mean squared error of the projected state, with each teacher channel divided by its
+variance over the train split; a projector that predicts only the means has a loss of 1. The projector predicts
+standardised channels, which gives the same loss with targets of unit scale. (Cosine, the other usual choice, would be
+dominated by the few channels of large variance.) Cross-entropy on the answers is added. With `layers: all`, every layer
+has LoRA, but only states of the paired layers enter the loss.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,11 +31,11 @@ from semalign.signals.pairing import LayerPair, from_rows
 from semalign.signals.stored import Stored
 
 POSITIONS = 8192
-NEGLIGIBLE = 1e-6  # a channel whose deviation is this share of the largest one is as good as constant
+NEGLIGIBLE = 1e-6  # a channel counts as constant if its deviation is at most this share of the largest one
 
 
 def distill(task: TransferTask[DistillHidden], folder: Path) -> TransferReport:
-    """Train on the train split against the stored states."""
+    """Train a LoRA adapter on the train split towards the teacher's stored states."""
     work = load_student_at_work(task)
     layers, _ = chosen_layers(task, work)
     activations = read_json(task.signals["activations"] / "activations.json")
@@ -61,7 +61,7 @@ class TeacherStates:
             pair.student: standardise(interpolate(layers, pair.below, pair.above, pair.weight))
             for pair in pairs
         }
-        self.stored.tensors = {}  # the raw states are as large again
+        self.stored.tensors = {}  # frees the raw states, which are as large as the standardised ones
         self.widths = {layer: states.shape[-1] for layer, states in self.states.items()}
 
     def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
@@ -70,9 +70,9 @@ class TeacherStates:
 
 
 def standardise(states: torch.Tensor) -> torch.Tensor:
-    """Each channel of [positions, width] less its mean, over its deviation; a constant one is 0. In float32.
+    """Standardise each channel of [positions, width] to mean 0 and deviation 1, in float32; constant channels become 0.
 
-    Computed in float64, POSITIONS at a time.
+    Computed in float64, POSITIONS positions at a time.
     """
     chunks = states.split(POSITIONS)
     mean = torch.stack([chunk.double().sum(0) for chunk in chunks]).sum(0) / len(states)
@@ -84,7 +84,8 @@ def standardise(states: torch.Tensor) -> torch.Tensor:
 
 
 def make_projectors(widths: Mapping[int, int], student_width: int, seed: int) -> torch.nn.ModuleDict:
-    """An affine map from the student's width to the teacher's for each student layer, drawn from the seed."""
+    """One affine map from the student's width to the teacher's per student layer, initialised from the seed."""
+    # torch.nn.Linear draws from the global generator; forking keeps the caller's random state unchanged
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return torch.nn.ModuleDict(
@@ -95,7 +96,7 @@ def make_projectors(widths: Mapping[int, int], student_width: int, seed: int) ->
 def states_loss(
     settings: DistillHidden, teacher: TeacherStates, projectors: torch.nn.ModuleDict, interface: str
 ) -> Loss:
-    """The loss of one batch: `layer` (mean over the paired layers), and `label` if it has a weight."""
+    """The loss terms of one batch: `layer` (mean over the paired layers), and `label` if its weight is not zero."""
     layers = sorted(teacher.states)
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:

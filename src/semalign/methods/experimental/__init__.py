@@ -1,1 +1,1 @@
-"""Methods that come from no paper."""
+"""Experimental methods that are not taken from a paper as published."""

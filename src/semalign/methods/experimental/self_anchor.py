@@ -1,8 +1,8 @@
-"""Prox's control: the same training with the student's own initial states as targets.
+"""Control for prox: the same training with the student's own initial states as targets.
 
-Block outputs of the paired layers stay near what they were while the answers teach, by logit distillation or by
-cross-entropy. Of the teacher only the logits and the choice of the layers are read: whatever this gains over the
-same loss without an anchor is regularisation and not alignment.
+Block outputs of the paired layers are kept near their initial values while the student learns the answers by logit
+distillation or cross-entropy. Only the teacher's logits and the choice of layers are used. Any gain over the same loss
+without an anchor is therefore due to regularisation, not to alignment.
 """
 
 from pathlib import Path
@@ -16,21 +16,24 @@ from semalign.methods.registry import method
 
 
 class SelfAnchor(Anchored):
-    """Prox's control: block outputs are kept near the student's own, so that the answers' losses alone teach."""
+    """Control for prox: block outputs are kept near the student's initial ones, and only losses on answers teach."""
 
     method: Literal["self-anchor"] = "self-anchor"
     layer_loss_weight: float = Field(
-        0.1, ge=0, description="weight of the block outputs' squared distance, over their variance"
+        0.1,
+        ge=0,
+        description="weight of the squared distance of block outputs from their initial values, divided by the "
+        "variance of these",
     )
     distillation: Distillation = Field(
-        "logits", description="logits: the KL divergence to the teacher's stored logits beside it"
+        "logits", description="`logits` adds the KL divergence to the teacher's stored logits"
     )
 
     @model_validator(mode="after")
     def _learns(self) -> Self:
         if not self.moves:
             raise ValueError(
-                "found no loss beside the anchor, which alone moves nothing; expected a label_loss_weight or "
+                "found no loss besides the anchor, which alone changes nothing; expected a label_loss_weight or "
                 "distillation: logits"
             )
         return self
@@ -38,7 +41,7 @@ class SelfAnchor(Anchored):
 
 @method("self-anchor", title="Self-anchor", settings=SelfAnchor)
 def transfer(task: TransferTask[SelfAnchor], folder: Path) -> TransferReport:
-    """Train on the train split near the student's own states."""
+    """Train a LoRA adapter on the train split, anchored to the student's initial states."""
     from semalign.methods.common.lora import load_student_at_work
     from semalign.methods.experimental.anchored.training import own_states, read_pairs, train_anchored
 

@@ -1,4 +1,4 @@
-"""The student's final state correlates with the teacher's units that the task's loss depends on most."""
+"""Flex-KD (arXiv 2507.10155): the student's final state learns to correlate with the teacher's most relevant units."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -14,10 +14,14 @@ class FlexKd(Adapted):
     """Flex-KD: distillation of the teacher's most task-relevant hidden dimensions, without a projector."""
 
     method: Literal["flex-kd"] = "flex-kd"
-    layer_loss_weight: float = Field(1.0, ge=0, description="weight of the correlation loss on the states")
+    layer_loss_weight: float = Field(
+        1.0, ge=0, description="weight of the correlation loss on the final states"
+    )
     label_loss_weight: float = Field(1.0, ge=0, description="weight of cross-entropy on the answers")
     logit_loss_weight: float = Field(
-        0.0, ge=0, description="weight of the KL divergence to the teacher's logits; 0 needs none"
+        0.0,
+        ge=0,
+        description="weight of the KL divergence to the teacher's logits; if 0, no logits are stored",
     )
 
     @model_validator(mode="after")
@@ -28,14 +32,14 @@ class FlexKd(Adapted):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states at the chosen dimensions, and its logits if they have a weight."""
+        """The teacher's states at the chosen units; its logits if their weight is not zero; the pairing if used."""
         logits = ("logits",) if self.logit_loss_weight else ()
         return ("units", *logits, *super().needs)
 
 
 @method("flex-kd", title="Flex-KD", paper="arXiv:2507.10155", settings=FlexKd)
 def transfer(task: TransferTask[FlexKd], folder: Path) -> TransferReport:
-    """Train on the train split against the teacher's stored units."""
+    """Train a LoRA adapter on the train split towards the teacher's stored units."""
     from semalign.methods.flex_kd.correlation import distill
 
     return distill(task, folder)

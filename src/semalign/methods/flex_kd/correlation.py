@@ -1,12 +1,17 @@
-"""Flex-KD's training: the student's final state correlates with the teacher's most relevant units.
+"""Flex-KD's training: the student's final state learns to correlate with the teacher's most relevant units.
 
-From the paper (section 3): units of the teacher's last hidden layer are ranked by the magnitude of a gradient summed
-over the task's data (`signals.distillation.units`); as many as the student is wide are kept; a loss of correlation,
-without a projector, ties the student's last hidden layer to them; task loss and logit distillation may be added. Its
-text was at hand as summaries and not in full, so these readings are ours: the correlation is Pearson's, a unit at a
-time over the supervised positions of a batch, and the loss is 1 minus its mean over the units; the last hidden layer is
-what enters the LM head; the terms are added with weights. LoRA instead of full fine-tuning is ours too, as every method
-of a study adapts alike.
+From the paper (arXiv 2507.10155, section 3): units of the teacher's last hidden layer are ranked by the magnitude of a
+gradient summed over the task's data (`signals.distillation.units`), and as many are kept as the student is wide. A
+correlation loss without a projector ties the student's last hidden layer to them. Task loss and logit distillation may
+be added.
+
+Only summaries of the paper were available, so the following is this implementation's reading:
+
+- The correlation is Pearson's, for each unit over the supervised positions of a batch. The loss is 1 minus its mean
+  over the units.
+- The last hidden layer is the input of the LM head.
+- The terms are added with weights.
+- LoRA is trained instead of all weights, as for all methods of a study.
 """
 
 from pathlib import Path
@@ -28,7 +33,7 @@ from semalign.training.losses import correlation_loss
 
 
 def distill(task: TransferTask[FlexKd], folder: Path) -> TransferReport:
-    """Train on the train split against the teacher's stored units."""
+    """Train a LoRA adapter on the train split towards the teacher's stored units."""
     work = load_student_at_work(task)
     layers, passes = chosen_layers(task, work)
     passes += read_json(task.signals["units"] / "units.json")["teacher_passes"]
@@ -42,7 +47,7 @@ def distill(task: TransferTask[FlexKd], folder: Path) -> TransferReport:
 
 
 def units_loss(settings: FlexKd, units: Stored, logits: TeacherLogits | None) -> Loss:
-    """The loss of one batch: `layer` (correlation), and `label` and `kl` if they have weights."""
+    """The loss terms of one batch: `layer` (correlation), and `label` and `kl` if their weights are not zero."""
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
         states = final_states(model, batch)

@@ -1,6 +1,6 @@
-"""Hypernetworks map the teacher's most attributed neurons to additions to the student's.
+"""LaTen (arXiv 2505.14436): hypernetworks map the teacher's most attributed neurons to additions to the student's.
 
-`alignment` trains the hypernetworks, `injection` adds what they give to the student's weights and checks it.
+`alignment` trains the hypernetworks; `injection` adds their outputs to the student's weights and checks the result.
 """
 
 from pathlib import Path
@@ -15,29 +15,36 @@ from semalign.methods.registry import method
 
 
 class HypernetworkOptimisation(Strict):
-    """AdamW on the hypernetworks with a one-cycle schedule, as released."""
+    """Training of the hypernetworks with AdamW and a one-cycle schedule, as in the released code."""
 
-    learning_rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate; 3e-5 to 3e-4 as released")
+    learning_rate: float = Field(
+        3e-4, gt=0, le=1, description="peak learning rate; the authors use values from 3e-5 to 3e-4"
+    )
     steps: int | None = Field(
         None,
         ge=1,
-        description="updates, one extract example each; null: every example once. Fewer stop early on the schedule "
-        "of the whole round (the authors chose 2 to 8 of 20 so), more go round again",
+        description="number of updates, each on one extract example; null uses every example once. A smaller number "
+        "stops early on the schedule of a full pass (the authors stop after 2 to 8 of 20), a larger one repeats "
+        "examples",
     )
-    weight_decay: float = Field(0.05, ge=0, le=1, description="decoupled decay, times the learning rate")
+    weight_decay: float = Field(
+        0.05, ge=0, le=1, description="decoupled weight decay, multiplied by the learning rate"
+    )
 
 
 class Laten(MethodSettings):
-    """A hypernetwork turns the teacher's most attributed neurons into additions to the student's."""
+    """LaTen: hypernetworks map the teacher's most attributed neurons to additions to the student's weights."""
 
     method: Literal["laten"] = "laten"
     as_released: bool = Field(
         False,
-        description="as the released code: its lens scale, last key position only, rounded scores, first answer "
-        "token unsupervised",
+        description="follow the released code in four details: lens scale, last key position only, rounded scores, "
+        "first answer token not supervised",
     )
     rate: float = Field(0.1, gt=0, le=1, description="share of a layer's neurons that is transferred")
-    align_batch: int = Field(15, ge=0, description="align examples beside the extract example of an update")
+    align_batch: int = Field(
+        15, ge=0, description="align examples per update, in addition to its extract example"
+    )
     shrinkage: float = Field(1000.0, ge=0, description="weight of the additions' mean squares in the loss")
     initial_deviation: float = Field(
         1e-5, gt=0, description="standard deviation of the hypernetworks' initial weights"
@@ -51,13 +58,13 @@ class Laten(MethodSettings):
 
     @property
     def demands(self) -> dict[str, Any]:
-        """Neurons are located by the same reading and at the same rate."""
+        """Location must use the same `as_released` and the same share of neurons."""
         return {"location.as_released": self.as_released, "location.rate": self.rate}
 
 
 @method("laten", title="LaTen", paper="arXiv:2505.14436", settings=Laten)
 def transfer(task: TransferTask[Laten], folder: Path) -> TransferReport:
-    """Align the hypernetworks on the extract and align splits, inject by the final location, check the export."""
+    """Train the hypernetworks on the extract and align splits, inject at the final location, and check the result."""
     from semalign.methods.laten.alignment import align_and_inject
 
     return align_and_inject(task, folder)

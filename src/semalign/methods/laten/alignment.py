@@ -1,12 +1,13 @@
-"""LaTen's alignment: hypernetworks learn what to add to the student from the teacher's most attributed neurons.
+"""LaTen's alignment (arXiv 2505.14436): hypernetworks learn additions to the student from the teacher's neurons.
 
-One hypernetwork for each of up, down, v and o, shared by layers and neurons. Update t takes extract example t: its
-located slices of both models, and a batch of it and some align examples. The student stays frozen; what the
-hypernetworks give runs alongside its weights, and is added to them once, at the end, without any training after it.
+There is one hypernetwork for each of up, down, v and o, shared by layers and neurons. Each update uses one extract
+example: the slices that it locates in both models, and a batch of it and some align examples. The student stays frozen.
+During training the hypernetworks' outputs run alongside its weights; at the end they are added to the weights, and no
+training follows.
 
-As the authors' code does it, apart from its errors. What that leaves open: the initial weights' 1e-5 is a standard
-deviation, the shrinkage counts once per example as the cross-entropy does, a tokenizer's bos comes before every
-text, and gradients are not clipped.
+This follows the authors' released code except for its errors. Details that the code leaves unclear are read as follows:
+the 1e-5 of the initial weights is a standard deviation; the shrinkage counts once per example, like the cross-entropy;
+every text starts with the tokenizer's bos token; gradients are not clipped.
 """
 
 import math
@@ -37,18 +38,18 @@ from semalign.training.checkpoint import Checkpoint
 from semalign.training.loop import Budget, train
 
 BETA2 = 0.95
-EVERY = 10  # updates between two checkpoints: one takes as long as a batch of long examples
-POSITIONS = 1024  # that run through the student at once: one long example, or a batch of short ones
+EVERY = 10  # updates between two checkpoints; writing one takes as long as a batch of long examples
+POSITIONS = 1024  # padded positions per forward pass of the student: one long example, or several short ones
 
 
 def align_and_inject(task: TransferTask[Laten], folder: Path) -> TransferReport:
-    """Train the hypernetworks, write the deltas of the final location, and check what evaluation will load."""
+    """Train the hypernetworks, write the deltas of the final location, and check the model that evaluation loads."""
     locations = Locations.read(task.signals["location"])
     aligner = Aligner(task, locations)
     history = aligner.run()
     deltas = aligner.final()
     trained = sum(parameter.numel() for parameter in aligner.parameters().values())
-    del aligner  # the check has two students in memory; not a third
+    del aligner  # frees its student, since the check loads two more
     save_deltas(deltas, folder)
     write_transfer(folder, "delta")
     write_json(folder / "delta.json", check_injection(task.student, task.teacher, folder, deltas))
@@ -56,7 +57,7 @@ def align_and_inject(task: TransferTask[Laten], folder: Path) -> TransferReport:
 
 
 class Aligner:
-    """The student, frozen, and the hypernetworks that learn what to add to it."""
+    """The frozen student and the hypernetworks that learn what to add to it."""
 
     def __init__(self, task: TransferTask[Laten], locations: Locations) -> None:
         self.task = task
@@ -76,7 +77,7 @@ class Aligner:
         }
 
     def parameters(self) -> dict[str, torch.nn.Parameter]:
-        """All that is trained, by name."""
+        """All trained parameters, by name."""
         return {
             f"{kind}.{name}": parameter
             for kind, network in self.networks.items()
@@ -84,17 +85,17 @@ class Aligner:
         }
 
     def run(self) -> list[dict[str, float]]:
-        """One update per extract example; no clipping."""
-        own = self.settings.optimisation
-        steps = own.steps or len(self.extract)
+        """Train the hypernetworks without gradient clipping, one extract example per update; return the history."""
+        settings = self.settings.optimisation
+        steps = settings.steps or len(self.extract)
         optimisation = Optimisation(
-            learning_rate=own.learning_rate,
+            learning_rate=settings.learning_rate,
             steps=steps,
-            weight_decay=own.weight_decay,
+            weight_decay=settings.weight_decay,
             beta2=BETA2,
             clip_norm=math.inf,
         )
-        schedule = one_cycle(own.learning_rate, max(steps, len(self.extract)))
+        schedule = one_cycle(settings.learning_rate, max(steps, len(self.extract)))
         return train(
             self.parameters(),
             self.batch,
@@ -105,13 +106,15 @@ class Aligner:
         )
 
     def batch(self, step: int) -> tuple[int, list[Encoded]]:
-        """The extract example of an update and the batch: it and align examples drawn with the step as seed."""
+        """The index of an update's extract example, and its batch: that example and some align examples."""
         index = self.order[step % len(self.order)]
+        # The step is the seed, as in the released code. A resumed training thus draws the same align examples, and so
+        # do all seeds of a study.
         drawn = np.random.default_rng(step).choice(len(self.align), self.settings.align_batch, replace=False)
         return index, [self.extract[index], *(self.align[i] for i in drawn.tolist())]
 
     def loss(self, work: tuple[int, list[Encoded]]) -> dict[str, torch.Tensor]:
-        """Each example's mean cross-entropy and the shrinkage, both summed over the batch and not averaged."""
+        """Mean cross-entropy per example and the shrinkage, both summed (not averaged) over the batch's examples."""
         index, batch = work
         additions = self.additions(index)
         squares = torch.stack([values.square().mean() for values in additions.values()]).sum()
@@ -121,37 +124,38 @@ class Aligner:
         }
 
     def additions(self, row: int) -> dict[str, torch.Tensor]:
-        """Kind -> [layers, neurons, student width] that the hypernetworks make of a located example's slices."""
+        """The hypernetworks' outputs for a located example's slices: [layers, neurons, student width] by kind."""
         return {
             kind: network(self.teacher.read(kind, row).to(self.device))
             for kind, network in self.networks.items()
         }
 
     def deltas(self, row: int, additions: dict[str, torch.Tensor]) -> list[Delta]:
-        """The additions at the student's located rows and columns."""
+        """Deltas that put the additions at the rows and columns located in the student."""
         return deltas_of(facts_of(self.model), self.locations.parts["student"], row, additions)
 
     def final(self) -> list[Delta]:
-        """The deltas of the final location; raises UserError when they are not finite."""
+        """The deltas of the final location. Raises UserError if they are not finite."""
         row = self.locations.extracts
         with torch.no_grad():
             deltas = self.deltas(row, self.additions(row))
         if not all(torch.isfinite(delta.values).all() for delta in deltas):
             raise UserError(
-                f"{self.task.label}: the delta is not finite (try a lower optimisation.learning_rate)"
+                f"{self.task.label}: found a delta that is not finite, expected finite values (try a lower "
+                "optimisation.learning_rate)"
             )
         return deltas
 
     def _cross_entropy(self, deltas: Sequence[Delta], batch: Sequence[Encoded]) -> torch.Tensor:
-        """The sum over the examples, with few of them in memory at a time; its gradient reaches the hypernetworks.
+        """Cross-entropy L summed over the examples, computed on few of them at a time; differentiable as a whole.
 
-        The student's graph for a whole batch would not fit, so the chain rule is applied in two halves. Every
-        portion runs its backward pass at once and stops at the deltas, which are cut off from the hypernetworks
-        there: their gradients g = dL/d(delta) add up over the portions. What is returned then has the value of L
-        and the gradient of the sum of delta * g: the hypernetworks get g carried on by their own graph, which is
+        The student's graph for a whole batch would not fit into memory, so the chain rule is applied in two steps. Each
+        portion runs its backward pass immediately, down to copies of the deltas that are detached from the
+        hypernetworks; there the gradients g = dL/d(delta) accumulate over the portions. The returned value is L, with
+        the gradient of the sum of delta * g. Its backward pass carries g through the hypernetworks' graph, which is
         small.
         """
-        # copies that end a graph: a backward pass leaves its gradient in them and goes no further
+        # detached copies: a portion's backward pass stops here and leaves its gradient in them
         leaves = [replace(delta, values=delta.values.detach().requires_grad_()) for delta in deltas]
         total = torch.zeros((), device=self.device)
         for portion in portions(batch):
@@ -160,10 +164,10 @@ class Aligner:
             loss.backward()  # frees this portion's graph
             total += loss.detach()
         gradients = [leaf.values.grad for leaf in leaves]
-        # g is a constant here; a delta of a layer that no answer depends on has none
+        # g is a constant; it is None for a delta that does not affect any answer
         carried = [(d.values * g).sum() for d, g in zip(deltas, gradients, strict=True) if g is not None]
         link = torch.stack(carried).sum()
-        return total + (link - link.detach())  # adds zero, and the gradient of `link`
+        return total + (link - link.detach())  # adds zero to the value, but the gradient of `link`
 
     def _encode(self, split: Split) -> list[Encoded]:
         encoded, _ = encode_split(self.task.student, self.task.benchmark, split)
@@ -172,18 +176,18 @@ class Aligner:
     def _check(self) -> None:
         if len(self.extract) != self.locations.extracts:
             raise UserError(
-                f"{self.task.signals['location']}: located {self.locations.extracts} extract examples, expected "
+                f"{self.task.signals['location']}: found {self.locations.extracts} located extract examples, expected "
                 f"{len(self.extract)}; delete the folder and rerun"
             )
         if len(self.align) < self.settings.align_batch:
             raise UserError(
-                f"align_batch: {self.settings.align_batch}, but the align split has {len(self.align)} examples; "
-                "expected at most as many"
+                f"align_batch: found {self.settings.align_batch}, expected at most the {len(self.align)} examples of "
+                "the align split"
             )
 
 
 def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
-    """The sum over a batch's examples of their mean cross-entropy in nats; logits are made at answers alone."""
+    """Mean cross-entropy of each example in nats, summed over a batch; logits are computed only where answers are."""
     positions = batch.supervised.any(0).nonzero()[:, 0]
     logits = model(
         batch.input_ids, attention_mask=batch.attention_mask, use_cache=False, logits_to_keep=positions
@@ -197,7 +201,7 @@ def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
 
 
 def portions(examples: Sequence[Encoded]) -> list[list[Encoded]]:
-    """The examples in their order, parted so that none has more than about a thousand padded positions."""
+    """Split the examples, in order, into parts of at most POSITIONS padded positions (or one longer example)."""
     parts: list[list[Encoded]] = []
     longest = 0
     for example in examples:
@@ -210,9 +214,10 @@ def portions(examples: Sequence[Encoded]) -> list[list[Encoded]]:
 
 
 def _released_mask(encoded: Encoded) -> Encoded:
-    """The mask that is one token too long; raises UserError if nothing would be left."""
+    """Mask the first answer token too, as the released code does. Raises UserError if no answer token is left."""
     if encoded.answer_start + 1 >= len(encoded.input_ids):
         raise UserError(
-            "as_released: an answer has a single token and no eos, so none is supervised; expected more"
+            "as_released: found an answer with a single token and no eos, expected more, since the first answer token "
+            "is not supervised"
         )
     return replace(encoded, answer_start=encoded.answer_start + 1)

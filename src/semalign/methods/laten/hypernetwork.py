@@ -1,4 +1,4 @@
-"""LaTen's hypernetwork, a teacher's neuron in, an addition to a student's neuron out, and how it is scheduled."""
+"""LaTen's hypernetwork, from a teacher's neuron to an addition to a student's neuron, and its training schedule."""
 
 import math
 
@@ -6,17 +6,17 @@ import torch
 
 from semalign.training.loop import Schedule
 
-# of the one-cycle schedule
-WARM_UP = 0.1
-START = 1 / 25
+# one-cycle schedule
+WARM_UP = 0.1  # share of the steps in which the learning rate rises
+START = 1 / 25  # first and last learning rate, as a share of the peak
 HIGH_BETA1 = 0.95
 LOW_BETA1 = 0.85
 
 
 class Hypernetwork(torch.nn.Module):
-    """Linear, ReLU, linear, without biases, in float32; [..., teacher width] -> [..., student width].
+    """Linear, ReLU, linear, without biases and in float32: [..., teacher width] -> [..., student width].
 
-    All weights are drawn from N(0, `deviation`^2).
+    All weights are drawn from N(0, `deviation`^2), as in LaTen (arXiv 2505.14436).
     """
 
     def __init__(
@@ -27,15 +27,16 @@ class Hypernetwork(torch.nn.Module):
         self.output = torch.nn.Parameter(_draw(student_width, teacher_width, deviation, generator))
 
     def forward(self, neurons: torch.Tensor) -> torch.Tensor:
-        """One addition a neuron."""
+        """One addition per neuron."""
         return (neurons @ self.hidden.T).relu() @ self.output.T
 
 
 def one_cycle(peak: float, steps: int) -> Schedule:
-    """Learning rate and beta1 of an update: up from a 25th of `peak` over a tenth of the steps, and down again.
+    """Schedule of the learning rate and beta1 over `steps` updates, as LaTen's released code uses torch's OneCycleLR.
 
-    Cosine both ways; beta1 goes from 0.95 to 0.85 and back, as torch's OneCycleLR does by default, whatever the
-    optimizer was given (the released behaviour).
+    The learning rate rises from `peak` / 25 to `peak` over a tenth of the steps and falls back to `peak` / 25, along
+    cosines. Meanwhile beta1 falls from 0.95 to 0.85 and rises again: OneCycleLR does this by default and overrides the
+    optimiser's beta1.
     """
     top = WARM_UP * steps - 1
     end = steps - 1

@@ -1,4 +1,4 @@
-"""LaTen's injection: which rows and columns meet, what is added to them, and whether it arrived."""
+"""LaTen's injection: add the hypernetworks' outputs to rows and columns of the student's weights, and check them."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ logger = logging.getLogger("semalign")
 
 @dataclass(frozen=True)
 class Kind:
-    """A sort of slice: the names of its layers and indices in the located parts, and the dimension they index."""
+    """A kind of slice: the names of its layers and indices in the located parts, and the dimension that these index."""
 
     layers: str
     indices: str
@@ -36,15 +36,15 @@ Parts = Mapping[str, torch.Tensor]
 
 
 def module_of(facts: Architecture, kind: str, layer: int) -> str:
-    """The full name of the module that holds slices of a kind; layers are numbered from 0."""
+    """Full name of the module that holds slices of a kind; layers are numbered from 0."""
     name = facts.value if kind == "v" else facts.projections[kind]
     return f"{facts.layers}.{layer}.{name}"
 
 
 class TeacherNeurons:
-    """The teacher's located slices, read from its files when they are needed.
+    """The teacher's located slices, read from its files on demand.
 
-    Files are mapped into memory and one matrix is open at a time, so the teacher itself is never there.
+    Files are memory-mapped and one matrix is open at a time, so the teacher is never loaded.
     """
 
     def __init__(self, folder: Path, parts: Parts) -> None:
@@ -53,7 +53,7 @@ class TeacherNeurons:
         self.parts = parts
 
     def read(self, kind: str, row: int) -> torch.Tensor:
-        """Float32 vectors [layers, neurons, teacher width] of one located example; columns lie as rows."""
+        """Float32 neuron vectors [layers, neurons, teacher width] of one located example; columns are transposed."""
         layers = self.parts[KINDS[kind].layers][row]
         indices = self.parts[KINDS[kind].indices][row]
         return torch.stack(
@@ -69,7 +69,7 @@ class TeacherNeurons:
 def deltas_of(
     facts: Architecture, parts: Parts, row: int, additions: Mapping[str, torch.Tensor]
 ) -> list[Delta]:
-    """One delta a module of the student, from additions [layers, neurons, student width] by kind."""
+    """One delta per module of the student, from additions [layers, neurons, student width] by kind."""
     deltas = []
     for name, kind in KINDS.items():
         located = zip(parts[kind.layers][row], parts[kind.indices][row], additions[name], strict=True)
@@ -82,28 +82,31 @@ def deltas_of(
 
 
 def check_injection(student: Path, teacher: Path, folder: Path, deltas: Sequence[Delta]) -> dict[str, float]:
-    """Compare the model that evaluation will load with the student, in the type of the student's files.
+    """Compare the model that evaluation will load with the student, in the data type of the student's files.
 
-    Returns the size of the delta: its norm over that of the slices it is added to, both root mean squares, and
-    the share of the slices' entries that changed. Raises UserError when none did.
+    Returns the size of the delta: the ratio of its norm to that of the slices it is added to, the root mean squares of
+    both, and the share of the slices' entries that changed. Raises UserError if no entry changed, and RuntimeError if
+    any other weight did.
     """
     dtype = TensorFolder(student).read(f"{deltas[0].module}.weight").dtype
-    before = load_model(student, "cpu", dtype)  # two copies: on the processor, whatever the training ran on
+    before = load_model(
+        student, "cpu", dtype
+    )  # two models at once, so on the CPU whatever the training ran on
     after = load_student(student, teacher, folder, "cpu", dtype)
     size = _size(before, after, deltas)
     entries = sum(delta.values.numel() for delta in deltas)
     _report(size, entries, dtype)
     if not size["changed_share"]:
         raise UserError(
-            f"LaTen: the delta (root mean square {size['delta_rms']:.2g}) changes no weight of {student.name} in "
-            f"{dtype}, the type of its files; expected some change (a higher optimisation.learning_rate, more "
-            "steps, or a student in float32)"
+            f"LaTen: {student.name}: found no weight that the delta (root mean square {size['delta_rms']:.2g}) changes "
+            f"in {dtype}, the data type of its files; expected some change (try a higher optimisation.learning_rate, "
+            "more steps, or a student in float32)"
         )
     return size
 
 
 def _size(before: Any, after: Any, deltas: Sequence[Delta]) -> dict[str, float]:
-    """How large the deltas are against what they are added to; refuses a change anywhere else."""
+    """Size of the deltas relative to what they are added to. Raises RuntimeError for a change anywhere else."""
     by_weight = {f"{delta.module}.weight": delta for delta in deltas}
     others = dict(after.named_parameters())
     changed = entries = 0
@@ -119,7 +122,7 @@ def _size(before: Any, after: Any, deltas: Sequence[Delta]) -> dict[str, float]:
             weight_square += float(old.index_select(delta.dim, indices).double().square().sum())
             differs.index_fill_(delta.dim, indices, False)
         if differs.any():
-            raise RuntimeError(f"{name}: changed outside the slices that were to change")
+            raise RuntimeError(f"{name}: found a change outside the slices of the delta, expected none")
     return {
         "norm_ratio": (delta_square / weight_square) ** 0.5,
         "delta_rms": (delta_square / entries) ** 0.5,
@@ -131,7 +134,7 @@ def _size(before: Any, after: Any, deltas: Sequence[Delta]) -> dict[str, float]:
 def _report(size: Mapping[str, float], entries: int, dtype: Any) -> None:
     message = (
         f"LaTen: delta of {entries} entries, {size['norm_ratio']:.3g} of the weights' norm (root mean square "
-        f"{size['delta_rms']:.3g} on {size['weight_rms']:.3g}); {100 * size['changed_share']:.1f} % of them change in "
-        f"{dtype}"
+        f"{size['delta_rms']:.3g} on {size['weight_rms']:.3g}); {100 * size['changed_share']:.1f} % of these entries "
+        f"change in {dtype}"
     )
     logger.info(message)

@@ -1,7 +1,6 @@
-"""Latent semantic alignment: paired layers are steered towards the teacher's states, mapped into the student's space.
+"""SemAlign (arXiv 2510.24208v1): paired layers are steered towards teacher states mapped into the student's space.
 
-Version 1 of the paper. `steering` has the formula, the loss on a layer and those on the logits. `phases` trains one
-layer after the other.
+`steering` holds the losses on layers and logits, `phases` trains one layer after the other.
 """
 
 from pathlib import Path
@@ -15,45 +14,46 @@ from semalign.methods.registry import method
 
 
 class SemAlign(Adapted):
-    """Latent semantic alignment, version 1 of the paper."""
+    """SemAlign, version 1 of the paper: paired layers are steered towards the teacher's states by latent alignment."""
 
     method: Literal["semalign"] = "semalign"
     layer_loss_weight: float = Field(1.0, ge=0, description="weight of the layer loss; 1 in the paper")
     label_loss: Literal["cosine-logits", "cosine-probabilities", "cross-entropy", "kl", "none"] = Field(
         "cosine-logits",
         description="loss on the final logits: cosine to the one-hot label (paper), the same on probabilities, "
-        "cross-entropy, the KL divergence to the teacher's stored logits, or none",
+        "cross-entropy, KL divergence to the teacher's stored logits, or none",
     )
     label_loss_weight: float = Field(1.0, ge=0, description="weight of the label loss; 1 in the paper")
     layers: Layers = Field(
-        "paired", description="adapt the paired layers (paper) or all; the layer loss is on the paired ones"
+        "paired",
+        description="adapt the paired layers (paper) or all; the layer loss covers only the paired ones",
     )
     order: Literal["joint", "shallow-to-deep"] = Field(
         "joint",
-        description="train the paired layers together, or one after the other, each with its share of the steps; "
-        "as many layers as pairing.pairs finds",
+        description="train the paired layers jointly, or one after the other with an equal share of the updates each; "
+        "pairing.pairs sets their number",
     )
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Targets of the paired layers, and the teacher's logits if the label loss is their divergence."""
+        """Targets of the paired layers, and the teacher's logits if the label loss is the KL divergence to them."""
         return ("alignment", "logits") if self.reads_logits else ("alignment",)
 
     @property
     def has_label_loss(self) -> bool:
-        """Whether the final logits have a loss."""
+        """Whether there is a loss on the final logits."""
         return self.label_loss != "none" and self.label_loss_weight > 0
 
     @property
     def reads_logits(self) -> bool:
-        """Whether that loss is the divergence to the teacher."""
+        """Whether the loss on the final logits is the KL divergence to the teacher."""
         return self.label_loss == "kl" and self.has_label_loss
 
     @model_validator(mode="after")
     def _trains_something(self) -> Self:
         if not (self.has_label_loss or self.layer_loss_weight):
             raise ValueError(
-                "nothing would be trained: found layer_loss_weight 0 and no label loss, expected one of them"
+                "nothing would be trained: found layer_loss_weight 0 and no label loss, expected at least one loss"
             )
         return self
 
@@ -63,13 +63,12 @@ class SemAlign(Adapted):
             return self
         if self.layers == "all":
             raise ValueError(
-                "found order shallow-to-deep with layers all, expected layers paired: only a paired layer has a "
-                "target of its own"
+                "found order shallow-to-deep with layers all, expected layers paired: only paired layers have targets"
             )
         whole = [name for name in self.lora.projections if name in ("embedding", "head")]
         if whole:
             raise ValueError(
-                f"found order shallow-to-deep with lora.projections {whole[0]}, expected those of a layer"
+                f"found order shallow-to-deep with lora.projections {whole[0]}, expected projections within a layer"
             )
         return self
 

@@ -1,13 +1,16 @@
-"""Layers trained one after the other, the shallowest first, each with its own loss.
+"""Training of the paired layers one after the other, shallowest first, each with its own loss.
 
-Every layer has its LoRA factors from the start, drawn as for joint training. In a layer's phase its factors alone
-move: the shallower ones stay as they were trained, the deeper ones at nothing. The joint training's updates are
-divided evenly over the phases, of which the first, the shallowest, have one more each if that leaves a rest. A
-phase goes on with the joint training's batches, so that all phases together see what it sees; its schedule,
-warm-up included, and the optimiser's moments begin again. One adapter comes out, in the history the updates are
-counted through.
+The paper (arXiv 2510.24208) trains in a single phase; this order is an option of this study.
 
-A phase has a checkpoint of its own, which it leaves when it is done: what was finished is not trained again.
+- All layers have LoRA factors from the start, initialised as in joint training. Each phase trains one layer's factors:
+  shallower layers keep their trained factors, deeper ones still contribute nothing.
+- The updates of joint training are divided evenly among the phases. If they do not divide, the first phases have one
+  more each.
+- The phases continue the batches of joint training, so that together they see the same examples. Each phase restarts
+  the schedule, including warm-up, and the optimiser's moments.
+- The result is one adapter, and a history in which updates are numbered continuously.
+
+Each phase keeps its final checkpoint, so that an interrupted run does not repeat finished phases.
 """
 
 from collections.abc import Mapping
@@ -27,9 +30,9 @@ from semalign.training.schedule import total_steps
 def train_in_turn(
     task: TransferTask[SemAlign], work: Work, losses: Mapping[int, Loss], folder: Path, teacher_passes: int
 ) -> TransferReport:
-    """Adapt the layers that `losses` names, in the order of their depth, and write the transfer folder.
+    """Train the layers in `losses` in order of depth, and write the transfer folder.
 
-    Raises UserError when there are fewer updates than layers.
+    Raises UserError if there are fewer updates than layers.
     """
     settings = task.settings
     layers = sorted(losses)
@@ -53,9 +56,9 @@ def train_in_turn(
 
 
 def divide(steps: int, phases: int) -> list[range]:
-    """The updates of each phase: even shares, the first ones longer by one if that leaves a rest.
+    """Divide the updates evenly among the phases; if they do not divide, the first phases get one more each.
 
-    Raises UserError when a phase would have none.
+    Raises UserError if a phase would have no update.
     """
     if steps < phases:
         raise UserError(

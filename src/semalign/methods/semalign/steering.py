@@ -1,10 +1,10 @@
-"""SemAlign's steering: the paired layer learns targets that were stored beforehand (paper section on steering).
+"""SemAlign's steering: the paired layers learn stored targets (arXiv 2510.24208, "representation steering").
 
-Loss = L_layer + L_out, each over supervised positions only and in float32; only LoRA factors of the paired layers move.
-The teacher is not in memory: its aligned states are read from the alignment stage.
+Loss = L_layer + L_out, each over supervised positions only and in float32. Only LoRA factors of the paired layers are
+trained. The teacher is not in memory; its aligned states come from the alignment stage.
 
-Not in the paper: other losses on the logits, among them the divergence to the teacher's stored ones, or none; LoRA
-on all layers, with L_layer still on the paired ones; and the paired layers one after the other
+Options that are not in the paper: other losses on the logits (such as the KL divergence to the teacher's stored logits)
+or none; LoRA on all layers, with L_layer still on the paired ones; and training the paired layers one after the other
 (`semalign.methods.semalign.phases`).
 """
 
@@ -36,28 +36,36 @@ NEGLIGIBLE = 1e-12
 
 
 def layer_loss(states: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """L_layer = 1 - mean cos(student state, target), both [positions, width]."""
+    """L_layer = 1 - mean cos(student state, target), both [positions, width].
+
+    From SemAlign, arXiv 2510.24208, "representation steering".
+    """
     return 1 - torch.nn.functional.cosine_similarity(states.float(), targets, dim=-1).mean()
 
 
 def cosine_logits(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """L_out = 1 - mean cos(z, onehot_y) = 1 - mean z_y / |z|; logits [positions, vocabulary], labels [positions]."""
+    """L_out = 1 - mean cos(z, onehot_y) = 1 - mean z_y / |z| for the final logits z and the label y.
+
+    `logits` are [positions, vocabulary], `labels` [positions]. From SemAlign, arXiv 2510.24208, "representation
+    steering".
+    """
     logits = logits.float()
     labelled = logits.gather(-1, labels[:, None]).squeeze(-1)
     return 1 - (labelled / logits.norm(dim=-1).clamp_min(NEGLIGIBLE)).mean()
 
 
 def cosine_probabilities(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The same on probabilities: 1 - mean cos(p, onehot_y) = 1 - mean p_y / |p| with p = softmax(z).
+    """1 - mean cos(p, onehot_y) = 1 - mean p_y / |p| with p = softmax(z); shapes as in `cosine_logits`.
 
-    The softmax's own sum cancels: p_y / |p| = exp(z_y - logsumexp(2 z) / 2), in which nothing overflows.
+    This variant is not in the paper. The normalisation of the softmax cancels, which leaves
+    p_y / |p| = exp(z_y - logsumexp(2 z) / 2); this does not overflow.
     """
     logits = logits.float()
     labelled = logits.gather(-1, labels[:, None]).squeeze(-1)
     return 1 - (labelled - (2 * logits).logsumexp(-1) / 2).exp().mean()
 
 
-# the others need the teacher (kl) or nothing (none)
+# losses of labels alone; `kl` also needs the teacher's logits
 LABEL_LOSSES: dict[str, LabelLoss] = {
     "cosine-logits": cosine_logits,
     "cosine-probabilities": cosine_probabilities,
@@ -66,7 +74,7 @@ LABEL_LOSSES: dict[str, LabelLoss] = {
 
 
 def steer(task: TransferTask[SemAlign], folder: Path) -> TransferReport:
-    """Train the paired layers on the train split, together or in turn, and write the transfer folder."""
+    """Train the paired layers on the train split, jointly or one after the other, and write the transfer folder."""
     work = load_student_at_work(task)
     settings = task.settings
     alignment = read_json(task.signals["alignment"] / "alignment.json")
@@ -94,16 +102,16 @@ def steering_loss(
     layers: Sequence[int],
     teacher: Divergence | None = None,
 ) -> Loss:
-    """The loss of one batch: `layer` (mean over `layers`) and `label`, each if it has a weight.
+    """The loss terms of one batch: `layer` (mean over `layers`) and `label`, each if its weight is not zero.
 
-    Without a label loss nothing above the deepest steered layer runs, without a layer loss no state is kept.
+    Without a label loss, no layer above the deepest steered one is run; without a layer loss, no states are kept.
     """
     label_term = label_term_of(settings, teacher)
     steered = list(layers) if settings.layer_loss_weight else []
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
-        above = contextlib.nullcontext() if label_term is not None else stop_after(model, max(steered))
-        with capture(model, steered, [interface]) as states, above:
+        early_stop = contextlib.nullcontext() if label_term is not None else stop_after(model, max(steered))
+        with capture(model, steered, [interface]) as states, early_stop:
             final = final_states(model, batch)
         terms = {}
         if steered:
@@ -123,7 +131,7 @@ def steering_loss(
 def label_term_of(settings: SemAlign, teacher: Divergence | None) -> LabelTerm | None:
     """The loss on a batch's logits [supervised positions, vocabulary] and labels, or None if there is none.
 
-    Raises ValueError when the settings ask for the divergence and there is no teacher.
+    Raises ValueError if the settings need the KL divergence and `teacher` is None.
     """
     if not settings.has_label_loss:
         return None
@@ -131,6 +139,6 @@ def label_term_of(settings: SemAlign, teacher: Divergence | None) -> LabelTerm |
         on_labels = LABEL_LOSSES[settings.label_loss]
         return lambda logits, labels, _indices: on_labels(logits, labels)
     if teacher is None:
-        raise ValueError("label_loss kl without a teacher's logits")
+        raise ValueError("label_loss: found kl without the teacher's logits, expected them")
     divergence = teacher.loss
     return lambda logits, _labels, indices: divergence(logits, indices)

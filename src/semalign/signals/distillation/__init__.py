@@ -1,1 +1,1 @@
-"""What the distillation baselines read off a teacher: its distributions and its most relevant units."""
+"""Teacher signals of the distillation baselines: distributions, final states and the most relevant units."""

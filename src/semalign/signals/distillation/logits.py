@@ -1,8 +1,8 @@
-"""The teacher's next-token distribution at the supervised positions, stored as its k largest and one rest.
+"""The teacher's next-token distribution at the supervised positions, stored as its k largest values and one rest.
 
-The teacher's distribution is taken over the tokens that both vocabularies share and renormalised there. A
-student's is taken over its whole vocabulary: what it puts on a token that the teacher does not know is counted
-in the rest, where the teacher has nothing for it, so that it is pressed out as at any other wrong token.
+The teacher's distribution is restricted to the tokens that both vocabularies share, and renormalised. The student's
+covers its whole vocabulary: the mass on tokens unknown to the teacher counts towards the rest, to which the teacher
+contributes nothing for them, so the loss reduces it like the mass on any other wrong token.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from semalign.runtime.files import read_json
 from semalign.signals.stored import Stored
 from semalign.training.losses import keep_top, sparse_kl
 
-POSITIONS = 512  # rows of logits that are held at once
+POSITIONS = 512  # rows of logits held at once
 
 
 def read_logits(
@@ -29,11 +29,11 @@ def read_logits(
     settings: Logits,
     pad_id: int,
 ) -> dict[str, torch.Tensor]:
-    """The teacher's distributions at every supervised position, in the order of the examples.
+    """Read the teacher's distributions at every supervised position, in the order of the examples.
 
-    `shared` are the ids [shared tokens] of the same tokens at teacher and student. Returns `ids` [positions, k]
-    int32 in the student's vocabulary, likeliest first, `log_probs` [positions, k] and `log_tail` [positions],
-    float32, the log-mass of all other shared tokens; -inf where k holds all of them.
+    `shared` holds the teacher's and the student's ids of the shared tokens, [shared tokens] each. Returns `ids`
+    [positions, k], int32 in the student's vocabulary, likeliest first; their `log_probs` [positions, k], float32; and
+    `log_tail` [positions], float32, the log-mass of all other shared tokens (-inf if k covers all of them).
     """
     kept = {name: Rows(encoded) for name in ("ids", "log_probs", "log_tail")}
     for indices in like_lengths(encoded, settings.batch_size):
@@ -49,7 +49,7 @@ def read_logits(
 
 
 class TeacherLogits:
-    """The stored distributions at the disposal of a student's loss."""
+    """The stored teacher distributions, and the student's loss against them."""
 
     def __init__(self, folder: Path, examples: Sequence[Encoded]) -> None:
         facts = read_json(folder / "logits.json")
@@ -58,7 +58,7 @@ class TeacherLogits:
         self.stored = Stored(folder / "logits.safetensors", examples)
 
     def of(self, indices: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """`ids`, `log_probs` [supervised positions, k] and `log_tail` [supervised positions] of some examples."""
+        """A batch's `ids` and `log_probs` [supervised positions, k], and its `log_tail` [supervised positions]."""
         ids, log_probs, log_tail = (
             self.stored.of(name, indices) for name in ("ids", "log_probs", "log_tail")
         )

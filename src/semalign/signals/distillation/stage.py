@@ -1,4 +1,4 @@
-"""The signal stages of the distillation baselines, each from folders to one folder: logits, units, final states."""
+"""Signal stages of the distillation baselines: logits, units, states. Each reads folders and writes one folder."""
 
 import logging
 from pathlib import Path
@@ -51,7 +51,7 @@ def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, 
 
 
 def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Choose the teacher's units on the extract split; store its states there on the train split.
+    """Choose the teacher's units on the extract split, and store their states on the train split.
 
     Args:
         teacher: Model folder.
@@ -63,18 +63,18 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     run = Run("units", settings)
     batch_size = Units(**run.settings).batch_size
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
-    width = read_shape(teacher).width
-    wanted = read_shape(student).width
-    if width < wanted:
+    teacher_width = read_shape(teacher).width
+    student_width = read_shape(student).width
+    if teacher_width < student_width:
         raise UserError(
-            f"units: teacher {teacher.name} has {width} units, expected at least the {wanted} of student "
-            f"{student.name}: Flex-KD gives every student unit one of the teacher's"
+            f"units: found {teacher_width} units in teacher {teacher.name}, expected at least the {student_width} of "
+            f"student {student.name}: Flex-KD assigns one teacher unit to every student unit"
         )
     extract, pad_id = encode_split(teacher, benchmark, "extract")
     train, _ = encode_split(teacher, benchmark, "train")
     model = load_model(teacher)
     scores = score_units(model, extract, batch_size, pad_id)
-    units = choose_units(scores, wanted)
+    units = choose_units(scores, student_width)
     states = read_units(model, train, units, batch_size, pad_id)
     tensors = {"states": states, "units": units, "scores": scores, "offsets": offsets_of(train)}
     passes = len(extract) + len(train)
@@ -82,7 +82,7 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
         save_file(tensors, folder / "units.safetensors")
         write_json(folder / "units.json", {"teacher_passes": passes})
         run.seal(folder)
-    logger.info("units: %d of %d", wanted, width)
+    logger.info("units: %d of %d", student_width, teacher_width)
 
 
 def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
@@ -98,7 +98,7 @@ def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     run = Run("states", settings)
     batch_size = States(**run.settings).batch_size
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
-    common_tokens(teacher, student)  # refuse a pair that can't be compared before the teacher runs
+    common_tokens(teacher, student)  # raises for incompatible vocabularies before the teacher runs
     width = read_shape(teacher).width
     encoded, pad_id = encode_split(teacher, benchmark, "train")
     states = read_units(load_model(teacher), encoded, torch.arange(width), batch_size, pad_id)

@@ -1,7 +1,7 @@
-"""The teacher's final states at the supervised positions: D_T floats a token that hold its whole distribution.
+"""The teacher's final states at the supervised positions: D_T floats per token that hold its whole distribution.
 
-Stored is what enters the LM head, behind the final norm, so that the head's rows give the logits back. The k
-largest logits need 2 k numbers a token and leave the rest as one mass.
+The stored states are the inputs of the LM head, after the final norm, so that the head's rows give the logits back. The
+k largest logits, in comparison, need 2 k numbers per token and keep the rest as one mass.
 """
 
 import logging
@@ -21,9 +21,9 @@ NAME = "states.safetensors"
 
 
 class TeacherStates:
-    """The distributions behind the stored states at the disposal of a student's loss.
+    """The teacher distributions given by the stored states, and the student's loss against them.
 
-    The teacher's is taken over the shared tokens and renormalised there, the student's over its whole
+    The teacher's distribution is restricted to the shared tokens and renormalised; the student's covers its whole
     vocabulary, as with stored logits (`semalign.signals.distillation.logits`).
     """
 

@@ -1,10 +1,13 @@
 """The teacher's units that the task's loss depends on most (Flex-KD, arXiv 2507.10155, section 3.2).
 
-The paper adds up the gradient's magnitude over the task's data, a unit of the last hidden layer at a time, and
-keeps as many of the largest as the student is wide. Read here as: the last hidden layer is what enters the LM
-head, behind the final norm; the gradient is that of the cross-entropy on the reference answer, taken per
-position, averaged over an example's positions and then over the examples. A state acts on its own position's
-loss alone, so that the head is all that is differentiated.
+The paper sums the magnitude of the gradient over the task's data for each unit of the last hidden layer, and keeps as
+many of the largest as the student is wide. It leaves details open, which are read here as follows:
+
+- The last hidden layer is the input of the LM head, after the final norm.
+- The gradient is that of the cross-entropy on the reference answer. Its magnitude is taken per position, then averaged
+  over an example's positions and over the examples.
+
+A state affects only the loss at its own position, so only the head needs to be differentiated.
 """
 
 from collections.abc import Sequence
@@ -17,13 +20,13 @@ from semalign.models.readout import final_states, head_logits
 from semalign.models.states import Rows
 from semalign.runtime.errors import UserError
 
-POSITIONS = 512  # rows of logits that are held at once
+POSITIONS = 512  # rows of logits held at once
 
 
 def score_units(model: Any, encoded: Sequence[Encoded], batch_size: int, pad_id: int) -> torch.Tensor:
-    """Mean |d loss / d state| [teacher width] in float64.
+    """Mean |d loss / d state|, [teacher width] in float64 (Flex-KD, arXiv 2507.10155, section 3.2).
 
-    Raises UserError when a score is not finite.
+    Raises UserError if a score is not finite.
     """
     total: torch.Tensor | float = 0.0
     for indices in like_lengths(encoded, batch_size):
@@ -31,14 +34,17 @@ def score_units(model: Any, encoded: Sequence[Encoded], batch_size: int, pad_id:
         total = total + _score_batch(model, batch)
     scores = torch.as_tensor(total) / len(encoded)
     if not scores.isfinite().all():
-        raise UserError("units: a score of the extract split is not finite, expected finite gradients")
+        raise UserError(
+            "units: found a score on the extract split that is not finite, expected finite gradients"
+        )
     return scores
 
 
 def choose_units(scores: torch.Tensor, count: int) -> torch.Tensor:
     """Indices [count] of the largest scores, ascending; ties go to the lower index.
 
-    Which student unit learns from which of them the paper leaves open: here both run in their own order.
+    Flex-KD (arXiv 2507.10155) leaves open which student unit learns from which of them. Here, the i-th student unit
+    learns from the i-th of these indices.
     """
     ranking = scores.sort(descending=True, stable=True).indices
     return ranking[:count].sort().values
@@ -47,7 +53,7 @@ def choose_units(scores: torch.Tensor, count: int) -> torch.Tensor:
 def read_units(
     model: Any, encoded: Sequence[Encoded], units: torch.Tensor, batch_size: int, pad_id: int
 ) -> torch.Tensor:
-    """The teacher's final states at `units`, float32 [positions, units], at every supervised position."""
+    """Read the teacher's final states at `units` and every supervised position, float32 [positions, units]."""
     kept = Rows(encoded)
     for indices in like_lengths(encoded, batch_size):
         batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
@@ -57,7 +63,7 @@ def read_units(
 
 
 def _score_batch(model: Any, batch: Batch) -> torch.Tensor:
-    """Sum over the batch's examples of the mean |gradient| over each one's positions, [width]."""
+    """Mean |gradient| over each example's positions, summed over the batch's examples, [width]."""
     with torch.no_grad():
         states = final_states(model, batch)
     labels = batch.labels[batch.supervised].to(states.device)

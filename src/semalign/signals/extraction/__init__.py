@@ -1,1 +1,1 @@
-"""What Seeking takes from a teacher: the sub-matrices of its weights that a task is most sensitive to."""
+"""Seeking's extraction (arXiv 2310.11451): the teacher's sub-matrices that a task is most sensitive to."""

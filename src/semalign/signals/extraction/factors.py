@@ -1,4 +1,4 @@
-"""From the windows of a teacher to the factors that the student's adapter begins at, and their file."""
+"""Factors of a teacher's windows, from which the student's adapter starts, and the file that stores them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +14,17 @@ FILE = "factors.safetensors"
 
 
 def window_factors(matrix: torch.Tensor, window: Window, shape: Shape, rank: int) -> Factors:
-    """The principal factors of the window of `shape` in a teacher's `matrix` [rows, columns]."""
+    """The principal factors of a window of size `shape` in a teacher's `matrix` [rows, columns] (arXiv 2310.11451)."""
     rows = matrix.narrow(0, window.row, shape[0])
     factors = principal_factors(rows.narrow(1, window.column, shape[1]), rank)
     return Factors(factors.b.cpu(), factors.a.cpu())
 
 
 def spread_tokens(factors: Factors, projection: str, tokens: torch.Tensor, vocabulary: int) -> Factors:
-    """Put the factors of an embedding or a head over shared tokens at the student's ids, zero elsewhere."""
+    """Scatter the factors of an embedding or a head from shared tokens to the student's `vocabulary`.
+
+    `tokens` are the student's ids of the shared tokens; all other ids get zeros.
+    """
     if projection == "embedding":
         a = factors.a.new_zeros(len(factors.a), vocabulary)
         return Factors(factors.b, a.index_copy(1, tokens, factors.a))
@@ -38,7 +41,7 @@ def write_factors(folder: Path, factors: Mapping[str, Factors]) -> None:
 
 
 def read_factors(folder: Path) -> dict[str, Factors]:
-    """Full name of a student's module -> its factors."""
+    """Read the factors, by full name of the student's module."""
     tensors = load_file(folder / FILE)
     names = sorted({name.rpartition(".")[0] for name in tensors})
     return {name: Factors(tensors[f"{name}.b"], tensors[f"{name}.a"]) for name in names}

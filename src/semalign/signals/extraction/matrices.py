@@ -1,4 +1,4 @@
-"""Which teacher matrices answer to the student's, and whether a window of the student's shape fits in them."""
+"""Teacher matrices that correspond to the student's, and checks that a window of the student's shape fits in them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,10 +29,10 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Matrix:
-    """One matrix of a model that is windowed, or that a window goes to.
+    """A matrix of a model that is the source or the destination of a window.
 
-    `parameter` is the weight's name, `view` turns it into the matrix [rows, columns], `layer` (from 1) is its
-    block, None for an embedding or a head.
+    `parameter` is the weight's name and `view` turns that weight into the matrix [rows, columns]. `layer` (from 1) is
+    the block, or None for an embedding or a head.
     """
 
     projection: str
@@ -42,12 +42,12 @@ class Matrix:
 
     @property
     def key(self) -> Key:
-        """What it is told apart by; fused matrices share a parameter."""
+        """Identifies the matrix; fused matrices share a parameter and differ in their projection."""
         return self.parameter, self.projection
 
     @property
     def module(self) -> str:
-        """Full name of the module that holds it."""
+        """Full name of the module that holds the matrix."""
         return self.parameter.removesuffix(".weight")
 
     def of(self, model: Any) -> torch.Tensor:
@@ -55,13 +55,13 @@ class Matrix:
         return self.view(model.get_parameter(self.parameter).detach())
 
     def shape(self, model: Any) -> Shape:
-        """Its (rows, columns)."""
+        """The matrix's (rows, columns) in a model."""
         rows, columns = self.of(model).shape
         return rows, columns
 
 
 def skeleton(folder: Path | str) -> Any:
-    """The model in `folder` with shapes and no weights. Raises UserError for an unknown architecture."""
+    """The model in `folder` without weights, on the meta device. Raises UserError for an unknown architecture."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
     architecture_in(folder)
@@ -70,10 +70,10 @@ def skeleton(folder: Path | str) -> Any:
 
 
 def matrices_of(model: Any, projections: Sequence[str], tokens: torch.Tensor) -> list[Matrix]:
-    """Every matrix that `projections` names, block by block, the embedding and the head last.
+    """All matrices named by `projections`, block by block, then the embedding and the head.
 
-    `tokens` are the ids of an embedding's or a head's rows that count. Raises UserError for a projection that
-    the architecture does not have, or for an embedding that is tied to the head.
+    Only the rows `tokens` of an embedding or a head are used. Raises UserError for a projection that the architecture
+    does not have, or for an embedding that is tied to the head.
     """
     layers = range(1, len(layers_of(model)) + 1)
     inner = [name for name in projections if name not in WHOLE]
@@ -82,7 +82,7 @@ def matrices_of(model: Any, projections: Sequence[str], tokens: torch.Tensor) ->
 
 
 def check_depth(names: tuple[str, str], teacher: Any, student: Any) -> None:
-    """Raises UserError when the teacher has fewer layers than the student; `names` are those of both."""
+    """Raise UserError if the teacher has fewer layers than the student; `names` are (teacher, student)."""
     _check_size(names, "layers", len(layers_of(teacher)), len(layers_of(student)))
 
 
@@ -92,26 +92,26 @@ def window_shapes(
     matrices: tuple[list[Matrix], list[Matrix]],
     rank: int,
 ) -> dict[str, Shape]:
-    """Projection -> shape of the student's matrix, which is that of the window.
+    """Shapes of the windows by projection, which are those of the student's matrices.
 
-    All blocks of a model are alike. Raises UserError, naming the dimension, when the teacher's matrix is smaller
-    in any, or when the rank is larger than a side.
+    All blocks of a model have the same shapes. Raises UserError, naming the dimension, if the teacher's matrix is
+    smaller than the student's in any dimension, or if the rank exceeds a side.
     """
-    theirs, own = (
+    teacher_shapes, student_shapes = (
         {matrix.projection: matrix.shape(model) for matrix in group}
         for model, group in zip(models, matrices, strict=True)
     )
-    for projection, shape in own.items():
-        for side, large, small in zip(SIDES[projection], theirs[projection], shape, strict=True):
+    for projection, shape in student_shapes.items():
+        for side, large, small in zip(SIDES[projection], teacher_shapes[projection], shape, strict=True):
             _check_size(names, f"{side} (of {projection})", large, small)
         check_rank(rank, shape, f"the student's {projection}")
-    return own
+    return student_shapes
 
 
 def _check_size(names: tuple[str, str], dimension: str, teacher: int, student: int) -> None:
     if teacher < student:
         raise UserError(
-            f"seeking {names[0]} -> {names[1]}: the teacher's {dimension} is {teacher}, expected at least the "
+            f"seeking {names[0]} -> {names[1]}: the teacher's {dimension}: found {teacher}, expected at least the "
             f"student's {student}"
         )
 
@@ -125,7 +125,7 @@ def _block_matrix(model: Any, projection: str, layer: int) -> Matrix:
     heads = model.config.num_attention_heads
 
     def part(weight: torch.Tensor) -> torch.Tensor:
-        """One of the three [heads x head width, width] that lie interleaved, head by head."""
+        """One of the three matrices [heads * head width, width] that are interleaved head by head."""
         return weight.unflatten(0, (heads, 3, -1))[:, place].flatten(0, 1)
 
     return Matrix(projection, layer, f"{facts.layers}.{layer - 1}.{module}.weight", part)
@@ -135,7 +135,7 @@ def _whole_matrix(model: Any, projection: str, tokens: torch.Tensor) -> Matrix:
     (name,) = adapted_modules(model, [], [projection])
 
     def rows(weight: torch.Tensor) -> torch.Tensor:
-        """The rows of the tokens; an embedding's are columns, since it maps tokens to widths."""
+        """The rows of the tokens, transposed for an embedding to [width, tokens]: it maps tokens to hidden states."""
         part = weight.index_select(0, tokens.to(weight.device))
         return part.T if projection == "embedding" else part
 

@@ -1,4 +1,4 @@
-"""Seeking's plan: which matrices of the teacher go where in the student. No weight is read for it."""
+"""Seeking's plan: which teacher matrix goes to which student module, derived from shapes alone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,25 +19,27 @@ from semalign.training.low_rank import Factors
 
 
 class Plan:
-    """What is taken from where to where, known before any weight is read."""
+    """Source and destination matrices, shapes and shared tokens, known before any weight is read."""
 
     def __init__(self, teacher: Path, student: Path, settings: Extraction) -> None:
         pair = (skeleton(teacher), skeleton(student))
         names = (teacher.name, student.name)
         check_depth(names, *pair)
-        adapted_modules(pair[1], [1], settings.projections)  # refuses what the student has only fused
+        adapted_modules(
+            pair[1], [1], settings.projections
+        )  # raises for projections that are fused in the student
         self.settings = settings
         self.rank = settings.rank
         self.depth = len(layers_of(pair[1]))
         rows = [model.get_input_embeddings().weight.shape[0] for model in pair]
         self.vocabulary = rows[1]
-        theirs, self.tokens = _shared(teacher, student, (rows[0], rows[1]), settings.projections)
-        self.matrices = matrices_of(pair[0], settings.projections, theirs)
+        teacher_tokens, self.tokens = _shared(teacher, student, (rows[0], rows[1]), settings.projections)
+        self.matrices = matrices_of(pair[0], settings.projections, teacher_tokens)
         self.own = matrices_of(pair[1], settings.projections, self.tokens)
         self.shapes = window_shapes(names, pair, (self.matrices, self.own), self.rank)
 
     def find(self, model: Any, batches: Sequence[Batch]) -> SearchResult:
-        """The kept layers of the loaded teacher and their windows."""
+        """Find the loaded teacher's layers to keep, and a window in each of their matrices."""
         if self.settings.windows == "sensitive":
             return find_windows(model, batches, self.matrices, self.shapes, self.depth)
         result = find_windows(model, batches, (), self.shapes, self.depth)
@@ -45,16 +47,16 @@ class Plan:
         return replace(result, windows=random_windows(model, kept, self.shapes, self.settings.seed))
 
     def sources(self, result: SearchResult) -> dict[str, Matrix]:
-        """Full name of a student's module -> the teacher's matrix whose window goes there."""
-        theirs = {(matrix.projection, matrix.layer): matrix for matrix in self.matrices}
+        """The teacher's matrix of each student module, by the module's full name."""
+        by_layer = {(matrix.projection, matrix.layer): matrix for matrix in self.matrices}
         kept = dict(enumerate(result.layers, start=1))
         return {
-            own.module: theirs[own.projection, None if own.layer is None else kept[own.layer]]
+            own.module: by_layer[own.projection, None if own.layer is None else kept[own.layer]]
             for own in self.own
         }
 
     def factors(self, model: Any, result: SearchResult) -> dict[str, Factors]:
-        """Full name of a student's module -> the factors of the loaded teacher's window."""
+        """The factors of the loaded teacher's window for each student module, by the module's full name."""
         factors = {}
         for name, matrix in self.sources(result).items():
             shape = self.shapes[matrix.projection]
@@ -83,7 +85,7 @@ class Plan:
 def _shared(
     teacher: Path, student: Path, rows: tuple[int, int], projections: list[str]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Ids of the shared tokens on either side; none where neither embedding nor head is asked for."""
+    """Ids of the shared tokens in both vocabularies; empty if neither the embedding nor the head is requested."""
     if not set(projections) & set(WHOLE):
         return torch.empty(0, dtype=torch.long), torch.empty(0, dtype=torch.long)
     return shared_tokens(load_tokenizer(teacher), load_tokenizer(student), rows)

@@ -1,9 +1,9 @@
-"""Seeking's choice: which teacher blocks, and which window of each of their matrices.
+"""Seeking's search (arXiv 2310.11451): which teacher blocks to keep, and which window of each of their matrices.
 
-Only the kept blocks need windows, but which blocks are kept is known only after all examples have been read, and for a
-much smaller student the accumulators of all windows would take more memory than the teacher. So if they fit, one pass
-of the examples is enough; if not, a first pass chooses the blocks, and further passes search as many of their matrices
-at a time as fit. Every pass adds up the same numbers, so the result is the same.
+Only the kept blocks need windows, but they are known only after all examples have been read. For a student that is much
+smaller than the teacher, the accumulators of all windows would take more memory than the teacher. If they fit, one pass
+over the examples is enough. Otherwise a first pass selects the blocks, and further passes search as many of their
+matrices at a time as fit. Every pass sums the same numbers, so the result does not depend on the number of passes.
 """
 
 import math
@@ -18,16 +18,16 @@ from semalign.signals.extraction.matrices import Key, Matrix, Shape
 from semalign.signals.extraction.sensitivity import Tally, add_up
 from semalign.signals.extraction.windows import Window, first_maximum
 
-SHARE = 0.125  # of the teacher's bytes: what the accumulators of one pass may take
-BYTES = 8  # of a float64
+SHARE = 0.125  # size limit of one pass's accumulators, as a share of the teacher's bytes
+BYTES = 8  # per float64
 
 
 @dataclass(frozen=True)
 class SearchResult:
     """Result of the search.
 
-    `scores` are those of all teacher layers, `layers` the kept ones (from 1, by depth), `windows` those of their
-    matrices, `passes` how often the examples went through the teacher.
+    `scores` are the sensitivities of all teacher layers and `layers` the kept layers (from 1, by depth). `windows` are
+    the windows of their matrices. `passes` is how often the examples went through the teacher.
     """
 
     scores: list[float]
@@ -44,11 +44,12 @@ def find_windows(
     layers: int,
     share: float = SHARE,
 ) -> SearchResult:
-    """Keep `layers` blocks of the teacher `model` and find the best window in each of their `matrices`.
+    """Keep the `layers` most sensitive blocks of the teacher `model`; find the best window in each of their `matrices`.
 
-    `shapes` are the windows' by projection, `batches` one example each. The examples pass through the teacher once
-    where the accumulators of all matrices fit into `share` of its bytes; else once for the blocks' scores, and once
-    for each group of kept matrices whose accumulators fit.
+    `shapes` are the windows' shapes by projection; each batch holds one example. The examples pass through the teacher
+    once if the accumulators of all matrices fit into `share` of its bytes. Otherwise they pass once for the blocks'
+    scores and once for each group of kept matrices whose accumulators fit. Blocks and windows with the largest summed
+    sensitivity are chosen, as in Seeking (arXiv 2310.11451).
     """
     room = share * sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
     sizes = {matrix.key: _size(model, matrix, shapes) for matrix in matrices}
@@ -73,22 +74,22 @@ def find_windows(
 def random_windows(
     model: Any, matrices: Sequence[Matrix], shapes: dict[str, Shape], seed: int
 ) -> dict[Key, Window]:
-    """Any window of each matrix, all equally likely: the control for the choice by sensitivity."""
+    """Control: draw a window of each matrix uniformly, instead of choosing it by sensitivity."""
     random = np.random.default_rng(seed)
-    drawn = {}
+    windows = {}
     for matrix in matrices:
         sides = zip(matrix.shape(model), shapes[matrix.projection], strict=True)
-        drawn[matrix.key] = Window(*(int(random.integers(side - window + 1)) for side, window in sides))
-    return drawn
+        windows[matrix.key] = Window(*(int(random.integers(side - window + 1)) for side, window in sides))
+    return windows
 
 
 def kept_matrices(matrices: Sequence[Matrix], layers: Sequence[int]) -> list[Matrix]:
-    """The matrices of the kept blocks, and those that belong to no block."""
+    """The matrices of the kept blocks, and those outside any block."""
     return [matrix for matrix in matrices if matrix.layer is None or matrix.layer in layers]
 
 
 def most_sensitive(scores: Sequence[float], count: int) -> list[int]:
-    """The `count` layers (from 1) with the highest scores, in the order of their depth; ties go to the shallower."""
+    """The `count` layers (from 1) with the highest scores, sorted by depth; ties go to the shallower layer."""
     ranked = sorted(range(1, len(scores) + 1), key=lambda layer: (-scores[layer - 1], layer))
     return sorted(ranked[:count])
 
@@ -98,7 +99,7 @@ def _best(tally: Tally, matrices: Sequence[Matrix]) -> dict[Key, Window]:
 
 
 def _groups(matrices: Sequence[Matrix], sizes: dict[Key, int], room: float) -> Iterator[list[Matrix]]:
-    """Neighbouring matrices whose accumulators fit into `room` bytes together; a larger one stands alone."""
+    """Group consecutive matrices whose accumulators fit into `room` bytes; a larger one is a group by itself."""
     group: list[Matrix] = []
     used = 0
     for matrix in matrices:
@@ -112,6 +113,6 @@ def _groups(matrices: Sequence[Matrix], sizes: dict[Key, int], room: float) -> I
 
 
 def _size(model: Any, matrix: Matrix, shapes: dict[str, Shape]) -> int:
-    """Bytes of the accumulator of one matrix."""
+    """Size in bytes of one matrix's accumulator."""
     sides = zip(matrix.shape(model), shapes[matrix.projection], strict=True)
     return BYTES * math.prod(side - window + 1 for side, window in sides)

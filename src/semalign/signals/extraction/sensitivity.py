@@ -1,14 +1,14 @@
-"""How much a task's loss depends on each weight of a teacher: S = sum over examples of |weight x gradient|.
+"""Sensitivity of a task's loss to each weight of a teacher: S = sum over examples of |weight x gradient|.
 
-S is as large as the teacher and is never held. A hook takes each gradient as soon as it is made, adds what is wanted
-of |weight x gradient| to small accumulators and frees it:
+This is Seeking's score (arXiv 2310.11451). S is as large as the teacher and is never held as a whole. A hook takes each
+gradient as soon as it is computed, adds the needed sums of |weight x gradient| to small accumulators and frees it:
 
-- a block's score is one number, the sum of S over its parameters;
-- a window's sum is linear in S, so the sums of all windows of a matrix are added up example by example. There are
-  (rows - a + 1)(columns - b + 1) of them: for 13B -> 7B a twenty-fourth of the matrix or less.
+- A block's score is one number, the sum of S over its parameters.
+- A window's sum is linear in S, so the sums of all windows of a matrix are accumulated example by example. There are
+  (rows - a + 1)(columns - b + 1) of them, for 13B -> 7B at most 1/24 of the matrix's size.
 
-So beside the teacher there are one gradient and the accumulators. Gradients have the precision of the teacher's weights
-(the method's authors use float32); their products with the weights are float32, all sums float64.
+Memory thus holds the teacher, one gradient and the accumulators. Gradients have the precision of the teacher's weights
+(the method's authors use float32). Their products with the weights are in float32, all sums in float64.
 """
 
 import contextlib
@@ -27,15 +27,15 @@ from semalign.signals.extraction.matrices import Key, Matrix, Shape
 from semalign.signals.extraction.windows import window_sums
 from semalign.training.losses import cross_entropy
 
-STRIP = 1 << 20  # values that are added up in float64 at once
+STRIP = 1 << 20  # values that are summed in float64 at once
 
 
 @dataclass
 class Tally:
-    """What one pass of the examples adds up.
+    """Accumulators of one pass over the examples.
 
-    `matrices` are those whose windows of `shapes` (by projection) are summed into `sums`; with `blocks`, `scores`
-    gets the sum of S of every layer (from 1).
+    The window sums of `matrices`, for windows of `shapes` (by projection), are added to `sums`. If `blocks` is set, the
+    sum of S over every layer (from 1) is added to `scores`.
     """
 
     shapes: dict[str, Shape]
@@ -45,7 +45,7 @@ class Tally:
     sums: dict[Key, torch.Tensor] = field(default_factory=dict)
 
     def add(self, sensitivity: torch.Tensor, matrices: Sequence[Matrix], layer: int | None) -> None:
-        """Add one parameter's |weight x gradient| of one example."""
+        """Add one example's |weight x gradient| of one parameter."""
         if layer is not None:
             self.scores[layer] = self.scores.get(layer, 0.0) + _total(sensitivity)
         for matrix in matrices:
@@ -57,11 +57,11 @@ class Tally:
 
 
 def add_up(model: Any, batches: Sequence[Batch], tally: Tally) -> None:
-    """Pass the examples through the teacher `model`, forward and backward, and fill `tally`.
+    """Run the examples forward and backward through the teacher `model`, and fill `tally`.
 
-    Each batch is one example, so that absolute values are taken per example; the loss is the mean cross-entropy of
-    its answer. The model's parameters are frozen before and after. Raises UserError when the loss or a score is
-    not finite.
+    Each batch must hold one example, so that absolute values are taken per example. The loss is the mean cross-entropy
+    of its answer (arXiv 2310.11451). The model's parameters are frozen before and after. Raises UserError if the loss
+    or a score is not finite.
     """
     with _hooks(model, tally), torch.enable_grad():
         for index, batch in enumerate(batches):
@@ -71,13 +71,13 @@ def add_up(model: Any, batches: Sequence[Batch], tally: Tally) -> None:
             loss.backward()
             if not all(map(math.isfinite, (loss.item(), *tally.scores.values()))):
                 raise UserError(
-                    f"seeking: example {index} of the extract split: its loss or a score is not finite"
+                    f"seeking: example {index} of the extract split: found a loss or a score that is not finite"
                 )
 
 
 @contextlib.contextmanager
 def _hooks(model: Any, tally: Tally) -> Iterator[None]:
-    """Within it, only the parameters that count get gradients, each used and freed as soon as it is there."""
+    """Enable gradients for only the parameters that `tally` needs; each gradient is used and freed immediately."""
     blocks = _blocks(model) if tally.blocks else {}
     matrices: dict[str, list[Matrix]] = {name: [] for name in blocks}
     for matrix in tally.matrices:
@@ -96,7 +96,7 @@ def _hook(tally: Tally, matrices: Sequence[Matrix], layer: int | None) -> Any:
     def use(parameter: Any) -> None:
         gradient = parameter.grad
         parameter.grad = None
-        # float32: in the gradient's own memory; half precision: its product would be rounded once more
+        # a float32 gradient is reused in place; in half precision the product would be rounded a second time
         sensitivity = gradient.to(torch.promote_types(gradient.dtype, torch.float32)).mul_(parameter).abs_()
         tally.add(sensitivity, matrices, layer)
 
@@ -104,12 +104,12 @@ def _hook(tally: Tally, matrices: Sequence[Matrix], layer: int | None) -> Any:
 
 
 def _total(values: torch.Tensor) -> float:
-    """The sum, in float64 without a copy of the whole in it."""
+    """The sum in float64, without a float64 copy of all values."""
     return sum(strip.sum(dtype=torch.float64).item() for strip in values.flatten().split(STRIP))
 
 
 def _blocks(model: Any) -> dict[str, int]:
-    """Name -> layer (from 1) of every parameter of a block, norms and biases included."""
+    """The layer (from 1) of every parameter of a block, by name, including norms and biases."""
     prefix = facts_of(model).layers
     return {
         f"{prefix}.{index}.{name}": index + 1

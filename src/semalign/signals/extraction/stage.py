@@ -1,4 +1,4 @@
-"""The signal stage of Seeking, from folders to one folder."""
+"""Seeking's signal stage: extraction. It reads folders and writes one folder."""
 
 import logging
 from pathlib import Path
@@ -16,11 +16,11 @@ logger = logging.getLogger("semalign")
 
 
 def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
-    """Find the teacher's most sensitive blocks and windows on the extract split; store the windows' factors.
+    """Find the teacher's most sensitive blocks and windows on the extract split, and store the windows' factors.
 
-    factors.safetensors has the factors (see `write_factors`). extraction.json has the kept teacher layers (the k-th is
-    for student layer k), every layer's score, each window's place, and how many examples passed through the teacher.
-    The student is read for its shapes alone. Ends with an error, before anything long, if the pair does not fit.
+    factors.safetensors holds the factors (see `write_factors`). extraction.json holds the kept teacher layers (the k-th
+    is for student layer k), every layer's score, each window's position, and the number of examples passed through the
+    teacher. Of the student, only shapes are read. Fails before any long computation if the pair does not fit.
 
     Args:
         teacher: Model folder.

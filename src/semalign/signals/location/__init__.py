@@ -1,1 +1,1 @@
-"""Where the answer comes from, by forward passes alone: layers and neurons of both models (LaTen)."""
+"""LaTen's location (arXiv 2505.14436): the layers and neurons that carry an answer, found by forward passes alone."""

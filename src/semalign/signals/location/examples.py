@@ -1,4 +1,4 @@
-"""Which tokens of an example locate neurons, how many neurons a rate takes, and location over all examples."""
+"""LaTen's location over all examples: which tokens locate neurons, and how many neurons a layer gives."""
 
 import logging
 import time
@@ -19,62 +19,65 @@ from semalign.signals.location.neurons import Counts, Located, locate, sizes_of
 
 logger = logging.getLogger("semalign")
 
-STRIPPED = '. " )\n,]'  # what an answer may end with that does not carry it
+STRIPPED = '. " )\n,]'  # characters at the end of an answer that carry no content
 REPORT_SECONDS = 10.0
 PARTS = ("attention_layers", "ffn_layers", "ffn", "o", "v")
 
 
 def draw_final(train: Sequence[Example], seed: int) -> Example:
-    """The train example that locates for the injection."""
+    """Draw the train example whose neurons the final injection uses."""
     return train[int(np.random.default_rng(seed).integers(len(train)))]
 
 
 def located_tokens(example: Example, tokenizer: Any) -> list[int]:
-    """Tokens up to the one that carries the answer: its last behind which only `. " ) , ]` and blanks stand.
+    """Tokens of the prompt and the answer, after trailing `. " ) , ]`, blanks and newlines are removed from the answer.
 
-    Raises UserError when the answer has nothing else.
+    The last of these tokens is the one that LaTen scores. Raises UserError if nothing of the answer is left.
     """
     answer = encode_answer(example.answer.rstrip(STRIPPED), tokenizer)
     if not answer:
         raise UserError(
-            f"example {example.id}: the answer {example.answer!r} has no token left once its end is stripped of "
-            f"{STRIPPED!r}; expected one that LaTen can locate"
+            f"example {example.id}: found no token in the answer {example.answer!r} after {STRIPPED!r} are stripped "
+            "from its end, expected at least one that LaTen can locate"
         )
     return encode_prompt(example.prompt, tokenizer) + answer
 
 
 def counts_at(rate: float, sizes: Counts) -> Counts:
-    """floor(rate * size) of the student's neurons; raises UserError where that is none."""
-    share = Fraction(str(rate))  # as written: 0.29 * 100 is 29
+    """floor(rate * size) of the student's neurons of each part; raises UserError if a count is zero.
+
+    `rate` is LaTen's transfer rate, the share of a layer's neurons (arXiv 2505.14436), not a learning rate.
+    """
+    share = Fraction(str(rate))  # the decimal as written: in floating point, 0.29 * 100 is below 29
     counts = Counts(int(share * sizes.ffn), int(share * sizes.attention), int(share * sizes.value))
     if min(counts.ffn, counts.attention, counts.value) < 1:
         raise UserError(
-            f"location.rate: {rate} takes {counts.ffn} of {sizes.ffn} feed-forward neurons, {counts.attention} of "
-            f"{sizes.attention} attention neurons and {counts.value} of {sizes.value} value rows of the student; "
-            "expected at least one of each"
+            f"location.rate: found {rate}, which selects {counts.ffn} of {sizes.ffn} feed-forward neurons, "
+            f"{counts.attention} of {sizes.attention} attention neurons and {counts.value} of {sizes.value} value rows "
+            "of the student; expected at least one of each"
         )
     return counts
 
 
 def common_depth(teacher: Path, student: Path) -> int:
-    """The student's depth: so many of the teacher's layers are located too.
+    """The student's depth, which is also the number of teacher layers to locate.
 
     Raises UserError if the teacher is shallower.
     """
-    above = read_shape(teacher).layers
-    below = read_shape(student).layers
-    if above < below:
+    teacher_layers = read_shape(teacher).layers
+    student_layers = read_shape(student).layers
+    if teacher_layers < student_layers:
         raise UserError(
-            f"LaTen: {teacher.name} has {above} layers, fewer than the {below} of {student.name}; "
-            "expected a teacher at least as deep as the student"
+            f"LaTen: found {teacher_layers} layers in {teacher.name}, expected a teacher at least as deep as the "
+            f"student {student.name} with {student_layers}"
         )
-    return below
+    return student_layers
 
 
 def locate_all(
     folder: Path, examples: Sequence[Example], depth: int, settings: Location, counts: Counts | None
 ) -> tuple[list[Located], Counts]:
-    """Locate every example in one model; without `counts`, they follow from this model's size."""
+    """Locate every example in one model; if `counts` is None, it is derived from this model's size."""
     tokenizer = load_tokenizer(folder)
     model = load_model(folder)
     sizes = sizes_of(model)
@@ -94,17 +97,17 @@ def locate_all(
 
 def _check_width(name: str, sizes: Counts, counts: Counts) -> None:
     for part in ("ffn", "attention", "value"):
-        wanted = getattr(counts, part)
-        has = getattr(sizes, part)
-        if has < wanted:
+        needed = getattr(counts, part)
+        available = getattr(sizes, part)
+        if available < needed:
             raise UserError(
-                f"LaTen: {name} has {has} {part} neurons a layer, fewer than the {wanted} that location.rate takes "
-                "of the student; expected as many (lower the rate)"
+                f"LaTen: found {available} {part} neurons per layer in {name}, expected at least the {needed} that "
+                "location.rate selects in the student (try a lower location.rate)"
             )
 
 
 def tensors_of(located: dict[str, list[Located]]) -> dict[str, torch.Tensor]:
-    """`<model>.<part>` -> int32 [examples, ...]."""
+    """Stack the located indices into int32 tensors [examples, ...] named `<model>.<part>`."""
     return {
         f"{model}.{part}": torch.stack([getattr(row, part) for row in rows]).int()
         for model, rows in located.items()

@@ -1,6 +1,7 @@
-"""The logit lens with a fixed scale: how likely a token is, read off any vector of the residual stream.
+"""The logit lens with a fixed scale: a token's probability, read from any vector of the residual stream.
 
-The scale is the final norm's own at the model's last state, so that parts of a sum are measured alike.
+The scale is the one that the final norm applies to the last block's output, so that all parts of a sum are scaled
+equally.
 """
 
 from typing import Any
@@ -10,16 +11,19 @@ import torch
 from semalign.models.anatomy import facts_of
 
 VECTORS_AT_ONCE = 1024
-LOGITS_AT_ONCE = 1 << 20  # of these vectors and a part of the vocabulary: 4 MB, near the processor's cache
-SAFE = 1e25  # sums of exponentials up to this, and down to its inverse, lose nothing in float32
+LOGITS_AT_ONCE = (
+    1 << 20
+)  # over vectors and a part of the vocabulary: 4 MB, about the size of the processor's cache
+SAFE = 1e25  # sums of exponentials between 1 / SAFE and SAFE lose no precision in float32
 
 
 class Lens:
-    """lens(v) = softmax(U (gain * v * c)), c one over the RMS of `final` [width], the last block's output.
+    """lens(v) = softmax(U (gain * v * c)) with c = 1 / RMS of `final` [width], the last block's output.
 
-    Where the final norm is a LayerNorm, v is centred, c is one over the standard deviation of `final`, and the
-    bias is added. With `as_released`, c is one over the square root of the standard deviation, whatever the norm.
-    Computed in float32, or in float64 where the model is.
+    LaTen's lens (arXiv 2505.14436) with the scale of the final norm. If that is a LayerNorm, v is centred, c is one
+    over the standard deviation of `final`, and the norm's bias is added. With `as_released`, c is one over the square
+    root of the standard deviation for either norm, as in the authors' code. Computed in float32, or in float64 if the
+    model is in float64.
     """
 
     def __init__(self, model: Any, final: torch.Tensor, *, as_released: bool = False) -> None:
@@ -35,9 +39,10 @@ class Lens:
         self.scale = _released_scale(final) if as_released else norm_scale(norm, final)
 
     def log_probability(self, vectors: torch.Tensor, token: int) -> torch.Tensor:
-        """Log-probabilities [n] of one token under the lens, of vectors [n, width].
+        """Log-probabilities [n] of one token under the lens, for vectors [n, width].
 
-        Only the token's logit and the log of the sum are kept, a part of vectors and vocabulary at a time.
+        Processes a part of the vectors and of the vocabulary at a time, and keeps only the token's logit and the log of
+        the sum of exponentials.
         """
         return torch.cat([self._chunk(part, token) for part in working(vectors).split(VECTORS_AT_ONCE)])
 
@@ -48,17 +53,17 @@ class Lens:
         if self.bias is not None:
             vectors = vectors + self.bias
         size = max(1, LOGITS_AT_ONCE // len(vectors))
-        # one place for all parts: fresh memory for each would cost more than its logits
+        # one buffer for all parts: allocating memory for each would take longer than computing its logits
         room = vectors.new_empty(size * len(vectors))
         parts = [slice(start, start + size) for start in range(0, len(self.head), size)]
         log_sum = self._log_sum(vectors, parts, room)
         return self._logits(vectors, slice(token, token + 1), room)[:, 0] - log_sum
 
     def _log_sum(self, vectors: torch.Tensor, parts: list[slice], room: torch.Tensor) -> torch.Tensor:
-        """Logarithm of the sum of the exponentials [n] of all logits.
+        """Logarithm of the sum [n] of the exponentials of all logits.
 
-        They are added up as they are, which spares two passes over them; relative to the largest only where that
-        overflows or vanishes.
+        The exponentials are summed directly, which saves two passes. Only if the sum overflows or underflows are they
+        computed again relative to the largest logit.
         """
         total = torch.stack([self._logits(vectors, part, room).exp_().sum(-1) for part in parts]).sum(0)
         if ((total > 1 / SAFE) & (total < SAFE)).all():
@@ -80,7 +85,7 @@ class Lens:
 
 
 def norm_scale(norm: Any, state: torch.Tensor) -> torch.Tensor:
-    """The factor by which a norm multiplies `state` [width], its gain apart: one over RMS or deviation."""
+    """The factor by which a norm multiplies `state` [width] before its gain: 1 / RMS or 1 / standard deviation."""
     state = working(state)
     if isinstance(norm, torch.nn.LayerNorm):
         return torch.rsqrt(state.var(-1, unbiased=False) + norm.eps)
@@ -89,7 +94,7 @@ def norm_scale(norm: Any, state: torch.Tensor) -> torch.Tensor:
 
 
 def working(tensor: torch.Tensor) -> torch.Tensor:
-    """The tensor in float32, or in float64 where it has that."""
+    """The tensor, detached, in float32 or, if it is in float64, unchanged."""
     return tensor.detach() if tensor.dtype == torch.float64 else tensor.detach().float()
 
 

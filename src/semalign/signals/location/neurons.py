@@ -1,7 +1,8 @@
-"""LaTen's scores: how much a layer or a neuron raises the answer token's log-probability under the lens.
+"""LaTen's scores (arXiv 2505.14436): how much a layer or a neuron raises the answer token's log-probability.
 
-Each score is log lens(base + part)[w] - log lens(base)[w]. The base of attention is the block's input x; that of
-the feed-forward part is x plus the attention's output, or x alone where both stand in parallel (GPT-NeoX).
+Each score is log lens(base + part)[w] - log lens(base)[w] for the answer token w. For attention, the base is the
+block's input x. For the feed-forward part, it is x plus the attention output, or x alone if both run in parallel
+(GPT-NeoX).
 """
 
 from dataclasses import dataclass
@@ -14,12 +15,12 @@ from semalign.runtime.errors import UserError
 from semalign.signals.location.lens import Lens, working
 from semalign.signals.location.reading import Block, Reading, attention_width, read_example, value_rows
 
-DECIMALS = 4  # to which the released code rounds its scores
+DECIMALS = 4  # the released code rounds its scores to this many
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many neurons a layer gives: of the feed-forward part, columns of o, rows of values."""
+    """Number of neurons per layer: feed-forward neurons, columns of o, and rows of the value matrix."""
 
     ffn: int
     attention: int
@@ -28,11 +29,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Located:
-    """What one example finds in one model; layers are numbered from 0 and stand by depth.
+    """Layers and neurons located by one example in one model; layers are numbered from 0 and sorted by depth.
 
-    `attention_layers` and `ffn_layers` [kept]; `ffn` [kept, n] neurons of the feed-forward layers, `o` [kept, n]
-    columns of o and `v` [kept, n] rows of the value matrix of the attention layers, best first. The scores are
-    those of all layers.
+    `attention_layers` and `ffn_layers` are [kept]. Per kept layer, best first: `ffn` [kept, n] neurons of the
+    feed-forward layers, `o` [kept, n] columns of o and `v` [kept, n] rows of the value matrix of the attention layers.
+    `attention_scores` and `ffn_scores` cover all layers.
     """
 
     attention_layers: torch.Tensor
@@ -45,7 +46,10 @@ class Located:
 
 
 class Scorer:
-    """The four scores of one example; `tokens` end with the token that is scored and not fed."""
+    """The four scores of one example (LaTen, arXiv 2505.14436).
+
+    The last of `tokens` is scored and not fed to the model. With `as_released`, scores follow the released code.
+    """
 
     def __init__(self, model: Any, tokens: list[int], *, as_released: bool = False) -> None:
         self.model = model
@@ -56,21 +60,21 @@ class Scorer:
         self.parallel = bool(getattr(model.config, "use_parallel_residual", False))
 
     def attention_layers(self) -> torch.Tensor:
-        """Scores [layers] of what attention adds."""
+        """Scores [layers] of the attention outputs."""
         return torch.cat([self._gain(block.before, block.attention[None]) for block in self.reading.blocks])
 
     def ffn_layers(self) -> torch.Tensor:
-        """Scores [layers] of what the feed-forward part adds."""
+        """Scores [layers] of the feed-forward outputs."""
         return torch.cat([self._gain(self._middle(block), block.mlp[None]) for block in self.reading.blocks])
 
     def attention_neurons(self, layer: int) -> torch.Tensor:
-        """Scores [heads * head dim] of the columns of o, each times its activation."""
+        """Scores [heads * head dim] of the columns of o, each multiplied by its activation."""
         block = self.reading.blocks[layer]
         parts = self._parts(layer, "o", block.heads, block.attention_factor)
         return self._gain(block.before, parts)
 
     def ffn_neurons(self, layer: int) -> torch.Tensor:
-        """Scores [feed-forward width] of the columns of down, each times its activation."""
+        """Scores [feed-forward width] of the columns of down, each multiplied by its activation."""
         block = self.reading.blocks[layer]
         parts = self._parts(layer, "down", block.neurons, block.mlp_factor)
         return self._gain(self._middle(block), parts)
@@ -81,7 +85,7 @@ class Scorer:
     def _parts(
         self, layer: int, projection: str, activations: torch.Tensor, factor: torch.Tensor
     ) -> torch.Tensor:
-        """[neurons, width]: what each neuron adds to the residual stream."""
+        """The contribution of each neuron to the residual stream, [neurons, width]."""
         facts = facts_of(self.model)
         module = layers_of(self.model)[layer].get_submodule(facts.projections[projection])
         columns = working(module.get_parameter("weight")).T
@@ -91,17 +95,19 @@ class Scorer:
         before = self.lens.log_probability(base[None], self.token)
         scores = self.lens.log_probability(base + parts, self.token) - before
         if not torch.isfinite(scores).all():
-            raise UserError("location: a score is not finite; are the model's weights?")
+            raise UserError(
+                "location: found a score that is not finite, expected finite scores (check the weights)"
+            )
         return scores.round(decimals=DECIMALS) if self.as_released else scores
 
 
 def locate(
     model: Any, tokens: list[int], layers: int, counts: Counts, *, as_released: bool = False
 ) -> Located:
-    """The `layers` best layers by each layer score, by depth, and the best neurons of each.
+    """The `layers` best attention and feed-forward layers, sorted by depth, and the best neurons of each.
 
-    Values: all attention neurons are ranked, each stands for the value row it reads, and a row keeps its best
-    rank. Without shared values that is the ranking of the attention neurons. Equals stand by their number.
+    Value rows are ranked by the attention neurons that read them; a row has the rank of its best neuron. If heads do
+    not share values, this is the ranking of the attention neurons. Ties go to the lower index.
     """
     scorer = Scorer(model, tokens, as_released=as_released)
     attention = scorer.attention_layers()
@@ -122,7 +128,7 @@ def locate(
 
 
 def sizes_of(model: Any) -> Counts:
-    """How many neurons a layer of the model has."""
+    """Number of neurons in a layer of the model."""
     down = layers_of(model)[0].get_submodule(facts_of(model).projections["down"])
     neurons = torch.arange(attention_width(model))
     return Counts(
@@ -133,12 +139,12 @@ def sizes_of(model: Any) -> Counts:
 
 
 def ranking(scores: torch.Tensor) -> torch.Tensor:
-    """Indices [n] by descending score [n]; equals by their number."""
+    """Indices [n] by descending score [n]; ties go to the lower index."""
     return scores.sort(descending=True, stable=True).indices.cpu()
 
 
 def distinct(rows: torch.Tensor) -> torch.Tensor:
-    """The rows in their order, each at its first place only."""
+    """The rows in their order without repetitions; the first occurrence stays."""
     return torch.tensor(list(dict.fromkeys(rows.tolist())), dtype=torch.long)
 
 

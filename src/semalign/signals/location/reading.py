@@ -1,4 +1,4 @@
-"""What every block did at one position, as far as LaTen's scores need it."""
+"""Activations of every block at one position, as needed for LaTen's scores."""
 
 import contextlib
 from dataclasses import dataclass, field
@@ -13,12 +13,13 @@ from semalign.signals.location.lens import norm_scale, working
 
 @dataclass
 class Block:
-    """One block at the last position, tensors [width] unless said otherwise.
+    """One block's activations at the last position; tensors are [width] unless stated otherwise.
 
-    `before` is the block's input, `attention` and `mlp` what the sublayers add to the residual stream. `heads`
-    [heads * head dim] is the input of o, `neurons` [feed-forward width] that of down. `attention_factor` and
-    `mlp_factor` are what a norm behind the sublayer (Gemma 3) multiplies with, its scale fixed at the whole
-    output's, so that the parts still sum to the whole; one where there is no such norm.
+    `before` is the block's input; `attention` and `mlp` are what the sublayers add to the residual stream. `heads`
+    [heads * head dim] is the input of o, `neurons` [feed-forward width] the input of down.
+
+    If a norm follows a sublayer (Gemma 3), `attention_factor` and `mlp_factor` are the factors by which it multiplies,
+    with its scale fixed to that of the whole output, so that the parts still add up to the whole. Otherwise they are 1.
     """
 
     before: torch.Tensor = field(default_factory=lambda: torch.empty(0))
@@ -32,23 +33,23 @@ class Block:
 
 @dataclass(frozen=True)
 class Reading:
-    """One forward pass: the blocks, shallowest first, and the last block's output [width]."""
+    """Result of one forward pass: the blocks, shallowest first, and the last block's output [width]."""
 
     blocks: list[Block]
     final: torch.Tensor
 
 
 def read_example(model: Any, tokens: list[int], *, as_released: bool = False) -> Reading:
-    """Feed `tokens` and read the last position.
+    """Run `tokens` through the model and read the last position.
 
-    `as_released` keeps of an attention neuron only the term of the last key position, instead of the sum over
-    positions that enters o.
+    With `as_released`, the activation of an attention neuron is only the term of the last key position, as in LaTen's
+    released code, instead of the sum over positions that enters o.
     """
     facts = facts_of(model)
     blocks = [Block() for _ in layers_of(model)]
     final: list[torch.Tensor] = []
     if as_released:
-        model.set_attn_implementation("eager")  # the others do not give the attention's weights
+        model.set_attn_implementation("eager")  # other implementations do not return attention weights
     with contextlib.ExitStack() as hooks, torch.no_grad():
         for block, layer in zip(blocks, layers_of(model), strict=True):
             _watch(hooks, model, layer, block)
@@ -61,10 +62,10 @@ def read_example(model: Any, tokens: list[int], *, as_released: bool = False) ->
 
 
 def value_rows(model: Any, neurons: torch.Tensor) -> torch.Tensor:
-    """The rows of the matrix that computes values, for attention neurons (columns of o).
+    """Rows of the value matrix that attention neurons (columns of o) read.
 
-    Neuron (head, k) reads value (head // group, k) where heads share values. In a fused matrix every head has
-    its queries, keys and values one after the other.
+    If heads share values, neuron (head, k) reads value (head // group, k). In a fused matrix, the queries, keys and
+    values of each head are adjacent.
     """
     heads = model.config.num_attention_heads
     size = attention_width(model) // heads
@@ -77,7 +78,7 @@ def value_rows(model: Any, neurons: torch.Tensor) -> torch.Tensor:
 
 
 def attention_width(model: Any) -> int:
-    """Heads times head dim: how many attention neurons a layer has."""
+    """Number of attention neurons per layer: heads * head dim."""
     module = layers_of(model)[0].get_submodule(facts_of(model).projections["o"])
     return int(module.in_features)  # type: ignore[arg-type]
 
@@ -93,13 +94,15 @@ def _watch(hooks: contextlib.ExitStack, model: Any, layer: Any, block: Block) ->
     ):
         _after(hooks, layer.get_submodule(module), _keep(block, name))
         _before(hooks, layer.get_submodule(inputs[1]), _keep(block, inputs[0]))
-        if not inputs[1].startswith(f"{module}."):  # a norm stands between the sublayer and the stream
+        if not inputs[1].startswith(
+            f"{module}."
+        ):  # `module` is then a norm between the sublayer and the stream
             _watch_norm(hooks, layer.get_submodule(module), facts.gain_offset, block, f"{name}_factor")
 
 
 def _watch_norm(hooks: contextlib.ExitStack, norm: Any, offset: float, block: Block, name: str) -> None:
     if isinstance(norm, torch.nn.LayerNorm):
-        raise UserError(f"LaTen: a LayerNorm behind a sublayer ({name}) is not supported; expected RMS norms")
+        raise UserError(f"LaTen: found a LayerNorm after a sublayer ({name}), expected an RMS norm")
 
     def keep(state: torch.Tensor) -> None:
         setattr(block, name, norm_scale(norm, state) * (working(norm.weight) + offset))
@@ -108,7 +111,7 @@ def _watch_norm(hooks: contextlib.ExitStack, norm: Any, offset: float, block: Bl
 
 
 def _watch_last_key(hooks: contextlib.ExitStack, model: Any, layer: Any, block: Block) -> None:
-    """Overwrite `block.heads` with the last key position's term: its weight times its value."""
+    """Overwrite `block.heads` with the last key position's term, its attention weight times its value."""
     facts = facts_of(model)
     values: list[torch.Tensor] = []
     _after(hooks, layer.get_submodule(facts.value), lambda state: values.append(state))
@@ -128,7 +131,7 @@ def _keep(block: Block, name: str) -> Any:
 
 
 def _before(hooks: contextlib.ExitStack, module: Any, keep: Any) -> None:
-    """Give the last position of what enters a module to `keep`."""
+    """Call `keep` with the last position of a module's input."""
 
     def hook(_module: Any, args: Any, kwargs: Any) -> None:
         keep(working((args[0] if args else kwargs["hidden_states"])[0, -1]))
@@ -137,7 +140,7 @@ def _before(hooks: contextlib.ExitStack, module: Any, keep: Any) -> None:
 
 
 def _after(hooks: contextlib.ExitStack, module: Any, keep: Any) -> None:
-    """Give the last position of what leaves a module to `keep`."""
+    """Call `keep` with the last position of a module's output."""
 
     def hook(_module: Any, _args: Any, output: Any) -> None:
         keep(working((output[0] if isinstance(output, tuple) else output)[0, -1]))

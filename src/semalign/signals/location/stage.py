@@ -1,6 +1,6 @@
-"""The signal stage of LaTen, from folders to one folder: neurons of both models, per extract example and for injection.
+"""LaTen's signal stage: neurons of both models, per extract example and for the injection.
 
-The student is the untouched one at every step of the alignment, so all is located once and shared by all seeds.
+The student's weights are restored at every step of LaTen's alignment, so location runs once and serves all seeds.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger("semalign")
 def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Locate the layers and neurons of both models that carry the answer (LaTen).
 
-    Ends with an error if the teacher is shallower than the student, or narrower than what is taken from it.
+    Fails if the teacher is shallower than the student, or has fewer neurons per layer than are selected.
 
     Args:
         teacher: Model folder.

@@ -1,4 +1,4 @@
-"""Located neurons as the stage stores them, read again by the method."""
+"""Located neurons as stored by the signal stage and read by the method."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +11,19 @@ from semalign.runtime.files import read_json
 
 @dataclass(frozen=True)
 class Locations:
-    """Stored locations: model -> part -> integers [examples, ...]; the last row is for the injection."""
+    """Stored locations: integers [examples, ...] by model and part; the last row is for the injection."""
 
     parts: dict[str, dict[str, torch.Tensor]]
     teacher_passes: int
 
     @property
     def extracts(self) -> int:
-        """How many extract examples were located."""
+        """Number of extract examples that were located."""
         return len(self.parts["student"]["ffn"]) - 1
 
     @classmethod
     def read(cls, folder: Path) -> "Locations":
-        """Read the stage's folder."""
+        """Read the folder of the location stage."""
         parts: dict[str, dict[str, torch.Tensor]] = {}
         for name, tensor in load_file(folder / "location.safetensors").items():
             model, _, part = name.partition(".")

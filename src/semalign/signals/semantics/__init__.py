@@ -1,1 +1,1 @@
-"""Semantic bases, the maps between two models that they give, and the tokens that two models share."""
+"""Semantic bases of a vocabulary, and the maps between two models' hidden spaces that are made from them."""

@@ -1,15 +1,16 @@
 """Semantic bases: one direction of the hidden space for each token of the vocabulary.
 
-Output side (the method's own): the hidden vector whose logits come closest, in least squares, to the one-hot
-vector of token i, which is column i of pinv(H) for an LM head H of shape [V, D] (arXiv 2401.16184; SemAlign,
-arXiv 2510.24208, section "semantic bases"). Input side: row i of the input embedding, the paper's contrast.
-Random: a control that the paper does not have.
+- Output side, as SemAlign uses them: the hidden vector whose logits are closest, in least squares, to the one-hot
+  vector of token i. This is column i of pinv(H) for an LM head H of shape [V, D] (arXiv 2401.16184; SemAlign,
+  arXiv 2510.24208, section "semantic bases").
+- Input side, the paper's contrast: row i of the input embedding.
+- Random: a control that is not in the paper.
 
-Left open by the paper: whether the final norm's gain belongs to the head. `fold_final_norm` scales column d
-of H by gain d, so that the bases live where the residual stream lives, before that norm's gain.
+The paper leaves open whether the final norm's gain belongs to the head. `fold_final_norm` multiplies column d of H by
+gain d, so that the bases are directions of the residual stream before that gain is applied.
 
-Bases are never held as a whole: they are streamed in chunks of `CHUNK` rows, float64. Row i is the basis of
-the i-th token asked for, i.e. the chunks stacked are S^T of shape [tokens, D] in the paper's notation.
+Bases are never held as a whole but streamed in chunks of `CHUNK` rows in float64. Row i is the basis of the i-th
+requested token: the stacked chunks are S^T of shape [tokens, D] in the paper's notation.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from semalign.models.loading import Head
 
 BLOCK = 256  # columns of a Gram matrix that are computed at once
-CHUNK = 512  # rows: larger ones gain no speed, and take more memory than the Gram matrices
+CHUNK = 512  # rows: larger chunks are no faster and take more memory than the Gram matrices
 
 
 class Bases(Protocol):
-    """A family of bases, one for each token, streamed."""
+    """A set of bases, one per token, that is streamed."""
 
     def chunks(self, tokens: Tensor | None = None) -> Iterator[Tensor]:
         """Yield float64 rows [at most CHUNK, D] for the token ids `tokens` [n] (None: all, in order)."""
@@ -40,9 +41,9 @@ class Bases(Protocol):
 
 @dataclass(frozen=True)
 class RowBases:
-    """Bases made of the rows of a stored matrix: `(weight[i] * gain) @ transform`, scaled to unit length.
+    """Bases made of the rows of a stored matrix: `(weight[i] * gain) @ transform`, scaled to unit length if `unit`.
 
-    `weight` is [V, D] in any precision and is not copied, `gain` [D] or None, `transform` [D, D] or None.
+    `weight` is [V, D] in any precision and is not copied. `gain` is [D] or None, `transform` [D, D] or None.
     """
 
     weight: Tensor
@@ -58,7 +59,7 @@ class RowBases:
 
 @dataclass(frozen=True)
 class RandomBases:
-    """Gaussian rows from one seed, drawn in order; they belong to no token in particular."""
+    """Gaussian rows drawn in order from one seed. Row i goes with the i-th requested token, whichever that is."""
 
     tokens: int
     width: int
@@ -75,7 +76,7 @@ class RandomBases:
 
 
 def stream(weight: Tensor, gain: Tensor | None = None, tokens: Tensor | None = None) -> Iterator[Tensor]:
-    """Yield the rows `tokens` of `weight` [V, D] in float64, columns times `gain` [D], CHUNK at a time."""
+    """Yield the rows `tokens` of `weight` [V, D] in float64, CHUNK at a time, with columns multiplied by `gain` [D]."""
     total = len(weight) if tokens is None else len(tokens)
     for start in range(0, total, CHUNK):
         end = min(start + CHUNK, total)
@@ -91,29 +92,29 @@ def unit_rows(rows: Tensor) -> Tensor:
 
 
 def inverse_gram(weight: Tensor, gain: Tensor | None = None, tokens: Tensor | None = None) -> Tensor:
-    """(H^T H)^+ [D, D] in float64, so that row i of `H @ inverse_gram(H)` is column i of pinv(H).
+    """(H^T H)^+, [D, D] in float64: row i of `H @ inverse_gram(H)` is column i of pinv(H).
 
-    `torch.linalg.pinv` in float32 silently cuts directions off beyond cond(H) of about 1 / (V * eps); this
-    stays right to cond 1e6. Raises UserError where the head holds values that are not finite.
+    Accurate up to cond(H) of about 1e6. (`torch.linalg.pinv` in float32 silently drops directions if cond(H) exceeds
+    about 1 / (V * eps).) Raises UserError if the head holds values that are not finite.
     """
-    # Through H^T H because it is [D, D], while a decomposition of H itself would need [V, D] in float64 several times.
-    # The price is that its condition is cond(H)^2: float64 has room for cond(H) up to about 1e6, float32 for 1e3.
+    # H^T H is [D, D]; a decomposition of H itself would need several [V, D] matrices in float64.
+    # The cost is that cond(H^T H) = cond(H)^2: float64 allows cond(H) up to about 1e6, float32 only 1e3.
     gram = _gram(weight, gain, tokens)
     if not torch.isfinite(gram).all():
         raise UserError("LM head: found values that are not finite, expected finite weights")
-    # Cholesky is several times faster than eigenvalues, but refuses a head without full column rank, or goes through on
-    # noise; either case is told apart here and goes to the eigenvalues, which leave the missing directions out.
+    # Cholesky is several times faster than an eigendecomposition, but for a head without full column rank it fails or
+    # succeeds only through rounding errors. Both cases use eigenvalues instead, which leave out the missing directions.
     factor, failed = torch.linalg.cholesky_ex(gram)
     if failed or _nearly_singular(factor):
         return _spectral_inverse(gram)
-    del gram  # at D = 8192 half a gigabyte that the inverse needs
+    del gram  # frees memory for the inverse: half a gigabyte at D = 8192
     return torch.cholesky_inverse(factor)
 
 
 def _gram(weight: Tensor, gain: Tensor | None, tokens: Tensor | None) -> Tensor:
-    """The lower half of H^T H [D, D], which is all that its decompositions read; blocks reach above it."""
+    """H^T H [D, D] with a valid lower half, which is all that the decompositions read; the upper half is incomplete."""
     width = weight.shape[1]
-    # column blocks from the diagonal down: half the work of the whole product, and no second [D, D] for each chunk
+    # column blocks from the diagonal down: half the work of the full product, without a second [D, D] matrix per chunk
     gram = torch.zeros(width, width, dtype=torch.float64, device=weight.device)
     for rows in stream(weight, gain, tokens):
         for start in range(0, width, BLOCK):
@@ -123,13 +124,13 @@ def _gram(weight: Tensor, gain: Tensor | None, tokens: Tensor | None) -> Tensor:
 
 
 def _nearly_singular(factor: Tensor) -> bool:
-    """Whether a Cholesky factor went through on rounding errors alone (duplicate columns may)."""
+    """Whether a Cholesky factorisation succeeded only through rounding errors (as with duplicate columns)."""
     pivots = factor.diagonal() ** 2
     return bool(pivots.min() <= _tolerance(factor) * pivots.max())
 
 
 def _spectral_inverse(gram: Tensor) -> Tensor:
-    """Pseudo-inverse by eigenvalues; those below a relative tolerance count as zero."""
+    """Pseudo-inverse by eigenvalues; eigenvalues below a relative tolerance count as zero."""
     values, vectors = torch.linalg.eigh(gram)
     keep = values > _tolerance(gram) * values.max()
     inverse = torch.where(keep, 1 / torch.where(keep, values, 1), 0)
@@ -141,18 +142,25 @@ def _tolerance(matrix: Tensor) -> float:
 
 
 def output_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
-    """Columns of pinv(H), H the LM head, over its whole vocabulary; `seed` is not used."""
+    """Columns of pinv(H) for the LM head H, over its whole vocabulary (arXiv 2401.16184); `seed` is not used.
+
+    SemAlign (arXiv 2510.24208) scales them to unit length (`unit`) and leaves open whether the final norm's gain is
+    folded into H (`fold_final_norm`).
+    """
     gain = head.norm_gain if fold_final_norm else None
     return RowBases(head.weight, gain, inverse_gram(head.weight, gain), unit)
 
 
 def input_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
-    """Rows of the input embedding; folding scales them as it scales the head's. `seed` is not used."""
+    """Rows of the input embedding; `fold_final_norm` scales their columns like those of the head.
+
+    SemAlign (arXiv 2510.24208) uses them as a contrast to the output side. `seed` is not used.
+    """
     return RowBases(head.input_embedding, head.norm_gain if fold_final_norm else None, None, unit)
 
 
 def random_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
-    """As many Gaussian vectors as the head has rows; there is nothing to fold."""
+    """One Gaussian vector per row of the head; `fold_final_norm` is not used."""
     return RandomBases(len(head.weight), head.weight.shape[1], unit, seed)
 
 
@@ -168,7 +176,7 @@ def build_bases(
 ) -> Bases:
     """The bases called `name`.
 
-    Raises UserError for a name that is not registered.
+    Raises UserError for an unknown name.
     """
     if name not in BASES:
         raise UserError(f"bases: found {name!r}, expected one of {', '.join(BASES)}")
@@ -176,7 +184,11 @@ def build_bases(
 
 
 def frame_operator(bases: Bases) -> Tensor:
-    """K = S S^T [D, D] in float64: decomposing r onto every basis and adding the projections up gives K r."""
+    """K = S S^T, [D, D] in float64; K r is the sum of the projections of r onto all bases.
+
+    SemAlign (arXiv 2510.24208, figure 2) compares r with K r. The bases are an overcomplete frame if V > D, so K is not
+    the identity.
+    """
     total: Tensor | None = None
     for rows in bases.chunks():
         product = rows.T @ rows

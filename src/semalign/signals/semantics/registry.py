@@ -1,6 +1,6 @@
-"""Maps by name: each is announced with `@semantic_map` above its function, in a file of `maps/`.
+"""Registry of maps: each map is a function in a file of `maps/`, registered with `@semantic_map`.
 
-A new one is such a function in a file of its own there; `alignment.map` then takes its name.
+To add a map, write such a function in a new file there; `alignment.map` then accepts its name.
 """
 
 from collections.abc import Callable
@@ -22,24 +22,24 @@ FITTED_MAPS = MAPS.named(made_of="states")
 def semantic_map(
     name: str, *, title: str, made_of: Literal["bases", "heads", "states"]
 ) -> Callable[[MapT], MapT]:
-    """Announce a map; `made_of` says what its function takes and gives.
+    """Register a map; `title` is its printed name. `made_of` determines the function's arguments and result:
 
     - bases: (teacher head, student head, shared ids, fold_final_norm, seed) -> a `parts.BasesPair`
     - heads: the same arguments -> the matrix [D_S, D_T]
-    - states: (unit teacher states, student states), [positions, width] each of the align split -> the matrix
+    - states: (unit teacher states, student states), each [positions, width] of the align split -> the matrix
     """
     return lambda function: function
 
 
 def check_top(name: str, top: int | None) -> None:
-    """Raise UserError if the largest coefficients are asked of a map that forms none."""
+    """Raise UserError if `alignment.top` is set for a map that has no coefficients."""
     if top is not None and name not in BASES_MAPS:
         raise UserError(
-            f"alignment.top: found {top} with alignment.map {name!r}, expected null there; only "
-            f"{', '.join(BASES_MAPS)} have coefficients, one a token"
+            f"alignment.top: found {top} with alignment.map {name!r}, expected null; only "
+            f"{', '.join(BASES_MAPS)} have coefficients, one per token"
         )
 
 
 def module_of(name: str) -> str:
-    """The module that holds a map's function; raises UserError for an unknown name."""
+    """The module that defines a map. Raises UserError for an unknown name."""
     return MAPS.module_of(name)

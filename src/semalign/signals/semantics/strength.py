@@ -1,8 +1,8 @@
-"""The strength of semantic decomposition: a state's largest coefficients alone are recomposed.
+"""Strength of semantic decomposition: recompose only the largest coefficients of each state.
 
-The paper (SemAlign, arXiv 2510.24208) announces an ablation over it and does not define it. Here a state keeps the
-n coefficients of a = A h / |h| that have the largest absolute value, and its target is what the student's bases
-make of those. Which tokens are kept depends on the state, so no matrix does this.
+SemAlign (arXiv 2510.24208) announces an ablation over this strength without defining it. Here each state keeps the n
+coefficients of a = A h / |h| that are largest in absolute value, and the student's bases recompose only those. Which
+tokens are kept depends on the state, so the operation is not a matrix.
 """
 
 import torch
@@ -14,10 +14,10 @@ from semalign.signals.semantics.parts import BasesPair, Shared
 
 
 def apply_strongest(hidden: Tensor, bases: BasesPair, shared: Shared, top: int) -> Tensor:
-    """target = sum over a state's `top` largest |a_i| of a_i b_i, a = A h / |h|: [positions, D_S] in float64.
+    """Targets [positions, D_S] in float64: the sum of a_i b_i over a state's `top` largest |a_i|, a = A h / |h|.
 
-    With `top` at the number of shared tokens or above that is the whole map. Of equal coefficients at the border,
-    any may be kept. At no time are there more than top + CHUNK coefficients a position.
+    If `top` is at least the number of shared tokens, this is the full map. Ties at the cut-off are broken arbitrarily.
+    At most top + CHUNK coefficients per position are held at a time.
     """
     coefficients, tokens = _largest(unit_states(hidden.to(torch.float64)), bases.teacher, shared[0], top)
     targets: Tensor | None = None
@@ -35,7 +35,7 @@ def apply_strongest(hidden: Tensor, bases: BasesPair, shared: Shared, top: int) 
 
 
 def _largest(directions: Tensor, bases: Bases, ids: Tensor, top: int) -> tuple[Tensor, Tensor]:
-    """The largest coefficients by absolute value and their tokens' places in `ids`, [positions, top] each."""
+    """The coefficients largest in absolute value, and their tokens' indices into `ids`, [positions, top] each."""
     values = torch.empty(len(directions), 0, dtype=torch.float64)
     tokens = torch.empty(len(directions), 0, dtype=torch.long)
     first = 0

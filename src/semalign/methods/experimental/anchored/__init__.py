@@ -1,6 +1,6 @@
-"""What prox and self-anchor share: block outputs of the paired layers are trained to targets in their own space.
+"""Shared settings of prox and self-anchor, which train block outputs of the paired layers towards targets.
 
-`training` has the loss; this file the settings.
+The targets are in the student's hidden space. `training` holds the loss.
 """
 
 from typing import Literal
@@ -13,22 +13,25 @@ Distillation = Literal["none", "logits"]
 
 
 class Anchored(Adapted):
-    """What prox and its control share: a loss on the paired layers' block outputs, beside losses on the answers."""
+    """Shared settings of prox and self-anchor: a loss on the paired layers' block outputs, and losses on answers."""
 
     layer_loss_weight: float = Field(
-        1.0, ge=0, description="weight of the block outputs' squared distance, over their variance"
+        1.0,
+        ge=0,
+        description="weight of the squared distance of block outputs from their targets, divided by the variance of "
+        "the student's initial states",
     )
     distillation: Distillation = Field(
-        "none", description="logits: the KL divergence to the teacher's stored logits beside it"
+        "none", description="`logits` adds the KL divergence to the teacher's stored logits"
     )
     label_loss_weight: float = Field(0.0, ge=0, description="weight of cross-entropy on the answers")
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Which layers are paired, and the teacher's logits if they are distilled."""
+        """The pairing, and the teacher's logits if they are distilled."""
         return ("pairing", "logits") if self.distillation == "logits" else ("pairing",)
 
     @property
     def moves(self) -> bool:
-        """Whether a loss on the answers moves the student."""
+        """Whether there is a loss on the answers, which changes the student even if it starts at its targets."""
         return self.distillation != "none" or self.label_loss_weight > 0

@@ -1,11 +1,13 @@
 """Training of block outputs towards targets in the student's own space.
 
-Loss = layer_loss_weight x the mean over the paired layers of |h - target|^2 / (positions x total variance), + the
-KL divergence to the teacher's stored logits, + a weight times cross-entropy on the answers, the last two if
-they are asked for; all over supervised positions. The total variance is that of the untouched student's states
-over the train split, summed over the channels: 1 is the distance of the states from their mean. There is one
-number per layer and not one per channel, so that a channel counts as much as it varies. LoRA is on the
-paired layers or on all, the loss on the states on the paired ones.
+Loss = layer_loss_weight * mean over the paired layers of |h - target|^2 / (positions * total variance)
++ KL divergence to the teacher's stored logits (optional)
++ label_loss_weight * cross-entropy on the answers (optional), all over supervised positions.
+
+The total variance is that of the untouched student's states over the train split, summed over the channels, so that a
+distance of 1 equals that of the states from their mean. There is one variance per layer instead of one per channel, so
+that channels weigh as much as they vary. LoRA is on the paired layers or on all; the loss on the states covers only the
+paired layers.
 """
 
 from collections.abc import Sequence
@@ -30,32 +32,32 @@ from semalign.signals.distillation.logits import TeacherLogits
 from semalign.signals.pairing import LayerPair, from_rows
 
 INTERFACE = "block"
-BATCH = 32  # examples a forward pass when the student's own states are read
+BATCH = 32  # examples per forward pass when the student's initial states are read
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """Targets [positions, width] of one student layer, and the total variance of its untouched states."""
+    """Targets [positions, width] of one student layer, and the total variance of its initial states."""
 
     targets: torch.Tensor
     variance: float
 
     def distance(self, states: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Mean squared distance of states [rows, width] from the targets at `rows`, over the variance."""
+        """Mean squared distance of states [rows, width] from the targets at `rows`, divided by the variance."""
         targets = self.targets[rows].to(states.device)
         return (states.float() - targets).square().sum(-1).mean() / self.variance
 
 
 def read_pairs(task: TransferTask[Anchored]) -> tuple[list[LayerPair], int]:
-    """The paired layers, and the examples that their choice sent through the teacher."""
+    """The paired layers, and the number of teacher passes that choosing them took."""
     paired = read_json(task.signals["pairing"] / "pairing.json")
     return from_rows(paired["pairs"]), paired["teacher_passes"]
 
 
 def own_states(work: Work, pairs: Sequence[LayerPair]) -> dict[int, Anchor]:
-    """Student layer -> the untouched student's block outputs at the supervised positions as targets.
+    """Anchors of the paired student layers at the untouched student's block outputs, at supervised positions.
 
-    Raises UserError when a layer's states are all alike, which leaves a distance without a unit.
+    Raises UserError if a layer's states are all equal, since distances are divided by their variance.
     """
     layers = [pair.student for pair in pairs]
     states = read_states(work.model, work.examples, layers, INTERFACE, BATCH, work.pad_id)
@@ -63,21 +65,21 @@ def own_states(work: Work, pairs: Sequence[LayerPair]) -> dict[int, Anchor]:
     for layer, anchor in anchors.items():
         if not anchor.variance > 0:
             raise UserError(
-                f"student layer {layer}: {len(anchor.targets)} states with variance {anchor.variance}, expected "
+                f"student layer {layer}: found {len(anchor.targets)} states with variance {anchor.variance}, expected "
                 "states that differ over the train split"
             )
     return anchors
 
 
 def total_variance(states: torch.Tensor) -> float:
-    """Mean squared distance of states [positions, width] from their mean, in float64."""
+    """Mean squared distance of states [positions, width] from their mean, computed in float64."""
     return float(states.double().var(0, correction=0).sum())
 
 
 def train_anchored(
     task: TransferTask[Anchored], work: Work, anchors: dict[int, Anchor], folder: Path, passes: int
 ) -> TransferReport:
-    """Train towards the anchors and on the answers; `passes` counts what the anchors sent through the teacher."""
+    """Train towards the anchors and on the answers; `passes` is the number of teacher passes that the anchors took."""
     layers, _ = chosen_layers(task, work)
     teacher = None
     if task.settings.distillation == "logits":
@@ -90,7 +92,7 @@ def train_anchored(
 def anchored_loss(
     settings: Anchored, anchors: dict[int, Anchor], examples: Sequence[Encoded], teacher: Divergence | None
 ) -> Loss:
-    """The loss of one batch: `layer`, `kl` and `label`, each if it has a weight."""
+    """The loss terms of one batch: `layer`, `kl` and `label`, each if it is used."""
     offsets = offsets_of(examples)
     layers = sorted(anchors) if settings.layer_loss_weight else []
 

@@ -1,6 +1,6 @@
-"""Block outputs of the paired layers learn nearby states that the head reads as the teacher's are read.
+"""Prox: block outputs learn nearby states whose predictions, through the student's head, match the teacher's layer.
 
-`targets` solves the targets with `solver` and trains towards them.
+`solver` computes the targets; `targets` applies it to the paired layers and trains towards the results.
 """
 
 from pathlib import Path
@@ -14,25 +14,27 @@ from semalign.methods.registry import method
 
 
 class Prox(Anchored):
-    """Block outputs learn states that say what the teacher's layer says and lie near the student's own."""
+    """Block outputs learn states near the student's own whose predictions match those of the teacher's layer."""
 
     method: Literal["prox"] = "prox"
     proximity: float = Field(
         0.3, ge=0, description="weight of a target's squared distance from the student's own state"
     )
-    solver_steps: int = Field(40, ge=1, description="Adam updates of a target")
+    solver_steps: int = Field(40, ge=1, description="Adam updates per target")
     solver_rate: float = Field(
-        0.1, gt=0, description="learning rate of these, in the states' standard deviations"
+        0.1,
+        gt=0,
+        description="learning rate of these updates, in units of the states' standard deviation",
     )
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The teacher's states, and what self-anchor needs too."""
+        """The teacher's states, the pairing, and the teacher's logits if they are distilled."""
         return ("activations", *super().needs)
 
     @property
     def demands(self) -> dict[str, Any]:
-        """A final norm and a head read block outputs."""
+        """States must be block outputs, the space that the final norm and the head read."""
         return {"activations.interface": "block"}
 
     @model_validator(mode="after")
@@ -46,7 +48,7 @@ class Prox(Anchored):
 
 @method("prox", title="Proximal targets", settings=Prox)
 def transfer(task: TransferTask[Prox], folder: Path) -> TransferReport:
-    """Solve the targets, then train towards them on the train split."""
+    """Solve for the targets, then train a LoRA adapter towards them on the train split."""
     from semalign.methods.experimental.prox.targets import solve_and_train
 
     return solve_and_train(task, folder)

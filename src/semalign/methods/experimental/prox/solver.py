@@ -1,8 +1,8 @@
-"""Proximal targets: the state near the student's own that its head reads as the teacher's reads the teacher's state.
+"""Proximal targets: states near the student's own whose predictions match those of the teacher's layer.
 
-For each token on its own, h* = argmin over h of KL(softmax(teacher's logits) || softmax(H_S n_S(h))) + w |h - h0|^2,
-H_S n_S being the student's head behind its final norm and h0 its own state.
-Both heads define the map; nothing is fitted.
+For each token separately, h* = argmin over h of KL(softmax(teacher's logits) || softmax(H_S n_S(h))) + w |h - h0|^2.
+Here n_S and H_S are the student's final norm and head, and h0 is the student's own state. The two heads define the map;
+nothing is fitted.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ import torch
 
 from semalign.models.readout import Readout
 
-LOGITS_AT_ONCE = 1 << 22  # floats that a chunk of logits may have
+LOGITS_AT_ONCE = 1 << 22  # floats per chunk of logits
 
 
 @dataclass(frozen=True)
 class Solver:
-    """How the targets of one layer are found.
+    """Solver for the targets of one layer.
 
-    `weight` multiplies |h - h0|^2; `step` is Adam's learning rate in the units of a state; `tokens` are the ids of
-    the teacher's tokens in the student's vocabulary.
+    `weight` multiplies |h - h0|^2. `step` is Adam's learning rate in the units of a state. `tokens` are the student's
+    ids of the shared tokens.
     """
 
     student: Readout
@@ -29,20 +29,20 @@ class Solver:
     step: float
 
     def divergence(self, states: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
-        """KL(teacher || student) in nats [positions]; log_probs [positions, tokens] are the teacher's.
+        """KL(teacher || student) in nats, [positions], for the teacher's `log_probs` [positions, tokens].
 
-        The student's distribution is over its whole vocabulary, as in logit distillation.
+        The student's distribution covers its whole vocabulary, as in logit distillation.
         """
         return self._divergence(states, *self._taught(log_probs))
 
     def objective(self, states: torch.Tensor, own: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
-        """What is minimised, [positions], for states and the student's own [positions, width]."""
+        """The minimised objective, [positions], for `states` and the student's `own` states [positions, width]."""
         return self._objective(states, own, *self._taught(log_probs))
 
     def solve(self, own: torch.Tensor, log_probs: torch.Tensor) -> torch.Tensor:
-        """Targets [positions, width]: of all states on the way from `own`, each position's best.
+        """Targets [positions, width]: for each position, the best of all states on the path from `own`.
 
-        Positions do not touch each other: Adam works on every number separately, and the objective is summed.
+        Positions do not affect each other, since the objective is summed and Adam treats every number separately.
         """
         taught = self._taught(log_probs)
         states = own.clone().requires_grad_()
@@ -59,8 +59,7 @@ class Solver:
         return best
 
     def _taught(self, log_probs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What does not change while a state moves: the teacher's probabilities over the student's vocabulary, and
-        their negative entropy."""
+        """The teacher's probabilities over the student's vocabulary, and their negative entropy (fixed in `solve`)."""
         probs = log_probs.exp()
         spread = probs.new_zeros(len(probs), len(self.student.weight))
         return spread.index_copy_(1, self.tokens, probs), (probs * log_probs).sum(-1)
@@ -68,7 +67,7 @@ class Solver:
     def _divergence(
         self, states: torch.Tensor, probs: torch.Tensor, negentropy: torch.Tensor
     ) -> torch.Tensor:
-        """sum p log p - sum p z + log sum exp z, since the probabilities add up to 1."""
+        """KL divergence as sum p log p - sum p z + log sum exp z, since the probabilities p add up to 1."""
         logits = self.student.of_block(states)
         return negentropy - torch.linalg.vecdot(probs, logits) + logits.logsumexp(-1)
 

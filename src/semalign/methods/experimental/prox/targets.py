@@ -1,16 +1,17 @@
-"""Prox's targets: solved per position through the student's own head, then trained towards.
+"""Prox's targets: solve for one per position through the student's head, then train towards them.
 
-A target is solved once per token (`solver`): through the student's final norm and head, its state predicts what the
-teacher's layer predicts through the teacher's, and it stays near the student's own state. Training is that of
-`semalign.methods.experimental.anchored`. The teacher is not in memory: its block outputs are stored, and its final
-norm and head alone are read. Without a loss on the answers nothing above the deepest paired layer moves.
+A target is computed once per token (`solver`): through the student's final norm and head, it predicts what the
+teacher's layer predicts through the teacher's norm and head, while it stays near the student's own state. Training is
+that of `semalign.methods.experimental.anchored`. The teacher is not in memory: its block outputs are stored, and only
+its final norm and head are read. Without a loss on the answers, layers above the deepest paired one are not trained.
 
-Choices that nothing dictates:
-- the distance's unit: |h - h0|^2 over the states' total variance, which no width changes;
-- the solver's rate: constant, in the states' standard deviations, and the best state on the way is kept;
-- the tokens: the teacher's distribution is over the shared ones, the student's over its whole vocabulary;
-- the teacher's layer: the pairing's, two adjacent ones mixed before the norm if it interpolates;
-- several layers: their losses are averaged.
+Design choices:
+
+- Unit of distance: |h - h0|^2 is divided by the states' total variance, which makes it independent of the width.
+- Learning rate of the solver: constant, in units of the states' standard deviation. The best state on the path is kept.
+- Tokens: the teacher's distribution covers the shared tokens, the student's its whole vocabulary.
+- Teacher layer: that of the pairing; if it interpolates, the two adjacent layers are mixed before the norm.
+- Several layers: their losses are averaged.
 """
 
 import logging
@@ -42,7 +43,7 @@ logger = logging.getLogger("semalign")
 
 
 def solve_and_train(task: TransferTask[Prox], folder: Path) -> TransferReport:
-    """Solve the targets, then train towards them on the train split."""
+    """Solve for the targets, then train a LoRA adapter towards them on the train split."""
     activations = read_json(task.signals["activations"] / "activations.json")
     if activations["interface"] != INTERFACE:
         raise UserError(
@@ -56,7 +57,7 @@ def solve_and_train(task: TransferTask[Prox], folder: Path) -> TransferReport:
 
 
 def proximal_anchors(task: TransferTask[Prox], work: Work, pairs: list[LayerPair]) -> dict[int, Anchor]:
-    """Student layer -> its proximal targets."""
+    """Anchors of the paired student layers at their proximal targets."""
     path = task.signals["activations"] / "activations.safetensors"
     stored = Stored(path, work.examples).tensors
     states = {int(name.removeprefix("layer.")): stored[name] for name in stored if name != "offsets"}
@@ -74,16 +75,16 @@ def proximal_anchors(task: TransferTask[Prox], work: Work, pairs: list[LayerPair
 
 
 def make_solver(settings: Prox, student: Readout, tokens: torch.Tensor, own: Anchor) -> Solver:
-    """The settings in the units of one layer's states."""
+    """The solver of one layer, with the settings converted to the units of its states."""
     deviation = math.sqrt(own.variance / own.targets.shape[-1])
     weight = settings.proximity / own.variance
     return Solver(student, tokens, weight, settings.solver_steps, step=settings.solver_rate * deviation)
 
 
 def solve_layer(layer: int, own: Anchor, hidden: torch.Tensor, teacher: Readout, solver: Solver) -> Anchor:
-    """Targets of one layer from the teacher's states [positions, teacher width], some positions at a time.
+    """Solve for one layer's targets from the teacher's states [positions, teacher width], in chunks of positions.
 
-    Raises UserError when the divergence to the teacher is not finite at the student's own states.
+    Raises UserError if the divergence to the teacher is not finite at the student's own states.
     """
     device = solver.student.weight.device
     size = max(1, LOGITS_AT_ONCE // len(solver.student.weight))
@@ -101,7 +102,7 @@ def solve_layer(layer: int, own: Anchor, hidden: torch.Tensor, teacher: Readout,
     before, after, moved = (sums / len(hidden)).tolist()
     if not math.isfinite(before):
         raise UserError(
-            f"prox: student layer {layer}: the divergence to the teacher is {before}, expected a finite number"
+            f"prox: student layer {layer}: found {before} as the divergence to the teacher, expected a finite number"
         )
     message = "prox: layer %d: divergence %.3f -> %.3f nats, moved by %.3f of the variance"
     logger.info(message, layer, before, after, moved)

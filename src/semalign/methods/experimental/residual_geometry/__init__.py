@@ -1,6 +1,7 @@
-"""What tokens are to each other in a layer follows the aligned supervision, with output KL.
+"""Residual geometry: relations between tokens in a layer's contribution are aligned with the teacher's.
 
-A reconstruction from the abstract of SemAlign's later versions; `relations` has the loss and what is open in it.
+A reconstruction from the abstract of the later versions of SemAlign (arXiv 2510.24208). `relations` holds the loss, and
+lists what the abstract leaves open.
 """
 
 from pathlib import Path
@@ -14,15 +15,14 @@ from semalign.methods.registry import method
 
 
 class ResidualGeometry(Adapted):
-    """What tokens are to each other in the layer's contribution follows the aligned supervision, with output KL.
+    """Relations between tokens in a layer's contribution are aligned with the targets, plus KL divergence on outputs.
 
-    A reconstruction from the abstract of the paper's later versions; no figure of theirs is claimed by it.
+    A reconstruction from the abstract of the later versions of SemAlign's paper; its results are not meant to represent
+    the paper's.
     """
 
     method: Literal["residual-geometry"] = "residual-geometry"
-    layer_loss_weight: float = Field(
-        1.0, ge=0, description="weight of 1 - the CKA of contributions with targets"
-    )
+    layer_loss_weight: float = Field(1.0, ge=0, description="weight of 1 - CKA(contributions, targets)")
     divergence_weight: float = Field(
         1.0, ge=0, description="weight of the KL divergence to the teacher's logits"
     )
@@ -30,13 +30,13 @@ class ResidualGeometry(Adapted):
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """Targets of the paired layers, and the teacher's logits if their divergence has a weight."""
+        """Targets of the paired layers; the teacher's logits if their weight is not zero; the pairing if used."""
         logits = ("logits",) if self.divergence_weight else ()
         return ("alignment", *logits, *super().needs)
 
     @property
     def demands(self) -> dict[str, str]:
-        """What the layer adds to the residual stream is compared."""
+        """States must be what a layer adds to the residual stream."""
         return {"activations.interface": "contribution"}
 
     @model_validator(mode="after")
@@ -54,7 +54,7 @@ class ResidualGeometry(Adapted):
 
 @method("residual-geometry", title="Residual geometry", settings=ResidualGeometry)
 def transfer(task: TransferTask[ResidualGeometry], folder: Path) -> TransferReport:
-    """Train on the train split against the stored targets and distributions."""
+    """Train a LoRA adapter on the train split towards the stored targets and distributions."""
     from semalign.methods.experimental.residual_geometry.relations import relate
 
     return relate(task, folder)

@@ -1,22 +1,27 @@
-"""The loss of residual geometry, and what had to be reconstructed.
+"""The loss of residual geometry, a reconstruction from one sentence.
 
-A reconstruction from one sentence. The abstract of the paper's later versions speaks of residual geometry (centred
-relations of tokens in what a layer adds to the residual stream, against the aligned supervision) with a divergence
-on the outputs; no loss, weight or recipe of theirs was at hand, and no figure of theirs is claimed by this.
+The abstract of the later versions of SemAlign (arXiv 2510.24208) mentions residual geometry (centred relations between
+tokens in what a layer adds to the residual stream, matched to the aligned supervision) with a divergence on the
+outputs. Their loss, weights and training recipe were not available, and results of this method are not meant to
+represent the paper's.
 
-Loss of a batch = layer_loss_weight x the mean over the paired layers of 1 - CKA(contributions, targets)
-+ divergence_weight x KL(teacher || student) on the stored logits + label_loss_weight x cross-entropy on the answers,
-each if it has a weight, over supervised positions. Contribution: the layer's output less its input. Targets are
-the alignment stage's, made from the teacher's contributions.
+Loss of a batch = layer_loss_weight * mean over the paired layers of 1 - CKA(contributions, targets)
++ divergence_weight * KL(teacher || student) on the stored logits
++ label_loss_weight * cross-entropy on the answers, over supervised positions.
 
-Reconstructed, and open in the source:
-- relations are the centred Gram matrix of a layer's states, compared by linear CKA (`losses.relation_loss`). It is
-  blind to rotation and scale, so that a map may turn targets without being noticed: of the semantic map only what
-  it does to angles and lengths matters, and of the alignment's normalisation only the relative lengths;
-- centring and relations are those of one batch, over the answers of all its examples, and not of the whole split
-  or of one example's tokens: smaller batches compare fewer tokens;
-- the plain CKA, whose bias grows with width over positions; the debiased one varies more in small batches;
-- the weights, the schedule and the adapted matrices, which are those of version 1.
+A contribution is a layer's output minus its input. Targets come from the alignment stage and are made from the
+teacher's contributions.
+
+The abstract leaves the following open:
+
+- Relations are taken as the centred Gram matrix of a layer's states and compared by linear CKA
+  (`losses.relation_loss`). CKA does not change under rotation and scaling. Of the semantic map, only its effect on
+  angles and lengths therefore matters; of the alignment's normalisation, only relative lengths.
+- Centring and relations cover the answers of all examples in a batch, not the whole split or the tokens of a single
+  example. Smaller batches thus compare fewer tokens.
+- CKA is the plain one, whose bias grows with the ratio of width to positions. The debiased one varies more in small
+  batches.
+- Weights, schedule and adapted matrices are those of version 1 of the paper.
 """
 
 from pathlib import Path
@@ -39,7 +44,7 @@ from semalign.training.losses import relation_loss
 
 
 def relate(task: TransferTask[ResidualGeometry], folder: Path) -> TransferReport:
-    """Train on the train split against the stored targets and distributions."""
+    """Train a LoRA adapter on the train split towards the stored targets and distributions."""
     work = load_student_at_work(task)
     layers, _ = chosen_layers(task, work)
     alignment = read_json(task.signals["alignment"] / "alignment.json")
@@ -56,7 +61,7 @@ def relate(task: TransferTask[ResidualGeometry], folder: Path) -> TransferReport
 def geometry_loss(
     settings: ResidualGeometry, targets: Targets, interface: str, teacher: Divergence | None
 ) -> Loss:
-    """The loss of one batch: `layer` (mean over the paired layers), `kl` and `label`, each if it has a weight."""
+    """The loss terms of one batch: `layer` (mean over the paired layers), `kl` and `label`, each if it is used."""
     related = targets.layers if settings.layer_loss_weight else []
     weights = settings.label_loss_weight, settings.divergence_weight
 

@@ -1,13 +1,17 @@
-"""Linear maps from a teacher's hidden space to a student's, made from the two vocabularies alone.
+"""Linear maps from a teacher's hidden space to a student's.
 
-SemAlign (arXiv 2510.24208, section "latent semantic alignment") decomposes a teacher state into cosine
-coefficients on the teacher's semantic bases, a = S_T^T h / |h|, and recomposes with the student's, S_S a.
-Both steps are linear, so target = M h / |h| with M = S_S S_T^T of shape [D_S, D_T]. M is made once for a
-pair, in float64, streaming over the tokens both vocabularies have; a token's V coefficients are never formed.
+SemAlign (arXiv 2510.24208, section "latent semantic alignment") decomposes a teacher state into cosine coefficients on
+the teacher's semantic bases, a = S_T^T h / |h|, and recomposes it with the student's bases, S_S a. Both steps are
+linear, so target = M h / |h| with M = S_S S_T^T of shape [D_S, D_T]. M is computed once per pair in float64, streaming
+over the tokens that both vocabularies share; the V coefficients of a state are never formed.
 
-Here a map is made by its name and applied. The maps themselves are in the files of this folder: those made of two sets
-of bases (`from_bases`), of which `strength` can keep a state's largest coefficients only; other matrices made of the
-heads (`from_heads`); and those fitted to states (`from_states`). A new one is a file of its own (see `registry`).
+This module builds and applies maps by name. The maps are in the files of this folder:
+
+- `from_bases`: maps made of two sets of bases; `strength` can restrict them to a state's largest coefficients.
+- `from_heads`: other matrices made of the two LM heads.
+- `from_states`: maps fitted to states of both models.
+
+See `registry` for how to add one.
 """
 
 from __future__ import annotations
@@ -30,9 +34,9 @@ def build_map(
 ) -> Tensor:
     """The map called `name`, [D_S, D_T] in float64.
 
-    `shared` holds the ids of the same tokens in the teacher's and in the student's vocabulary, [tokens] each.
-    Raises UserError for an unknown name, for no shared token and for ids that a head has no row for, and
-    ValueError for a map that is fitted to data.
+    `shared` holds the ids of the shared tokens in the teacher's and in the student's vocabulary, [tokens] each.
+    Raises UserError for an unknown name, if no token is shared, or for ids beyond a head's rows, and ValueError for a
+    map that is fitted to states.
     """
     if name in FITTED_MAPS:
         raise ValueError(f"map {name} is fitted to states, not made of heads")
@@ -45,7 +49,7 @@ def build_map(
 def build_bases_pair(
     name: str, teacher: Head, student: Head, shared: Shared, *, fold_final_norm: bool = False, seed: int = 0
 ) -> BasesPair:
-    """The bases of the map called `name`; raises as `build_map`, and ValueError for a map without bases."""
+    """The bases of the map called `name`. Raises like `build_map`, and ValueError for a map without bases."""
     if name not in BASES_MAPS:
         raise ValueError(f"map {name} is not made of bases")
     _check_shared(teacher, student, shared)
@@ -57,17 +61,17 @@ def _check_shared(teacher: Head, student: Head, shared: Shared) -> None:
     teacher_ids, student_ids = shared
     if len(teacher_ids) == 0 or len(teacher_ids) != len(student_ids):
         raise UserError(
-            f"shared tokens: found {len(teacher_ids)} and {len(student_ids)}, expected equal, not zero"
+            f"shared tokens: found {len(teacher_ids)} and {len(student_ids)}, expected equal numbers above zero"
         )
     for role, ids, head in (("teacher", teacher_ids, teacher), ("student", student_ids, student)):
         if int(ids.max()) >= len(head.weight):
             raise UserError(
-                f"{role}: token id {int(ids.max())} has no row in a head of {len(head.weight)} rows"
+                f"{role}: found token id {int(ids.max())}, expected ids below the LM head's {len(head.weight)} rows"
             )
 
 
 def fit_map(name: str, teacher: Tensor, student: Tensor) -> Tensor:
-    """The fitted map called `name`, [D_S, D_T] in float64, for states [positions, D_T] and [positions, D_S]."""
+    """Fit the map called `name` to states [positions, D_T] and [positions, D_S]; it is [D_S, D_T] in float64."""
     if name not in FITTED_MAPS:
         raise ValueError(f"map {name} is not fitted to states")
     matrix: Tensor = MAPS.load(name)(unit_states(teacher.to(torch.float64)), student.to(torch.float64))
@@ -75,7 +79,10 @@ def fit_map(name: str, teacher: Tensor, student: Tensor) -> Tensor:
 
 
 def apply_map(mapping: Tensor, hidden: Tensor) -> Tensor:
-    """target = M h / |h|: [..., D_T] to [..., D_S], in the map's precision; a zero state stays zero."""
+    """Targets M h / |h| [..., D_S] of states h [..., D_T], in the map's precision; a zero state stays zero.
+
+    See SemAlign, arXiv 2510.24208, section "latent semantic alignment".
+    """
     return unit_states(hidden.to(mapping)) @ mapping.T
 
 

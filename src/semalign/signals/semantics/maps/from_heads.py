@@ -1,4 +1,4 @@
-"""Maps that are a matrix made of the two heads, without coefficients per token."""
+"""Maps that are a matrix made of the two LM heads, without coefficients per token."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @semantic_map("vocabulary-least-squares", title="Least squares over the vocabulary", made_of="heads")
 def vocabulary_least_squares(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
-    """The matrix that takes the teacher's centred head rows closest to the student's: C_ST pinv(C_TT)."""
+    """Least-squares map from the teacher's centred head rows to the student's: C_ST pinv(C_TT)."""
     gains = gains_of(teacher, student, fold)
-    # the heads are streamed twice, for the means and for the products: centring after the fact (C - n m m^T) would
-    # subtract two large numbers, since head rows have a common direction
+    # The heads are streamed twice, for the means and for the products. Centring afterwards (C - n m m^T) would subtract
+    # large numbers of similar size, since head rows have a common direction.
     means = [
         sum(rows.sum(dim=0) for rows in stream(head.weight, gain, ids)) / len(ids)
         for head, gain, ids in zip((teacher, student), gains, shared, strict=True)
@@ -37,5 +37,5 @@ def vocabulary_least_squares(teacher: Head, student: Head, shared: Shared, fold:
 
 @semantic_map("identity", title="Identity", made_of="heads")
 def identity(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> Tensor:
-    """No map: the first channels are kept, missing ones are zero."""
+    """No map: truncate or zero-pad the channels."""
     return torch.eye(student.weight.shape[1], teacher.weight.shape[1], dtype=torch.float64)

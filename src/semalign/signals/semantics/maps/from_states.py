@@ -1,11 +1,11 @@
-"""Maps fitted to data, as controls: what a linear map can do that has seen both models' states.
+"""Maps fitted to states of both models, as controls for the maps that need no data.
 
-Both are fitted on the align split, one map a pair of layers, in float64. The rows of `teacher` are directions
-h_T / |h_T|, as alignment gives them to a map; those of `student` are states as they are, so that a long one
-counts more. Neither is centred: a target is M h / |h| without an offset and the layer loss is a plain cosine. A fit
-around the means, without its offset, leaves the student's common direction out: on the embedded study the plain
-cosine to the untouched student falls from about .9 to between .4 and .8. (`vocabulary-least-squares` centres head
-rows, whose common direction shifts all logits alike.)
+Both maps are fitted on the align split in float64, one map per pair of layers. The rows of `teacher` are directions
+h_T / |h_T|, the input that alignment gives a map; the rows of `student` are unscaled states, so that longer states
+weigh more. Neither is centred, because a target M h / |h| has no offset and the layer loss is a plain cosine. A centred
+fit without its offset would lose the student's common direction: in the default study, the cosine to the untouched
+student would fall from about .9 to between .4 and .8. (`vocabulary-least-squares` does centre head rows, whose common
+direction shifts all logits alike.)
 """
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semalign.signals.semantics.registry import semantic_map
 
-# Of 1e-8 to 1, the best or within .002 of it on states that were not fitted, on the embedded study's benchmarks.
+# Of the values from 1e-8 to 1, the best or within .002 of it on held-out states of the default study's benchmarks.
 RIDGE = 1e-2
 
 
@@ -21,8 +21,8 @@ RIDGE = 1e-2
 def least_squares(teacher: Tensor, student: Tensor) -> Tensor:
     """M [D_S, D_T] that minimises sum |h_S - M x|^2 + r |M|^2 over states h_S [positions, D_S], x [positions, D_T].
 
-    r is RIDGE times the mean eigenvalue of sum x x^T, which is positions / D_T for unit rows: the solution is well
-    conditioned where the positions are fewer than D_T, and directions that many of them share hardly feel it.
+    r is RIDGE times the mean eigenvalue of sum x x^T, which is positions / D_T for unit rows. This keeps the problem
+    well conditioned if there are fewer positions than D_T, and hardly affects directions that many positions share.
     """
     within = teacher.T @ teacher
     ridge = RIDGE * within.diagonal().mean()
@@ -32,11 +32,11 @@ def least_squares(teacher: Tensor, student: Tensor) -> Tensor:
 
 @semantic_map("procrustes", title="Procrustes on states", made_of="states")
 def procrustes(teacher: Tensor, student: Tensor) -> Tensor:
-    """The M [D_S, D_T] with orthonormal rows (or columns, the shorter side) that has the largest sum of h_S . M x.
+    """M [D_S, D_T] that maximises the sum of h_S . M x, with orthonormal rows or columns (whichever side is shorter).
 
-    M = U V^T for sum h_S x^T = U D V^T; where the widths are equal that is orthogonal Procrustes. Its scale does
-    not matter to a cosine. Directions that no position determines (fewer positions than D_S) are mapped to zero
-    rather than turned at random.
+    M = U V^T for sum h_S x^T = U D V^T, which is orthogonal Procrustes if the widths are equal. Its scale does not
+    affect a cosine. Directions that the positions do not determine (if they are fewer than D_S) are mapped to zero
+    instead of to an arbitrary direction.
     """
     left, values, right = torch.linalg.svd(student.T @ teacher, full_matrices=False)
     determined = values > max(left.shape[0], right.shape[1]) * torch.finfo(values.dtype).eps * values[0]
