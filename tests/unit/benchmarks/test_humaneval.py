@@ -1,5 +1,6 @@
 """HumanEval: its own test set, and MBPP's tasks in its form for training."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,7 @@ def test_an_mbpp_task_becomes_a_signature_a_docstring_and_a_body() -> None:
 
 def test_a_docstring_survives_quotes_and_tests_without_a_value() -> None:
     row = task(601) | {"text": 'Find """ and \\d.', "test_list": ["assert add_601(1)"]}
-    space: dict[str, str] = {}
-    exec(f"def f():\n{docstring(row)}\nfound = f.__doc__", space)
-    assert space["found"] == " Find ''' and \\d.\n    "
+    assert ast.literal_eval(docstring(row).strip()) == " Find ''' and \\d.\n    "
 
 
 def test_training_is_from_mbpp_s_train_tasks_and_keeps_clear_of_its_test_tasks(mirror: Path) -> None:
