@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+import semalign
 from semalign.runtime.command import call, load_stage
 from semalign.study.definition import parse_study
 from semalign.study.documentation import config_readme, config_schema
@@ -28,6 +29,27 @@ SOURCES = [*ROOT.glob("src/**/*.py"), *ROOT.glob("scripts/*.py"), *ROOT.glob("wo
 def pins() -> dict[str, str]:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_every_file_names_the_same_release() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    newest = re.search(r"^## \[(\d[^]]*)\] - (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest
+    assert newest.groups() == (citation["version"], str(citation["date-released"]))
+    assert PROJECT["version"] == semalign.__version__ == newest[1]
+
+
+def test_python_versions_agree() -> None:
+    """Of the project, its classifiers, the Makefile and the workflow that tests them."""
+    prefix = "Programming Language :: Python :: "
+    minors = [text.removeprefix(prefix) for text in PROJECT["classifiers"] if text.startswith(prefix)]
+    allowed = SpecifierSet(PROJECT["requires-python"])
+    assert minors == [f"3.{minor}" for minor in range(20) if f"3.{minor}.0" in allowed]
+    jobs = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())["jobs"]
+    assert jobs["unit"]["strategy"]["matrix"]["python"] == minors
+    makefile = (ROOT / "Makefile").read_text()
+    least, most = (f"({minor.replace('.', ', ')})" for minor in (minors[0], minors[-1]))
+    assert f"{least} <= sys.version_info[:2] <= {most}" in makefile
 
 
 def test_every_required_package_is_pinned_once() -> None:
