@@ -52,6 +52,14 @@ def test_python_versions_agree() -> None:
     assert f"{least} <= sys.version_info[:2] <= {most}" in makefile
 
 
+def test_make_lists_every_target() -> None:
+    phony = " ".join(re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)).split()
+    listed = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert {line.split()[1] for line in listed.stdout.splitlines()} == set(phony)
+
+
 def test_every_required_package_is_pinned_once() -> None:
     wanted = [
         *PROJECT["dependencies"],
