@@ -45,7 +45,7 @@ restore: $(STAMP)  ## restore results that someone pushed with DVC
 # DEVICE=cuda on a GPU
 DEVICE ?= cpu
 bench: $(STAMP)  ## measure speed and memory against the usual tools, on this machine
-	python -m bench --device $(DEVICE) --readme README.md
+	python -m bench --device $(DEVICE) --page docs/speed.md
 
 test: $(STAMP) lint  ## run every check and test (6 to 8 minutes on 2 cores)
 	$(PYTEST)

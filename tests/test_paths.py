@@ -19,7 +19,7 @@ BY_HAND = {
     "pin_revisions",
     "document_config",
     "lock_versions",
-    "write_findings",
+    "write_results",
 }
 # the rule of a notebook is generated: notebook_<name>, one per notebook of the study
 GENERATED = {"execute_notebook"}

@@ -158,7 +158,7 @@ def test_every_rule_has_its_script() -> None:
         )
     )
     by_hand = {
-        *("verify_results", "document_config", "lock_versions", "write_findings"),
+        *("verify_results", "document_config", "lock_versions", "write_results"),
         *("pin_revisions", "plan_costs"),
     }
     assert in_rules | by_hand == {path.stem for path in ROOT.glob("scripts/*.py")}

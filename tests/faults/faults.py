@@ -14,7 +14,7 @@ SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
 # by hand only
 NOT_STAGES = {
     *("document_config", "lock_versions", "pin_revisions", "plan_costs"),
-    *("verify_results", "write_findings"),
+    *("verify_results", "write_results"),
 }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,13 +14,14 @@ import torch
 from slow_references import brute_force
 
 from bench import machine, memory, run, timing
+from bench.command import bench
 from bench.registry import APART, SUBJECTS, load_subject
 from bench.run import run_case, run_subject, run_suite
 from bench.subject import Case, Check, Goal, Sides, Subject
 from bench.subjects import startup
 from bench.subjects.evaluation import same_answers
 from bench.subjects.windows import double_loop
-from bench.table import BEGIN, END, in_markdown, read_results, write_tables
+from bench.table import in_markdown, read_results, summary, write_tables
 from semalign.evaluation.items import ItemRecord
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
@@ -196,19 +198,31 @@ def test_the_suite_writes_files_and_a_table_of_them_alone(tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_readme_is_filled_between_its_marks(tmp_path: Path) -> None:
-    page = tmp_path / "README.md"
-    page.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")
+def test_the_page_is_written_from_the_results_alone(tmp_path: Path) -> None:
+    page = tmp_path / "speed.md"
     with pytest.raises(UserError, match="no results"):
         write_tables(tmp_path / "empty", page)
     run_suite(tmp_path / "found", "cpu", ["windows"], True, 1)
-    write_tables(tmp_path / "found", page)
+    bench(out=tmp_path / "found", page=page, write_only=True)
     text = page.read_text()
-    assert text.startswith("before\n") and text.endswith("after\n") and "stale" not in text
-    assert "Seeking's window search" in text
-    page.write_text("nothing")
-    with pytest.raises(UserError, match="no pair of marks"):
-        write_tables(tmp_path / "found", page)
+    assert "Seeking's window search" in text and "1 of 1 checks passed" in text
+    top, _, table = text.partition("| what |")
+    assert sum(line.startswith("- ") for line in top.splitlines()) <= 10 and "the double loop" in table
+
+
+def test_the_speed_page_in_git_is_what_its_results_say(tmp_path: Path) -> None:
+    shutil.copytree(machine.ROOT / "results/benchmarks", tmp_path / "found")
+    write_tables(tmp_path / "found", tmp_path / "speed.md")
+    for name, own in (("docs/speed.md", "speed.md"), ("results/benchmarks/table.md", "found/table.md")):
+        assert (tmp_path / own).read_text() == (machine.ROOT / name).read_text(), (
+            f"{name}: python -m bench --write-only"
+        )
+    found = read_results(tmp_path / "found")
+    facts = summary(found)
+    assert facts["faster"] <= len(facts["ratios"]) and len(facts["missed"]) <= facts["judged"]
+    for row in found[0]["rows"]:
+        row["met"] = False
+    assert len(summary(found)["missed"]) >= len(facts["missed"])
 
 
 def test_subjects_are_complete() -> None:

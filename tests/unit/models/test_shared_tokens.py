@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
-import pandas as pd
+from fabricated_analyses import pairing_table
 from fabricated_models import write_model
 
 from semalign.models.vocabulary import common_tokens, count_shared
-from semalign.report.sentences.mechanism import pairing
+from semalign.report.levels import STANDARD
+from semalign.report.reading import Tables
+from semalign.report.sentences import pairing
 from semalign.runtime.files import read_json, write_json
 
 
@@ -32,7 +34,8 @@ def test_padding_rows_and_added_tokens_are_left_out(tmp_path: Path) -> None:
 
 
 def test_the_report_says_how_many() -> None:
-    row = {"pair": "p", "benchmark": "b", "name": "other", "shared_tokens": 32000, "student_tokens": 32000}
-    text = pairing(pd.DataFrame([row]))
-    assert text.endswith("matched by token string: 32,000 of the student's 32,000 rows (p).")
-    assert "token string" not in pairing(pd.DataFrame([row]).drop(columns="shared_tokens"))
+    table = pairing_table(("facts",)).assign(shared_tokens=32000, student_tokens=32000)
+    text = pairing(Tables({"pairing": table}, STANDARD))
+    assert text.endswith("share 32,000 of the student's 32,000 tokens, matched by token string.")
+    without = Tables({"pairing": table.drop(columns="shared_tokens")}, STANDARD)
+    assert "token string" not in pairing(without)

@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 
 from semalign.config.statistics import StatisticsSettings
-from semalign.report import sentences
-from semalign.report.figures import registry, style
-from semalign.report.findings import Studies, findings
+from semalign.report import names, sentences
+from semalign.report.figures import registry
 from semalign.report.levels import STANDARD, Levels, read_levels
 from semalign.report.notebooks import publish
+from semalign.report.pages import study_page
 from semalign.report.reading import Tables, read_tables
 from semalign.report.relation import rank_correlation
 from semalign.runtime.errors import UserError
@@ -25,9 +25,7 @@ STRICT = {"alpha": 0.01, "confidence": 0.99, "titles": {}}
 PARAMETERS = {"study": "tiny", "tables": "results/tiny/tables", "figures": "results/tiny/figures"}
 BETWEEN = 0.03  # a p-value that the usual level calls a difference and the strict one does not
 TESTS = ("vs_student_p", "vs_best_baseline_p", "vs_default_p", "p_holm")
-VERDICTS = (
-    r"scores? (detectably )?(higher|lower) (\(|than (?!the (student|best baseline) (on no|can)))|] [▲▼]"
-)
+VERDICTS = r"Decided, (higher|lower)|against [^:]*: (higher|lower)|(best|average): [^,]*, (higher|lower)"
 
 
 def tables() -> dict[str, pd.DataFrame]:
@@ -103,16 +101,14 @@ def test_a_figure_says_its_studys_level(figure: str, strict: str | None, usual: 
     assert any("p < 0.01" in text for text in texts_of(registry.draw("scores", main)))
 
 
-def test_the_findings_say_their_studys_levels(tmp_path: Path) -> None:
-    folder = write(tmp_path / "full/tables", STRICT)
-    fabricated.search_table().to_csv(folder / "search.csv", index=False)
-    studies = Studies(tmp_path / "full", tmp_path / "full", tmp_path / "none", tmp_path / "none")
-    strict = findings(studies)
-    assert "with 99 % intervals over items" in strict and "95" not in strict
-    assert not re.search(VERDICTS, strict.replace("▲ higher and ▼ lower", ""))
+def test_a_page_says_its_studys_levels(tmp_path: Path) -> None:
+    folder = write(tmp_path / "mine", STRICT)
+    strict = study_page("full", folder, tmp_path)
+    assert "uncorrected 99 % intervals over items" in strict and "95" not in strict
+    assert not re.search(VERDICTS, strict)
     (folder / "levels.json").unlink()
-    usual = findings(studies)
-    assert "with 95 % intervals over items" in usual and re.search(VERDICTS, usual)
+    usual = study_page("full", folder, tmp_path)
+    assert "uncorrected 95 % intervals over items" in usual and re.search(VERDICTS, usual)
 
 
 def test_wider_coverage_widens_the_interval_of_a_correlation() -> None:
@@ -135,10 +131,10 @@ def test_tables_of_earlier_versions_have_the_configs_defaults(tmp_path: Path) ->
 def test_methods_are_printed_by_their_titles(tmp_path: Path) -> None:
     folder = write(tmp_path / "tables", STRICT | {"titles": {"sft-all-layers": "Fine-tuning"}})
     data = read_tables(folder, ["main"])
-    assert "higher" not in sentences.compare(data["main"], "semalign", levels=data.levels)
-    with style.titled(data.levels.titles):
-        assert style.spell("sft-all-layers") == "Fine-tuning" and style.spell("sft") == "SFT"
-    assert style.spell("sft-all-layers") == "SFT all layers"
+    assert "of 3 methods" in sentences.helps(data) and "higher," not in sentences.helps(data)
+    with names.titled(data.levels.titles):
+        assert names.spell("sft-all-layers") == "Fine-tuning" and names.spell("sft") == "SFT"
+    assert names.spell("sft-all-layers") == "SFT all layers"
 
 
 @pytest.mark.parametrize(

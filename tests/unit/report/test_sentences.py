@@ -1,26 +1,43 @@
 """Sentences: the data chooses the words, and every number in them is the data's."""
 
+from collections.abc import Mapping
+
+import fabricated_analyses as analyses
 import fabricated_tables as fabricated
 import pandas as pd
 import pytest
 
-from semalign.report import display, sentences
-from semalign.report.levels import STANDARD
-from semalign.report.words import count, listing, p_value, signed, verdict
+from semalign.report import sentences
+from semalign.report.levels import STANDARD, Levels
+from semalign.report.reading import Tables
+from semalign.report.sentences import NOT_MEASURED
+from semalign.report.words import interval, listing, signed, spread, verdict
 
 NAN = float("nan")
 
 
-def table(**methods: list[tuple[str, float, float]]) -> pd.DataFrame:
+def main_table(**methods: list[tuple[str, float, float]]) -> pd.DataFrame:
     """A main table: method -> (benchmark, difference from the student, p), the student at 30 %."""
     rows = []
     for method, cells in methods.items():
         for benchmark, difference, p in cells:
             row = fabricated.cell("tiny", benchmark, method.replace("_", "-"), 30 + difference, difference)
-            rows.append(
-                {**row, "vs_student_p": p, "vs_best_baseline": difference - 2, "vs_best_baseline_p": p}
-            )
+            best = {"vs_best_baseline": difference - 2, "vs_best_baseline_p": p}
+            rows.append({**row, "vs_student_p": p, **best})
     return pd.DataFrame(rows)
+
+
+def of(levels: Levels = STANDARD, **tables: pd.DataFrame) -> Tables:
+    """Tables of a study."""
+    return Tables(tables, levels)
+
+
+def ablated(values: int, p: float | None = None) -> Tables:
+    """A study with one ablated setting on one benchmark; with `p`, every test has this p-value."""
+    frame = fabricated.ablation_table({"map": ["pinv", *(f"v{i}" for i in range(values))]}, ("facts",))
+    if p is not None:
+        frame["vs_default_p"] = frame["vs_default_p"].where(frame["vs_default_p"].isna(), p)
+    return of(ablations=frame)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +45,10 @@ def table(**methods: list[tuple[str, float, float]]) -> pd.DataFrame:
     [
         (2.0, 0.01, "higher"),
         (-2.0, 0.01, "lower"),
-        (9.0, 0.05, "no detectable difference"),
-        (0.0, 0.0, "no detectable difference"),
-        (2.0, NAN, "not tested"),
-        (NAN, 0.01, "not tested"),
+        (9.0, 0.05, "undecided"),
+        (0.0, 0.0, "undecided"),
+        (2.0, NAN, "untested"),
+        (NAN, 0.01, "untested"),
     ],
 )
 def test_the_test_and_the_sign_choose_the_word(difference: float, p: float, said: str) -> None:
@@ -40,312 +57,220 @@ def test_the_test_and_the_sign_choose_the_word(difference: float, p: float, said
 
 def test_small_words() -> None:
     assert [signed(1.24), signed(-1.26), signed(-0.01), signed(0.0)] == ["+1.2", "−1.3", "0.0", "0.0"]
-    assert [p_value(0.0), p_value(0.0321), p_value(1.0)] == ["p < 0.001", "p = 0.032", "p = 1"]
-    assert [listing([]), listing(["a"]), listing(["a", "b"]), listing(["a", "b", "c"])] == [
-        "none",
-        "a",
-        "a and b",
-        "a, b and c",
+    assert [spread([1.0, 2.0]), spread([1.0, 1.01]), spread([-1, 2], signs=True)] == [
+        "1.0 to 2.0",
+        "1.0",
+        "−1.0 to +2.0",
     ]
-    assert [count(k, 4, "benchmark") for k in (0, 1, 4)] == [
-        "none of 4 benchmarks",
-        "1 of 4 benchmarks",
-        "all 4 benchmarks",
+    assert [listing(["a"] * number) for number in range(4)] == ["none", "a", "a and a", "a, a and a"]
+    assert interval(1.0, NAN, NAN) == "+1.0" and interval(1.0, 0.0, 2.0) == "+1.0 [0.0, +2.0]"
+
+
+def test_the_gap_is_what_the_teachers_tests_decide() -> None:
+    one = main_table(student=[("a", 0, NAN)], teacher=[("a", 20, 0.0)])
+    said = sentences.gap(of(main=one))
+    assert said == "Yes: the teacher against the student (50.0 % against 30.0 %) is higher, +20.0 points."
+    unsure = sentences.gap(of(main=one.assign(vs_student_p=0.5)))
+    assert unsure.startswith("Not detectably:") and "undecided, +20.0 points" in unsure
+    two = main_table(student=[("a", 0, NAN)], teacher=[("a", 20, 0.0), ("b", 1, 0.4)])
+    assert sentences.gap(of(main=two)) == (
+        "In part: the teacher against the student is higher on 1 of 2 (+20.0 points); undecided on 1 of 2 "
+        "(+1.0 points)."
+    )
+    assert sentences.gap(of(main=one[one["method"] == "student"])) == NOT_MEASURED
+
+
+def test_the_methods_that_help_are_counted_and_the_best_is_named() -> None:
+    given = {"sft": [("a", 6, 0.001)], "kd": [("a", 9, 0.001)], "laten": [("a", 12, 0.3)]}
+    said = sentences.helps(of(main=main_table(student=[("a", 0, NAN)], **given)))
+    assert said == "2 of 3 methods score higher than the student. The best: **KD**, higher, +9.0 points."
+    none = sentences.helps(of(main=main_table(sft=[("a", 6, 0.3)], kd=[("a", 2, 0.3)])))
+    assert none == (
+        "None of 2 methods score higher than the student. The largest difference is that of **SFT**, undecided, "
+        "+6.0 points."
+    )
+    only = sentences.helps(of(main=main_table(sft=[("a", 6, 0.01)])))
+    assert only == "The only method, **SFT**, against the student: higher, +6.0 points."
+
+
+def test_parts_of_a_mixture_are_no_benchmarks() -> None:
+    cells = {
+        "sft": [("mixture", 3, 0.01), ("mixture/a", 9, 0.01), ("mixture/b", -9, 0.01)],
+        "kd": [("mixture", 1, 0.5), ("mixture/a", 1, 0.5), ("mixture/b", 1, 0.5)],
+    }
+    said = sentences.helps(of(main=main_table(student=[("mixture", 0, NAN), ("mixture/a", 0, NAN)], **cells)))
+    assert "1 of 2 methods scores higher" in said and "**SFT**, higher, +3.0 points" in said
+    assert said.endswith("On single parts, 1 of 4 tests decide for the method and 1 for the student.")
+
+
+def test_the_method_under_study_meets_student_baseline_and_control() -> None:
+    main = main_table(semalign=[("a", 0.5, 0.9)], sft=[("a", 9, 0.01)])
+    control = fabricated.contrast_table({"a": (0.1, 0.9)}).assign(other="semalign-random-map")
+    said = sentences.own(of(main=main, contrasts=control))
+    assert said.splitlines() == [
+        "- **SemAlign** against the student: undecided, +0.5 points.",
+        "- **SemAlign** against the best baseline: undecided, −1.5 points.",
+        "- **SemAlign** against its random control: undecided, +0.1 [−2.9, +3.1] points.",
     ]
-    assert [count(k, 1, "benchmark") for k in (0, 1)] == ["no benchmark", "the one benchmark"]
+    row = {"table": "main", "pair": "tiny", "benchmark": "a", "method": "semalign", "variant": "default"}
+    row |= {"against": "best_baseline", "baseline": "sft", "difference": -8.5, "p": 0.001, "p_holm": 0.01}
+    tests = pd.DataFrame([row | {"difference_low": -9.0, "difference_high": -8.0}])
+    named = sentences.own(of(main=main, comparisons=tests))
+    assert "the best baseline, **SFT**: lower, −8.5 [−9.0, −8.0] points." in named
+    without = sentences.own(of(main=main_table(sft=[("a", 6, 0.01)])))
+    assert without.startswith("- **SFT** against the student: higher, +6.0 points.")
 
 
-def test_a_comparison_sorts_benchmarks_by_what_their_tests_say() -> None:
-    main = table(semalign=[("a", 3.0, 0.01), ("b", -4.0, 0.0001), ("c", 2.5, 0.2), ("d", 1.0, NAN)])
-    assert sentences.compare(main, "semalign", levels=STANDARD) == (
-        "**semalign** scores higher than the student on 1 of 4 benchmarks: a (+3.0 points, p = 0.01); "
-        "it scores lower than the student on 1 of 4 benchmarks: b (−4.0 points, p < 0.001); "
-        "it shows no detectable difference from the student on 1 of 4 benchmarks: c (+2.5 points, p = 0.2); "
-        "it is not tested against the student on 1 of 4 benchmarks: d."
+def test_several_pairs_are_told_by_their_number() -> None:
+    main = main_table(semalign=[("a", 6, 0.01)])
+    two = pd.concat([main, main.assign(pair="other", vs_student=-6.0)])
+    assert "higher on 1 of 2 (+6.0 points); lower on 1 of 2 (−6.0 points)" in sentences.own(of(main=two))
+
+
+def test_a_contrast_is_decided_by_its_test_and_told_with_its_interval() -> None:
+    data = of(contrasts=fabricated.contrast_table())
+    assert sentences.contrasts(data).splitlines() == [
+        "Decided, lower:",
+        "",
+        "- **SemAlign** against **SFT**: −8.0 [−11.0, −5.0] points",
+    ]
+    strict = of(Levels(alpha=0.01, confidence=0.99), contrasts=fabricated.contrast_table())
+    assert sentences.contrasts(strict) == "No test decides between two of the named methods."
+    given = {"mixture": (-8.0, 0.3), "mixture/facts": (-9.0, 0.01)}
+    parts = of(contrasts=fabricated.contrast_table(given))
+    assert "No test decides" in sentences.contrasts(parts)
+    assert sentences.contrasts(of(contrasts=fabricated.contrast_table().iloc[:0])) == NOT_MEASURED
+
+
+def test_what_stays_undecided_is_told_with_its_size() -> None:
+    data = of(
+        main=fabricated.main_table(),
+        contrasts=fabricated.contrast_table({"facts": (-4.0, 0.2), "arithmetic": (3.0, 0.01)}),
+        detectable=fabricated.detectable_table(),
     )
-    assert sentences.compare(main, "laten", levels=STANDARD) == "**laten** was not scored."
+    said = sentences.undecided(data)
+    assert said.startswith("1 of 2 named comparisons is undecided (differences of −4.0 points; uncorrected")
+    assert "detect a difference of 7.0 to 8.5 points, after correction" in said and "11.0 to 12.5." in said
+    decided = of(main=data["main"], contrasts=fabricated.contrast_table({"facts": (-4.0, 0.01)}))
+    assert sentences.undecided(decided).strip() == "0 of 1 named comparisons are undecided."
+    assert sentences.undecided(of(main=data["main"])) == NOT_MEASURED
+    unknown = fabricated.detectable_table().assign(detectable=NAN)
+    assert sentences.detectable(of(detectable=unknown)) == NOT_MEASURED
 
 
-def test_the_best_baseline_is_named_where_it_is_known() -> None:
-    main = table(semalign=[("a", 3.0, 0.01)])
-    row = {"table": "main", "pair": "tiny", "benchmark": "a", "method": "semalign"}
-    comparisons = pd.DataFrame(
-        [
-            {**row, "against": "best_baseline", "baseline": "sft"},
-            {**row, "against": "student", "baseline": "student"},
-            {**row, "table": "ablations", "against": "best_baseline", "baseline": "kd"},
-        ]
+def test_the_share_of_the_gap_is_given_if_there_is_one() -> None:
+    main = main_table(semalign=[("a", 6.0, 0.01), ("b", -8.0, 0.01), ("c", 1.0, 0.5)])
+    main.loc[main["benchmark"] == "c", ["gap_closed", "gap_closed_low", "gap_closed_high"]] = NAN
+    assert sentences.gap_closed(of(main=main)) == (
+        "**SemAlign** closes this share of the gap: +30 [+10, +50] % on a, −40 [−60, −20] % on b (uncorrected "
+        "intervals). On 1 benchmark the share is undefined: the teacher is not clearly above the student."
     )
-    said = sentences.compare(main, "semalign", "best_baseline", comparisons, levels=STANDARD)
+
+
+def test_an_ablation_tells_each_decided_variant_once() -> None:
+    said = sentences.ablation(ablated(3))
+    assert said.startswith("1 of 3 tests of a variant against its default is undecided")
+    assert "Decided, lower:\n\n- `map = v2`: −6.0 points\n- `map = v1`: −4.0 points" in said
+    assert "Decided, higher" not in said and "Settings of which" not in said
+    none = sentences.ablation(ablated(3, p=0.9))
+    assert "3 of 3 tests of a variant against its default are undecided (differences of −6.0 to −2.0" in none
+    assert none.endswith("- `map`") and "Decided" not in none
+    strict = Tables(ablated(3), Levels(alpha=0.005))
+    assert "3 of 3 tests" in sentences.ablation(strict)
+    many = sentences.ablation(ablated(15))
+    assert "- and 4 more in the table" in many
+    two = ablated(2)
+    two["ablations"] = pd.concat([two["ablations"], two["ablations"].assign(method="sft")])
+    assert "`map = v1` of **SFT**" in sentences.ablation(two)
+    assert sentences.ablation(ablated(0)) == NOT_MEASURED
+
+
+def test_the_search_counts_choices_at_each_end() -> None:
+    said = sentences.search(of(search=fabricated.search_table()))
+    assert "of 3 tried, with the best score on the validation split" in said
     assert said.endswith(
-        "higher than the best baseline on the one benchmark: a (sft, +1.0 points, p = 0.01)."
+        "Of 2 choices, 1 is the smallest tried (**SemAlign**); a learning rate beyond may be better."
     )
-    assert "a (+1.0 points" in sentences.compare(main, "semalign", "best_baseline", levels=STANDARD)
-
-
-def test_the_same_numbers_without_significance_change_the_wording() -> None:
-    sure = table(student=[("a", 0, NAN)], teacher=[("a", 20, 0.0)], sft=[("a", 6, 0.001)])
-    unsure = sure.assign(vs_student_p=0.5)
-    on_one = "scores detectably higher than the student on the one benchmark"
-    assert on_one in sentences.best_on_average(sure, levels=STANDARD)
-    on_none = "scores detectably higher than the student on no benchmark"
-    assert on_none in sentences.best_on_average(unsure, levels=STANDARD)
-    assert sentences.teacher_above_student(sure, levels=STANDARD) == (
-        "The teacher scores higher than the student on the one benchmark (by 20.0 points)."
+    none = sentences.search(of(search=fabricated.search_table({"sft": 1e-2})))
+    assert none.endswith("Of 1 choices, none is the smallest or the largest tried.")
+    methods = fabricated.search_table({"semalign": 1e-3, "sft": 1e-1, "seeking": 1e-1}).assign(
+        variant="default"
     )
-    assert sentences.teacher_above_student(unsure, levels=STANDARD) == (
-        "The teacher scores higher than the student on no benchmark; "
-        "there is no detectable gap to close on a."
-    )
-
-
-def test_the_best_on_average_is_the_best_of_means_and_no_reference() -> None:
-    main = table(
-        student=[("a", 0, NAN), ("b", 0, NAN)],
-        teacher=[("a", 30, 0.0), ("b", 10, 0.0)],
-        sft=[("a", 9, 0.01), ("b", -9, 0.2)],
-        semalign=[("a", 2, 0.3), ("b", 2, 0.3)],
-    )
-    said = sentences.best_on_average(main, levels=STANDARD)
-    assert "that of **semalign**, 32.0 % (student 30.0 %, teacher 50.0 %)" in said
-    two = pd.concat([main, main.assign(pair="other")])
-    assert sentences.best_on_average(two, levels=STANDARD).count("highest mean score") == 2
-    assert "a of tiny" in sentences.compare(two, "sft", levels=STANDARD)
-
-
-def test_gap_closed_counts_intervals_apart_from_zero() -> None:
-    main = table(semalign=[("a", 6.0, 0.01), ("b", -8.0, 0.01), ("c", 1.0, 0.5), ("d", 1.0, 0.5)])
-    main.loc[main["benchmark"] == "d", ["gap_closed", "gap_closed_low", "gap_closed_high"]] = NAN
-    assert sentences.gap_closed(main, "semalign") == (
-        "Of the gap, **semalign** closes 30 % on a [10 to 50], −40 % on b [−60 to −20] and 5 % on c "
-        "[−15 to 25]; the interval lies above zero on 1 of 3 benchmarks and below zero on 1 "
-        "(undefined on 1 more)."
-    )
-    assert "is undefined" in sentences.gap_closed(main.assign(gap_closed=NAN), "semalign")
-
-
-def test_nearness_to_the_teacher_and_costs() -> None:
-    main = table(
-        student=[("a", 0, NAN), ("b", 0, NAN)], semalign=[("a", 5, 0.1), ("b", -3, 0.1)], sft=[("a", 1, 1)]
-    )
-    said = sentences.nearer_teacher(main, "semalign")
-    assert "falls on 1 of 2 benchmarks (mean change −0.010 nats a token)" in said
-    assert "changes by +1.0 points on average" in said
-    main.loc[main["method"] == "sft", "train_seconds"] = 2.5
-    assert (
-        sentences.cost(main, "semalign") == "**semalign** trains for 5.0 s a cell on average, sft for 2.5 s."
-    )
-    assert "was not recorded" in sentences.cost(main, "teacher")
-
-
-def test_detectable_differences_name_their_benchmarks() -> None:
-    said = sentences.detectable(fabricated.detectable_table())
-    assert "from 7.0 points (facts) to 8.5 points (synthesis) on" in said
-    assert "is not known" in sentences.detectable(fabricated.detectable_table().assign(detectable=NAN))
-    one = sentences.detectable(fabricated.detectable_table().iloc[:1])
-    assert "from 7.0 points (facts) on" in one
-
-
-def test_an_ablation_counts_intervals_that_do_not_overlap() -> None:
-    frame = fabricated.ablation_table({"map": ["pinv", "random", "none"]}, ("facts",))
-    frame = frame.drop(columns=["vs_default", "vs_default_p"])
-    said = sentences.ablation(frame, levels=STANDARD)
-    assert "Of 2 variants x benchmarks, none lies apart from its default" in said
-    assert "**map = none** on facts: −4.0 points" in said
-    narrow = frame.assign(score_low=frame["score"] - 1.5, score_high=frame["score"] + 1.5)
-    assert "Of 2 variants x benchmarks, 1 lie below their default" in sentences.ablation(
-        narrow, levels=STANDARD
-    )
-    same = frame.assign(score=20.0)
-    assert sentences.ablation(same, levels=STANDARD).endswith("No variant moves the score.")
-    assert (
-        sentences.ablation(frame[frame["variant"] == "default"], levels=STANDARD)
-        == "This study has no ablation."
-    )
-    axes = sentences.ablation_axes(frame, levels=STANDARD)
-    assert axes["value"].tolist() == ["none", "random"]
-    assert axes["mean difference"].round(9).tolist() == [-4.0, -2.0]
-
-
-def test_an_ablation_takes_its_verdicts_from_the_tests_against_the_default() -> None:
-    frame = fabricated.ablation_table(
-        {"map": ["pinv", "random", "none"], "interface": ["mlp", "block"]}, ("facts",)
-    )
-    said = sentences.ablation(frame, levels=STANDARD)
-    assert said.startswith(
-        "Of 3 variants x benchmarks, by paired tests against the default, corrected over the table, none scores "
-        "higher and 1 scores lower (map = none −4.0 points, p = 0.01); 2 show no detectable difference."
-    )
-    better = frame.assign(vs_default=-frame["vs_default"])
-    assert "1 scores higher (map = none +4.0 points, p = 0.01) and none scores lower" in sentences.ablation(
-        better, levels=STANDARD
-    )
-    assert "0 show" not in said and "On 1 of 2 axes" in sentences.axes_without_effect(frame, levels=STANDARD)
-    assert "differs detectably from the default: interface." in sentences.axes_without_effect(
-        frame, levels=STANDARD
-    )
-    table = sentences.ablation_axes(frame, levels=STANDARD)
-    assert table[["value", "better", "worse"]].to_numpy().tolist()[0] == ["none", 0, 1]
-    two = pd.concat([frame, frame.assign(method="sft")])
-    assert "map = none of sft" in sentences.ablation(
-        two, levels=STANDARD
-    ) and "interface (semalign)" in sentences.axes_without_effect(two, levels=STANDARD)
-
-
-def test_of_many_verdicts_the_largest_are_named() -> None:
-    frame = fabricated.ablation_table({"map": ["pinv", *(f"v{i}" for i in range(12))]}, ("facts",))
-    said = sentences.ablation(frame, levels=STANDARD)
-    assert "11 score lower (map = v11 −24.0 points" in said and "and 5 more)" in said
-
-
-def test_parts_do_not_count_as_benchmarks_of_their_own() -> None:
-    main = table(
-        student=[("mixture", 0, NAN), ("mixture/a", 0, NAN)],
-        semalign=[("mixture", 3, 0.01), ("mixture/a", 9, 0.01)],
-    )
-    assert "33.0 %" in sentences.best_on_average(
-        main, levels=STANDARD
-    ) and "mixture/a" not in sentences.compare(main, "semalign", levels=STANDARD)
-    assert display.score_table(main, levels=STANDARD).columns.tolist() == [
-        "method",
-        "mixture",
-        "a (in the mixture)",
+    variants = [
+        fabricated.search_table({"semalign": rate}).assign(variant=variant)
+        for variant, rate in (("map~random", 1e-3), ("map~dual", 1e-3), ("steps~2", 1e-1))
     ]
+    both = of(search=pd.concat([methods, *variants], ignore_index=True))
+    said = sentences.search(both)
+    assert (
+        "1 is the smallest tried (**SemAlign**) and 2 are the largest tried (**SFT** and **Seeking**)" in said
+    )
+    assert "Of 3 choices for ablated variants, 2 are the smallest and 1 the largest tried." in said
+    assert "3 of 3 choices are the smallest or largest tried" in sentences.edges(both)
 
 
-def test_the_decomposition_reports_both_sides_and_lets_controls_judge() -> None:
+def test_costs_name_who_gains_more_for_less() -> None:
+    costs, comparisons = fabricated.cost_table(fabricated.METHODS), analyses.comparison_table()
+    costs.loc[costs["method"] == "sft-all-layers", "search_seconds"] = 1.0
+    tests = comparisons.assign(difference_high=comparisons["difference_high"] + 0.0)
+    own = tests["method"] == "semalign"
+    tests.loc[own, ["difference", "difference_low", "difference_high"]] = [-9.0, -10.0, -8.0]
+    main = main_table(semalign=[("facts", -9, 0.04)])
+    said = sentences.gain(of(main=main, costs=costs, comparisons=tests))
+    assert said.startswith("**SemAlign** takes 13.5 s on average") and "lower on 2 of 2 (−9.0 points)" in said
+    assert said.endswith("do not overlap): **SFT all layers** on facts; **SFT all layers** on completion.")
+    alone = sentences.gain(of(main=main, costs=costs, comparisons=comparisons))
+    assert "cost less" not in alone
+    assert sentences.gain(of(main=main_table(laten=[("facts", 1, 1)]), costs=costs, comparisons=tests)) == (
+        NOT_MEASURED
+    )
+
+
+def decomposed(change: Mapping[str, float] | None = None) -> Tables:
+    """A study of a model of 30 layers; `change` has other cosines by kind of bases."""
     frame = fabricated.decomposition_table({"smollm2": 30})
-    said = sentences.decomposition(frame, "smollm2")
-    assert "output-side bases is 0.75 (high; 0.75 to 0.75 over 30 layers)" in said
-    assert "input-side bases it is 0.15 (low; 0.15 to 0.15 over 30 layers)" in said
-    assert said.endswith("Output-side bases lie higher in all 30 layers (intervals apart).")
-    controls = sentences.decomposition_controls(frame, "smollm2")
-    assert "give 0.99; output-side bases lie lower in all 30 layers (intervals apart), so a high" in controls
-    assert "0.80 for output-side bases, and the measured 0.75 is below it" in controls
-    assert "were not measured" in sentences.decomposition(frame, "gemma")
+    for bases, cosine in (change or {}).items():
+        at = frame["bases"] == bases
+        frame.loc[at, ["cosine", "cosine_low", "cosine_high"]] = [cosine, cosine - 0.01, cosine + 0.01]
+    return of(decomposition=frame)
 
 
-def test_other_cosines_turn_the_words_around() -> None:
-    frame = fabricated.decomposition_table()
-    better = frame.copy()
-    better.loc[better["bases"] == "random", ["cosine", "cosine_low", "cosine_high"]] = [0.2, 0.19, 0.21]
-    assert "the number of bases alone does not explain" in sentences.decomposition_controls(better, "smollm2")
-    swapped = frame.assign(
-        bases=frame["bases"].map({"output": "input", "input": "output", "random": "random"})
-    )
-    assert "lie lower in all 30 layers" in sentences.decomposition(swapped, "smollm2")
-    mixed = frame.copy()
-    at = (mixed["bases"] == "input") & (mixed["layer"] <= 2)
-    mixed.loc[at, ["cosine_low", "cosine_high"]] = [0.9, 0.95]
-    assert "higher in 28 of 30 layers and lower in 2 of 30 layers" in sentences.decomposition(
-        mixed, "smollm2"
-    )
-    wide = frame.assign(cosine_low=0.0, cosine_high=1.0)
-    assert "lie higher in none of 30 layers" in sentences.decomposition(wide, "smollm2")
-
-
-def test_the_prediction_names_every_kind_of_bases() -> None:
-    assert sentences.head(fabricated.head_table(), "smollm2") == (
-        "In **smollm2** (not folded), the most likely next token stays the same in 19 % of positions with "
-        "output-side bases, 1 % of positions with input-side bases and 100 % of positions with the dual frame."
-    )
-    assert "was not measured" in sentences.head(fabricated.head_table(), "gemma")
-    shown = display.head_table(fabricated.head_table())
-    assert shown.iloc[0].tolist() == ["smollm2", "output", "no", "19.0 [17.1, 19.0]", "0.700"]
-
-
-def test_without_blocks_the_sentence_takes_what_was_measured() -> None:
-    frame = fabricated.decomposition_table()
-    said = sentences.decomposition(frame[frame["interface"] == "attention"], "smollm2", folded=True)
-    assert "(attention output, final norm folded in)" in said
-
-
-def test_similarity_says_how_many_pairs_of_layers_rise() -> None:
-    said = sentences.similarity(fabricated.similarity_table(), "semalign")
-    assert "changes by +0.033 on average and rises in 4 of 12 pairs" in said
-    assert "student layer 1 (facts), from 0.30 to 0.40" in said
-    assert "By the plain CKA it is +0.033 on average." in said
-    assert "was not measured" in sentences.similarity(fabricated.similarity_table(), "sft")
-
-
-def test_the_score_table_keeps_order_and_marks_differences() -> None:
-    main = table(
-        student=[("z", 0, NAN), ("a", 0, NAN)], sft=[("z", 6, 0.01), ("a", -6, 0.01)], kd=[("z", 6, 0.2)]
-    )
-    main.loc[main["method"] == "kd", "paper"] = 41.5
-    shown = display.score_table(main, levels=STANDARD)
-    assert shown.columns.tolist() == ["method", "z", "a"]
-    assert shown.to_numpy().tolist() == [
-        ["student", "30.0 [26.0, 34.0]", "30.0 [26.0, 34.0]"],
-        ["sft", "36.0 [32.0, 40.0] ▲", "24.0 [20.0, 28.0] ▼"],
-        ["kd", "36.0 [32.0, 40.0] (paper 41.5)", ""],
-    ]
-    two = display.score_table(pd.concat([main, main.assign(pair="other")]), levels=STANDARD)
-    assert two[["pair", "method"]].to_numpy().tolist()[2:4] == [["tiny", "kd"], ["other", "student"]]
-
-
-def test_costs_and_detectable_differences_as_tables() -> None:
-    shown = display.cost_table(fabricated.cost_table())
-    assert shown["training (s) [least, most]"].tolist() == ["", "3.0 [1.0, 5.0]"]
-    assert shown["trainable parameters"].tolist() == ["0", "19,000"]
-    shown = display.detectable_table(fabricated.detectable_table())
-    assert shown.iloc[0].tolist() == ["facts", "student", 150, 3, "7.0", "11.0"]
-
-
-def test_the_search_counts_choices_at_an_edge() -> None:
-    said = sentences.search(fabricated.search_table())
-    assert "Each of 2 methods was tried with 3 learning rates" in said
-    assert said.endswith(
-        "Of the methods' 2 choices, 1 lies at the lowest rate, below which a smaller one may be better (semalign)."
-    )
-    none = sentences.search(fabricated.search_table({"sft": 1e-2}))
-    assert none.endswith("Of the methods' 1 choices none lies at an edge of the grid.")
-    shown = display.search_table(fabricated.search_table())
-    assert shown.to_numpy().tolist() == [
-        ["semalign", "0.001*: 41.0 [30.0, 50.0]"],
-        ["sft", "0.01: 41.0 [30.0, 50.0]"],
-    ]
-
-
-def test_the_search_counts_ablated_variants_apart() -> None:
-    methods = fabricated.search_table({"semalign": 1e-3, "sft": 1e-1, "seeking": 1e-1, "laten": 1e-2})
-    tables = [methods.assign(variant="default")]
-    for variant, rate in (("map~random", 1e-3), ("map~dual", 1e-3), ("steps~2", 1e-1)):
-        tables.append(fabricated.search_table({"semalign": rate}).assign(variant=variant))
-    said = sentences.search(pd.concat(tables, ignore_index=True))
-    assert said.startswith("Each of 4 methods was tried with 3 learning rates on each benchmark")
+def test_the_controls_judge_what_a_cosine_shows() -> None:
+    said = sentences.vocabulary(decomposed())
+    assert "(output-side bases) keeps a mean cosine of 0.75 with the original" in said
     assert (
-        "Of the methods' 4 choices, 1 lies at the lowest rate, below which a smaller one may be better (semalign) "
-        "and 2 lie at the highest, above which a larger one may be better (sft and seeking)." in said
+        "(input-side), 0.15; from as many random vectors, 0.99, so a high cosine alone does not show" in said
     )
-    assert said.endswith(
-        "3 ablated variants were searched in the same way; of their 3 choices, 2 lie at the lowest rate, below which "
-        "a smaller one may be better (semalign (2)) and 1 lies at the highest, above which a larger one may be "
-        "better (semalign)."
+    assert sentences.decomposition(decomposed()) == (
+        "Output-side bases rebuild better than input-side ones in 30 of 30 layers and than random ones in 0 of 30 "
+        "layers (intervals do not overlap)."
     )
+    better = decomposed({"random": 0.2})
+    assert "is not explained by the number of vectors, but does not prove" in sentences.vocabulary(better)
+    assert "random ones in 30 of 30" in sentences.decomposition(better)
+    attention = decomposed()["decomposition"].query("interface == 'attention'")
+    assert "0.75 with the original" in sentences.vocabulary(of(decomposition=attention))
+    output = decomposed()["decomposition"].query("bases == 'output'")
+    assert "random" not in sentences.vocabulary(of(decomposition=output))
+    assert sentences.vocabulary(of(decomposition=output.iloc[:0])) == NOT_MEASURED
 
 
-def test_a_contrast_is_said_as_its_test_finds_it() -> None:
-    said = sentences.contrasts(fabricated.contrast_table(), levels=STANDARD)
-    assert said == (
-        "- **semalign** scores lower than **sft** over all benchmarks (−8.0 points [−11.0, −5.0], p = 0.01); alone: "
-        "higher on no benchmark, lower on no benchmark."
+def test_published_scores_are_within_the_interval_or_named() -> None:
+    row = fabricated.benchmark_table()
+    scores = pd.concat([row, row.assign(published=30.0, protocol="lm-eval"), row.assign(published=NAN)])
+    assert sentences.published(of(benchmarks=scores)) == (
+        "1 of 2 published scores is within the intervals measured here. m on GSM8K (lm-eval): published 30.0 %, "
+        "interval 0.0 to 7.5 %."
     )
-    other = sentences.contrasts(
-        fabricated.contrast_table({"facts": (5.0, 0.01), "mean": (1.0, 0.6)}), levels=STANDARD
-    )
-    assert "shows no detectable difference from **sft**" in other
-    assert "higher on the one benchmark" in other
-    assert "No two methods" in sentences.contrasts(fabricated.contrast_table().iloc[:0], levels=STANDARD)
-    shown = display.contrast_table(fabricated.contrast_table(), levels=STANDARD)
-    assert shown.iloc[0].tolist() == ["semalign − sft", "−4.0 [−7.0, −1.0]", "−8.0 [−11.0, −5.0] ▼"]
+    assert sentences.published(of(benchmarks=row.assign(published=NAN))) == NOT_MEASURED
+    assert "90 % on GSM8K (paper)" in sentences.empty(of(benchmarks=row))
+    assert sentences.empty(of(benchmarks=row.assign(empty=0.0))) == "No answer is empty."
+    several = of(benchmarks=pd.concat([row, row.assign(model="n", score=5.0)], ignore_index=True))
+    assert sentences.scored(several) == "- **GSM8K**: 5.0 % [0.0, 7.5] (best: n, protocol paper)."
 
 
-def test_a_mixture_stands_for_its_parts() -> None:
-    given = {"mixture": (-8.0, 0.01), "mixture/facts": (-9.0, 0.01), "mixture/arithmetic": (1.0, 0.9)}
-    said = sentences.contrasts(fabricated.contrast_table(given), levels=STANDARD)
-    assert "scores lower than **sft** on the mixture (−8.0 points" in said
-    assert "higher on none of its 2 parts, lower on 1 of its 2 parts" in said
-    beside = given | {"synthesis": (1.0, 0.9), "mean": (-4.0, 0.3)}
-    said = sentences.contrasts(fabricated.contrast_table(beside), levels=STANDARD)
-    assert "over all benchmarks (−4.0 points" in said and "lower on 1 of 3 benchmarks" in said
+@pytest.mark.parametrize(
+    "name", [name for name in sentences.__all__ if name.islower() and "method" not in name]
+)
+def test_a_table_that_is_missing_leaves_one_sentence(name: str) -> None:
+    assert getattr(sentences, name)(of()) == NOT_MEASURED

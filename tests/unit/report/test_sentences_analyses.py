@@ -1,4 +1,4 @@
-"""Sentences about the mechanism, likeness to the teacher, parts of a mixture, and costs."""
+"""Sentences about the mechanism, likeness to the teacher, and layers."""
 
 import fabricated_analyses as analyses
 import fabricated_tables as fabricated
@@ -7,84 +7,80 @@ import pandas as pd
 import pytest
 from scipy.stats import spearmanr
 
-from semalign.report import display, sentences
+from semalign.report import sentences
 from semalign.report.levels import STANDARD
+from semalign.report.reading import Tables
 from semalign.report.relation import rank_correlation
+from semalign.report.sentences import NOT_MEASURED
+
+
+def of(method: str = "semalign", **tables: pd.DataFrame) -> Tables:
+    """Tables of a study with one method."""
+    main = fabricated.main_table(methods=("student", "teacher", method))
+    return Tables({"main": main, **tables}, STANDARD)
 
 
 def test_the_critical_layer_and_who_agrees() -> None:
     frame = analyses.attribution_table(("facts", "completion"))
-    said = sentences.attribution(frame)
-    share = 100 * frame["share"][1]
-    assert f"The critical teacher layer is 2 on facts (share {share:.0f} % [" in said
-    assert "equal shares would be 25 %" in said
+    said = sentences.attribution(of(attribution=frame))
+    assert f"The critical teacher layer is 2 on facts (share {100 * frame['share'][1]:.0f} % [" in said
+    assert "equal shares would be 25 %." in said
     assert said.endswith(
-        "name the same layer: granularity = sublayer 2 of 2, reduction = signed 2 of 2 and score = random 0 of 2."
+        "`granularity = sublayer` 2 of 2, `reduction = signed` 2 of 2, `score = random` 0 of 2."
     )
-    assert "No teacher layer" in sentences.attribution(frame[frame["name"] != "default"])
+    assert sentences.attribution(of(attribution=frame[frame["name"] != "default"])) == NOT_MEASURED
 
 
-def test_pairings_that_differ_by_nothing_are_told() -> None:
-    frame = analyses.pairing_table(("facts",))
-    assert sentences.pairing(frame) == (
-        "By default, student layer 3 answers to teacher layer 4 on facts. Other layers, or other weights, are paired "
-        "with interpolate = false and pairs = 2. The same are paired with rule = cka, so that these variants differ "
-        "by nothing."
+def test_pairings_that_change_nothing_are_told() -> None:
+    assert sentences.pairing(of(pairing=analyses.pairing_table(("facts",)))) == (
+        "By default, student layer 3 is paired with teacher layer 4. Other layers or weights: `interpolate = false`, "
+        "`pairs = 2`. The same pairs, so that nothing changes: `rule = cka`."
     )
-    two = analyses.pairing_table(("facts", "mixture"), {"default": 1})
-    assert "teacher layer 4 on facts and mixture." in sentences.pairing(two)
-    mixed = analyses.pairing_table(("facts",), {"default": 2})
+    mixed = sentences.pairing(of(pairing=analyses.pairing_table(("facts",), {"default": 2})))
     assert (
-        "layer 2 answers to teacher layer 2 (33 %) and 3 (67 %) and student layer 3 answers"
-        in sentences.pairing(mixed)
+        "layer 2 is paired with teacher layer 2 (33 %) and 3 (67 %), 3 is paired with teacher layer 4."
+        in mixed
     )
 
 
 def test_each_loss_is_told_from_its_first_to_its_last_tenth() -> None:
     frame = analyses.curve_table(steps=20)
-    said = sentences.curves(frame, "semalign")
-    assert "mean of 8 trainings, the layer term goes from" in said and "it falls in all 8 trainings" in said
-    rows = frame[(frame["method"] == "sft")]
+    said = sentences.curves(of(curves=frame))
+    assert "(mean of 8 runs), the layer loss goes from" in said and "(it falls in 8 of 8 runs)" in said
+    rows = frame[frame["method"] == "sft"]
     ends = [rows.loc[rows["step"].isin(steps), "loss"].mean() for steps in ((1, 2), (19, 20))]
-    assert f"goes from {ends[0]:.3f} to {ends[1]:.3f}" in sentences.curves(frame, "sft")
+    assert f"goes from {ends[0]:.3f} to {ends[1]:.3f}" in sentences.curves(of("sft", curves=frame))
     rising = frame.assign(step=21 - frame["step"])
-    assert "it falls in none of 8 trainings" in sentences.curves(rising, "sft")
-    assert "were not recorded" in sentences.curves(frame, "laten")
+    assert "it falls in 0 of 8 runs" in sentences.curves(of("sft", curves=rising))
+    assert sentences.curves(of("laten", curves=frame)) == NOT_MEASURED
 
 
-@pytest.mark.parametrize(
-    ("relation", "answer"),
-    [
-        (-1.0, "So a student nearer in space is more like the teacher, by both measures."),
-        (1.0, "So a student nearer in space is less like the teacher, by both measures."),
-    ],
-)
-def test_the_correlation_answers_whether_nearer_is_more_alike(relation: float, answer: str) -> None:
+@pytest.mark.parametrize(("relation", "answer"), [(-1.0, "more"), (1.0, "less")])
+def test_the_correlation_answers_whether_closer_is_more_alike(relation: float, answer: str) -> None:
     near, seeds = analyses.geometry_tables(relation)
-    said = sentences.closer(near, seeds, "semalign", levels=STANDARD)
-    assert answer in said and "There, a student nearer" in said
-    lower = 7 if relation < 0 else 0
-    assert "all 7 trained variants stand nearer to the paper's target than the untouched student" in said
-    assert f"(centred cosine 0.000), and of those {lower} also have a lower KL" in said
-
-
-def test_without_a_relation_the_answer_is_none() -> None:
-    near, seeds = analyses.geometry_tables()
-    order = [0.5, 0.1, 0.4, 0.45, 0.2, 0.35, 0.15, 0.6]
-    kl = dict(
-        zip(
-            seeds[["method", "variant"]].drop_duplicates().itertuples(index=False, name=None),
-            order,
-            strict=True,
-        )
+    said = sentences.closer(of(geometry=near, seeds=seeds))
+    assert said.count(f"A closer student is {answer} like the teacher by KL from the teacher and top-1") == 2
+    assert (
+        "On facts, 7 of 7 trained variants are closer to the paper's target than the untouched student"
+        in said
     )
+    assert f"{7 if relation < 0 else 0} of those also have a lower KL" in said
+
+
+def test_without_a_relation_none_is_claimed() -> None:
+    near, seeds = analyses.geometry_tables()
+    keys = list(dict.fromkeys(seeds[["method", "variant"]].itertuples(index=False, name=None)))
+    kl = dict(zip(keys, [0.5, 0.3, 0.6, 0.2, 0.61, 0.31, 0.5, 0.21], strict=False))
     seeds["teacher_kl"] = [kl[key] for key in seeds[["method", "variant"]].itertuples(index=False, name=None)]
     seeds["teacher_agreement"] = 100 - 50 * seeds["teacher_kl"]
-    said = sentences.closer(near, seeds, "sft", levels=STANDARD)
-    assert "no relation between nearness in space and likeness to the teacher can be seen" in said
+    assert "No relation between closeness" in sentences.closer(of(geometry=near, seeds=seeds))
     few = near["method"].isin(["student", "semalign"]) & (near["variant"] == "default")
-    assert "too few variants" in sentences.closer(near[few], seeds, "semalign", levels=STANDARD)
-    assert "was not measured" in sentences.closer(near.iloc[:0], seeds, "semalign", levels=STANDARD)
+    assert "too few variants" in sentences.closer(of(geometry=near[few], seeds=seeds))
+    opposed = seeds.assign(teacher_agreement=seeds["teacher_kl"] * 100)
+    ranked, other = analyses.geometry_tables(-1.0)
+    mixed = other.assign(teacher_agreement=other["teacher_kl"] * 100)
+    assert "The answer is mixed" in sentences.closer(of(geometry=ranked, seeds=mixed))
+    assert "No relation" in sentences.closer(of(geometry=near, seeds=opposed))
 
 
 def test_the_rank_correlation_is_spearmans_and_its_interval_covers() -> None:
@@ -105,52 +101,38 @@ def test_the_rank_correlation_is_spearmans_and_its_interval_covers() -> None:
     assert pd.isna(rank_correlation(flat, "x", "y", levels=STANDARD).estimate)
 
 
-def test_agreement_is_told_by_the_intervals() -> None:
-    said = sentences.agreement(analyses.agreement_table(("facts", "mixture", "mixture/facts")), "semalign")
-    assert (
-        "the KL divergence from the teacher (change from the student in nats a token) falls on all 2 benchmarks "
-        "(facts −0.100 [−0.120, −0.080], mixture −0.100" in said
+def test_agreement_is_judged_by_its_uncorrected_intervals() -> None:
+    said = sentences.agreement(of(agreement=analyses.agreement_table(("facts",))))
+    assert "KL divergence from the teacher: lower, −0.100 [−0.120, −0.080] nats per token" in said
+    assert "top-1 token: higher, +5.0 [+4.0, +6.0] points" in said
+    assert "KL is lower in 3 of 3 cases and higher in 0" in said
+    assert said.endswith("These verdicts come from uncorrected intervals.")
+    away = sentences.agreement(of(agreement=analyses.agreement_table(("facts",), gain=-0.1)))
+    assert "teacher: higher, +0.100" in away and "token: lower, −5.0" in away
+    none = sentences.agreement(of(agreement=analyses.agreement_table(("facts",), gain=0.01)))
+    assert none.count(": undecided") == 2
+    several = sentences.agreement(
+        of(agreement=analyses.agreement_table(("facts", "mixture", "mixture/facts")))
     )
-    assert (
-        "top-1 token (change from the student in points) rises on all 2 benchmarks (facts +5.0 [+4.0" in said
-        and "mixture/facts" not in said
-    )
-    away = sentences.agreement(analyses.agreement_table(("facts",), gain=-0.1), "semalign")
-    assert "nats a token) rises on the one benchmark (facts +0.100" in away
-    assert "points) falls on the one benchmark (facts −5.0" in away
-    none = sentences.agreement(analyses.agreement_table(("facts",), gain=0.01), "semalign")
-    assert none.count(") does not detectably change on the one benchmark (facts") == 2
-    assert "was not measured" in sentences.agreement(analyses.agreement_table(), "laten")
-    assert "lowest mean KL" in sentences.nearest(analyses.agreement_table())
-
-
-def test_parts_of_a_mixture_are_told_apart() -> None:
-    assert sentences.parts(analyses.part_table(), "semalign") == (
-        "Trained on the mixture, **semalign** is above the student on 1 of 2 parts (facts +4.0 [+2.5, +5.5]) and "
-        "below it on 1 of 2 parts (arithmetic −2.0 [−3.5, −0.5]); differences in points, with intervals that are not "
-        "corrected for several tests."
-    )
-    assert "No mixture" in sentences.parts(analyses.part_table().iloc[:0], "semalign")
-    shown = display.part_table(analyses.part_table())
-    assert shown.columns.tolist() == ["method", "facts (in the mixture)", "arithmetic (in the mixture)"]
-    assert shown.iloc[2].tolist() == ["semalign", "44.0 (+4.0 [+2.5, +5.5])", "38.0 (−2.0 [−3.5, −0.5])"]
+    assert "lower on 2 of 2 (−0.100 nats per token)" in several
+    without = analyses.agreement_table(("facts",), methods=("student", "laten"))
+    assert "**LaTen** against the student" in sentences.agreement(of(agreement=without))
 
 
 def test_what_crosses_is_judged_against_a_random_map() -> None:
-    said = sentences.crossing(analyses.crossing_table())
-    assert "in 80.0 % [78.0, 82.0] of positions with the best map (**pinv**)" in said
-    assert (
-        "5.0 % [3.0, 7.0] with a random one; so the paper's map carries what the vocabulary shares." in said
+    said = sentences.crossing(of(crossing=analyses.crossing_table()))
+    assert "in 80.0 % [78.0, 82.0] of positions with the best map (`pinv`)" in said
+    assert said.endswith(
+        "5.0 % [3.0, 7.0] with a random one. So the paper's map carries what the vocabularies share."
     )
     same = analyses.crossing_table().assign(top1_low=0.0, top1_high=1.0)
-    assert "carries no more than chance" in sentences.crossing(same)
+    assert "carries no more than chance" in sentences.crossing(of(crossing=same))
+    alone = analyses.crossing_table(("dual",))
+    assert "paper" not in sentences.crossing(of(crossing=alone))
 
 
-def test_cost_and_gain_name_who_gains_more_for_less() -> None:
-    costs, comparisons = fabricated.cost_table(fabricated.METHODS), analyses.comparison_table()
-    costs.loc[costs["method"] == "semalign", "search_seconds"] = 1.0
-    said = sentences.gain(costs, comparisons, "sft")
-    assert "takes 13.5 s" in said and "for differences of −2.0 to −2.0 points" in said
-    assert "stands on all 2 benchmarks (facts, completion): semalign." in said
-    assert "stands on none of 2 benchmarks." in sentences.gain(costs, comparisons, "semalign")
-    assert "is not known" in sentences.gain(costs, comparisons, "laten")
+def test_similarity_counts_the_pairs_of_layers_that_rise() -> None:
+    said = sentences.similarity(of(similarity=fabricated.similarity_table()))
+    assert "changes by +0.033 on average (plain CKA: +0.033) and rises in 4 of 12 pairs" in said
+    assert "student layer 1 on facts, from 0.30 to 0.40." in said
+    assert sentences.similarity(of("sft", similarity=fabricated.similarity_table())) == NOT_MEASURED

@@ -7,7 +7,7 @@ from simulated_studies import SETTINGS
 
 from semalign.evaluation.likelihood import METRIC
 from semalign.report.display import bits_table
-from semalign.report.reading import read_table
+from semalign.report.reading import read_tables
 from semalign.runtime.columns import COLUMNS
 from semalign.runtime.files import write_json, write_jsonl, write_text
 from semalign.runtime.provenance import Run
@@ -64,7 +64,7 @@ def test_a_reader_sees_intervals_and_marks(tmp_path: Path) -> None:
     given = rows(tmp_path)
     given[1] |= {"vs_student_low": -0.3, "vs_student_high": -0.1}
     write_text(tmp_path / "bits.csv", csv_text(COLUMNS["bits"], given))
-    shown = bits_table(read_table(tmp_path, "bits"))
+    shown = bits_table(read_tables(tmp_path, ["bits"]))
     student, method = shown.iloc[:, -1]
     assert student.startswith("1.000 [") and not student.endswith("▼")
     assert method.startswith("0.800 [") and method.endswith("▼")

@@ -1,0 +1,68 @@
+"""The verdict of a study in at most ten lines, and in three sentences for the README."""
+
+from pathlib import Path
+
+from semalign.report import sentences
+from semalign.report.reading import read_tables
+from semalign.report.sentences.scores import best_of, controls, gains, one_score, tasks_of
+from semalign.report.templating import NOT_MEASURED, render, tally
+from semalign.report.verdicts import OPTIONAL, against, verdicts
+from semalign.report.words import STUDENT, TEACHER, is_under_study, method_under_study
+
+READ = (*OPTIONAL, "detectable", "search", "decomposition", "benchmarks")
+LINES = 10
+# a question and the sentence that answers it; lines of their own have no question
+ANSWERS = (
+    ("Is there something to transfer?", sentences.gap),
+    ("What helps?", sentences.helps),
+    ("", sentences.own),
+    ("What stays undecided?", sentences.undecided),
+    ("How was the learning rate chosen?", sentences.edges),
+    ("Does the vocabulary carry the hidden states?", sentences.vocabulary),
+    ("", sentences.scored),
+    ("Are published scores met?", sentences.published),
+    ("Are there empty answers?", sentences.empty),
+)
+
+
+def summarize(folder: Path, study: str) -> str:
+    """What came out of a study, as at most ten lines of Markdown, from the tables in `folder`.
+
+    What the study did not measure is left out; a study without any known table has one line that says so.
+    """
+    tables = read_tables(folder, (), READ)
+    said = [(question, answer(tables)) for question, answer in ANSWERS]
+    answers = [(question, text) for question, text in said if text != NOT_MEASURED]
+    tested = "main" in tables and not verdicts(tables).empty
+    text = render("summary", tables.levels, study=study, answers=answers, tested=tested)
+    lines = [line for line in text.splitlines() if line]
+    kept = lines if len(lines) <= LINES else [*lines[: LINES - 1], lines[-1]]
+    return "\n".join(kept)
+
+
+def takeaways(folder: Path) -> list[str]:
+    """Three sentences for readers outside the field: the gap, what helps, and what the method under study does."""
+    tables = read_tables(folder, ("main",), READ)
+    main, rows = tables["main"], verdicts(tables)
+    method, helped = method_under_study(main), gains(tables)
+    helpers = {name: one for name, one in helped.items() if one["higher"]}
+    found = {
+        "gap": against(rows, TEACHER, STUDENT),
+        "own": against(rows, method, STUDENT),
+        "control": controls(rows, method),
+        "plain": against(rows, "sft", STUDENT),
+    }
+    text = render(
+        "takeaways",
+        tables.levels,
+        **{name: tally(own) if len(own) else None for name, own in found.items()},
+        **{name: one_score(main, name) for name in (TEACHER, STUDENT)},
+        tasks=tasks_of(main),
+        methods=len(helped),
+        helpers=helpers,
+        best=best_of(helpers),
+        tally=helpers.get(best_of(helpers)),
+        method=method,
+        semalign=is_under_study(method),
+    )
+    return [line for line in text.splitlines() if line]

@@ -1,0 +1,94 @@
+"""Sentences and pages from templates: `templates/*.md.j2`, which hold words and no numbers."""
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from semalign.report.levels import Levels
+from semalign.report.names import spell, titled
+from semalign.report.reading import Tables
+from semalign.report.words import interval, listing, signed, spread
+
+NOT_MEASURED = "Not measured in this study."
+VERDICTS = ("higher", "lower", "undecided", "untested")
+TEMPLATES = Path(__file__).parent / "templates"
+Sentence = Callable[[Tables], str]
+
+
+def render(template: str, levels: Levels, **data: Any) -> str:
+    """The template `<template>.md.j2` filled with data; methods are printed by their titles in `levels`."""
+    with titled(levels.titles):
+        text = _environment().get_template(f"{template}.md.j2").render(levels=levels, **data)
+    return text.strip()
+
+
+def sentence(*needed: str) -> Callable[[Callable[[Tables], dict[str, Any] | None]], Sentence]:
+    """Make a sentence of a function that gathers its facts: the template has the function's name.
+
+    The sentence is `NOT_MEASURED` if one of the tables `needed` is missing or empty, or if there are no facts.
+    """
+
+    def fill(gather: Callable[[Tables], dict[str, Any] | None]) -> Sentence:
+        @functools.wraps(gather)
+        def say(tables: Tables) -> str:
+            if any(name not in tables or tables[name].empty for name in needed):
+                return NOT_MEASURED
+            facts = gather(tables)
+            return NOT_MEASURED if facts is None else render(gather.__name__, tables.levels, **facts)
+
+        return say
+
+    return fill
+
+
+def tally(rows: pd.DataFrame) -> dict[str, Any]:
+    """Verdict rows for a template, the largest difference first: all, those of each verdict, and all intervals' ends.
+
+    `low` and `high` are None if no row has an interval.
+    """
+    ranked = rows.sort_values("difference", ascending=False, kind="stable")
+    return {
+        "total": len(ranked),
+        "all": ranked.to_dict("records"),
+        "low": None if rows["low"].isna().all() else rows["low"].min(),
+        "high": None if rows["high"].isna().all() else rows["high"].max(),
+        "where": [column for column in ("pair", "benchmark") if rows[column].nunique() > 1],
+        **{word: ranked[ranked["verdict"] == word].to_dict("records") for word in VERDICTS},
+    }
+
+
+@functools.cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # the text is Markdown; what turns it into HTML escapes it
+    )
+    environment.filters |= {
+        "difference": _difference,
+        "listing": lambda parts: listing([str(part) for part in parts]),
+        "named": lambda names: listing([f"**{spell(name)}**" for name in names]),
+        "signed": signed,
+        "spell": spell,
+        "span": _span,
+    }
+    return environment
+
+
+def _difference(row: Mapping[str, Any], digits: int = 1) -> str:
+    return interval(row["difference"], row["low"], row["high"], digits)
+
+
+def _span(rows: Iterable[Mapping[str, Any]], digits: int = 1) -> str:
+    return spread([row["difference"] for row in rows], digits, signs=True)
+
+
+def once(names: Iterable[str]) -> list[str]:
+    """Distinct names in order of appearance."""
+    return list(dict.fromkeys(names))

@@ -1,0 +1,164 @@
+"""Summaries and results pages are made from the tables: of any study, and those in git are what the script writes."""
+
+import shutil
+from pathlib import Path
+
+import fabricated_analyses as analysed
+import fabricated_tables as fabricated
+import pandas as pd
+import pytest
+
+from semalign.report.pages import BEGIN, END, QUESTIONS
+from semalign.report.reading import Tables, read_tables
+from semalign.report.stage import write_results
+from semalign.report.summary import LINES, summarize, takeaways
+from semalign.report.verdicts import COLUMNS, verdicts
+from semalign.runtime.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[3]
+STORED = list(QUESTIONS)
+
+
+def write(folder: Path, **tables: pd.DataFrame) -> Path:
+    folder.mkdir(parents=True)
+    for name, table in tables.items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+def study() -> dict[str, pd.DataFrame]:
+    """Tables of a whole study."""
+    return {
+        "main": fabricated.main_table(),
+        "ablations": fabricated.ablation_table(),
+        "contrasts": fabricated.contrast_table(),
+        "search": fabricated.search_table(),
+        "costs": fabricated.cost_table(),
+        "detectable": fabricated.detectable_table(),
+        "decomposition": fabricated.decomposition_table(),
+        "bits": fabricated.bits_table(),
+        "head": fabricated.head_table(),
+        "benchmarks": fabricated.benchmark_table(),
+        "similarity": fabricated.similarity_table(),
+        **{name: table for name, table in analysed.analyses().items() if name != "comparisons"},
+    }
+
+
+def test_every_test_is_one_row_with_its_verdict(tmp_path: Path) -> None:
+    rows = verdicts(read_tables(write(tmp_path / "t", **study()), (), ("main", "ablations", "contrasts")))
+    assert tuple(rows.columns) == COLUMNS
+    assert set(rows["table"]) == {"main", "ablations", "contrasts"}
+    assert set(rows["against"]) == {"student", "best_baseline", "default", "other"}
+    teacher = rows[(rows["method"] == "teacher") & (rows["against"] == "student")]
+    assert set(teacher["verdict"]) == {"higher"} and teacher["low"].isna().all()
+    assert len(verdicts(read_tables(tmp_path / "t", (), ()))) == 0
+    told = verdicts(read_tables(ROOT / "results/pruned/tables", (), ("main", "comparisons", "contrasts")))
+    assert told.groupby("table").size().to_dict() == {"main": 44, "contrasts": 16}
+    assert told.loc[told["verdict"] != "untested", ["low", "high", "p"]].notna().all().all()
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_stored_study_is_summed_up(name: str) -> None:
+    lines = summarize(ROOT / f"results/{name}/tables", name).splitlines()
+    assert 0 < len(lines) <= LINES and all(line.startswith("- ") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("kept", "said", "unsaid"),
+    [
+        (["main"], "against the best baseline", "learning rate"),
+        (["decomposition"], "Does the vocabulary carry", "student"),
+        (["benchmarks"], "**GSM8K**: 2.5 %", "student"),
+        (["main", "search"], "learning rate chosen", "vocabulary"),
+        ([], "no results yet", "student"),
+    ],
+)
+def test_a_summary_leaves_out_what_was_not_measured(
+    kept: list[str], said: str, unsaid: str, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "tables", **{name: study()[name] for name in kept})
+    text = summarize(folder, "mine")
+    assert said in text and unsaid not in text and "not measured" not in text.lower()
+    whole = summarize(write(tmp_path / "whole", **study()), "mine").splitlines()
+    assert len(whole) == LINES and "uncorrected; " in whole[-1]
+
+
+def test_a_pair_of_ones_own_is_summed_up_without_the_method_under_study(tmp_path: Path) -> None:
+    one = write(tmp_path / "one", main=fabricated.main_table(methods=("student", "teacher", "sft")))
+    assert "The only method, **SFT**" in summarize(one, "mine")
+    two = write(
+        tmp_path / "two", main=fabricated.main_table(methods=("student", "teacher", "sft", "seeking"))
+    )
+    assert "of 2 methods" in summarize(two, "mine") and "SemAlign" not in summarize(two, "mine")
+    assert len(takeaways(two)) == 3 and "SemAlign" not in takeaways(two)[2]
+    several = write(tmp_path / "several", main=fabricated.main_table(pairs=("a", "b")))
+    assert "higher on 8 of 8" in summarize(several, "mine")
+
+
+@pytest.mark.parametrize(("p", "said"), [(0.9, "None of 3 ways"), (0.0001, "ways of training raise")])
+def test_three_sentences_follow_the_tests(p: float, said: str, tmp_path: Path) -> None:
+    main = fabricated.main_table(benchmarks=("facts",))
+    main["vs_student"] = main["vs_student"].abs()
+    main["vs_student_p"] = main["vs_student_p"].where(main["vs_student_p"].isna(), p)
+    sentences = takeaways(write(tmp_path / "tables", main=main))
+    assert len(sentences) == 3 and said in sentences[1]
+    assert sentences[0].startswith("There is something to learn" if p < 0.05 else "No gap could be measured")
+    assert ("does not measurably help" in sentences[2]) == (p > 0.05)
+
+
+def test_a_summary_says_its_studys_levels(tmp_path: Path) -> None:
+    folder = write(tmp_path / "tables", **study())
+    text = '{"alpha": 0.01, "confidence": 0.99, "titles": {"semalign": "Ours"}}'
+    (folder / "levels.json").write_text(text, encoding="utf-8")
+    said = summarize(folder, "mine")
+    assert (
+        "99 % intervals" in said and "level 0.01" in said and "**Ours** against" in said and "95" not in said
+    )
+
+
+def test_the_pages_in_git_are_what_the_script_writes(tmp_path: Path) -> None:
+    docs = tmp_path / "docs"
+    shutil.copytree(ROOT / "docs/figures", docs / "figures")
+    readme = tmp_path / "README.md"
+    shutil.copyfile(ROOT / "README.md", readme)
+    write_results(ROOT / "results", docs, readme)
+    written = [path for path in docs.rglob("*") if path.suffix in (".md", ".csv")]
+    assert len(written) == len(STORED) + 1 + 2
+    for path in written:
+        in_git = ROOT / "docs" / path.relative_to(docs)
+        assert path.read_text() == in_git.read_text(), f"{in_git}: run scripts/write_results.py"
+    assert readme.read_text() == (ROOT / "README.md").read_text(), "README.md: run scripts/write_results.py"
+
+
+def test_a_page_has_what_its_study_has_and_says_nothing_twice(tmp_path: Path) -> None:
+    write(tmp_path / "results/mine/tables", **study())
+    write(tmp_path / "results/bare/tables", benchmarks=fabricated.benchmark_table())
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nstale\n{END}\nafter\n")
+    write_results(tmp_path / "results", tmp_path / "docs", readme, ["mine", "bare"])
+    text = readme.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n") and "stale" not in text
+    assert text.count("\n- ") == 3
+    page, bare = ((tmp_path / f"docs/results/{name}.md").read_text() for name in ("mine", "bare"))
+    assert "| SemAlign " in page and "results/mine/tables/main.csv" in page and "(mine/verdicts.csv)" in page
+    lines = [line for line in page.splitlines() if line.startswith("- ") or len(line) > 80]
+    assert len(lines) == len(set(lines))
+    assert "## Scores of the models" in bare and "## Scores\n" not in bare and "verdicts" not in bare
+    for match in ("nan", "undefined,", "not measured"):
+        assert match not in page
+    assert "[mine](mine.md)" in (tmp_path / "docs/results/index.md").read_text()
+
+
+def test_what_is_missing_is_refused(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("nothing")
+    with pytest.raises(UserError, match="found no pair of marks"):
+        write_results(tmp_path, tmp_path / "docs", readme)
+    readme.write_text(f"{BEGIN}{END}")
+    with pytest.raises(UserError, match="found no study with tables"):
+        write_results(tmp_path, tmp_path / "docs", readme)
+
+
+def test_tables_need_levels() -> None:
+    with pytest.raises(TypeError):
+        Tables({})  # type: ignore[call-arg]
