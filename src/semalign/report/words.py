@@ -13,11 +13,11 @@ REFERENCES = (STUDENT, TEACHER)
 
 
 def verdict(difference: float, p: float, levels: Levels) -> str:
-    """What a paired test says: `higher`, `lower`, `no detectable difference`; `not tested` without a p."""
+    """Outcome of a paired test: `higher`, `lower` or `undecided`; `untested` without a p-value."""
     if math.isnan(float(difference)) or math.isnan(float(p)):
-        return "not tested"
+        return "untested"
     if p >= levels.alpha or difference == 0:
-        return "no detectable difference"
+        return "undecided"
     return "higher" if difference > 0 else "lower"
 
 

@@ -37,8 +37,8 @@ DEFAULT_LOOK: dict[str, Any] = {"color": BLACK, "marker": "D", "markersize": 5}
 LOOKS: dict[str, tuple[str, str, str]] = {
     "higher": (BLUE, "^", "above the default (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "below the default (p < {alpha:g})"),
-    "no detectable difference": (GREY, "o", "no detectable difference"),
-    "not tested": (ORANGE, "o", "variant, not tested"),
+    "undecided": (GREY, "o", "no detectable difference"),
+    "untested": (ORANGE, "o", "variant, not tested"),
 }
 Panel = tuple[str, pd.DataFrame]
 

@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from semalign.report.figures.registry import draw
-from semalign.report.figures.style import DPI, save, titled
+from semalign.report.figures.style import DPI, save
+from semalign.report.names import titled
 from semalign.report.reading import levels_of, locate
 
 SCREEN_DPI = 96

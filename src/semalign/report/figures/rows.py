@@ -22,8 +22,8 @@ LINES: dict[str, dict[str, Any]] = {
 VERDICTS = {
     "higher": (BLUE, "^", "above the student (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "below the student (p < {alpha:g})"),
-    "no detectable difference": (GREY, "o", "no detectable difference"),
-    "not tested": (BLACK, "s", "not tested"),
+    "undecided": (GREY, "o", "no detectable difference"),
+    "untested": (BLACK, "s", "not tested"),
 }
 
 

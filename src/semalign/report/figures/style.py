@@ -5,10 +5,8 @@ import io
 import os
 import tempfile
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import matplotlib
@@ -16,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from semalign.runtime.tables_text import benchmark_title
+from semalign.report.names import spell
 
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can tell apart.
 BLACK = "#000000"
@@ -58,68 +56,6 @@ SETTINGS: dict[str, Any] = {
 }
 DPI = 160
 PLACES = 6  # decimals of a place in a figure, as a share of its size
-
-# How names of the tables are spelt for readers; a word not listed stands as it is.
-SPELLING = {
-    "semalign": "SemAlign",
-    "laten": "LaTen",
-    "seeking": "Seeking",
-    "sft": "SFT",
-    "pissa": "PiSSA",
-    "flex": "Flex",
-    "kd": "KD",
-    "ce": "CE",
-    "lora": "LoRA",
-    "cka": "CKA",
-    "kl": "KL",
-    "mlp": "MLP",
-    "mmlu": "MMLU",
-    "gsm8k": "GSM8K",
-    "humaneval": "HumanEval",
-    "mbpp": "MBPP",
-    "llama2": "Llama 2",
-    "codellama": "CodeLlama",
-    "wizardcoder": "WizardCoder",
-    "smollm2": "SmolLM2",
-    "qwen3": "Qwen3",
-}
-
-
-_titles: ContextVar[Mapping[str, str]] = ContextVar("titles", default=MappingProxyType({}))
-
-
-@contextlib.contextmanager
-def titled(titles: Mapping[str, str]) -> Iterator[None]:
-    """Print these methods by their titles, method -> title, whatever `spell` would make of their names."""
-    token = _titles.set(titles)
-    try:
-        yield
-    finally:
-        _titles.reset(token)
-
-
-def spell(name: object) -> str:
-    """A table's name as a reader would write it: a method's title, or `SFT all layers` for `sft-all-layers`.
-
-    The part of a mixture, `mixture/gsm8k`, becomes `GSM8K (in the mixture)`.
-    """
-    if title := _titles.get().get(str(name)):
-        return title
-    if "/" in str(name):
-        return benchmark_title("/".join(spell(part) for part in str(name).split("/", 1)))
-    if _is_number(str(name)):
-        return str(name)
-    words = str(name).replace("_", "-").replace("~", "-→-").split("-")
-    return " ".join(SPELLING.get(word.lower(), word) for word in words if word)
-
-
-def _is_number(text: str) -> bool:
-    """Whether a name is a number, whose minus is no hyphen: `1e-05`."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return any(letter.isdigit() for letter in text)
 
 
 def wrap(name: object, width: int = 22) -> str:

@@ -10,8 +10,8 @@ MEAN = "mean"
 WORDS = {
     "higher": "scores higher than",
     "lower": "scores lower than",
-    "no detectable difference": "shows no detectable difference from",
-    "not tested": "is not tested against",
+    "undecided": "shows no detectable difference from",
+    "untested": "is not tested against",
 }
 
 

@@ -23,8 +23,8 @@ from semalign.report.words import (
 PHRASES = {
     "higher": "scores higher than {rival} on {share}",
     "lower": "scores lower than {rival} on {share}",
-    "no detectable difference": "shows no detectable difference from {rival} on {share}",
-    "not tested": "is not tested against {rival} on {share}",
+    "undecided": "shows no detectable difference from {rival} on {share}",
+    "untested": "is not tested against {rival} on {share}",
 }
 RIVALS = {"student": "the student", "best_baseline": "the best baseline"}
 
@@ -49,7 +49,7 @@ def compare(
     for _, cell in cells.iterrows():
         said = verdict(cell[f"vs_{against}"], cell[f"vs_{against}_p"], levels)
         where = (cell["pair"], cell["benchmark"])
-        numbers = "" if said == "not tested" else f" ({_test(cell, against, names.get(where, ''))})"
+        numbers = "" if said == "untested" else f" ({_test(cell, against, names.get(where, ''))})"
         groups[said].append(place(main, *where) + numbers)
     parts = [
         PHRASES[word].format(rival=RIVALS[against], share=count(len(places), len(cells), "benchmark"))
