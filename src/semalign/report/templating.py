@@ -1,7 +1,7 @@
 """Sentences and pages from templates: `templates/*.md.j2`, which hold words and no numbers."""
 
-from collections.abc import Iterable
-from functools import cache
+import functools
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from semalign.report.levels import Levels
 from semalign.report.names import spell, titled
-from semalign.report.words import count, interval, listing, p_value, signed
-from semalign.runtime.tables_text import markdown
+from semalign.report.reading import Tables
+from semalign.report.words import interval, listing, signed, spread
 
+NOT_MEASURED = "Not measured in this study."
 VERDICTS = ("higher", "lower", "undecided", "untested")
 TEMPLATES = Path(__file__).parent / "templates"
+Sentence = Callable[[Tables], str]
 
 
 def render(template: str, levels: Levels, **data: Any) -> str:
@@ -22,6 +24,25 @@ def render(template: str, levels: Levels, **data: Any) -> str:
     with titled(levels.titles):
         text = _environment().get_template(f"{template}.md.j2").render(levels=levels, **data)
     return text.strip()
+
+
+def sentence(*needed: str) -> Callable[[Callable[[Tables], dict[str, Any] | None]], Sentence]:
+    """Make a sentence of a function that gathers its facts: the template has the function's name.
+
+    The sentence is `NOT_MEASURED` if one of the tables `needed` is missing or empty, or if there are no facts.
+    """
+
+    def fill(gather: Callable[[Tables], dict[str, Any] | None]) -> Sentence:
+        @functools.wraps(gather)
+        def say(tables: Tables) -> str:
+            if any(name not in tables or tables[name].empty for name in needed):
+                return NOT_MEASURED
+            facts = gather(tables)
+            return NOT_MEASURED if facts is None else render(gather.__name__, tables.levels, **facts)
+
+        return say
+
+    return fill
 
 
 def tally(rows: pd.DataFrame) -> dict[str, Any]:
@@ -35,11 +56,12 @@ def tally(rows: pd.DataFrame) -> dict[str, Any]:
         "all": ranked.to_dict("records"),
         "low": None if rows["low"].isna().all() else rows["low"].min(),
         "high": None if rows["high"].isna().all() else rows["high"].max(),
+        "where": [column for column in ("pair", "benchmark") if rows[column].nunique() > 1],
         **{word: ranked[ranked["verdict"] == word].to_dict("records") for word in VERDICTS},
     }
 
 
-@cache
+@functools.cache
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -49,21 +71,17 @@ def _environment() -> Environment:
         autoescape=False,  # the text is Markdown; what turns it into HTML escapes it
     )
     environment.filters |= {
-        "count": count,
-        "difference": lambda row: interval(row["difference"], row["low"], row["high"]),
+        "difference": lambda row, digits=1: interval(row["difference"], row["low"], row["high"], digits),
         "listing": lambda parts: listing([str(part) for part in parts]),
-        "names": lambda rows, key="method": listing([spell(row[key]) for row in rows]),
-        "p": p_value,
-        "score": lambda row: f"{row['score']:.1f} % [{row['score_low']:.1f}, {row['score_high']:.1f}]",
+        "named": lambda names: listing([f"**{spell(name)}**" for name in names]),
         "signed": signed,
         "spell": spell,
-        "span": lambda rows: _span([row["difference"] for row in rows]),
-        "table": lambda frame: markdown(frame, [number > 0 for number in range(len(frame.columns))]),
+        "span": lambda rows, digits=1: spread([row["difference"] for row in rows], digits, signs=True),
     }
+    environment.globals["zip"] = zip
     return environment
 
 
-def _span(values: Iterable[float]) -> str:
-    """`+1.2 points`, or `between +1.2 and +3.4 points` of several."""
-    low, high = signed(min(values := list(values))), signed(max(values))
-    return f"{low} points" if low == high else f"{low} to {high} points"
+def once(names: Iterable[str]) -> list[str]:
+    """Distinct names in order of appearance."""
+    return list(dict.fromkeys(names))

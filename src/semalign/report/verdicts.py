@@ -40,10 +40,18 @@ def verdicts(tables: Tables) -> pd.DataFrame:
     return rows.assign(verdict=said)[list(COLUMNS)].reset_index(drop=True)
 
 
-def against(rows: pd.DataFrame, method: str, role: str, table: str = "main") -> pd.DataFrame:
-    """The verdicts of one method against one role, on whole benchmarks."""
-    chosen = (rows["table"] == table) & (rows["method"] == method) & (rows["against"] == role)
+def against(rows: pd.DataFrame, method: str, role: str) -> pd.DataFrame:
+    """The verdicts of one method of the main table against one role, on whole benchmarks."""
+    chosen = (rows["table"] == "main") & (rows["method"] == method) & (rows["against"] == role)
     return wholes(rows[chosen])
+
+
+def named(rows: pd.DataFrame) -> pd.DataFrame:
+    """The comparisons that the config names, on whole benchmarks; of several their mean, if it was tested."""
+    tests = wholes(rows[rows["table"] == "contrasts"])
+    keys = [tests["pair"], tests["method"], tests["rival"]]
+    mean = (tests["benchmark"] == "mean").groupby(keys).transform("any").astype(bool)
+    return tests[(tests["benchmark"] == "mean") | ~mean]
 
 
 def _compared(tables: Tables) -> pd.DataFrame:

@@ -1,12 +1,11 @@
 """Words and numbers that sentences are built of."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from semalign.report.levels import Levels
-from semalign.runtime.tables_text import benchmark_title
 
 STUDENT, TEACHER = "student", "teacher"
 REFERENCES = (STUDENT, TEACHER)
@@ -27,9 +26,11 @@ def signed(value: float, digits: int = 1) -> str:
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
-def p_value(p: float) -> str:
-    """A p-value with two digits that matter, or the bound it lies under."""
-    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+def spread(values: Iterable[float], digits: int = 1, *, signs: bool = False) -> str:
+    """`1.2 to 3.4`, or the one value if all are printed alike."""
+    known = list(values)
+    low, high = (signed(end, digits) if signs else f"{end:.{digits}f}" for end in (min(known), max(known)))
+    return low if low == high else f"{low} to {high}"
 
 
 def listing(parts: Sequence[str]) -> str:
@@ -37,14 +38,6 @@ def listing(parts: Sequence[str]) -> str:
     if len(parts) < 2:
         return parts[0] if parts else "none"
     return f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def count(number: int, total: int, noun: str) -> str:
-    """`none of 4 benchmarks`, `1 of 4 benchmarks`, `all 4 benchmarks`; of one: `the one` or `no`."""
-    if total == 1:
-        return f"the one {noun}" if number else f"no {noun}"
-    share = {0: f"none of {total}", total: f"all {total}"}.get(number, f"{number} of {total}")
-    return f"{share} {noun}s"
 
 
 def is_under_study(method: str) -> bool:
@@ -58,7 +51,7 @@ def methods_of(main: pd.DataFrame) -> list[str]:
 
 
 def method_under_study(main: pd.DataFrame) -> str:
-    """The first method named `semalign...`, else the first one; empty where there is none."""
+    """The first method named `semalign...`, else the first one; empty if there is none."""
     methods = methods_of(main)
     return next((name for name in methods if is_under_study(name)), methods[0] if methods else "")
 
@@ -68,22 +61,13 @@ def wholes(table: pd.DataFrame) -> pd.DataFrame:
     return table[~table["benchmark"].astype(str).str.contains("/", regex=False)]
 
 
-def place(table: pd.DataFrame, pair: str, benchmark: str) -> str:
-    """A benchmark, and its pair where the table has several."""
-    return (
-        f"{benchmark_title(benchmark)} of {pair}"
-        if table["pair"].nunique() > 1
-        else benchmark_title(benchmark)
-    )
-
-
 def interval(value: float, low: float, high: float, digits: int = 1) -> str:
-    """`+1.2 [−0.3, +2.7]`, or the value alone where it has no interval."""
+    """`+1.2 [−0.3, +2.7]`, or the value alone if it has no interval."""
     if math.isnan(low) or math.isnan(high):
         return signed(value, digits)
     return f"{signed(value, digits)} [{signed(low, digits)}, {signed(high, digits)}]"
 
 
 def side(low: float, high: float) -> int:
-    """Where an interval lies: 1 above zero, -1 below it, 0 where it holds zero or is undefined."""
+    """Position of an interval: 1 above zero, -1 below it, 0 if it contains zero or is undefined."""
     return 1 if low > 0 else -1 if high < 0 else 0

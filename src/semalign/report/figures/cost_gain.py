@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from semalign.report.figures import rows
 from semalign.report.figures.registry import figure
 from semalign.report.figures.style import blank, distinct, legend, look_of, message, spell, styled, wrap
-from semalign.report.sentences.cost_gain import costs_and_gains
+from semalign.report.sentences.budgets import costs_and_gains
 from semalign.report.words import STUDENT
 
 COLUMNS = 3

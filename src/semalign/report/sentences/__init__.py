@@ -1,56 +1,42 @@
-"""Sentences whose numbers and words are both chosen by the data, for the notebooks.
+"""What a study's tables say, in sentences: the data chooses the words, templates hold them.
 
-Nothing here knows an outcome in advance: "higher", "lower" and "no detectable difference" come from the
-paired, Holm-corrected tests of the tables, never from the sign of a difference alone.
+Every function takes the tables that `read_tables` gives, with the study's levels, and returns Markdown. It returns
+`NOT_MEASURED` if a table that it needs is not among them or has no row.
 """
 
-from semalign.report.sentences.ablations import ablation, ablation_axes, axes_without_effect
-from semalign.report.sentences.agreement import agreement, crossing, nearest, parts
-from semalign.report.sentences.benchmarks import empty, published
-from semalign.report.sentences.cost_gain import gain
-from semalign.report.sentences.fairness import contrasts, search
-from semalign.report.sentences.layers import decomposition, decomposition_controls, head, similarity
-from semalign.report.sentences.mechanism import attribution, closer, curves, pairing
-from semalign.report.sentences.scores import (
-    best_on_average,
-    compare,
-    cost,
-    detectable,
-    gap_closed,
-    nearer_teacher,
-    teacher_above_student,
-)
-from semalign.report.words import method_under_study, methods_of, verdict
+from semalign.report.sentences.ablations import ablation
+from semalign.report.sentences.agreement import agreement, crossing, similarity
+from semalign.report.sentences.benchmarks import empty, published, scored
+from semalign.report.sentences.budgets import edges, gain, search
+from semalign.report.sentences.layers import attribution, decomposition, pairing
+from semalign.report.sentences.mechanism import closer, curves
+from semalign.report.sentences.scores import contrasts, detectable, gap, gap_closed, helps, own, undecided
+from semalign.report.templating import NOT_MEASURED
+from semalign.report.words import method_under_study
 
 __all__ = [
+    "NOT_MEASURED",
     "ablation",
-    "ablation_axes",
     "agreement",
     "attribution",
-    "axes_without_effect",
-    "best_on_average",
     "closer",
-    "compare",
     "contrasts",
-    "cost",
     "crossing",
     "curves",
     "decomposition",
-    "decomposition_controls",
     "detectable",
+    "edges",
     "empty",
     "gain",
+    "gap",
     "gap_closed",
-    "head",
+    "helps",
     "method_under_study",
-    "methods_of",
-    "nearer_teacher",
-    "nearest",
+    "own",
     "pairing",
-    "parts",
     "published",
+    "scored",
     "search",
     "similarity",
-    "teacher_above_student",
-    "verdict",
+    "undecided",
 ]

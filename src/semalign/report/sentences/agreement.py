@@ -1,118 +1,75 @@
-"""Sentences about likeness to the teacher's answers, the parts of a mixture, and maps that cross."""
+"""Likeness to the teacher: of answers, of what a map carries across, and of layers."""
+
+from typing import Any
 
 import pandas as pd
 
-from semalign.report.words import count, interval, listing, place, side, wholes
+from semalign.report.reading import Tables
+from semalign.report.templating import sentence, tally
+from semalign.report.words import REFERENCES, STUDENT, method_under_study, side, wholes
 
-DEFAULT = "default"
-# measure -> its name, unit and digits, and what it does: towards the teacher, away from it, neither
-STILL = "does not detectably change"
-MEASURES = {
-    "kl": ("KL divergence from the teacher", "nats a token", 3, {-1: "falls", 1: "rises", 0: STILL}),
-    "agreement": (
-        "agreement with the teacher's top-1 token",
-        "points",
-        1,
-        {1: "rises", -1: "falls", 0: STILL},
-    ),
-}
+WORDS = {1: "higher", -1: "lower", 0: "undecided"}
 
 
-def agreement(table: pd.DataFrame, method: str) -> str:
-    """Whether a method's answers come nearer the teacher's than the student's, by KL and by top-1 agreement.
-
-    The verdicts are those of the intervals of the paired differences, not corrected for several tests.
-    """
-    cells = wholes(table)
-    cells = cells[(cells["method"] == method) & (cells["variant"] == DEFAULT)]
-    if cells.empty:
-        return f"How near **{method or 'a method'}** comes to the teacher's answers was not measured."
-    parts = [_moved(table, cells, measure) for measure in MEASURES]
-    return f"With **{method}**, {'; '.join(parts)}. The intervals are not corrected for several tests."
-
-
-def _moved(table: pd.DataFrame, cells: pd.DataFrame, measure: str) -> str:
-    name, unit, digits, words = MEASURES[measure]
-    groups: dict[int, list[str]] = {key: [] for key in words}
-    for row in cells.to_dict("records"):
-        value, low, high = (float(row[f"{measure}_vs_student{end}"]) for end in ("", "_low", "_high"))
-        said = f"{place(table, row['pair'], row['benchmark'])} {interval(value, low, high, digits)}"
-        groups[side(low, high)].append(said)
-    parts = [
-        f"{words[key]} on {count(len(places), len(cells), 'benchmark')} ({', '.join(places)})"
-        for key, places in groups.items()
-        if places
-    ]
-    return f"the {name} (change from the student in {unit}) {listing(parts)}"
-
-
-def nearest(table: pd.DataFrame) -> str:
-    """The method with the lowest mean KL from the teacher over benchmarks, beside the student."""
-    cells = wholes(table)
-    cells = cells[cells["variant"] == DEFAULT]
+@sentence("agreement")
+def agreement(tables: Tables) -> dict[str, Any] | None:
+    """Whether answers come closer to the teacher's, by the uncorrected intervals of KL and top-1 agreement."""
+    cells = wholes(tables["agreement"])
+    cells = cells[cells["variant"] == "default"]
+    trained = cells[~cells["method"].isin(REFERENCES)]
+    if trained.empty:
+        return None
+    method = method_under_study(trained)
     means = cells.groupby("method", sort=False)["teacher_kl"].mean()
-    ranked = means.drop([name for name in ("student", "teacher") if name in means.index])
-    if ranked.empty:
-        return ""
-    beside = f" (student {means['student']:.3f})" if "student" in means.index else ""
-    return (
-        f"The lowest mean KL from the teacher over benchmarks is that of **{ranked.idxmin()}**, {ranked.min():.3f} "
-        f"nats a token{beside}; the highest that of **{ranked.idxmax()}**, {ranked.max():.3f}."
-    )
+    best = means[trained["method"].unique()].idxmin()
+    own = trained[trained["method"] == method]
+    return {
+        "method": method,
+        "own": {measure: moved(own, measure) for measure in ("kl", "agreement")} if len(own) else None,
+        "all": {measure: moved(trained, measure) for measure in ("kl", "agreement")},
+        "best": best,
+        "kl": {"best": means[best], STUDENT: means.get(STUDENT)},
+    }
 
 
-def parts(table: pd.DataFrame, method: str) -> str:
-    """On which parts of a mixture a method, trained on all of them, differs from the student."""
-    cells = table[(table["method"] == method) & (table["variant"] == DEFAULT)]
-    if cells.empty:
-        return "No mixture of benchmarks was scored part by part."
-    sentences = []
-    for _, rows in cells.groupby(["pair", "benchmark"], sort=False):
-        where = place(table, *rows[["pair", "benchmark"]].iloc[0])
-        groups: dict[int, list[str]] = {1: [], -1: [], 0: []}
-        for row in rows.to_dict("records"):
-            value, low, high = (float(row[f"vs_student{end}"]) for end in ("", "_low", "_high"))
-            groups[side(low, high)].append(f"{row['part']} {interval(value, low, high)}")
-        words = {1: "above the student", -1: "below it", 0: "not detectably apart from it"}
-        verdicts = [
-            f"{words[key]} on {count(len(places), len(rows), 'part')} ({', '.join(places)})"
-            for key, places in groups.items()
-            if places
-        ]
-        sentences.append(
-            f"Trained on the {where}, **{method}** is {listing(verdicts)}; differences in points, with "
-            "intervals that are not corrected for several tests."
-        )
-    return " ".join(sentences)
+def moved(cells: pd.DataFrame, measure: str) -> dict[str, Any]:
+    """The change of a measure from the student, judged by its interval, which is not corrected."""
+    names = {
+        f"{measure}_vs_student{end}": name
+        for end, name in (("", "difference"), ("_low", "low"), ("_high", "high"))
+    }
+    rows = cells.rename(columns=names)
+    return tally(rows.assign(verdict=[WORDS[side(*ends)] for ends in rows[["low", "high"]].to_numpy()]))
 
 
-def crossing(table: pd.DataFrame) -> str:
-    """How often a map keeps the teacher's next token, best and random, read by the student's head."""
-    if table.empty:
-        return "Whether a map carries predictions across was not measured."
-    return " ".join(_crossing(table, str(pair), rows) for pair, rows in table.groupby("pair", sort=False))
+@sentence("crossing")
+def crossing(tables: Tables) -> dict[str, Any]:
+    """How often a map keeps the teacher's next token, read by the student's head: best, paper's, random."""
+    groups = tables["crossing"].groupby("pair", sort=False)
+    return {"pairs": {pair: _crossing(rows) for pair, rows in groups}}
 
 
-def _crossing(table: pd.DataFrame, pair: str, rows: pd.DataFrame) -> str:
-    ranked = rows.sort_values("top1_agreement", ascending=False, kind="stable")
-    best, paper = ranked.iloc[0], rows[(rows["map"] == "pinv") & ~rows["folded"].astype(bool)]
-    random = rows[rows["map"] == "random"]
-    lead = f"From teacher to student of {pair}, the" if table["pair"].nunique() > 1 else "The"
-    text = f"{lead} teacher's final state keeps its most likely token, read by the student's head, in "
-    fold = ", norm folded in" if best["folded"] else ""
-    text += f"{_kept(best)} of positions with the best map (**{best['map']}**{fold})"
-    text += f", in {_kept(paper.iloc[0])} with the paper's (**pinv**)" if not paper.empty else ""
-    text += f", and in {_kept(random.iloc[0])} with a random one" if not random.empty else ""
-    if paper.empty or random.empty:
-        return f"{text}."
-    apart = paper.iloc[0]["top1_low"] > random.iloc[0]["top1_high"]
-    close = (
-        "so the paper's map carries what the vocabulary shares"
-        if apart
-        else "so the paper's map carries no more than chance"
-    )
-    return f"{text}; {close}."
+def _crossing(rows: pd.DataFrame) -> dict[str, Any]:
+    best = rows.loc[rows["top1_agreement"].idxmax()]
+    paper, random = rows[(rows["map"] == "pinv") & ~rows["folded"]], rows[rows["map"] == "random"]
+    kept: dict[str, Any] = {"best": best}
+    kept |= {name: found.iloc[0] for name, found in (("paper", paper), ("random", random)) if len(found)}
+    both = len(paper) and len(random)
+    apart = bool(both) and paper["top1_low"].iloc[0] > random["top1_high"].iloc[0]
+    return {"kept": kept, "judged": bool(both), "apart": apart}
 
 
-def _kept(row: "pd.Series[float]") -> str:
-    return f"{100 * row['top1_agreement']:.1f} % [{100 * row['top1_low']:.1f}, {100 * row['top1_high']:.1f}]"
+@sentence("main", "similarity")
+def similarity(tables: Tables) -> dict[str, Any] | None:
+    """How the CKA between teacher and student layers changes with the method under study; not tested."""
+    table, method = tables["similarity"], method_under_study(tables["main"])
+    keys = ["pair", "benchmark", "left_layer", "right_layer"]
+    after = table[(table["comparison"] == "teacher~student-after") & (table["method"] == method)]
+    before = table[table["comparison"] == "teacher~student-before"].drop_duplicates(keys)
+    both = after.merge(before, on=keys, suffixes=("", "_before")).dropna(subset=["cka_debiased"])
+    if both.empty:
+        return None
+    change = both["cka_debiased"] - both["cka_debiased_before"]
+    plain = (both["cka"] - both["cka_before"]).mean()
+    facts = {"method": method, "mean": change.mean(), "plain": plain, "rises": int((change > 0).sum())}
+    return {**facts, "total": len(both), "top": both.loc[change.abs().idxmax()]}

@@ -1,42 +1,33 @@
-"""What the scores of models as they are say beside published ones."""
+"""Scores of models as they are, next to published ones."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from semalign.report.words import listing
-from semalign.runtime.tables_text import benchmark_title
+from semalign.report.reading import Tables
+from semalign.report.templating import sentence
 
 
-def published(scores: pd.DataFrame) -> str:
-    """A sentence a published figure: whether it lies in our interval, and where it is from."""
-    known = [row for row in scores.to_dict("records") if pd.notna(row["published"])]
-    if not known:
-        return "The config names no published score of these models."
-    return "\n\n".join(map(_beside, known))
+@sentence("benchmarks")
+def scored(tables: Tables) -> dict[str, Any]:
+    """One line per benchmark: the score under each protocol, of several models the best."""
+    table = tables["benchmarks"]
+    best = table.loc[table.groupby(["benchmark", "protocol"], sort=False)["score"].idxmax()]
+    lines = {name: rows.to_dict("records") for name, rows in best.groupby("benchmark", sort=False)}
+    return {"lines": lines, "several": table["model"].nunique() > 1}
 
 
-def empty(scores: pd.DataFrame) -> str:
-    """Where answers have nothing in them, which is a matter of the prompt's form before it is one of knowledge."""
-    rows = scores[scores["empty"] > 0]
-    if rows.empty:
-        return "No answer is empty."
-    where = [
-        f"{benchmark_title(row['benchmark'])} ({row['protocol']}) {row['empty']:.0f} %"
-        for row in rows.to_dict("records")
-    ]
-    return (
-        f"Empty answers: {listing(where)}. The protocols apply no chat template, and a model that was tuned on one may "
-        "end at once without it: a low score there says little of what the model knows."
-    )
+@sentence("benchmarks")
+def published(tables: Tables) -> dict[str, Any] | None:
+    """How many published scores are within the study's intervals, and which are not."""
+    known = tables["benchmarks"].dropna(subset=["published"])
+    inside = known["published"].between(known["score_low"], known["score_high"])
+    outside = known[~inside].to_dict("records")
+    return {"total": len(known), "inside": int(inside.sum()), "outside": outside} if len(known) else None
 
 
-def _beside(row: Mapping[Any, Any]) -> str:
-    low, high, other = row["score_low"], row["score_high"], row["published"]
-    place = "lies in" if low <= other <= high else "lies above" if other > high else "lies below"
-    benchmark = benchmark_title(row["benchmark"])
-    return (
-        f"{row['model']} on {benchmark} ({row['protocol']}): the published {other:.1f} % {place} our "
-        f"interval of {low:.1f} to {high:.1f} % over {row['items']} items. Source: {row['published_source']}."
-    )
+@sentence("benchmarks")
+def empty(tables: Tables) -> dict[str, Any]:
+    """How many answers contain nothing, which is a matter of the prompt before it is one of knowledge."""
+    rows: pd.DataFrame = tables["benchmarks"]
+    return {"rows": rows[rows["empty"] > 0].to_dict("records")}

@@ -1,202 +1,123 @@
-"""Sentences about the main table: who scores higher than whom, what of the gap closes, at what cost."""
+"""Who scores higher than whom, from the verdicts: the gap, what helps, and what stays undecided."""
 
-import math
 from typing import Any
 
 import pandas as pd
 
-from semalign.report.levels import Levels
-from semalign.report.words import (
-    REFERENCES,
-    STUDENT,
-    TEACHER,
-    count,
-    listing,
-    methods_of,
-    p_value,
-    place,
-    signed,
-    verdict,
-    wholes,
-)
-
-PHRASES = {
-    "higher": "scores higher than {rival} on {share}",
-    "lower": "scores lower than {rival} on {share}",
-    "undecided": "shows no detectable difference from {rival} on {share}",
-    "untested": "is not tested against {rival} on {share}",
-}
-RIVALS = {"student": "the student", "best_baseline": "the best baseline"}
+from semalign.report.names import spell
+from semalign.report.reading import Tables
+from semalign.report.templating import NOT_MEASURED, once, sentence, tally
+from semalign.report.verdicts import against, named, verdicts
+from semalign.report.words import STUDENT, TEACHER, method_under_study, methods_of, spread, wholes
 
 
-def compare(
-    main: pd.DataFrame,
-    method: str,
-    against: str = STUDENT,
-    comparisons: pd.DataFrame | None = None,
-    *,
-    levels: Levels,
-) -> str:
-    """How one method stands against `student` or `best_baseline` on each benchmark, by the paired tests.
-
-    With the table of comparisons, each best baseline is named.
-    """
-    cells = wholes(main[main["method"] == method])
-    if cells.empty:
-        return f"**{method or 'No method'}** was not scored."
-    names = _baselines(comparisons, method) if against == "best_baseline" else {}
-    groups: dict[str, list[str]] = {word: [] for word in PHRASES}
-    for _, cell in cells.iterrows():
-        said = verdict(cell[f"vs_{against}"], cell[f"vs_{against}_p"], levels)
-        where = (cell["pair"], cell["benchmark"])
-        numbers = "" if said == "untested" else f" ({_test(cell, against, names.get(where, ''))})"
-        groups[said].append(place(main, *where) + numbers)
-    parts = [
-        PHRASES[word].format(rival=RIVALS[against], share=count(len(places), len(cells), "benchmark"))
-        + ": "
-        + ", ".join(places)
-        for word, places in groups.items()
-        if places
-    ]
-    return f"**{method}** {'; it '.join(parts)}."
+@sentence("main")
+def gap(tables: Tables) -> dict[str, Any] | None:
+    """Whether there is something to transfer: the teacher against the student."""
+    rows = against(verdicts(tables), TEACHER, STUDENT)
+    scores = {name: one_score(tables["main"], name) for name in (TEACHER, STUDENT)}
+    return {"gap": tally(rows), **scores} if len(rows) else None
 
 
-def _test(cell: "pd.Series[Any]", against: str, baseline: str) -> str:
-    """`+1.2 points, p = 0.03`, before it the baseline's name where it is known."""
-    numbers = f"{signed(cell[f'vs_{against}'])} points, {p_value(cell[f'vs_{against}_p'])}"
-    return f"{baseline}, {numbers}" if baseline else numbers
+@sentence("main")
+def helps(tables: Tables) -> dict[str, Any] | None:
+    """How many methods score higher than the student, and the best of them on average."""
+    rows = verdicts(tables)
+    tallies = gains(tables)
+    parts = rows[(rows["table"] == "main") & (rows["against"] == STUDENT) & (rows["method"] != TEACHER)]
+    parts = parts[parts["benchmark"].str.contains("/", regex=False)]
+    helpers = {name: one for name, one in tallies.items() if one["higher"]}
+    best = best_of(helpers or tallies)
+    facts = {"methods": len(tallies), "helpers": helpers, "best": best, "parts": tally(parts)}
+    return {**facts, "tally": tallies[best]} if best else None
 
 
-def _baselines(comparisons: pd.DataFrame | None, method: str) -> dict[tuple[str, str], str]:
-    """(pair, benchmark) -> the best baseline of one method in the main table."""
-    if comparisons is None:
-        return {}
-    rows = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == "best_baseline")]
-    rows = rows[rows["method"] == method]
-    return {(row["pair"], row["benchmark"]): str(row["baseline"]) for _, row in rows.iterrows()}
+@sentence("main")
+def own(tables: Tables) -> dict[str, Any] | None:
+    """The method under study against the student, its best baseline and its random controls, one line each."""
+    rows, method = verdicts(tables), method_under_study(tables["main"])
+    best, random = against(rows, method, "best_baseline"), controls(rows, method)
+    rivals = set(best["rival"]) - {"best_baseline"}
+    lines = {
+        "the student": against(rows, method, STUDENT),
+        "the best baseline" + (f", **{spell(rivals.pop())}**" if len(rivals) == 1 else ""): best,
+        "its random control" + ("s" if random["rival"].nunique() > 1 else ""): random,
+    }
+    lines = {rival: tally(rows) for rival, rows in lines.items() if len(rows)}
+    return {"method": method, "lines": lines} if lines else None
 
 
-def detectable(table: pd.DataFrame, against: str = STUDENT) -> str:
-    """From which size on a single test of the main table can be expected to find a difference."""
-    rows = table[(table["table"] == "main") & (table["against"] == against)].dropna(subset=["detectable"])
-    if rows.empty:
-        return "From which size on a difference would be seen is not known."
-    ranked = rows.sort_values("detectable", kind="stable")
-    sizes = [
-        f"{row['detectable']:.1f} points ({place(rows, row['pair'], row['benchmark'])})"
-        for _, row in ranked.iloc[[0, -1]].iterrows()
-    ]
+@sentence("contrasts")
+def contrasts(tables: Tables) -> dict[str, Any]:
+    """How many of the named comparisons are undecided, and each decided one with its size."""
+    return {"tests": tally(named(verdicts(tables)))}
+
+
+@sentence("main")
+def undecided(tables: Tables) -> dict[str, Any] | None:
+    """How many of the named comparisons are undecided, and the size from which on a test detects a difference."""
+    tests = tally(named(verdicts(tables)))
+    sizes = detectable(tables)
+    known = sizes != NOT_MEASURED
+    return {"tests": tests, "sizes": sizes if known else ""} if tests["total"] or known else None
+
+
+@sentence("detectable")
+def detectable(tables: Tables) -> dict[str, Any] | None:
+    """The size from which on the main table's tests can be expected to detect a difference from the student."""
+    rows = tables["detectable"]
+    rows = wholes(rows[(rows["table"] == "main") & (rows["against"] == STUDENT)])
+    rows = rows.dropna(subset=["detectable", "detectable_holm"])
     return (
-        f"A single paired test against {RIVALS[against]} can be expected to find differences from "
-        f"{' to '.join(dict.fromkeys(sizes))} on; smaller ones may exist unseen."
+        None
+        if rows.empty
+        else {"one": spread(rows["detectable"]), "corrected": spread(rows["detectable_holm"])}
     )
 
 
-def teacher_above_student(main: pd.DataFrame, levels: Levels) -> str:
-    """Whether there is a gap to close: on how many benchmarks the teacher scores higher than the student."""
-    cells = wholes(main[main["method"] == TEACHER])
-    if cells.empty:
-        return "The teacher was not scored, so that the gap is unknown."
-    higher = cells.apply(_beats_student, axis=1, levels=levels).astype(bool)
-    text = (
-        f"The teacher scores higher than the student on {count(int(higher.sum()), len(cells), 'benchmark')}"
-    )
-    if higher.any():
-        low, high = cells.loc[higher, "vs_student"].min(), cells.loc[higher, "vs_student"].max()
-        text += f" (by {low:.1f} points)" if higher.sum() == 1 else f" (by {low:.1f} to {high:.1f} points)"
-    rest = [place(main, cell["pair"], cell["benchmark"]) for _, cell in cells[~higher].iterrows()]
-    return text + (f"; there is no detectable gap to close on {listing(rest)}." if rest else ".")
+@sentence("main")
+def gap_closed(tables: Tables) -> dict[str, Any] | None:
+    """The share of the gap that the method under study closes, if the teacher is clearly above the student."""
+    main = wholes(tables["main"])
+    method = method_under_study(main)
+    cells = main[main["method"] == method]
+    names = {"gap_closed": "difference", "gap_closed_low": "low", "gap_closed_high": "high"}
+    shares = cells.dropna(subset=list(names)).rename(columns=names)
+    shares[list(names.values())] *= 100
+    facts = {"method": method, "shares": shares.to_dict("records"), "undefined": len(cells) - len(shares)}
+    return facts if len(cells) else None
 
 
-def best_on_average(main: pd.DataFrame, levels: Levels) -> str:
-    """Pair by pair, the method with the highest mean score over benchmarks, and what its tests say."""
-    main = wholes(main)
-    several = main["pair"].nunique() > 1
-    sentences = [_best_of_pair(block, several, levels) for _, block in main.groupby("pair", sort=False)]
-    return " ".join(sentence for sentence in sentences if sentence) or "No method was scored."
+def gains(tables: Tables) -> dict[str, dict[str, Any]]:
+    """Method -> its verdicts against the student on whole benchmarks; methods without a test are left out."""
+    rows = verdicts(tables)
+    tallies = {name: tally(against(rows, name, STUDENT)) for name in methods_of(tables["main"])}
+    return {name: one for name, one in tallies.items() if one["total"]}
 
 
-def _best_of_pair(block: pd.DataFrame, named: bool, levels: Levels) -> str:
-    means = block.groupby("method", sort=False)["score"].mean()
-    ranked = means[methods_of(block)]
-    if ranked.empty:
-        return ""
-    best = str(ranked.idxmax())
-    cells = block[block["method"] == best]
-    won = int(cells.apply(_beats_student, axis=1, levels=levels).sum())
-    lead = f"For {block['pair'].iloc[0]}, the" if named else "The"
-    references = ", ".join(f"{name} {means[name]:.1f} %" for name in REFERENCES if name in means.index)
-    return (
-        f"{lead} highest mean score over benchmarks is that of **{best}**, {ranked[best]:.1f} %"
-        f"{f' ({references})' if references else ''}; it scores detectably higher than the student on "
-        f"{count(won, len(cells), 'benchmark')}."
-    )
+def best_of(tallies: dict[str, dict[str, Any]]) -> str:
+    """The method with the largest mean difference; empty if there is none."""
+    means = {
+        name: sum(row["difference"] for row in one["all"]) / one["total"] for name, one in tallies.items()
+    }
+    return max(means, key=means.__getitem__, default="")
 
 
-def _beats_student(cell: "pd.Series[Any]", levels: Levels) -> bool:
-    return verdict(cell["vs_student"], cell["vs_student_p"], levels) == "higher"
+def controls(rows: pd.DataFrame, method: str) -> pd.DataFrame:
+    """The named comparisons of a method with forms of itself that draw something at random."""
+    tests = named(rows)
+    control = tests["rival"].str.startswith(f"{method}-") & tests["rival"].str.contains("random", regex=False)
+    return tests[(tests["method"] == method) & control.astype(bool)]
 
 
-def gap_closed(main: pd.DataFrame, method: str) -> str:
-    """How much of the gap a method closes where it is defined, and how many intervals exclude zero."""
-    cells = wholes(main[main["method"] == method])
-    shares = cells.dropna(subset=["gap_closed", "gap_closed_low", "gap_closed_high"])
-    if cells.empty:
-        return f"**{method or 'No method'}** was not scored."
-    if shares.empty:
-        return (
-            f"The gap closed by **{method}** is undefined: the teacher is nowhere clearly above the student."
-        )
-    above, below = int((shares["gap_closed_low"] > 0).sum()), int((shares["gap_closed_high"] < 0).sum())
-    text = (
-        f"Of the gap, **{method}** closes {listing([_share(main, cell) for _, cell in shares.iterrows()])}; "
-        f"the interval lies above zero on {count(above, len(shares), 'benchmark')}"
-    )
-    text += f" and below zero on {below}" if below else ""
-    undefined = len(cells) - len(shares)
-    return text + (f" (undefined on {undefined} more)." if undefined else ".")
+def one_score(main: pd.DataFrame, method: str) -> str:
+    """A method's score, if there is one whole benchmark; else nothing."""
+    scores = wholes(main[main["method"] == method])["score"]
+    return f"{scores.iloc[0]:.1f} %" if len(scores) == 1 else ""
 
 
-def _share(main: pd.DataFrame, cell: "pd.Series[Any]") -> str:
-    share, low, high = (
-        f"{100 * cell[name]:.0f}".replace("-", "−")
-        for name in ("gap_closed", "gap_closed_low", "gap_closed_high")
-    )
-    return f"{share} % on {place(main, cell['pair'], cell['benchmark'])} [{low} to {high}]"
-
-
-def nearer_teacher(main: pd.DataFrame, method: str) -> str:
-    """Whether the answers come nearer the teacher's: KL divergence and top-1 agreement, before and after."""
-    keys = ["pair", "benchmark"]
-    measured = ["teacher_kl", "teacher_agreement"]
-    main = wholes(main)
-    before = main.loc[main["method"] == STUDENT, [*keys, *measured]]
-    both = main.loc[main["method"] == method, [*keys, *measured]].merge(
-        before, on=keys, suffixes=("", "_before")
-    )
-    both = both.dropna()
-    if both.empty:
-        return f"How near **{method}** comes to the teacher's answers was not measured."
-    kl = both["teacher_kl"] - both["teacher_kl_before"]
-    agreement = both["teacher_agreement"] - both["teacher_agreement_before"]
-    fell = count(int((kl < 0).sum()), len(both), "benchmark")
-    return (
-        f"With **{method}**, the KL divergence from the teacher falls on {fell} (mean change "
-        f"{signed(kl.mean(), 3)} nats a token), and the agreement with its top-1 token changes by "
-        f"{signed(agreement.mean())} points on average. No test stands behind these two numbers."
-    )
-
-
-def cost(main: pd.DataFrame, method: str) -> str:
-    """How long a method trains, beside the cheapest and the dearest of the others."""
-    means = wholes(main).groupby("method", sort=False)["train_seconds"].mean()
-    others = means[[name for name in methods_of(main) if name != method]].dropna()
-    if method not in means.index or math.isnan(means[method]):
-        return f"What **{method or 'a method'}** costs was not recorded."
-    text = f"**{method}** trains for {means[method]:.1f} s a cell on average"
-    if others.empty:
-        return text + "."
-    low, high = str(others.idxmin()), str(others.idxmax())
-    if low == high:
-        return f"{text}, {low} for {others[low]:.1f} s."
-    return f"{text}, the others for {others[low]:.1f} s ({low}) to {others[high]:.1f} s ({high})."
+def tasks_of(main: pd.DataFrame) -> list[str]:
+    """The benchmarks, or the parts of their mixtures."""
+    names = main["benchmark"].astype(str)
+    parts = names[names.str.contains("/", regex=False)]
+    return once(parts.str.partition("/")[2] if len(parts) else names)
