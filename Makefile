@@ -42,7 +42,7 @@ restore: $(STAMP)
 # speed and memory beside what one would use instead, in one run on this machine; DEVICE=cuda on a GPU
 DEVICE ?= cpu
 bench: $(STAMP)
-	python -m bench --device $(DEVICE) --readme README.md
+	python -m bench --device $(DEVICE) --page docs/speed.md
 
 # everything that must hold
 test: $(STAMP) lint

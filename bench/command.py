@@ -11,7 +11,8 @@ def bench(
     quick: bool = False,
     threads: int | None = None,
     out: Path = Path("results/benchmarks"),
-    readme: Path | None = None,
+    page: Path | None = None,
+    write_only: bool = False,
 ) -> None:
     """Measure speed and memory against what one would use instead; write one file per subject and their table.
 
@@ -21,10 +22,13 @@ def bench(
         quick: Pico sizes: shows that it runs, measures nothing.
         threads: Of both sides; all cores unless it is given.
         out: Folder of the results.
-        readme: Page whose part between the marks is written again.
+        page: Page of the documentation with a summary and the table, written again.
+        write_only: Write the tables and the page from the results in the folder, without measuring.
     """
-    from bench.run import run_suite
     from bench.table import write_tables
 
-    run_suite(out, device, only or [], quick, threads or os.cpu_count() or 1)
-    write_tables(out, readme)
+    if not write_only:
+        from bench.run import run_suite
+
+        run_suite(out, device, only or [], quick, threads or os.cpu_count() or 1)
+    write_tables(out, page)

@@ -1,4 +1,4 @@
-"""The table of the suite, generated from its files and from nothing else."""
+"""The table of the suite and its page, generated from the result files and from nothing else."""
 
 import csv
 import io
@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Template
+
 from bench.cells import COLUMNS, cells_of
 from bench.registry import SUBJECTS
-from semalign.report.marks import fill
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_text
 
-BEGIN, END = "<!-- benchmarks: written by python -m bench -->", "<!-- end of benchmarks -->"
+PAGE = Path(__file__).parent / "speed.md.j2"
 
 
-def write_tables(folder: Path, readme: Path | None = None) -> None:
-    """Write `table.csv` and `table.md` over the folder's files and, where given, the README's part between its marks.
+def write_tables(folder: Path, page: Path | None = None) -> None:
+    """Write `table.csv` and `table.md` next to the folder's results and, if given, the page with a summary on top.
 
-    Raises UserError where there is no file, or the page has no marks.
+    Raises UserError if there is no result.
     """
     found = read_results(folder)
     if not found:
@@ -26,8 +27,28 @@ def write_tables(folder: Path, readme: Path | None = None) -> None:
     write_text(folder / "table.csv", _csv([row for result in found for row in _numbers(result)]))
     text = in_markdown(found)
     write_text(folder / "table.md", f"# Benchmarks\n\n{text}\n")
-    if readme is not None:
-        fill(readme, BEGIN, END, text)
+    if page is not None:
+        template = Template(PAGE.read_text(encoding="utf-8"), trim_blocks=True, lstrip_blocks=True)
+        write_text(page, template.render(**summary(found), table=text) + "\n")
+
+
+def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Facts for the lines on top of the page: how many are faster and leaner, by how much, and which goals are missed."""
+    rows = [{**row, "what": result["what"]} for result in found for row in result["rows"]]
+    ratios = [row["ratio"]["median"] for row in rows if row["ratio"]]
+    shares = [row["memory"]["share"] for row in rows if row["memory"] and row["memory"]["share"] is not None]
+    judged = [row for row in rows if row["met"] is not None]
+    return {
+        "ratios": [f"{float(f'{ratio:.3g}'):,g}" for ratio in sorted(ratios)],
+        "faster": sum(ratio > 1 for ratio in ratios),
+        "shares": [f"{100 * share:.2g}" for share in sorted(shares)],
+        "leaner": sum(share < 1 for share in shares),
+        "checks": len(rows),
+        "passed": sum(row["check"]["passed"] for row in rows),
+        "alone": [row for row in rows if row["ours"] and not row["theirs"]],
+        "judged": len(judged),
+        "missed": [row for row in judged if not row["met"]],
+    }
 
 
 def read_results(folder: Path) -> list[dict[str, Any]]:

@@ -1,16 +1,28 @@
-"""Tables as readers of a notebook see them: names in rows, numbers with their intervals."""
+"""Tables as readers see them: printed names in rows, numbers with their intervals.
 
-from collections.abc import Mapping
+Every function takes the tables that `read_tables` gives and returns text; it returns a table without rows if the study
+did not measure what it shows.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from semalign.report.levels import Levels
-from semalign.report.words import interval, side, signed, verdict
-from semalign.runtime.tables_text import benchmark_title
+from semalign.report.names import spell, titled
+from semalign.report.reading import Tables
+from semalign.report.sentences.ablations import variants
+from semalign.report.templating import NOT_MEASURED
+from semalign.report.words import interval, side, verdict, wholes
+from semalign.runtime.tables_text import markdown
 
-MARKS = {"higher": " ▲", "lower": " ▼"}
+Table = Callable[[Tables], pd.DataFrame]
+MARKS = {"higher": " ▲", "lower": " ▼", 1: " ▲", -1: " ▼"}
 EDGE = "*"
+WORDS = ("pair", "method", "model", "benchmark", "protocol", "isolation", "bases", "against")
+ROWS = ("comparison", "setting", "method and variant")
+BOUNDS = ("", "_low", "_high")
 COSTS = {
     "trainable_parameters": ("trainable parameters", "{:,.0f}"),
     "search_seconds": ("search (s)", "{:.1f}"),
@@ -22,62 +34,155 @@ COSTS = {
 }
 
 
-def score_table(main: pd.DataFrame, levels: Levels) -> pd.DataFrame:
+def shown(needed: str) -> Callable[[Table], Table]:
+    """Make a table for readers of the study's table `needed`: with printed names, without rows if it is missing."""
+
+    def wrap(make: Table) -> Table:
+        @functools.wraps(make)
+        def show(tables: Tables) -> pd.DataFrame:
+            if needed not in tables or tables[needed].empty:
+                return pd.DataFrame()
+            with titled(tables.levels.titles):
+                return make(tables)
+
+        return show
+
+    return wrap
+
+
+@shown("main")
+def score_table(tables: Tables) -> pd.DataFrame:
     """Methods x benchmarks: `score [low, high]` in percent, marked if it differs from the student's."""
-    return _by_benchmark(main.assign(text=[_score(cell, levels) for _, cell in main.iterrows()]))
+    main = tables["main"]
+    return _by_benchmark(main.assign(text=[_score(row, tables) for row in main.to_dict("records")]))
 
 
-def bits_table(bits: pd.DataFrame) -> pd.DataFrame:
-    """Methods x benchmarks: bits a character `[low, high]`, marked where the difference's interval excludes zero."""
-    default = bits[bits["variant"] == "default"]
-    return _by_benchmark(default.assign(text=[_bits(row) for row in default.to_dict("records")]))
+@shown("bits")
+def bits_table(tables: Tables) -> pd.DataFrame:
+    """Methods x benchmarks: bits per character `[low, high]`, marked if the difference's interval excludes zero."""
+    default = tables["bits"][tables["bits"]["variant"] == "default"]
+    texts = [
+        _with_interval(row, "bits", 3) + MARKS.get(side(row["vs_student_low"], row["vs_student_high"]), "")
+        for row in default.to_dict("records")
+    ]
+    return _by_benchmark(default.assign(text=texts))
 
 
-def _bits(row: Mapping[Any, Any]) -> str:
-    """Lower is better: the mark says where the student's lie."""
-    text = f"{row['bits']:.3f} [{row['bits_low']:.3f}, {row['bits_high']:.3f}]"
-    if pd.isna(row["vs_student"]):
-        return text
-    marks = {1: MARKS["higher"], -1: MARKS["lower"], 0: ""}
-    return text + marks[side(row["vs_student_low"], row["vs_student_high"])]
+@shown("agreement")
+def agreement_table(tables: Tables) -> pd.DataFrame:
+    """Methods x whole benchmarks: KL from the teacher and top-1 agreement, with their changes from the student."""
+    cells = wholes(tables["agreement"])
+    cells = cells[cells["variant"] == "default"]
+    parts = []
+    for measure, column, name, digits in (
+        ("kl", "teacher_kl", "KL (nats per token)", 3),
+        ("agreement", "teacher_agreement", "top-1 agreement (%)", 1),
+    ):
+        texts = [
+            f"{row[column]:.{digits}f}" + _moved(row, f"{measure}_vs_student", digits)
+            for row in cells.to_dict("records")
+        ]
+        several = cells["benchmark"].nunique() > 1
+        places = [f"{spell(place)}: {name}" if several else name for place in cells["benchmark"]]
+        parts.append(cells.assign(text=texts, benchmark=places))
+    return _by_benchmark(pd.concat(parts), title=str)
 
 
-def detectable_table(detectable: pd.DataFrame) -> pd.DataFrame:
-    """The smallest differences in points that the tests of the main table can be expected to find."""
-    rows = detectable[detectable["table"] == "main"]
+@shown("ablations")
+def ablation_table(tables: Tables) -> pd.DataFrame:
+    """Variants x whole benchmarks: score in percent, difference from the default `[low, high]`, marked if decided."""
+    rows = variants(tables)
+    several = rows["method"].nunique() > 1
+    settings = [
+        f"{axis} = {value}" + (f" ({spell(method)})" if several else "")
+        for method, axis, value in rows[["method", "axis", "value"]].itertuples(index=False)
+    ]
+    texts = [
+        f"{row['score']:.1f} ({_difference(row)}){MARKS.get(row['verdict'], '')}"
+        for row in rows.to_dict("records")
+    ]
+    return _by_benchmark(rows.assign(method=settings, text=texts), "setting")
+
+
+@shown("contrasts")
+def contrast_table(tables: Tables) -> pd.DataFrame:
+    """Comparisons x benchmarks: difference in points `[low, high]`, marked if its corrected test decides."""
+    rows = tables["contrasts"].rename(columns={"difference_low": "low", "difference_high": "high"})
+    texts = [
+        _difference(row) + MARKS.get(verdict(row["difference"], row["p_holm"], tables.levels), "")
+        for row in rows.to_dict("records")
+    ]
+    names = rows["method"].map(spell) + " − " + rows["other"].map(spell)
+    return _by_benchmark(rows.assign(method=names, text=texts), "comparison")
+
+
+@shown("parts")
+def part_table(tables: Tables) -> pd.DataFrame:
+    """Methods and variants x parts of a mixture: score in percent, and difference from the student `[low, high]`."""
+    parts = tables["parts"]
+    default = parts["variant"] == "default"
+    names = parts["method"].map(spell)
+    names = names.where(default, names + ": " + parts["variant"].str.replace("~", " = "))
+    texts = [f"{row['score']:.1f}" + _moved(row, "vs_student") for row in parts.to_dict("records")]
+    places = parts["benchmark"] + "/" + parts["part"]
+    return _by_benchmark(parts.assign(method=names, text=texts, benchmark=places), "method and variant")
+
+
+@shown("search")
+def search_table(tables: Tables) -> pd.DataFrame:
+    """Methods x benchmarks: the chosen learning rate and its validation score `[low, high]`; `*` at an edge.
+
+    Of variants that were searched too, only the default is shown.
+    """
+    choices = tables["search"][tables["search"]["chosen"] == 1]
+    if "variant" in choices:
+        choices = choices[choices["variant"] == "default"]
+    texts = [
+        f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}: {_with_interval(row, 'score')}"
+        for row in choices.to_dict("records")
+    ]
+    return _by_benchmark(choices.assign(text=texts))
+
+
+@shown("detectable")
+def detectable_table(tables: Tables) -> pd.DataFrame:
+    """The smallest differences in points that the tests of the main table can be expected to detect."""
+    rows = tables["detectable"]
+    rows = rows[rows["table"] == "main"]
     names = {"detectable": "one test (points)", "detectable_holm": "corrected (points)"}
     keys = ["pair", "benchmark"] if rows["pair"].nunique() > 1 else ["benchmark"]
     table = rows[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
-    named = {
-        "against": table["against"].str.replace("_", " "),
-        "benchmark": table["benchmark"].map(benchmark_title),
+    named = {key: table[key].map(spell) for key in keys}
+    numbers = {
+        name: table[name].map(lambda value: "" if pd.isna(value) else f"{value:.1f}")
+        for name in names.values()
     }
-    return rounded(table.assign(**named), 1)
+    return table.assign(against=table["against"].str.replace("_", " "), **named, **numbers)
 
 
-def head_table(head: pd.DataFrame) -> pd.DataFrame:
-    """What is left of the final state and of its most likely token: a row a model and kind of bases."""
-    shares = [
-        f"{100 * row['top1_agreement']:.1f} [{100 * row['top1_low']:.1f}, {100 * row['top1_high']:.1f}]"
-        for _, row in head.iterrows()
-    ]
+@shown("head")
+def head_table(tables: Tables) -> pd.DataFrame:
+    """What is left of the final state and of its most likely token: one row per model and kind of bases."""
+    head = tables["head"]
+    percent = head.assign(**{f"kept{end}": 100 * head[f"top1{end or '_agreement'}"] for end in BOUNDS})
     return pd.DataFrame(
         {
-            "model": head["model"],
+            "model": head["model"].map(spell),
             "bases": head["bases"],
-            "norm folded in": ["yes" if folded else "no" for folded in head["folded"]],
-            "same next token (%)": shares,
-            "cosine": [f"{cosine:.3f}" for cosine in head["cosine"]],
+            "norm folded in": head["folded"].map({True: "yes", False: "no"}),
+            "same next token (%)": [_with_interval(row, "kept") for row in percent.to_dict("records")],
+            "cosine": head["cosine"].map("{:.3f}".format),
         }
     )
 
 
-def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
-    """A row a method: means over pairs and benchmarks of what it cost; training time with its range."""
-    groups = costs.groupby("method", sort=False)
+@shown("costs")
+def cost_table(tables: Tables) -> pd.DataFrame:
+    """One row per method: means over pairs and benchmarks of what it cost; training time with its range."""
+    groups = tables["costs"].groupby("method", sort=False)
     means = groups[[*COSTS, "train_seconds"]].mean()
     low, high = groups["train_seconds_low"].min(), groups["train_seconds_high"].max()
-    table = pd.DataFrame({"method": means.index})
+    table = pd.DataFrame({"method": means.index.map(spell)})
     table["training (s) [least, most]"] = [
         "" if pd.isna(mean) else f"{mean:.1f} [{least:.1f}, {most:.1f}]"
         for mean, least, most in zip(means["train_seconds"], low, high, strict=True)
@@ -87,103 +192,77 @@ def cost_table(costs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def search_table(search: pd.DataFrame) -> pd.DataFrame:
-    """Methods x benchmarks: the chosen learning rate and its validation score `[low, high]`; `*` at an edge.
-
-    Of variants that were searched too, only the default is shown.
-    """
-    choices = search[search["chosen"] == 1]
-    if "variant" in choices:
-        choices = choices[choices["variant"] == "default"]
-    texts = [
-        f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}: {row['score']:.1f} "
-        f"[{row['score_low']:.1f}, {row['score_high']:.1f}]"
-        for _, row in choices.iterrows()
-    ]
-    return _by_benchmark(choices.assign(text=texts))
-
-
-def contrast_table(contrasts: pd.DataFrame, levels: Levels) -> pd.DataFrame:
-    """Contrasts x benchmarks: difference in points `[low, high]`, marked where its corrected test finds one."""
-    table = contrasts.assign(
-        method=contrasts["method"] + " − " + contrasts["other"],
-        text=[
-            f"{signed(row['difference'])} [{signed(row['difference_low'])}, {signed(row['difference_high'])}]"
-            + MARKS.get(verdict(row["difference"], row["p_holm"], levels), "")
-            for _, row in contrasts.iterrows()
-        ],
-    )
-    return _by_benchmark(table)
-
-
-def part_table(parts: pd.DataFrame) -> pd.DataFrame:
-    """Methods and their variants x parts of a mixture: score in percent (difference from the student `[low, high]`)."""
-    default = parts["variant"] == "default"
-    named = parts.assign(method=parts["method"].where(default, parts["method"] + ": " + parts["variant"]))
-    texts = []
-    for row in named.to_dict("records"):
-        value, low, high = (float(row[f"vs_student{end}"]) for end in ("", "_low", "_high"))
-        texts.append(f"{row['score']:.1f}" + ("" if pd.isna(value) else f" ({interval(value, low, high)})"))
-    names = named["benchmark"] + "/" + named["part"]
-    return _by_benchmark(named.assign(text=texts, benchmark=names))
-
-
-def benchmark_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Models as they are: score `[low, high]` in percent, what others report, and how fast it was measured."""
-    number = {True: "", False: "{:.1f}"}
+@shown("benchmarks")
+def benchmark_table(tables: Tables) -> pd.DataFrame:
+    """Models as they are: score `[low, high]` in percent, published scores, and how fast they were measured."""
+    scores = tables["benchmarks"]
     return pd.DataFrame(
         {
-            "model": scores["model"],
-            "benchmark": scores["benchmark"],
+            "model": scores["model"].map(spell),
+            "benchmark": scores["benchmark"].map(spell),
             "protocol": scores["protocol"],
             "items": scores["items"],
-            "score (%)": [
-                f"{row['score']:.1f} [{row['score_low']:.1f}, {row['score_high']:.1f}]"
-                for row in scores.to_dict("records")
-            ],
+            "score (%)": [_with_interval(row, "score") for row in scores.to_dict("records")],
             "empty answers (%)": scores["empty"].map("{:.0f}".format),
-            "published (%)": [number[pd.isna(value)].format(value) for value in scores["published"]],
-            "items a second": scores["items_per_second"].map("{:.2f}".format),
-            "tokens a second": scores["tokens_per_second"].map("{:,.0f}".format),
+            "published (%)": scores["published"].map(lambda value: "" if pd.isna(value) else f"{value:.1f}"),
+            "items per second": scores["items_per_second"].map("{:.2f}".format),
+            "tokens per second": scores["tokens_per_second"].map("{:,.0f}".format),
             "isolation": scores["isolation"],
         }
     )
 
 
-def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
-    """Numbers that are not whole as text with so many digits; what is undefined is empty."""
-    return frame.map(lambda value: _round(value, digits))
-
-
 def html(frame: pd.DataFrame) -> Any:
-    """The table as plain HTML, without row numbers."""
+    """The table as plain HTML, without row numbers; a sentence if it has no row."""
     from IPython.display import HTML
 
+    if frame.empty:
+        return HTML(f"<p>{NOT_MEASURED}</p>")
     table = frame.to_html(index=False, border=0, na_rep="", justify="left")
     return HTML(f'<div class="wide">{table}</div>')
 
 
-def _by_benchmark(cells: pd.DataFrame) -> pd.DataFrame:
-    """The column `text`: a row a method (and pair, of several), a column a benchmark, in table order."""
+def as_markdown(frame: pd.DataFrame) -> str:
+    """The table as Markdown: names aligned to the left, numbers to the right; nothing if it has no row."""
+    return "" if frame.empty else markdown(frame, [column not in (*WORDS, *ROWS) for column in frame.columns])
+
+
+def _by_benchmark(
+    cells: pd.DataFrame, rows_are: str = "method", title: Callable[[str], str] = spell
+) -> pd.DataFrame:
+    """The column `text`: one row per method (and pair, of several), one column per benchmark, in table order."""
     keys = ["pair", "method"] if cells["pair"].nunique() > 1 else ["method"]
     rows = cells[keys].drop_duplicates().reset_index(drop=True)
     for benchmark in dict.fromkeys(cells["benchmark"]):
         column = cells.loc[cells["benchmark"] == benchmark, [*keys, "text"]]
-        rows = rows.merge(column.rename(columns={"text": benchmark_title(benchmark)}), on=keys, how="left")
-    return rows.fillna("")
+        rows = rows.merge(column.rename(columns={"text": title(benchmark)}), on=keys, how="left")
+    named = rows.assign(**{key: rows[key].map(spell) for key in keys if rows_are == key or key == "pair"})
+    return named.fillna("").rename(columns={"method": rows_are})
 
 
-def _score(cell: "pd.Series[Any]", levels: Levels) -> str:
-    if pd.isna(cell["score"]):
+def _score(row: Mapping[Any, Any], tables: Tables) -> str:
+    if pd.isna(row["score"]):
         return ""
-    text = f"{cell['score']:.1f}"
-    if pd.notna(cell["score_low"]) and pd.notna(cell["score_high"]):
-        text += f" [{cell['score_low']:.1f}, {cell['score_high']:.1f}]"
-    text += f" (paper {cell['paper']:.1f})" if pd.notna(cell["paper"]) else ""
-    return text + MARKS.get(verdict(cell["vs_student"], cell["vs_student_p"], levels), "")
+    paper = f" (paper {row['paper']:.1f})" if pd.notna(row["paper"]) else ""
+    mark = MARKS.get(verdict(row["vs_student"], row["vs_student_p"], tables.levels), "")
+    return _with_interval(row, "score") + paper + mark
 
 
-def _round(value: Any, digits: int) -> Any:
-    if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:.{digits}f}".replace("-", "−")
-    return value
+def _with_interval(row: Mapping[Any, Any], name: str, digits: int = 1) -> str:
+    """`34.0 [26.6, 42.0]`, or the value alone if it has no interval."""
+    value, low, high = (f"{row[f'{name}{end}']:.{digits}f}" for end in BOUNDS)
+    return (
+        value if pd.isna(row[f"{name}_low"]) or pd.isna(row[f"{name}_high"]) else f"{value} [{low}, {high}]"
+    )
+
+
+def _difference(row: Mapping[Any, Any]) -> str:
+    return interval(row["difference"], row["low"], row["high"])
+
+
+def _moved(row: Mapping[Any, Any], name: str, digits: int = 1) -> str:
+    """` (+1.2 [−0.3, +2.7])`, marked if the interval excludes zero; nothing for the student itself."""
+    if pd.isna(row[name]):
+        return ""
+    value, low, high = (float(row[f"{name}{end}"]) for end in BOUNDS)
+    return f" ({interval(value, low, high, digits)}){MARKS.get(side(low, high), '')}"

@@ -38,7 +38,7 @@ YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 class Tables(dict[str, pd.DataFrame]):
     """Tables of one study by name, and the levels that they were computed with."""
 
-    def __init__(self, tables: Mapping[str, pd.DataFrame], levels: Levels = STANDARD) -> None:
+    def __init__(self, tables: Mapping[str, pd.DataFrame], levels: Levels) -> None:
         super().__init__(tables)
         self.levels = levels
 

@@ -1,4 +1,4 @@
-"""The stages that readers see the results of: executed notebooks, and the README's findings."""
+"""The stages that readers see the results of: executed notebooks, and the pages of results."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,32 +60,47 @@ def execute_notebook(
         run.note(noted.record, [out, *noted.leaves])
 
 
-def write_findings(
-    study: Path = Path("results/tiny-full"),
-    real: Path = Path("results/real"),
-    recovered: Path = Path("results/pruned"),
-    scored: Path = Path("results/real-benchmarks"),
+def write_results(
+    results: Path = Path("results"),
+    docs: Path = Path("docs"),
     readme: Path = Path("README.md"),
-    pictures: Path = Path("docs"),
+    study: Sequence[str] = (),
+    figures: bool = False,
 ) -> None:
-    """Write the README's findings from the tables of four finished studies, and copy its figures.
-
-    The last two studies may be missing.
+    """Write the results pages, and the README's takeaways, from the tables of the stored studies.
 
     Args:
-        study: Results of the embedded study in full.
-        real: Results of the study on a real model, layer by layer.
-        recovered: Results of the study on a pruned model and its teacher.
-        scored: Results on published benchmarks.
-        readme: The page with the two marks.
-        pictures: Folder of the README's figures.
+        results: Folder of all studies.
+        docs: Folder of the documentation; the pages are in results/ below it, images in figures/.
+        readme: The page with the two marks of the takeaways.
+        study: Studies that get a page. Default: those with tables, of the ones kept in git.
+        figures: Draw the images too, from the same tables.
     """
     # pandas takes a while to import, and every notebook runs through this file
-    from semalign.report.findings import BEGIN, END, Studies, copy_figures, findings
     from semalign.report.marks import check_marks, fill
+    from semalign.report.pages import (
+        BEGIN,
+        END,
+        QUESTIONS,
+        draw_figures,
+        draw_summary,
+        index_page,
+        write_page,
+    )
+    from semalign.report.summary import takeaways
+    from semalign.runtime.files import write_text
 
-    studies = Studies(study, real, recovered, scored)
     check_marks(readme, BEGIN, END)
-    text = findings(studies)
-    copy_figures(studies, pictures)
-    fill(readme, BEGIN, END, text)
+    studies = [*study] or [name for name in QUESTIONS if (results / name / "tables").is_dir()]
+    if not studies:
+        raise UserError(f"{results}: found no study with tables, expected some of {', '.join(QUESTIONS)}")
+    first = studies[0]
+    for name in studies:
+        if figures:
+            draw_figures(docs, results, name)
+        write_page(docs, results, name)
+    if figures:
+        draw_summary(docs, results, first)
+    write_text(docs / "results/index.md", index_page(results, studies))
+    sentences = takeaways(results / first / "tables")
+    fill(readme, BEGIN, END, "\n".join(f"- {sentence}" for sentence in sentences))

@@ -18,7 +18,7 @@ ANSWERS = (
     ("", sentences.own),
     ("What stays undecided?", sentences.undecided),
     ("How was the learning rate chosen?", sentences.edges),
-    ("Does the vocabulary carry the hidden states?", sentences.decomposition),
+    ("Does the vocabulary carry the hidden states?", sentences.vocabulary),
     ("", sentences.scored),
     ("Are published scores met?", sentences.published),
     ("Are there empty answers?", sentences.empty),

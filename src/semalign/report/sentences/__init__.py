@@ -6,9 +6,9 @@ Every function takes the tables that `read_tables` gives, with the study's level
 
 from semalign.report.sentences.ablations import ablation
 from semalign.report.sentences.agreement import agreement, crossing, similarity
-from semalign.report.sentences.benchmarks import empty, published, scored
+from semalign.report.sentences.benchmarks import answer, empty, published, scored
 from semalign.report.sentences.budgets import edges, gain, search
-from semalign.report.sentences.layers import attribution, decomposition, pairing
+from semalign.report.sentences.layers import attribution, decomposition, pairing, vocabulary
 from semalign.report.sentences.mechanism import closer, curves
 from semalign.report.sentences.scores import contrasts, detectable, gap, gap_closed, helps, own, undecided
 from semalign.report.templating import NOT_MEASURED
@@ -18,6 +18,7 @@ __all__ = [
     "NOT_MEASURED",
     "ablation",
     "agreement",
+    "answer",
     "attribution",
     "closer",
     "contrasts",
@@ -39,4 +40,5 @@ __all__ = [
     "search",
     "similarity",
     "undecided",
+    "vocabulary",
 ]

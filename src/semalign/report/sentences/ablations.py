@@ -18,14 +18,12 @@ def ablation(tables: Tables) -> dict[str, Any] | None:
     rows = variants(tables)
     if rows.empty:
         return None
-    several = rows["method"].nunique() > 1
     found = rows.assign(found=rows["verdict"].isin(["higher", "lower"]))
-    groups = found.groupby(["axis", "method"] if several else ["axis"], sort=False)["found"].any()
-    silent = [key if isinstance(key, tuple) else (key,) for key in groups[~groups].index]
-    by_axis: dict[str, list[str]] = {}
-    for axis, *method in silent:
-        by_axis.setdefault(axis, []).extend(method)
-    return {"tests": tally(rows), "several": several, "silent": by_axis}
+    groups = found.groupby(["method", "axis"], sort=False)["found"].any()
+    silent: dict[str, list[str]] = {}
+    for method, axis in groups[~groups].index:
+        silent.setdefault(method, []).append(axis)
+    return {"tests": tally(rows), "several": rows["method"].nunique() > 1, "silent": silent}
 
 
 def variants(tables: Tables) -> pd.DataFrame:

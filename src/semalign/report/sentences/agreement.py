@@ -50,10 +50,10 @@ def crossing(tables: Tables) -> dict[str, Any]:
 
 
 def _crossing(rows: pd.DataFrame) -> dict[str, Any]:
-    best = rows.loc[rows["top1_agreement"].idxmax()]
+    best = rows.loc[rows["top1_agreement"].idxmax()].to_dict()
     paper, random = rows[(rows["map"] == "pinv") & ~rows["folded"]], rows[rows["map"] == "random"]
     kept: dict[str, Any] = {"best": best}
-    kept |= {name: found.iloc[0] for name, found in (("paper", paper), ("random", random)) if len(found)}
+    kept |= {name: found.iloc[0].to_dict() for name, found in (("paper", paper), ("random", random)) if len(found)}
     both = len(paper) and len(random)
     apart = bool(both) and paper["top1_low"].iloc[0] > random["top1_high"].iloc[0]
     return {"kept": kept, "judged": bool(both), "apart": apart}
@@ -72,4 +72,4 @@ def similarity(tables: Tables) -> dict[str, Any] | None:
     change = both["cka_debiased"] - both["cka_debiased_before"]
     plain = (both["cka"] - both["cka_before"]).mean()
     facts = {"method": method, "mean": change.mean(), "plain": plain, "rises": int((change > 0).sum())}
-    return {**facts, "total": len(both), "top": both.loc[change.abs().idxmax()]}
+    return {**facts, "total": len(both), "top": both.loc[change.abs().idxmax()].to_dict()}

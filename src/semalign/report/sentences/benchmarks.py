@@ -5,7 +5,24 @@ from typing import Any
 import pandas as pd
 
 from semalign.report.reading import Tables
+from semalign.report.sentences.layers import rebuilt
+from semalign.report.sentences.scores import best_of, gains
 from semalign.report.templating import sentence
+from semalign.report.words import method_under_study, spread
+
+
+@sentence()
+def answer(tables: Tables) -> dict[str, Any] | None:
+    """What came out of a study, in one line of a table."""
+    if "main" in tables:
+        tallies, method = gains(tables), method_under_study(tables["main"])
+        best = best_of(tallies)
+        return {"tallies": {name: tallies[name] for name in dict.fromkeys([method, best]) if name in tallies}}
+    if "decomposition" in tables and (facts := rebuilt(tables)):
+        return facts
+    if "benchmarks" in tables:
+        return {"scores": spread(tables["benchmarks"]["score"]), "published": published(tables)}
+    return None
 
 
 @sentence("benchmarks")

@@ -18,6 +18,17 @@ Pairs = list[tuple[int, tuple[tuple[int, float], ...]]]  # student layer, teache
 @sentence("decomposition")
 def decomposition(tables: Tables) -> dict[str, Any] | None:
     """How well output-side bases rebuild hidden states, next to input-side and random ones (norm not folded in)."""
+    return rebuilt(tables)
+
+
+@sentence("decomposition")
+def vocabulary(tables: Tables) -> dict[str, Any] | None:
+    """The same in one sentence."""
+    return rebuilt(tables)
+
+
+def rebuilt(tables: Tables) -> dict[str, Any] | None:
+    """Mean cosines of hidden states with what is rebuilt of them, by kind of bases; None without output-side bases."""
     table = tables["decomposition"]
     interface = next((name for name in INTERFACES if name in set(table["interface"])), "")
     table = table[(table["interface"] == interface) & (~table["folded"] | (table["bases"] == "random"))]

@@ -4,7 +4,6 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.names import spell
 from semalign.report.reading import Tables
 from semalign.report.templating import NOT_MEASURED, once, sentence, tally
 from semalign.report.verdicts import against, named, verdicts
@@ -40,16 +39,17 @@ def own(tables: Tables) -> dict[str, Any] | None:
     rivals = set(best["rival"]) - {"best_baseline"}
     lines = {
         "the student": against(rows, method, STUDENT),
-        "the best baseline" + (f", **{spell(rivals.pop())}**" if len(rivals) == 1 else ""): best,
+        "the best baseline": best,
         "its random control" + ("s" if random["rival"].nunique() > 1 else ""): random,
     }
-    lines = {rival: tally(rows) for rival, rows in lines.items() if len(rows)}
-    return {"method": method, "lines": lines} if lines else None
+    told = {rival: tally(rows) for rival, rows in lines.items() if len(rows)}
+    baseline = rivals.pop() if len(rivals) == 1 else ""
+    return {"method": method, "lines": told, "baseline": baseline} if told else None
 
 
 @sentence("contrasts")
 def contrasts(tables: Tables) -> dict[str, Any]:
-    """How many of the named comparisons are undecided, and each decided one with its size."""
+    """Each of the named comparisons that its test decides, with its size."""
     return {"tests": tally(named(verdicts(tables)))}
 
 

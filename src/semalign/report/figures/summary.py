@@ -1,0 +1,98 @@
+"""The README's figure: a study in at most seven rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from semalign.report.figures import rows
+from semalign.report.figures.registry import figure
+from semalign.report.figures.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    VERMILLION,
+    blank,
+    message,
+    name_rows,
+    styled,
+    wrap,
+)
+from semalign.report.levels import Levels
+from semalign.report.names import spell
+from semalign.report.reading import levels_of
+from semalign.report.words import (
+    REFERENCES,
+    STUDENT,
+    TEACHER,
+    is_under_study,
+    method_under_study,
+    methods_of,
+    wholes,
+)
+
+MOST = 7
+COMPARED = ("sft", "distill-logits")  # shown if the study has them, after the method under study
+LABELS = {STUDENT: "Student, untouched", TEACHER: "Teacher"}
+COLORS = {STUDENT: BLACK, TEACHER: GREEN}
+TEXT, WIDTH = 11.0, 26  # size of text in points, characters per line of a name
+
+
+@figure("summary", title="Summary", tables=("main",))
+def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
+    """Draw `main`: scores of at most seven methods on the first whole benchmark, as bars with intervals."""
+    main, levels = tables["main"], levels_of(tables)
+    whole = wholes(main)
+    if whole.empty:
+        return message("No scores to draw.")
+    first = whole.iloc[0]
+    panel = whole[(whole["pair"] == first["pair"]) & (whole["benchmark"] == first["benchmark"])]
+    parts = main["benchmark"].str.startswith(f"{first['benchmark']}/")
+    tasks = main.loc[parts, "benchmark"].nunique()
+    with styled():
+        return _draw(panel.set_index("method", drop=False), _where(first["benchmark"], tasks), levels)
+
+
+def _where(benchmark: str, tasks: int) -> str:
+    return f"mean of {tasks} tasks" if tasks else spell(benchmark)
+
+
+def _draw(panel: pd.DataFrame, where: str, levels: Levels) -> Any:
+    names = chosen(panel)
+    labels = [LABELS.get(name) or wrap(name, WIDTH) for name in names]
+    figure = blank(7.0, 0.9 + sum(0.34 + 0.16 * label.count("\n") for label in labels))
+    axes = figure.subplots()
+    rows.upright(axes, panel["score"].get(STUDENT, float("nan")), STUDENT)
+    for row, name in enumerate(names):
+        cell = panel.loc[name]
+        color = COLORS.get(name, VERMILLION if is_under_study(name) else BLUE)
+        rows.dot(axes, row, (cell["score"], cell["score_low"], cell["score_high"]), color=color, markersize=7)
+        end = cell["score"] if pd.isna(cell["score_high"]) else cell["score_high"]
+        text = {
+            "xytext": (6, 0),
+            "textcoords": "offset points",
+            "va": "center",
+            "fontsize": TEXT,
+            "color": color,
+        }
+        axes.annotate(f"{cell['score']:.1f}", (end, row), **text)
+    name_rows(axes, labels, [row for row, name in enumerate(names) if is_under_study(name)][:1])
+    axes.set_xlim(0, 112)
+    axes.set_xlabel(f"score (%), {where}; lines: {levels.percent} intervals", fontsize=TEXT)
+    axes.tick_params(labelsize=TEXT)
+    return figure
+
+
+def chosen(panel: pd.DataFrame) -> list[str]:
+    """Student, method under study, its random control, simple baselines, the best method, teacher: at most seven."""
+    methods = methods_of(panel)
+    own = method_under_study(panel)
+    control = next((name for name in methods if name.startswith(f"{own}-random")), "")
+    ranked = panel[panel["method"].isin(methods)].sort_values("score", ascending=False, kind="stable")[
+        "method"
+    ]
+    best, *others = [*ranked, ""]
+    wanted = [own, control, *COMPARED, best, *others]
+    kept = [name for name in dict.fromkeys(wanted) if name in methods][: MOST - len(REFERENCES)]
+    names = [STUDENT, *kept, TEACHER]
+    return [name for name in names if name in set(panel["method"])]

@@ -1,0 +1,93 @@
+"""The results pages of the documentation, written from tables: every number and every verdict is computed."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semalign.report import display, sentences
+from semalign.report.figures.registry import FIGURES, draw
+from semalign.report.figures.style import save
+from semalign.report.names import titled
+from semalign.report.reading import Tables, read_tables
+from semalign.report.summary import summarize
+from semalign.report.templating import NOT_MEASURED, render
+from semalign.report.verdicts import verdicts
+from semalign.runtime.columns import COLUMNS
+from semalign.runtime.files import write_text
+
+BEGIN, END = "<!-- takeaways: written by scripts/write_results.py -->", "<!-- end of takeaways -->"
+SUMMARY = "summary"  # the figure of the README
+SHOWN = ("scores", "ablation", "agreement", "cost_gain", "geometry", "decomposition")
+# study -> what it asks, in the order of the index
+QUESTIONS: Mapping[str, str] = {
+    "tiny-full": "Which methods move knowledge from a very small teacher to a smaller student, and does SemAlign?",
+    "pruned": "A real model is cut down and healed by the whole one: what can the methods recover of the rest?",
+    "real": "Do token vectors carry the hidden states of a real model, in every layer?",
+    "real-benchmarks": "What does a real model score on published benchmarks, and is it what others report?",
+}
+_SENTENCES = [
+    name for name in sentences.__all__ if name not in ("NOT_MEASURED", "method_under_study", "answer")
+]
+_TABLES = [name for name in dir(display) if name.endswith("_table")]
+
+
+def study_page(study: str, folder: Path, figures: Path) -> str:
+    """A study's page: its summary, then what its tables in `folder` show; `figures` has the images in its subfolder."""
+    tables = read_tables(folder, (), COLUMNS)
+    said = {name: getattr(sentences, name)(tables) for name in _SENTENCES}
+    return _page(
+        "study",
+        tables,
+        study=study,
+        question=QUESTIONS.get(study, ""),
+        summary=summarize(folder, study),
+        say={name: "" if text == NOT_MEASURED else text for name, text in said.items()},
+        show={name: display.as_markdown(getattr(display, name)(tables)) for name in _TABLES},
+        seeds=int(tables["main"]["seeds"].max()) if "main" in tables else 0,
+        figures=[name for name in SHOWN if (figures / study / f"{name}.png").is_file()],
+        files=sorted(tables),
+    )
+
+
+def index_page(results: Path, studies: list[str]) -> str:
+    """The table of studies: question, answer in one line, link."""
+    tables = {study: read_tables(results / study / "tables", (), COLUMNS) for study in studies}
+    answers = [(study, QUESTIONS.get(study, ""), sentences.answer(own)) for study, own in tables.items()]
+    return _page("results", next(iter(tables.values())), answers=answers)
+
+
+def write_page(docs: Path, results: Path, study: str) -> None:
+    """Write a study's page below `<docs>/results/`, and its verdicts as CSV next to it."""
+    folder = results / study / "tables"
+    write_text(docs / f"results/{study}.md", study_page(study, folder, docs / "figures"))
+    rows = verdicts(read_tables(folder, (), COLUMNS))
+    if len(rows):
+        write_text(docs / f"results/{study}/verdicts.csv", rows.to_csv(index=False))
+
+
+def draw_figures(docs: Path, results: Path, study: str) -> None:
+    """Draw the figures that the page shows, of those whose tables the study has."""
+    tables = read_tables(results / study / "tables", (), COLUMNS)
+    for name in SHOWN:
+        if all(table in tables and len(tables[table]) for table in FIGURES.entry(name).facts["tables"]):
+            _draw(name, tables, docs / "figures" / study)
+
+
+def draw_summary(docs: Path, results: Path, study: str) -> None:
+    """Draw the README's figure from one study."""
+    _draw(
+        SUMMARY,
+        read_tables(results / study / "tables", ["main"], ["contrasts", "comparisons"]),
+        docs / "figures",
+    )
+
+
+def _draw(name: str, tables: Tables, folder: Path) -> None:
+    with titled(tables.levels.titles):
+        save(draw(name, tables), folder, name).with_suffix(".svg").unlink()
+
+
+def _page(template: str, tables: Tables, **data: Any) -> str:
+    """A page from its template; several blank lines become one."""
+    return re.sub(r"\n{3,}", "\n\n", render(template, tables.levels, **data)) + "\n"
