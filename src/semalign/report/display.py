@@ -212,12 +212,12 @@ def benchmark_table(tables: Tables) -> pd.DataFrame:
     )
 
 
-def html(frame: pd.DataFrame) -> Any:
-    """The table as plain HTML, without row numbers; a sentence if it has no row."""
+def html(frame: pd.DataFrame, otherwise: str = NOT_MEASURED) -> Any:
+    """The table as plain HTML, without row numbers; `otherwise` if it has no row."""
     from IPython.display import HTML
 
     if frame.empty:
-        return HTML(f"<p>{NOT_MEASURED}</p>")
+        return HTML(f"<p>{otherwise}</p>")
     table = frame.to_html(index=False, border=0, na_rep="", justify="left")
     return HTML(f'<div class="wide">{table}</div>')
 

@@ -1,7 +1,7 @@
 """Sentences and pages from templates: `templates/*.md.j2`, which hold words and no numbers."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,15 +71,22 @@ def _environment() -> Environment:
         autoescape=False,  # the text is Markdown; what turns it into HTML escapes it
     )
     environment.filters |= {
-        "difference": lambda row, digits=1: interval(row["difference"], row["low"], row["high"], digits),
+        "difference": _difference,
         "listing": lambda parts: listing([str(part) for part in parts]),
         "named": lambda names: listing([f"**{spell(name)}**" for name in names]),
         "signed": signed,
         "spell": spell,
-        "span": lambda rows, digits=1: spread([row["difference"] for row in rows], digits, signs=True),
+        "span": _span,
     }
-    environment.globals["zip"] = zip
     return environment
+
+
+def _difference(row: Mapping[str, Any], digits: int = 1) -> str:
+    return interval(row["difference"], row["low"], row["high"], digits)
+
+
+def _span(rows: Iterable[Mapping[str, Any]], digits: int = 1) -> str:
+    return spread([row["difference"] for row in rows], digits, signs=True)
 
 
 def once(names: Iterable[str]) -> list[str]:

@@ -50,7 +50,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     parts = main["benchmark"].str.startswith(f"{first['benchmark']}/")
     tasks = main.loc[parts, "benchmark"].nunique()
     with styled():
-        return _draw(panel.set_index("method", drop=False), _where(first["benchmark"], tasks), levels)
+        return _draw(panel, _where(first["benchmark"], tasks), levels)
 
 
 def _where(benchmark: str, tasks: int) -> str:
@@ -62,12 +62,14 @@ def _draw(panel: pd.DataFrame, where: str, levels: Levels) -> Any:
     labels = [LABELS.get(name) or wrap(name, WIDTH) for name in names]
     figure = blank(7.0, 0.9 + sum(0.34 + 0.16 * label.count("\n") for label in labels))
     axes = figure.subplots()
-    rows.upright(axes, panel["score"].get(STUDENT, float("nan")), STUDENT)
+    student = panel.loc[panel["method"] == STUDENT, "score"]
+    rows.upright(axes, student.iloc[0] if len(student) else float("nan"), STUDENT)
+    cells = {cell["method"]: cell for cell in panel.to_dict("records")}
     for row, name in enumerate(names):
-        cell = panel.loc[name]
+        middle, low, high = (float(cells[name][f"score{end}"]) for end in ("", "_low", "_high"))
         color = COLORS.get(name, VERMILLION if is_under_study(name) else BLUE)
-        rows.dot(axes, row, (cell["score"], cell["score_low"], cell["score_high"]), color=color, markersize=7)
-        end = cell["score"] if pd.isna(cell["score_high"]) else cell["score_high"]
+        rows.dot(axes, row, (middle, low, high), color=color, markersize=7)
+        place = (middle if pd.isna(high) else high, row)
         text = {
             "xytext": (6, 0),
             "textcoords": "offset points",
@@ -75,7 +77,7 @@ def _draw(panel: pd.DataFrame, where: str, levels: Levels) -> Any:
             "fontsize": TEXT,
             "color": color,
         }
-        axes.annotate(f"{cell['score']:.1f}", (end, row), **text)
+        axes.annotate(f"{middle:.1f}", place, **text)
     name_rows(axes, labels, [row for row, name in enumerate(names) if is_under_study(name)][:1])
     axes.set_xlim(0, 112)
     axes.set_xlabel(f"score (%), {where}; lines: {levels.percent} intervals", fontsize=TEXT)

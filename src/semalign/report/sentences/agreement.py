@@ -21,7 +21,7 @@ def agreement(tables: Tables) -> dict[str, Any] | None:
         return None
     method = method_under_study(trained)
     means = cells.groupby("method", sort=False)["teacher_kl"].mean()
-    best = means[trained["method"].unique()].idxmin()
+    best = str(means[trained["method"].unique()].idxmin())
     own = trained[trained["method"] == method]
     return {
         "method": method,
@@ -50,10 +50,12 @@ def crossing(tables: Tables) -> dict[str, Any]:
 
 
 def _crossing(rows: pd.DataFrame) -> dict[str, Any]:
-    best = rows.loc[rows["top1_agreement"].idxmax()].to_dict()
+    best = rows.iloc[int(rows["top1_agreement"].argmax())].to_dict()
     paper, random = rows[(rows["map"] == "pinv") & ~rows["folded"]], rows[rows["map"] == "random"]
     kept: dict[str, Any] = {"best": best}
-    kept |= {name: found.iloc[0].to_dict() for name, found in (("paper", paper), ("random", random)) if len(found)}
+    kept |= {
+        name: found.iloc[0].to_dict() for name, found in (("paper", paper), ("random", random)) if len(found)
+    }
     both = len(paper) and len(random)
     apart = bool(both) and paper["top1_low"].iloc[0] > random["top1_high"].iloc[0]
     return {"kept": kept, "judged": bool(both), "apart": apart}
@@ -72,4 +74,4 @@ def similarity(tables: Tables) -> dict[str, Any] | None:
     change = both["cka_debiased"] - both["cka_debiased_before"]
     plain = (both["cka"] - both["cka_before"]).mean()
     facts = {"method": method, "mean": change.mean(), "plain": plain, "rises": int((change > 0).sum())}
-    return {**facts, "total": len(both), "top": both.loc[change.abs().idxmax()].to_dict()}
+    return {**facts, "total": len(both), "top": both.iloc[int(change.abs().argmax())].to_dict()}
