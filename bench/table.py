@@ -33,7 +33,7 @@ def write_tables(folder: Path, page: Path | None = None) -> None:
 
 
 def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
-    """Facts for the lines on top of the page: how many are faster and leaner, by how much, and which goals are missed."""
+    """Facts for the lines on top of the page: how much faster and leaner, and which goals are missed."""
     rows = [{**row, "what": result["what"]} for result in found for row in result["rows"]]
     ratios = [row["ratio"]["median"] for row in rows if row["ratio"]]
     shares = [row["memory"]["share"] for row in rows if row["memory"] and row["memory"]["share"] is not None]
