@@ -20,7 +20,7 @@ from semalign.study.preflight import check_pinned, check_study
 from semalign.runtime.script import explain_full_disk, prepare_environment
 from semalign.runtime.study_lock import hold_study
 from semalign.runtime.fork_server import start_server
-from semalign.runtime.snakemake_internals import is_dry_run, is_main_process, lift_rate_limit, runs_here
+from semalign.runtime.snakemake_internals import is_dry_run, is_main_process, lift_rate_limit, runs_here, shows_progress
 
 MAIN = is_main_process(workflow)
 DRY = is_dry_run(workflow)
@@ -43,8 +43,10 @@ except OSError as error:
 
 prepare_environment(watched=MAIN, device=STUDY.device)
 # A time limit or a preemption sends SIGTERM to all processes of a job. The shell must then wait for the script, which
-# may be a training run that saves a checkpoint, and tee must live on to log the script's last lines.
-shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\"); ")
+# may be a training run that saves a checkpoint, and tee must live on to log the script's last lines. A job writes to
+# its log alone if the run shows progress: the display reads the log.
+JOB_OUTPUT = "/dev/null" if shows_progress(workflow) else "&1"
+shell.prefix(f"set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT}); ")
 
 
 def start_local_run():
