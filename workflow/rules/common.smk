@@ -8,6 +8,7 @@
 #
 # Rules pass the record (`run.json`) of an artifact to a script, which uses the folder of the record.
 import sys
+import time
 from pathlib import Path
 
 from semalign.config.base import SPLITS
@@ -19,9 +20,18 @@ from semalign.models.registry import texts_of
 from semalign.study.preflight import check_pinned, check_study
 from semalign.runtime.script import explain_full_disk, prepare_environment
 from semalign.runtime.study_lock import hold_study
+from semalign.runtime.terminal import closing
 from semalign.runtime.fork_server import start_server
-from semalign.runtime.snakemake_internals import is_dry_run, is_main_process, lift_rate_limit, runs_here, shows_progress
+from semalign.runtime.snakemake_internals import (
+    config_files,
+    is_dry_run,
+    is_main_process,
+    lift_rate_limit,
+    runs_here,
+    shows_progress,
+)
 
+STARTED = time.time()
 MAIN = is_main_process(workflow)
 DRY = is_dry_run(workflow)
 try:

@@ -5,12 +5,14 @@ rule, and one about progress from time to time. Jobs write to their logs alone; 
 shown with the progress. Snakemake keeps its own messages in `.snakemake/log`.
 """
 
+import io
 import logging
 import os
 import statistics
+import textwrap
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,6 +22,7 @@ PAUSE = 30.0  # seconds between two lines about progress in a file, at least
 SHARE = 1 / 20  # and at least this share of the time since the start
 PATIENCE = 2.0  # seconds after which the log of a job is shown
 KNOWN = 5  # finished jobs from which the time left is estimated
+VERDICT = 4  # lines of the verdict that a run ends with
 LISTED = 20  # jobs that a dry run lists one by one, at most
 TAIL = 2000  # bytes at the end of a log that are searched for a line
 ERROR = "error: "
@@ -34,7 +37,11 @@ NOISE = (
     "Elapsed time",
 )
 # said better by the list of what failed
-FAILURES = ("RuleException:\nCalledProcessError", "Exiting because a job", "WorkflowError:\nAt least one job did not")
+FAILURES = (
+    "RuleException:\nCalledProcessError",
+    "Exiting because a job",
+    "WorkflowError:\nAt least one job did not",
+)
 INTERRUPTED = ("Terminating processes on user request", "Will exit after finishing")
 
 
@@ -66,7 +73,7 @@ class Progress:
         self.totals = Counter(totals)
         self.total = self.totals.total()
         self.done: Counter[str] = Counter()
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
         self.running: dict[int, Job] = {}
         self.failed: dict[int, tuple[Job, str]] = {}
         self.started = time.time()
@@ -100,7 +107,7 @@ class Progress:
         usual = statistics.median(means.values())
         elapsed = max(1e-3, time.time() - self.started)
         ages = [(job.rule, time.time() - job.started) for job in self.running.values()]
-        busy = (self.seconds.total() + sum(age for _, age in ages)) / elapsed
+        busy = (sum(self.seconds.values()) + sum(age for _, age in ages)) / elapsed
         work = sum(
             (number - self.done[rule]) * means.get(rule, usual) for rule, number in self.totals.items()
         )
@@ -125,6 +132,8 @@ class Display:
 
     def __init__(self, stream: TextIO, *, dry: bool = False, quiet: bool = False, color: bool = True) -> None:
         self.stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not know every sign
         self.dry, self.quiet = dry, quiet
         self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
         self.color = color and self.live
@@ -177,8 +186,10 @@ class Display:
             self._say(f"failed: {job.message}: {error}", style="31", always=True)
 
     def _message(self, record: logging.LogRecord) -> None:
-        text = record.getMessage().strip()
-        if text.startswith(INTERRUPTED):
+        text = record.getMessage()
+        if getattr(record, "ours", False):
+            self._print("" if self.quiet else self._wrap(text))
+        elif text.startswith(INTERRUPTED):
             self.interrupted = True
         elif record.levelno >= logging.ERROR:
             if not text.startswith(FAILURES):
@@ -191,7 +202,7 @@ class Display:
         if self.quiet or not text or text == "None" or getattr(record, "event", None):
             return False
         return getattr(record, "ours", False) or (
-            record.levelno >= logging.WARNING or not self.progress and not text.startswith(NOISE)
+            record.levelno >= logging.WARNING or (not self.progress and not text.startswith(NOISE))
         )
 
     def tick(self) -> None:
@@ -236,11 +247,21 @@ class Display:
         minutes, seconds = divmod(int(time.time() - self.progress.started) if self.progress else 0, 60)
         return f"{minutes:3d}:{seconds:02d}  "
 
-    def _clip(self, text: str) -> str:
+    def _columns(self) -> int:
         try:
-            width = os.get_terminal_size(self.stream.fileno()).columns
+            return os.get_terminal_size(self.stream.fileno()).columns or 80
         except OSError:
-            width = 80
+            return 80
+
+    def _wrap(self, text: str) -> str:
+        """Lines that a terminal need not break, between words."""
+        if not self.live:
+            return text
+        width = self._columns()
+        return "\n".join(textwrap.fill(line, width, subsequent_indent="  ") for line in text.split("\n"))
+
+    def _clip(self, text: str) -> str:
+        width = self._columns()
         return text if len(text) < width else text[: max(1, width - 2)] + "…"
 
 
@@ -256,6 +277,19 @@ class Ticker(threading.Thread):
         while not self.stopped.wait(TICK):
             with self.lock:
                 self.display.tick()
+
+
+def closing(root: Path, since: float) -> str:
+    """What a run ends with, if it wrote the study's page: the verdict, the page, and where the adapters are."""
+    page, verdict = root / "index.html", root / "tables/summary.md"
+    if not page.is_file() or page.stat().st_mtime < since:
+        return ""
+    lines = verdict.read_text(encoding="utf-8").splitlines()[:VERDICT] if verdict.is_file() else []
+    lines = [line.replace("**", "").replace("`", "") for line in lines]
+    lines += ["", f"page: {page}"]
+    if next(root.glob(f"cells/{'*/' * 3}default/*/transfer/adapter_config.json"), None):
+        lines.append(f"adapters: {root}/cells/<pair>/<benchmark>/<method>/default/seed<k>/transfer")
+    return "\n".join(lines)
 
 
 def span(seconds: float) -> str:
