@@ -1,6 +1,7 @@
 """The page of a study: what came out, where everything is, and how it was made."""
 
 import base64
+import html
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -46,6 +47,7 @@ CONTENTS = {
     "attribution": "share of each teacher layer in a task",
     "pairing": "which teacher layer each student layer is paired with",
 }
+NAMES = ("pair", "method", "model", "benchmark")  # columns of names
 FORMATS = (("CSV", ".csv"), ("Markdown", ".md"), ("LaTeX", ".tex"))
 
 
@@ -107,7 +109,8 @@ def _link(path: Path, root: Path) -> str:
 
 def _title(page: Path) -> str:
     """The title of a page, as its notebook has it."""
-    return page.read_text(encoding="utf-8").partition("<title>")[2].partition("</title>")[0] or page.stem
+    text = page.read_text(encoding="utf-8").partition("<title>")[2].partition("</title>")[0]
+    return html.unescape(text) or page.stem
 
 
 def _picture(tables: Tables) -> dict[str, Any]:
@@ -133,7 +136,15 @@ def _main(tables: Tables) -> list[dict[str, str]]:
     if "head" in tables and not made:
         caption = "Final states rebuilt from the LM head's token vectors."
         made.append(("Decomposition", caption, display.head_table(tables["head"])))
-    return [{"title": title, "caption": caption, "html": _table(frame)} for title, caption, frame in made]
+    return [
+        {"title": title, "caption": caption, "html": _table(_spelt(frame))} for title, caption, frame in made
+    ]
+
+
+def _spelt(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table with names as readers would write them."""
+    names = [column for column in frame if column in NAMES]
+    return frame.assign(**{column: frame[column].map(spell) for column in names}).rename(columns=spell)
 
 
 def _table(frame: pd.DataFrame, escape: bool = True) -> str:
