@@ -145,7 +145,11 @@ def tables_shown():
 
 def figures_shown():
     """The figures that the notebooks draw."""
-    return [f"{LAYOUT.root}/figures/{name}.png" for notebook in STUDY.notebooks for name in declared(notebook).figures]
+    return [
+        f"{LAYOUT.root}/figures/{name}.png"
+        for notebook in STUDY.notebooks
+        for name in declared(notebook).figures
+    ]
 
 
 def final_targets():

@@ -15,8 +15,8 @@ from semalign.report import display
 from semalign.report.figures.inline import SCREEN_DPI
 from semalign.report.figures.registry import draw
 from semalign.report.figures.style import DPI, save
+from semalign.report.html_page import Link, fill
 from semalign.report.names import spell, titled
-from semalign.report.page import Link, fill
 from semalign.report.reading import Tables, read_tables
 from semalign.report.summary import summarize
 from semalign.report.words import wholes

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from semalign.report.page import Link, fill, links
+from semalign.report.html_page import Link, fill, links
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_text
 

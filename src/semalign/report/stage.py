@@ -136,7 +136,6 @@ def write_results(
         write_page,
     )
     from semalign.report.summary import takeaways
-    from semalign.runtime.files import write_text
 
     check_marks(readme, BEGIN, END)
     studies = [*study] or [name for name in QUESTIONS if (results / name / "tables").is_dir()]
