@@ -47,7 +47,6 @@ CONTENTS = {
     "attribution": "share of each teacher layer in a task",
     "pairing": "which teacher layer each student layer is paired with",
 }
-NAMES = ("pair", "method", "model", "benchmark")  # columns of names
 FORMATS = (("CSV", ".csv"), ("Markdown", ".md"), ("LaTeX", ".tex"))
 
 
@@ -125,26 +124,19 @@ def _main(tables: Tables) -> list[dict[str, str]]:
     """The most important tables in short."""
     made = []
     if "main" in tables:
+        whole = Tables({"main": wholes(tables["main"])}, tables.levels)
         caption = (
             f"In percent with {tables.levels.percent} intervals; ▲ higher and ▼ lower than the student by a "
             "corrected paired test."
         )
-        made.append(("Scores", caption, display.score_table(wholes(tables["main"]), tables.levels)))
+        made.append(("Scores", caption, display.score_table(whole)))
     if "benchmarks" in tables:
         caption = f"Score in percent with {tables.levels.percent} intervals, and published scores."
-        made.append(("Models as they are", caption, display.benchmark_table(tables["benchmarks"])))
+        made.append(("Models as they are", caption, display.benchmark_table(tables)))
     if "head" in tables and not made:
         caption = "Final states rebuilt from the LM head's token vectors."
-        made.append(("Decomposition", caption, display.head_table(tables["head"])))
-    return [
-        {"title": title, "caption": caption, "html": _table(_spelt(frame))} for title, caption, frame in made
-    ]
-
-
-def _spelt(frame: pd.DataFrame) -> pd.DataFrame:
-    """A table with names as readers would write them."""
-    names = [column for column in frame if column in NAMES]
-    return frame.assign(**{column: frame[column].map(spell) for column in names}).rename(columns=spell)
+        made.append(("Decomposition", caption, display.head_table(tables)))
+    return [{"title": title, "caption": caption, "html": _table(frame)} for title, caption, frame in made]
 
 
 def _table(frame: pd.DataFrame, escape: bool = True) -> str:

@@ -1,6 +1,6 @@
 """Colours for many methods: one per family of names, so that a legend stays short."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from matplotlib.lines import Line2D
@@ -10,7 +10,7 @@ from semalign.report.figures.style import GREY, distinct, look_of, spell
 MOST = 8  # methods up to which each has its own colour
 
 
-def families_of(methods: Sequence[str]) -> dict[str, str]:
+def families_of(methods: Iterable[str]) -> dict[str, str]:
     """Map each method to its family: the method whose name its own begins with (`sft-all-layers`: `sft`).
 
     Few methods are families of their own.
@@ -36,7 +36,7 @@ def family_handles(families: Sequence[str], others: bool) -> list[Any]:
     """Legend entries of the families, and of open dots if there are `others`."""
     handles = [Line2D([], [], label=spell(name), **dot_look(name, families, True)) for name in families]
     if others:
-        look = {"color": GREY, "marker": "o", "markersize": 4.5, "markerfacecolor": "none"}
+        look: dict[str, Any] = {"color": GREY, "marker": "o", "markersize": 4.5, "markerfacecolor": "none"}
         label = "open: a variant"
         handles.append(Line2D([], [], linestyle="none", label=label, **look))
     return handles
