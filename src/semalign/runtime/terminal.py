@@ -225,7 +225,8 @@ class Display:
             self._print(f"interrupted: {done} of {progress.total} jobs finished; start again to go on")
         if failed:
             self._print(f"{len(failed)} failed, {done} of {progress.total} jobs finished:", style="31")
-            self._print("\n".join(f"  {job.message}: {error} ({job.log})" for job, error in failed))
+            for job, error in failed:
+                self._print(f"  {job.message}: {error}" + (f" ({job.log})" if job.log else ""))
 
     def _say(self, text: str, style: str = "", always: bool = False) -> None:
         """A line of its own after the time since the start."""
