@@ -110,7 +110,13 @@ def test_only_the_locks_of_a_study_are_removed(tmp_path: Path, monkeypatch: pyte
 
 def test_no_other_file_uses_internals() -> None:
     files = [*ROOT.glob("workflow/**/*.smk"), ROOT / "workflow/Snakefile", *ROOT.glob("src/**/*.py")]
-    internal = ("workflow.scheduler", "workflow.output_settings", "workflow.configfiles", ".is_main_process", ".local_exec")
+    internal = (
+        "workflow.scheduler",
+        "workflow.output_settings",
+        "workflow.configfiles",
+        ".is_main_process",
+        ".local_exec",
+    )
     using = {path.name for path in files if any(name in path.read_text() for name in internal)}
     assert using == {"snakemake_internals.py"}
 
