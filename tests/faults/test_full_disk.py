@@ -44,7 +44,7 @@ def test_a_full_disk_is_one_line_and_the_next_run_goes_on(
         ended = snakemake(project, *SMALL)
         said = ended.stdout + ended.stderr
         assert ended.returncode == 1, said
-        assert "error: the disk is full while writing " in said
+        assert "the disk is full while writing " in said
         assert "Traceback" not in said, said
         checked = call(project, "python", "scripts/verify_results.py", "--config", SMALL[1])
         assert "does not match its provenance" not in checked.stderr

@@ -25,7 +25,7 @@ def test_every_stage_killed_once_is_done_by_its_next_try(
     number: signal.Signals, project: Path, undisturbed: Path
 ) -> None:
     with Hunter(project, number) as hunter:
-        ended = snakemake(project, *SMALL, "--retries", "1")
+        ended = snakemake(project, *SMALL, "--retries", "1", "--printshellcmds")
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     ran = {
         name for name in SCRIPTS if f"python scripts/{name}.py" in str(ended.stderr) or name in hunter.killed
@@ -67,13 +67,13 @@ def test_a_long_training_goes_on_from_its_checkpoint_to_the_same_bytes(
     said = (project / "results/mini/logs/cells/mini/facts/sft/default/seed0/transfer.log").read_text()
     assert ("stopped by SIGTERM after step" in said) == (number == signal.SIGTERM)
     assert not (project / TRANSFER).exists()
-    ended = snakemake(project, TRANSFER, *SMALL, *LONG)
+    ended = snakemake(project, TRANSFER, *SMALL, *LONG, "--printshellcmds")
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert "resumed at step" in ended.stdout + ended.stderr
     first = {path.name: path.read_bytes() for path in (project / TRANSFER).parent.glob("*.safetensors")}
     assert first
     (project / TRANSFER).unlink()
-    again = snakemake(project, TRANSFER, *SMALL, *LONG)
+    again = snakemake(project, TRANSFER, *SMALL, *LONG, "--printshellcmds")
     assert again.returncode == 0 and "resumed" not in again.stdout + again.stderr
     assert first == {
         path.name: path.read_bytes() for path in (project / TRANSFER).parent.glob("*.safetensors")

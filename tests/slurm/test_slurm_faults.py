@@ -115,7 +115,7 @@ def assert_undisturbed(project: Path) -> None:
     project.rename(local)
     kept = {path.name: path.read_bytes() for path in (local / TARGET).parent.glob("*.safetensors")}
     (local / TARGET).unlink()
-    ended = snakemake(local, TARGET, *SMALL, *LONG)
+    ended = snakemake(local, TARGET, *SMALL, *LONG, "--printshellcmds")
     assert ended.returncode == 0 and "resumed" not in ended.stdout + ended.stderr
     assert kept == {path.name: path.read_bytes() for path in (local / TARGET).parent.glob("*.safetensors")}
     assert kept

@@ -52,7 +52,7 @@ def test_a_moved_mirror_reruns_nothing_but_changed_data_do(folder: Path) -> None
     assert "Nothing to be done" in same.stderr + same.stdout
 
     write_pairs(folder, 60)
-    other = snakemake(folder, *moved)
+    other = snakemake(folder, *moved, "--printshellcmds")
     assert other.returncode == 0, other.stderr
     assert "benchmark mine: 60 rows" in other.stderr + other.stdout
     assert "benchmark gsm8k: prepare" not in other.stderr + other.stdout

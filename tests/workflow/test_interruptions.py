@@ -24,7 +24,7 @@ class Running:
         self.folder, self.log = folder, log
         with log.open("w") as file:
             self.process = subprocess.Popen(
-                ["snakemake", "--cores", "2", *MINI],
+                ["snakemake", "--cores", "2", *MINI, "--printshellcmds"],
                 cwd=folder,
                 env=environment(folder),
                 stdout=file,
@@ -95,7 +95,9 @@ def test_killed_and_interrupted_runs_give_the_results_of_an_undisturbed_one(
         assert run.stop(number) != 0
         assert gone(folder), left_running(folder)
         done += finished_jobs(run.log.read_text())
-    ended = snakemake(folder, "results/mini/tables/main.csv", *MINI)  # notebooks would test nothing more
+    ended = snakemake(
+        folder, "results/mini/tables/main.csv", *MINI, "--printshellcmds"
+    )  # notebooks would test nothing more
     assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
     assert "lock" not in ended.stderr.lower()
     done += finished_jobs(ended.stderr)

@@ -8,6 +8,8 @@
 #
 # Rules pass the record (`run.json`) of an artifact to a script, which uses the folder of the record.
 import sys
+import time
+from os import devnull
 from pathlib import Path
 
 from semalign.config.base import SPLITS
@@ -19,9 +21,18 @@ from semalign.models.registry import texts_of
 from semalign.study.preflight import check_pinned, check_study
 from semalign.runtime.script import explain_full_disk, prepare_environment
 from semalign.runtime.study_lock import hold_study
+from semalign.runtime.terminal import closing
 from semalign.runtime.fork_server import start_server
-from semalign.runtime.snakemake_internals import is_dry_run, is_main_process, lift_rate_limit, runs_here
+from semalign.runtime.snakemake_internals import (
+    config_files,
+    is_dry_run,
+    is_main_process,
+    lift_rate_limit,
+    runs_here,
+    shows_progress,
+)
 
+STARTED = time.time()
 MAIN = is_main_process(workflow)
 DRY = is_dry_run(workflow)
 try:
@@ -43,8 +54,10 @@ except OSError as error:
 
 prepare_environment(watched=MAIN, device=STUDY.device)
 # A time limit or a preemption sends SIGTERM to all processes of a job. The shell must then wait for the script, which
-# may be a training run that saves a checkpoint, and tee must live on to log the script's last lines.
-shell.prefix("set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\"); ")
+# may be a training run that saves a checkpoint, and tee must live on to log the script's last lines. A job writes to
+# its log alone if the run shows progress: the display reads the log.
+JOB_OUTPUT = devnull if shows_progress(workflow) else "&1"
+shell.prefix(f"set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT}); ")
 
 
 def start_local_run():

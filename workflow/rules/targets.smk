@@ -8,6 +8,14 @@ from semalign.report.levels import FILE as LEVELS
 MEASURES = STUDY.analysis
 MADE_IN_PLACE = (TinyBenchmark, Mixture)
 MADE_SOURCES = ("tiny", "pruned")
+# tables of all cells
+COLLECTED = [
+    f"{name}.csv"
+    for name in (
+        *("main", "scores", "ablations", "parts", "agreement", "bits", "seeds", "comparisons", "contrasts"),
+        *("detectable", "costs"),
+    )
+]
 # tables that are joined from those of single models, pairs or methods
 JOINED = ("decomposition", "head", "similarity", "geometry", "crossing")
 # tables and figures that not every study has -> whether this study has them
@@ -124,6 +132,26 @@ def fetched():
     ]
 
 
+def tables_shown():
+    """The tables that the study's page lists: what the study measures, and what its notebooks read."""
+    names = [*COLLECTED, LEVELS] if LAYOUT.cells else []
+    names += ["search.csv"] if MEASURED["search"] else []
+    names += ["benchmarks.csv"] if LAYOUT.score_folders() else []
+    names += ["decomposition.csv", "head.csv"] if MEASURES.decomposition.models else []
+    names += [f"{name}.csv" for name in ("similarity", "geometry", "crossing") if MEASURED[name]]
+    names += [file for name in STUDY.notebooks for file in declared(name).reads]
+    return [f"{LAYOUT.root}/tables/{name}" for name in dict.fromkeys(names)]
+
+
+def figures_shown():
+    """The figures that the notebooks draw."""
+    return [
+        f"{LAYOUT.root}/figures/{name}.png"
+        for notebook in STUDY.notebooks
+        for name in declared(notebook).figures
+    ]
+
+
 def final_targets():
-    """The executed notebooks; all other results are made on the way to them."""
-    return [f"{LAYOUT.root}/notebooks/{name}.html" for name in STUDY.notebooks]
+    """The study's page; everything else is on the way to it."""
+    return [f"{LAYOUT.root}/index.html"]

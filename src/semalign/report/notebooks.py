@@ -1,53 +1,27 @@
 """Executing a notebook with parameters and turning it into one page that opens without a network."""
 
 import errno
-import html
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from semalign.report.html_page import Link, fill, links
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_text
 
 KERNEL = "python3"
 TIMEOUT = 600  # seconds a cell; a notebook reads tables and draws, so that more means it hangs
 LONGEST_SOCKETS = 50  # a socket's path has at most 107 characters, of which its own name takes some 55
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-body {{ max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; line-height: 1.5;
-  font-family: system-ui, "Segoe UI", "Helvetica Neue", Arial, sans-serif; }}
-h1, h2 {{ line-height: 1.25; }}
-h2 {{ margin-top: 2.2rem; border-top: 1px solid #ddd; padding-top: 1rem; }}
-img {{ max-width: 100%; height: auto; }}
-.wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; font-size: 0.88rem; margin: 0.8rem 0; }}
-th, td {{ padding: 0.25rem 0.8rem 0.25rem 0; text-align: left; white-space: nowrap;
-  border-bottom: 1px solid #e4e4e4; font-variant-numeric: tabular-nums; }}
-th {{ border-bottom: 1.5px solid #555; }}
-code {{ background: #f3f3f3; padding: 0 0.2em; }}
-pre {{ overflow-x: auto; }}
-footer {{ margin-top: 3rem; color: #666; font-size: 0.85rem; }}
-</style>
-</head>
-<body>
-{body}
-<footer>{footer}</footer>
-</body>
-</html>
-"""
 
 
-def publish(notebook: Path, parameters: Mapping[str, str], log: Path, out: Path, cwd: Path) -> None:
+def publish(
+    notebook: Path, parameters: Mapping[str, str], log: Path, out: Path, cwd: Path, pages: Sequence[str] = ()
+) -> None:
     """Execute `notebook` with `parameters` in `cwd`; keep the executed copy at `log`, the page at `out`.
 
     Code is hidden on the page and stands in the executed copy, which also holds the traceback of a cell that
@@ -55,7 +29,7 @@ def publish(notebook: Path, parameters: Mapping[str, str], log: Path, out: Path,
     of this machine.
     """
     executed = execute(notebook, parameters, log, cwd)
-    page = render(executed, _footer(notebook, parameters))
+    page = render(executed, _footer(notebook, parameters), links(pages, notebook.stem))
     home = os.environ.get("HOME", "/")
     refuse_paths(page, out, [str(cwd.resolve()), str(Path.cwd()), home, sys.prefix, tempfile.gettempdir()])
     write_text(out, page)
@@ -106,7 +80,7 @@ def _transport(sockets: str) -> Any:
     return Config({"KernelManager": {"transport_encryption": "auto"}})
 
 
-def render(executed: Any, footer: str = "") -> str:
+def render(executed: Any, footer: str = "", nav: Sequence[Link] = ()) -> str:
     """The page of an executed notebook: text, tables, embedded images; no script, nothing from elsewhere."""
     from nbconvert import HTMLExporter
 
@@ -115,7 +89,7 @@ def render(executed: Any, footer: str = "") -> str:
     exporter = HTMLExporter(template_name="basic", exclude_input=True, exclude_anchor_links=True)
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     body, _ = exporter.from_notebook_node(page)
-    return PAGE.format(title=html.escape(_title(page)), body=body.strip(), footer=footer)
+    return fill("page", title=_title(page), body=body.strip(), footer=footer, nav=nav)
 
 
 def refuse_paths(page: str, out: Path, folders: Iterable[str]) -> None:
@@ -145,9 +119,7 @@ def _title(notebook: Any) -> str:
 
 def _footer(notebook: Path, parameters: Mapping[str, str]) -> str:
     said = ", ".join(f"{name} = {value}" for name, value in parameters.items())
-    return html.escape(
-        f"{notebook.name} executed with {said}" if said else f"{notebook.name} with its defaults"
-    )
+    return f"{notebook.name} executed with {said}" if said else f"{notebook.name} with its defaults"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The stages that readers see the results of: executed notebooks, and the pages of results."""
+"""The stages that readers see the results of: executed notebooks, the page of a study, the results pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,8 @@ from cyclopts import Parameter
 from semalign.report.notebooks import publish
 from semalign.runtime.command import grouped
 from semalign.runtime.errors import UserError
-from semalign.runtime.provenance import Run
+from semalign.runtime.files import write_text
+from semalign.runtime.provenance import Run, read_settings
 
 
 @grouped
@@ -29,7 +30,26 @@ class Noted:
     leaves: Sequence[Path] = ()
 
 
-NOTHING = Noted()
+@grouped
+@dataclass(frozen=True)
+class Listed:
+    """What the page of a study lists.
+
+    Attributes:
+        tables: Tables of the study.
+        pages: Pages of the executed notebooks.
+        figures: Figures (PNG) that the notebooks drew.
+        config: Names of the config files.
+    """
+
+    tables: Sequence[Path] = ()
+    pages: Sequence[Path] = ()
+    figures: Sequence[Path] = ()
+    config: Sequence[str] = ()
+
+
+NOTHING, UNLISTED = Noted(), Listed()
+SCORES = "semalign.report.figures.scores"  # which the page of a study draws
 
 
 def execute_notebook(
@@ -38,6 +58,7 @@ def execute_notebook(
     out: Path,
     parameter: Annotated[Sequence[tuple[str, str]], Parameter(name=("--parameter", "-p"))] = (),
     cwd: Path = Path(),
+    pages: Path | None = None,
     noted: Noted = NOTHING,
 ) -> None:
     """Execute one notebook with parameters and write it as a page of HTML.
@@ -48,16 +69,43 @@ def execute_notebook(
         out: The page (HTML).
         parameter: Name and value of a parameter of the notebook; paths are relative to --cwd.
         cwd: Folder the notebook runs in. Default: this one.
+        pages: Names of the study's notebooks (JSON), to which the page links.
         noted: What the page's record names.
     """
     if not cwd.is_dir():
         raise UserError(f"--cwd: found {cwd}, expected a folder")
     run = Run("notebook")
-    publish(notebook, dict(parameter), executed, out, cwd)
+    publish(notebook, dict(parameter), executed, out, cwd, read_settings(pages) if pages else ())
     if noted.record:
         for path in (notebook, *noted.reads):
             run.read(str(path), path)
         run.note(noted.record, [out, *noted.leaves])
+
+
+def write_index(
+    facts: Path, cells: Path, out: Path, summary: Path, listed: Listed = UNLISTED, noted: Noted = NOTHING
+) -> None:
+    """Write the page of a study: its verdict, links to everything it made, and how it was made.
+
+    Args:
+        facts: Names and sources of the study's parts (JSON).
+        cells: Folders of the study's cells (JSON).
+        out: The page (HTML), in the folder of the study's results.
+        summary: The verdict (Markdown).
+        listed: What the page links to.
+        noted: What the page's record names.
+    """
+    from semalign.report.index import build
+
+    run = Run("index")
+    run.modules = [SCORES]
+    page, verdict = build(read_settings(facts), read_settings(cells), out, listed)
+    write_text(out, page)
+    write_text(summary, verdict + "\n")
+    if noted.record:
+        for path in (facts, cells, *listed.tables, *listed.pages, *listed.figures, *noted.reads):
+            run.read(str(path), path)
+        run.note(noted.record, [out, summary, *noted.leaves])
 
 
 def write_results(
@@ -88,7 +136,6 @@ def write_results(
         write_page,
     )
     from semalign.report.summary import takeaways
-    from semalign.runtime.files import write_text
 
     check_marks(readme, BEGIN, END)
     studies = [*study] or [name for name in QUESTIONS if (results / name / "tables").is_dir()]

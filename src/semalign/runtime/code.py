@@ -25,6 +25,8 @@ _STAGE = re.compile(r'^ *run_stage\("([\w.]+):(\w+)"', re.M)
 # one entry does not make the results of another one stale.
 UNSEEN = {
     "src/semalign/evaluation/harness.py": "evaluation/tasks/*.yaml",
+    "src/semalign/report/html_page.py": "report/templates/*.html.j2",
+    "src/semalign/report/templating.py": "report/templates/*.md.j2",
     "src/semalign/evaluation/sandbox/isolation.py": "evaluation/sandbox/inside/*.py",
     "src/semalign/analysis/crossing.py": "signals/semantics/maps/*.py",
     "src/semalign/analysis/geometry.py": "signals/semantics/maps/*.py",

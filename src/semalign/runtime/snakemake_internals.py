@@ -7,9 +7,13 @@ another version differs. In that case, check every function of this file first a
 from pathlib import Path
 from typing import Any
 
+from semalign.runtime.provenance import portable
+
 WRITTEN_FOR = "9.27.1"
 # folder of Snakemake's own state, below the folder that it runs in
 STATE = Path(".snakemake")
+# the logger plugin in src/snakemake_logger_plugin_semalign
+LOGGER = "semalign"
 
 
 def is_main_process(workflow: Any) -> bool:
@@ -25,6 +29,17 @@ def is_dry_run(workflow: Any) -> bool:
 def runs_here(workflow: Any) -> bool:
     """Return whether jobs run on this machine; false with a cluster's executor."""
     return bool(workflow.local_exec)
+
+
+def config_files(workflow: Any) -> list[str]:
+    """Return the config files of this run as a user would name them, those outside the folder by their last part."""
+    return [portable(path) for path in workflow.configfiles]
+
+
+def shows_progress(workflow: Any) -> bool:
+    """Return whether this run shows its progress by our own logger plugin, not by Snakemake's messages."""
+    settings = workflow.output_settings
+    return LOGGER in settings.log_handler_settings and not (settings.verbose or settings.printshellcmds)
 
 
 def lift_rate_limit(workflow: Any) -> None:

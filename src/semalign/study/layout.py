@@ -157,6 +157,8 @@ class Layout:
         self.settings["statistics"] = study.statistics.model_dump(mode="json")
         self.settings["order"] = self._order()
         self.settings["cells"] = [self.cell_folder(cell) for cell in self.cells]
+        self.settings["notebooks"] = list(study.notebooks)
+        self.settings["facts"] = self._facts()
         # the analyses read the default settings even if no cell does
         for stage in (*stages_before("alignment"), "alignment"):
             self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
@@ -230,6 +232,23 @@ class Layout:
             "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
             "titles": self._titles(),
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        """What the study's page says of the config; no path of the machine."""
+        study = self.study
+        sources = {
+            name: f"{model.repository} at {model.revision}" if model.source == "hub" else model.source
+            for name, model in study.models.items()
+        }
+        return {
+            "study": study.study,
+            "seeds": list(study.seeds),
+            "pairs": {
+                name: {"teacher": pair.teacher, "student": pair.student} for name, pair in study.pairs.items()
+            },
+            "models": sources,
+            "benchmarks": list(study.benchmarks),
         }
 
     def _titles(self) -> dict[str, str]:

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[3]
 SNAKEFILE = """
     from semalign.runtime import snakemake_internals as internals
 
+    print("configs", *internals.config_files(workflow))
+    print("progress", internals.shows_progress(workflow))
     print("main", internals.is_main_process(workflow), "dry", internals.is_dry_run(workflow))
 
     onstart:
@@ -44,7 +46,9 @@ def test_the_classes_have_the_attributes_in_use() -> None:
     for name in ("is_main_process", "local_exec", "scheduler"):
         assert isinstance(inspect.getattr_static(Workflow, name), property), name
     assert "output_settings" in {field.name for field in dataclasses.fields(Workflow)}
-    assert "dryrun" in {field.name for field in dataclasses.fields(OutputSettings)}
+    read = {"dryrun", "log_handler_settings", "verbose", "printshellcmds"}
+    assert read <= {field.name for field in dataclasses.fields(OutputSettings)}
+    assert "self.configfiles = " in inspect.getsource(Workflow)
 
 
 def test_the_scheduler_still_has_a_rate_limiter_and_none_means_no_limit() -> None:
@@ -75,6 +79,17 @@ def test_the_kind_of_a_run_is_recognised(tmp_path: Path) -> None:
     assert "main True dry True" in run(tmp_path, "--dry-run", "--forceall")
 
 
+@pytest.mark.slow
+def test_our_logger_is_a_plugin_that_snakemake_finds(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(textwrap.dedent(SNAKEFILE))
+    (tmp_path / "own.yaml").write_text("a: 1")
+    ours = run(tmp_path, "--configfile", "own.yaml", "--logger", internals.LOGGER)
+    assert {"configs own.yaml", "progress True"} <= ours
+    for plain in ("--verbose", "--printshellcmds"):
+        assert "progress False" in run(tmp_path, "--forceall", "--logger", internals.LOGGER, plain)
+    assert "progress False" in run(tmp_path, "--forceall")
+
+
 def run(folder: Path, *arguments: str) -> set[str]:
     """Run the small workflow and return the lines that it prints."""
     command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
@@ -95,7 +110,13 @@ def test_only_the_locks_of_a_study_are_removed(tmp_path: Path, monkeypatch: pyte
 
 def test_no_other_file_uses_internals() -> None:
     files = [*ROOT.glob("workflow/**/*.smk"), ROOT / "workflow/Snakefile", *ROOT.glob("src/**/*.py")]
-    internal = ("workflow.scheduler", "workflow.output_settings", ".is_main_process", ".local_exec")
+    internal = (
+        "workflow.scheduler",
+        "workflow.output_settings",
+        "workflow.configfiles",
+        ".is_main_process",
+        ".local_exec",
+    )
     using = {path.name for path in files if any(name in path.read_text() for name in internal)}
     assert using == {"snakemake_internals.py"}
 

@@ -30,7 +30,7 @@ from semalign.report.words import STUDENT, verdict
 
 DEFAULT = "default"
 TALLEST = 7.0  # inches beyond which a block's axes stand in several columns
-WIDEST = 13.0  # inches that all columns together may take
+WIDEST = 10.8  # inches that all columns together may take
 TITLE = 0.85  # inches above and below the panels of a block
 DEFAULT_LOOK: dict[str, Any] = {"color": BLACK, "marker": "D", "markersize": 5}
 # What the paired test against the default says; colour and marker say the same.

@@ -26,7 +26,7 @@ from semalign.report.words import REFERENCES, STUDENT, methods_of, side
 DEFAULT = "default"
 COLUMNS = 5
 MEASURES = {
-    "teacher_kl": ("kl_vs_student", "KL from the teacher\n(nats a token)", -1),
+    "teacher_kl": ("kl_vs_student", "KL from the teacher\n(nats per token)", -1),
     "teacher_agreement": ("agreement_vs_student", "top-1 agreement\nwith the teacher (%)", 1),
 }
 # Where the interval of the paired difference from the student lies; 1 is towards the teacher.

@@ -5,12 +5,12 @@ from math import ceil
 from typing import Any
 
 import pandas as pd
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter
 
 from semalign.report.figures import rows
+from semalign.report.figures.families import dot_look, families_of, family_handles
 from semalign.report.figures.registry import figure
-from semalign.report.figures.style import blank, distinct, legend, look_of, message, spell, styled, wrap
+from semalign.report.figures.style import blank, distinct, legend, message, spell, styled, wrap
 from semalign.report.sentences.budgets import costs_and_gains
 from semalign.report.words import STUDENT
 
@@ -23,19 +23,21 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `costs` with `comparisons`: a panel a pair and benchmark, a dot a method.
 
     Across: seconds of one training, of the search before it and of the teacher's signals, on a logarithmic
-    axis where they differ widely. Up: difference from the student in points with its interval (not corrected
-    for several tests).
+    axis if they differ widely. Up: difference from the student in points with its interval (not corrected
+    for several tests). Of many methods, those of one family share a colour.
     """
     table = costs_and_gains(tables["costs"], tables["comparisons"])
     if table.empty:
         return message("No method with both a cost and a difference from the student.")
     panels = distinct(table[["pair", "benchmark"]].itertuples(index=False, name=None))
-    methods = distinct(table["method"])
+    kin = families_of(table["method"])
+    families = distinct(kin.values())
     columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
     logarithmic = table["seconds"].max() >= WIDE * table["seconds"].min()
     with styled():
         lines = ceil(len(panels) / columns)
-        figure = blank(max(3.1 * columns, 5.0), 2.6 * lines + 0.2 * ceil(len(methods) / 4) + 0.4)
+        wide, high = (7.0, 3.8) if len(panels) == 1 else (3.1 * columns, 2.6 * lines)
+        figure = blank(wide, high + 0.2 * ceil((len(families) + 2) / 4) + 0.4)
         grid = figure.subplots(lines, columns, squeeze=False, sharex=True)
         for number, axes in enumerate(grid.flat):
             if number >= len(panels):
@@ -44,7 +46,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             pair, benchmark = panels[number]
             if logarithmic:
                 _spread(axes)
-            _draw_panel(axes, table[(table["pair"] == pair) & (table["benchmark"] == benchmark)], methods)
+            _draw_panel(axes, table[(table["pair"] == pair) & (table["benchmark"] == benchmark)], kin)
             name = [spell(pair)] if table["pair"].nunique() > 1 else []
             axes.set_title("\n".join([*name, wrap(benchmark, 30)]), fontweight="bold")
             if number % columns == 0:
@@ -52,39 +54,29 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             if number + columns >= len(panels):
                 axes.set_xlabel("training, search and signals (s)")
                 axes.tick_params(axis="x", labelbottom=True)
-        legend(
-            figure, [*rows.reference_handles([STUDENT]), *map(_handle, range(len(methods)), methods)], most=4
-        )
+        others = any(family != method for method, family in kin.items())
+        legend(figure, [*rows.reference_handles([STUDENT]), *family_handles(families, others)], most=4)
     return figure
 
 
 def _spread(axes: Any) -> None:
     axes.set_xscale("log")
+    axes.tick_params(axis="x", which="both", length=3, pad=3)
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         which(FuncFormatter(_seconds))
 
 
-def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str]) -> None:
+def _draw_panel(axes: Any, panel: pd.DataFrame, kin: Mapping[str, str]) -> None:
+    families = distinct(kin.values())
     axes.axhline(0, linewidth=1.3, zorder=2, **rows.LINES[STUDENT])
     for _, cell in panel.iterrows():
-        look = look_of(methods.index(cell["method"]))
+        look = dot_look(kin[cell["method"]], families, kin[cell["method"]] == cell["method"])
         bounds = [cell["difference_low"], cell["difference_high"]]
         axes.plot([cell["seconds"]] * 2, bounds, color=look["color"], linewidth=1.1, alpha=0.7, zorder=3)
-        dots = {
-            "linestyle": "none",
-            "markersize": 6,
-            "markeredgecolor": "white",
-            "markeredgewidth": 0.5,
-            "zorder": 4,
-        }
-        axes.plot([cell["seconds"]], [cell["difference"]], **look, **dots)
+        axes.plot([cell["seconds"]], [cell["difference"]], **look)
 
 
 def _seconds(value: float, position: Any = None) -> str:
     """Ticks at 1, 2 and 5 times a power of ten carry their number, as a reader would write it."""
     digit = f"{value:.0e}"[0]
     return f"{value:g}" if digit in "125" else ""
-
-
-def _handle(number: int, method: str) -> Any:
-    return Line2D([], [], linewidth=1.1, markersize=6, label=spell(method), **look_of(number))

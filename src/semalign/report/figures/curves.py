@@ -43,7 +43,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
 def _crossed(frame: pd.DataFrame, lines: list[Any], benchmarks: list[str], terms: list[str]) -> Any:
     """A row a method, a column a benchmark."""
-    figure = blank(1.7 + 1.75 * len(benchmarks), 1.05 * len(lines) + 1.0)
+    figure = blank(min(10.8, 1.7 + 1.75 * len(benchmarks)), 1.05 * len(lines) + 1.0)
     grid = figure.subplots(len(lines), len(benchmarks), squeeze=False, sharex="col", sharey="row")
     for row, line in enumerate(lines):
         cells = _cells(frame, line)

@@ -105,7 +105,7 @@ def _note_undefined(axes: Any, undefined: list[str]) -> None:
         textcoords="offset points",
         ha="right",
         va="bottom",
-        fontsize=7.5,
+        fontsize=8,
         color=GREY,
         bbox={"facecolor": "white", "edgecolor": LIGHT, "linewidth": 0.5, "pad": 2},
     )

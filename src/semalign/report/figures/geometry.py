@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.lines import Line2D
 
+from semalign.report.figures.families import dot_look, families_of, family_handles
 from semalign.report.figures.registry import figure
 from semalign.report.figures.style import (
     BLACK,
@@ -13,7 +14,6 @@ from semalign.report.figures.style import (
     blank,
     distinct,
     legend,
-    look_of,
     message,
     spell,
     styled,
@@ -25,7 +25,7 @@ from semalign.report.words import STUDENT, signed
 
 DEFAULT = "default"
 PANELS = {
-    "teacher_kl": "KL from the teacher\n(nats a token; lower is nearer)",
+    "teacher_kl": "KL from the teacher\n(nats per token; lower is nearer)",
     "teacher_agreement": "top-1 agreement\nwith the teacher (%)",
     "score": "score (%)",
 }
@@ -36,42 +36,45 @@ UNTOUCHED: dict[str, Any] = {"color": BLACK, "marker": "*", "markersize": 13, "l
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `geometry` with `seeds`: a row a pair (and benchmark), a panel a measure of behaviour, a dot a variant.
 
-    To the right: nearer to the paper's target (mean-centred cosine). Filled dots are the methods' defaults,
-    open ones their ablations, one look per axis. Dotted lines go through the untouched student. Above each
-    panel stands Spearman's rank correlation over all trained variants, with its bootstrap interval.
+    To the right: nearer to the paper's target (mean-centred cosine). Filled dots are methods with default settings,
+    open ones their other settings; of many methods, those of one family share a colour. Dotted lines go through the
+    untouched student. Above each panel is Spearman's rank correlation over all trained variants, with its bootstrap
+    interval.
     """
     table = by_variant(tables["geometry"], tables["seeds"])
     if table.empty:
         return message("How near the states come to the target was not measured.")
-    groups = distinct(_groups(trained(table)))
+    kin = families_of(trained(table)["method"])
+    families = distinct(kin.values())
     blocks = [part for _, part in table.groupby(["pair", "benchmark"], sort=False)]
     with styled():
-        lines = -(-(len(groups) + 1) // 5)
+        lines = -(-(len(families) + 2) // 4)
         figure = blank(9.6, 3.3 * len(blocks) + 0.19 * lines + 0.3)
         parts = figure.subfigures(len(blocks), 1, squeeze=False)[:, 0]
         for part, block in zip(parts, blocks, strict=True):
             heading = ", ".join(spell(block[key].iloc[0]) for key in ("pair", "benchmark") if len(blocks) > 1)
             part.suptitle(heading, fontsize=10, fontweight="bold", x=0.01, ha="left")
             for axes, column in zip(part.subplots(1, 3), PANELS, strict=True):
-                _draw_panel(axes, block, column, groups)
+                _draw_panel(axes, block, column, kin)
                 axes.set_title(_correlation(block, column, levels_of(tables)), fontsize=8.5)
         student = Line2D([], [], label="untouched student", **(UNTOUCHED | {"markersize": 9}))
-        legend(figure, [student, *(_handle(number, group) for number, group in enumerate(groups))])
+        others = trained(table)[["method", "variant"]].itertuples(index=False, name=None)
+        open_ones = not all(_is_filled(method, variant, kin) for method, variant in others)
+        legend(figure, [student, *family_handles(families, open_ones)])
     return figure
 
 
-def _groups(variants: pd.DataFrame) -> list[tuple[str, str]]:
-    """(method, ablated axis) of each variant; the axis is empty for the method's default."""
-    axes = variants["variant"].where(variants["variant"] != DEFAULT, "").str.partition("~")[0]
-    groups = list(zip(variants["method"], axes, strict=True))
-    return sorted(groups, key=lambda group: group[1] != "")  # the methods first, then the axes
+def _is_filled(method: str, variant: str, kin: Mapping[str, str]) -> bool:
+    """Whether this is the method that names its family, with its default settings."""
+    return variant == DEFAULT and kin[method] == method
 
 
-def _draw_panel(axes: Any, block: pd.DataFrame, column: str, groups: list[tuple[str, str]]) -> None:
+def _draw_panel(axes: Any, block: pd.DataFrame, column: str, kin: Mapping[str, str]) -> None:
+    families = distinct(kin.values())
     for _, cell in trained(block).iterrows():
-        axis = "" if cell["variant"] == DEFAULT else str(cell["variant"]).partition("~")[0]
-        number = groups.index((cell["method"], axis))
-        axes.plot(cell["cosine_centred"], cell[column], **_look(number, axis))
+        filled = _is_filled(cell["method"], cell["variant"], kin)
+        look = dot_look(kin[cell["method"]], families, filled)
+        axes.plot(cell["cosine_centred"], cell[column], **look)
     student = block[block["method"] == STUDENT]
     for _, cell in student.iterrows():
         axes.plot(cell["cosine_centred"], cell[column], zorder=6, markeredgecolor="white", **UNTOUCHED)
@@ -80,29 +83,9 @@ def _draw_panel(axes: Any, block: pd.DataFrame, column: str, groups: list[tuple[
     axes.set(xlabel="cosine to the paper's target (centred)", ylabel=PANELS[column])
 
 
-def _look(number: int, axis: str) -> dict[str, Any]:
-    look = look_of(number)
-    if axis:
-        return {**look, "markersize": 4.5, "markerfacecolor": "none", "linestyle": "none", "zorder": 3}
-    return {
-        **look,
-        "markersize": 6.5,
-        "linestyle": "none",
-        "zorder": 5,
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.5,
-    }
-
-
 def _correlation(block: pd.DataFrame, column: str, levels: Levels) -> str:
     relation = rank_correlation(trained(block), "cosine_centred", column, levels)
     if pd.isna(relation.estimate):
         return f"rank correlation undefined\n({relation.variants} variants)"
     bounds = f"{signed(relation.low, 2)}, {signed(relation.high, 2)}"
     return f"rank correlation {signed(relation.estimate, 2)}\n[{bounds}], {relation.variants} variants"
-
-
-def _handle(number: int, group: tuple[str, str]) -> Any:
-    method, axis = group
-    label = f"{spell(method)}: {spell(axis)}" if axis else spell(method)
-    return Line2D([], [], label=label, **_look(number, axis))

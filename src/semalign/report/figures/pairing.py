@@ -52,7 +52,7 @@ def _draw_panel(axes: Any, rows: pd.DataFrame) -> None:
                 middle = 0.62 * ends[0] + 0.38 * ends[1]
                 box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
                 axes.text(
-                    0.38, middle, f"{weight:.2f}", fontsize=6.5, ha="center", va="center", bbox=box, zorder=4
+                    0.38, middle, f"{weight:.2f}", fontsize=8, ha="center", va="center", bbox=box, zorder=4
                 )
     used = {TEACHER: {layer for row in rows.to_dict("records") for layer in sources(row)}}
     used[STUDENT] = set(rows["student_layer"])
@@ -93,7 +93,7 @@ def _draw_nodes(axes: Any, column: float, depth: int, used: set[int]) -> None:
 def _number(axes: Any, column: float, layer: int, depth: int, color: str) -> None:
     offset, anchor = (-7, "right") if column == TEACHER else (7, "left")
     text = {"xytext": (offset, 0), "textcoords": "offset points", "ha": anchor, "va": "center"}
-    axes.annotate(str(layer), (column, layer / depth), fontsize=7.5, color=color, **text)
+    axes.annotate(str(layer), (column, layer / depth), fontsize=8, color=color, **text)
 
 
 def _handles() -> list[Any]:

@@ -1,7 +1,7 @@
 """Dots with intervals in named rows: the parts that the score, gap and ablation figures share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,7 +12,8 @@ from semalign.report.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, 
 from semalign.report.levels import Levels
 from semalign.report.words import STUDENT, TEACHER, is_under_study, verdict
 
-LABEL_WIDTH = 24
+LABEL_WIDTH = 28
+ROOM = 0.24  # share of a panel's width that a written score takes
 LINES: dict[str, dict[str, Any]] = {
     STUDENT: {"color": BLACK, "linestyle": ":"},
     TEACHER: {"color": GREEN, "linestyle": "--"},
@@ -45,19 +46,39 @@ def judged_dot(axes: Any, row: float, cell: "pd.Series[Any]", levels: Levels) ->
     judged = verdict(cell["vs_student"], cell["vs_student_p"], levels)
     color, marker, _ = VERDICTS[judged]
     dot(axes, row, (cell["score"], cell["score_low"], cell["score_high"]), color=color, marker=marker)
-    if not math.isnan(cell["score"]):
+    return judged
+
+
+def write_scores(
+    axes: Any, cells: Mapping[int, "pd.Series[Any]"], lines: Sequence[float], levels: Levels
+) -> None:
+    """Write each row's score right of its interval, or left of it if it would be on an upright line or the edge.
+
+    Call it when all dots are drawn; `lines` are the places of the upright lines.
+    """
+    left, right = axes.get_xlim()
+    axes.set_xlim(left, right)
+    room = ROOM * (right - left)
+    for row, cell in cells.items():
+        if math.isnan(cell["score"]):
+            continue
+        low, high = (
+            cell["score"] if math.isnan(cell[end]) else cell[end] for end in ("score_low", "score_high")
+        )
+        outwards = high + room <= right and not any(high < line < high + room for line in lines)
+        outwards = outwards or low - room < left
         axes.annotate(
             f"{cell['score']:.1f}",
-            (cell["score"], row),
-            xytext=(0, 4),
+            (high if outwards else low, row),
+            xytext=(3 if outwards else -3, 0),
             textcoords="offset points",
-            ha="center",
-            fontsize=7,
-            color=color,
+            ha="left" if outwards else "right",
+            va="center",
+            fontsize=8,
+            color=VERDICTS[verdict(cell["vs_student"], cell["vs_student_p"], levels)][0],
             zorder=5,
             path_effects=[withStroke(linewidth=2, foreground="white")],
         )
-    return judged
 
 
 def reference(axes: Any, cell: "pd.Series[Any]", name: str) -> None:
@@ -97,5 +118,6 @@ def name_methods(axes: Any, methods: Sequence[str]) -> None:
 
 
 def row_height(labels: Sequence[str], inches: float = 0.25) -> float:
-    """Inches that named rows need, longer names taking a line more."""
-    return sum(inches + 0.13 * wrap(label, LABEL_WIDTH).count("\n") for label in labels)
+    """Inches that named rows need: all are as high as the one whose name takes the most lines."""
+    most = max((wrap(label, LABEL_WIDTH).count("\n") for label in labels), default=0)
+    return len(labels) * (inches + 0.12 * most)

@@ -14,7 +14,7 @@ from semalign.report.levels import Levels
 from semalign.report.reading import levels_of
 from semalign.report.words import REFERENCES, methods_of
 
-COLUMNS = 4
+COLUMNS = 5  # panels in a line, at most
 PUBLISHED: dict[str, Any] = {"color": PURPLE, "marker": "D", "markersize": 4.5, "markerfacecolor": "white"}
 
 
@@ -32,7 +32,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     with styled():
         blocks = [main[main["pair"] == pair] for pair in pairs]
         heights = [_height(block) for block in blocks]
-        figure = blank(9.0, sum(heights) + 0.55)
+        across = max(_columns(block) for block in blocks)
+        figure = blank(max(6.0, 2.0 + 1.76 * across), sum(heights) + 0.55)
         parts = figure.subfigures(len(pairs), 1, squeeze=False, height_ratios=heights)[:, 0]
         seen: set[str] = set()
         for part, pair, block in zip(parts, pairs, blocks, strict=True):
@@ -45,14 +46,20 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
 
 def _height(block: pd.DataFrame) -> float:
-    lines = ceil(block["benchmark"].nunique() / COLUMNS)
-    return lines * (rows.row_height(methods_of(block), 0.29) + 0.75) + 0.3
+    lines = ceil(block["benchmark"].nunique() / _columns(block))
+    return lines * (rows.row_height(methods_of(block), 0.25) + 0.75) + 0.3
+
+
+def _columns(block: pd.DataFrame) -> int:
+    """How many panels a line holds: lines are of about the same length."""
+    panels = int(block["benchmark"].nunique())
+    return ceil(panels / ceil(panels / COLUMNS))
 
 
 def _draw_pair(part: Any, block: pd.DataFrame, levels: Levels) -> set[str]:
     """Draw one pair's panels; returns the verdicts shown."""
     benchmarks, methods = distinct(block["benchmark"]), methods_of(block)
-    columns = min(COLUMNS, len(benchmarks))
+    columns = _columns(block)
     grid = part.subplots(ceil(len(benchmarks) / columns), columns, squeeze=False)
     seen: set[str] = set()
     for number, axes in enumerate(grid.flat):
@@ -76,8 +83,11 @@ def _draw_panel(axes: Any, panel: pd.DataFrame, methods: list[str], levels: Leve
     for row, method in enumerate(methods):
         if method in cells:
             seen.add(rows.judged_dot(axes, row, cells[method], levels))
-            rows.dot(axes, row + 0.24, (cells[method]["paper"],) * 3, **PUBLISHED)
+            rows.dot(axes, row + 0.3, (cells[method]["paper"],) * 3, **PUBLISHED)
     rows.name_methods(axes, methods)
+    written = {methods.index(name): cells[name] for name in methods if name in cells}
+    lines = [float(cells[name]["score"]) for name in REFERENCES if name in cells]
+    rows.write_scores(axes, written, lines, levels)
     return seen
 
 

@@ -21,7 +21,8 @@ COMPARISONS = {
 }
 BEFORE, AFTER, LAST = "teacher~student-before", "teacher~student-after", "difference"
 MOST_LINES = 4  # beyond these a figure is no longer read, so that only the method under study stays
-MOST_LETTERED = 6  # layers up to which each square carries its number
+MOST_LETTERED = 5  # layers up to which each square carries its number
+MOST_PRECISE = 3  # columns up to which a third digit fits
 FAINT = 0.05  # changes below this need a third digit
 MEASURES = {"cka_debiased": "debiased", "cka": "plain"}
 Panel = tuple[str, str]  # a comparison, and the measure that is shown of it
@@ -137,13 +138,13 @@ def _colors(limit: float | None) -> dict[str, Any]:
 
 
 def _letter(axes: Any, values: pd.DataFrame, image: Any, *, change: bool) -> None:
-    digits = 3 if change and image.norm.vmax < FAINT and max(values.shape) <= MOST_LETTERED - 2 else 2
+    digits = 3 if change and image.norm.vmax < FAINT and values.shape[1] <= MOST_PRECISE else 2
     for left, line in zip(values.index, values.to_numpy(), strict=True):
         for right, value in zip(values.columns, line, strict=True):
             red, green, blue, _ = image.cmap(image.norm(value))
             color = "white" if 0.299 * red + 0.587 * green + 0.114 * blue < 0.5 else "black"
             text = signed(value, digits) if change else f"{value:.2f}"
-            axes.text(right, left, text, ha="center", va="center", fontsize=6.5, color=color)
+            axes.text(right, left, text, ha="center", va="center", fontsize=8, color=color)
 
 
 def _bars(part: Any, limit: float | None) -> None:

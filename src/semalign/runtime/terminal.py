@@ -1,0 +1,321 @@
+"""What a run of the workflow shows: one line per finished rule, progress, time left, and what failed.
+
+On a terminal the last line is rewritten in place. In a file (a CI log) there are only whole lines: one per finished
+rule, and one about progress from time to time. Jobs write to their logs alone; the last line of a long job's log is
+shown with the progress. Snakemake keeps its own messages in `.snakemake/log`.
+"""
+
+import io
+import logging
+import os
+import statistics
+import textwrap
+import threading
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+TICK = 0.5  # seconds between two looks at a terminal's last line
+PAUSE = 30.0  # seconds between two lines about progress in a file, at least
+SHARE = 1 / 20  # and at least this share of the time since the start
+PATIENCE = 2.0  # seconds after which the log of a job is shown
+KNOWN = 5  # finished jobs from which the time left is estimated
+VERDICT = 4  # lines of the verdict that a run ends with
+LISTED = 20  # jobs that a dry run lists one by one, at most
+TAIL = 2000  # bytes at the end of a log that are searched for a line
+ERROR = "error: "
+# what Snakemake says in every run
+NOISE = (
+    "Assuming unrestricted",
+    "Building DAG",
+    "Using shell",
+    "Conda environments: ignored",
+    "Singularity containers: ignored",
+    "Complete log",
+    "Elapsed time",
+)
+# said better by the list of what failed
+FAILURES = (
+    "RuleException:\nCalledProcessError",
+    "Exiting because a job",
+    "WorkflowError:\nAt least one job did not",
+)
+INTERRUPTED = ("Terminating processes on user request", "Will exit after finishing")
+
+
+@dataclass
+class Job:
+    """A job that was started: what it does, its rule, its log, and when it started."""
+
+    message: str
+    rule: str
+    log: str | None
+    started: float = field(default_factory=time.time)
+
+    def last_line(self) -> str:
+        """The last line of its log; empty if this job has written none yet."""
+        lines = _tail(self.log, since=self.started)
+        return lines[-1] if lines else ""
+
+    def error(self) -> str:
+        """The line of its log that says why it failed."""
+        lines = _tail(self.log, since=self.started)
+        errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+        return (errors or lines or ["ended without a message"])[-1]
+
+
+class Progress:
+    """Jobs by state, and how long those that have finished took."""
+
+    def __init__(self, totals: dict[str, int]) -> None:
+        self.totals = Counter(totals)
+        self.total = self.totals.total()
+        self.done: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.running: dict[int, Job] = {}
+        self.failed: dict[int, tuple[Job, str]] = {}
+        self.started = time.time()
+
+    def start(self, number: int, job: Job) -> None:
+        self.running[number] = job
+        self.failed.pop(number, None)  # tried again
+
+    def finish(self, number: int) -> Job | None:
+        """The job that finished, if it was seen to start."""
+        if job := self.running.pop(number, None):
+            self.done[job.rule] += 1
+            self.seconds[job.rule] += time.time() - job.started
+        return job
+
+    def fail(self, number: int) -> tuple[Job, str] | None:
+        """The job that failed, and why."""
+        if job := self.running.pop(number, None):
+            self.failed[number] = job, job.error()
+        return self.failed.get(number)
+
+    def seconds_left(self) -> float | None:
+        """Seconds that the remaining jobs will take; None if too few have finished to tell.
+
+        A job takes as long as the others of its rule did on average; a job of a rule of which none has finished, as
+        long as the median rule. They run on as many places as were busy so far.
+        """
+        if self.done.total() < KNOWN:
+            return None
+        means = {rule: self.seconds[rule] / number for rule, number in self.done.items()}
+        usual = statistics.median(means.values())
+        elapsed = max(1e-3, time.time() - self.started)
+        ages = [(job.rule, time.time() - job.started) for job in self.running.values()]
+        busy = (sum(self.seconds.values()) + sum(age for _, age in ages)) / elapsed
+        work = sum(
+            (number - self.done[rule]) * means.get(rule, usual) for rule, number in self.totals.items()
+        )
+        work -= sum(min(age, means.get(rule, usual)) for rule, age in ages)
+        return max(0.0, work) / max(1.0, busy)
+
+    def status(self) -> str:
+        """`121 of 496 jobs (24 %), about 3 min left`, and the last line of the job that runs longest."""
+        done, total = self.done.total(), self.total
+        text = f"{done} of {total} jobs ({100 * done // max(1, total)} %)"
+        if self.failed:
+            text += f", {len(self.failed)} failed"
+        if (left := self.seconds_left()) is not None:
+            text += f", about {span(max(1, round(left)))} left"
+        longest = sorted(self.running.values(), key=lambda job: job.started)
+        said = next((line for job in longest if (line := _say(job))), "")
+        return f"{text} | {said}" if said else text
+
+
+class Display:
+    """Shows the messages of one run on a stream."""
+
+    def __init__(self, stream: TextIO, *, dry: bool = False, quiet: bool = False, color: bool = True) -> None:
+        self.stream = stream
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal may not know every sign
+        self.dry, self.quiet = dry, quiet
+        self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
+        self.color = color and self.live
+        self.progress: Progress | None = None
+        self.planned: list[str] = []
+        self.width = 0  # of the longest rule's name
+        self.interrupted = self.closed = False
+        self.told = time.time()
+
+    def show(self, record: logging.LogRecord) -> None:
+        """Take one message of Snakemake; its `event` says what it is about."""
+        event = getattr(record, "event", None)
+        takes = getattr(self, f"_{event}", None) if event else None
+        takes(record) if takes else self._message(record)
+
+    def _run_info(self, record: Any) -> None:
+        if self.dry:
+            listed = self.planned if len(self.planned) <= LISTED else []
+            self._print("\n".join(listed) if self.planned else record.getMessage())
+            return
+        totals = {rule: number for rule, number in record.stats.items() if rule != "total"}
+        self.progress, self.width = Progress(totals), max(map(len, totals), default=0)
+        self._say(f"{self.progress.total} jobs")
+
+    def _job_info(self, record: Any) -> None:
+        message = record.rule_msg or record.rule_name
+        if self.dry:
+            self.planned.append(f"  {message}")
+        elif self.progress:
+            logs = [log for log in record.log or () if log.endswith(".log")]
+            job = Job(message, record.rule_name, logs[0] if logs else None)
+            self.progress.start(record.jobid, job)
+
+    def _job_finished(self, record: Any) -> None:
+        progress = self.progress
+        if not progress or not (job := progress.finish(record.job_id)):
+            return
+        number = progress.done[job.rule]
+        if number == progress.totals[job.rule] and job.rule != "all":
+            jobs = f"{number} job{'s' * (number > 1)}"
+            each = span(progress.seconds[job.rule] / number) + " each" * (number > 1)
+            self._say(f"{job.rule:{self.width}}  {jobs:>9}  {each}")
+        if progress.done.total() == progress.total:
+            self._say(f"all {progress.total} jobs finished")
+        self.tick()
+
+    def _job_error(self, record: Any) -> None:
+        if self.progress and not self.interrupted and (failed := self.progress.fail(record.jobid)):
+            job, error = failed
+            self._say(f"failed: {job.message}: {error}", style="31", always=True)
+
+    def _message(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if getattr(record, "ours", False):
+            self._print("" if self.quiet else self._wrap(text))
+        elif text.startswith(INTERRUPTED):
+            self.interrupted = True
+        elif record.levelno >= logging.ERROR:
+            if not text.startswith(FAILURES):
+                self._print(text, style="31")
+        elif self._is_worth_saying(record, text):
+            self._print(text.replace("\n    (check individual jobs above for details)", ""))
+
+    def _is_worth_saying(self, record: logging.LogRecord, text: str) -> bool:
+        """Once jobs run, of Snakemake's messages only warnings; from the Snakefile all."""
+        if self.quiet or not text or text == "None" or getattr(record, "event", None):
+            return False
+        return getattr(record, "ours", False) or (
+            record.levelno >= logging.WARNING or (not self.progress and not text.startswith(NOISE))
+        )
+
+    def tick(self) -> None:
+        """Renew the last line of a terminal; in a file, add a line if the last one is long ago."""
+        if not self.progress or self.quiet or self.closed:
+            return
+        if self.live:
+            self._write(f"\r{self._clip(self._clock() + self.progress.status())}\x1b[K")
+        elif time.time() - self.told >= max(PAUSE, SHARE * (time.time() - self.progress.started)):
+            self._say(self.progress.status())
+
+    def close(self) -> None:
+        """End with what failed."""
+        if self.closed or not (progress := self.progress):
+            return
+        self.closed = True
+        self._print("", end="")
+        done, failed = progress.done.total(), progress.failed.values()
+        if self.interrupted:
+            self._print(f"interrupted: {done} of {progress.total} jobs finished; start again to go on")
+        if failed:
+            self._print(f"{len(failed)} failed, {done} of {progress.total} jobs finished:", style="31")
+            for job, error in failed:
+                self._print(f"  {job.message}: {error}" + (f" ({job.log})" if job.log else ""))
+
+    def _say(self, text: str, style: str = "", always: bool = False) -> None:
+        """A line of its own after the time since the start."""
+        if always or not self.quiet:
+            self.told = time.time()
+            self._print(self._clock() + text, style)
+
+    def _print(self, text: str, style: str = "", end: str = "\n") -> None:
+        if text and style and self.color:
+            text = f"\x1b[{style}m{text}\x1b[0m"
+        if text or self.live:
+            self._write(("\r\x1b[K" if self.live else "") + text + (end if text else ""))
+
+    def _write(self, text: str) -> None:
+        self.stream.write(text)
+        self.stream.flush()
+
+    def _clock(self) -> str:
+        minutes, seconds = divmod(int(time.time() - self.progress.started) if self.progress else 0, 60)
+        return f"{minutes:3d}:{seconds:02d}  "
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or 80
+        except OSError:
+            return 80
+
+    def _wrap(self, text: str) -> str:
+        """Lines that a terminal need not break, between words."""
+        if not self.live:
+            return text
+        width = self._columns()
+        return "\n".join(textwrap.fill(line, width, subsequent_indent="  ") for line in text.split("\n"))
+
+    def _clip(self, text: str) -> str:
+        width = self._columns()
+        return text if len(text) < width else text[: max(1, width - 2)] + "…"
+
+
+class Ticker(threading.Thread):
+    """Calls a display's `tick` under a lock until it is stopped."""
+
+    def __init__(self, display: Display, lock: Any) -> None:
+        super().__init__(daemon=True)
+        self.display, self.lock = display, lock
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopped.wait(TICK):
+            with self.lock:
+                self.display.tick()
+
+
+def closing(root: Path, since: float) -> str:
+    """What a run ends with, if it wrote the study's page: the verdict, the page, and where the adapters are."""
+    page, verdict = root / "index.html", root / "tables/summary.md"
+    if not page.is_file() or page.stat().st_mtime < since:
+        return ""
+    lines = verdict.read_text(encoding="utf-8").splitlines()[:VERDICT] if verdict.is_file() else []
+    lines = [line.replace("**", "").replace("`", "") for line in lines]
+    lines += ["", f"page: {page}"]
+    if next(root.glob(f"cells/{'*/' * 3}default/*/transfer/adapter_config.json"), None):
+        lines.append(f"adapters: {root}/cells/<pair>/<benchmark>/<method>/default/seed<k>/transfer")
+    return "\n".join(lines)
+
+
+def span(seconds: float) -> str:
+    """A time in the unit that fits: `0.8 s`, `12 s`, `3 min`, `1 h 20 min`."""
+    if seconds < 9.5:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _say(job: Job) -> str:
+    return job.last_line() if time.time() - job.started >= PATIENCE else ""
+
+
+def _tail(log: str | None, since: float) -> list[str]:
+    """The last lines of a log that was written to since a time, without those that are empty."""
+    try:
+        path = Path(log or "")
+        if path.stat().st_mtime < since - 1:  # an earlier run's
+            return []
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - TAIL))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return []
+    return [line.strip() for line in text.splitlines() if line.strip()]
