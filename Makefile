@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
 
 .PHONY: study full real real-benchmarks bench test check quick-test slurm-test faults-test lint restore setup format
-.PHONY: lock clean
+.PHONY: docs lock clean
 
 study: $(STAMP)
 	snakemake --cores all
@@ -72,6 +72,11 @@ lint: $(STAMP)
 	mypy
 	lint-imports --no-cache --no-logo
 	snakemake --lint
+	$(MAKE) --no-print-directory docs
+
+# the documentation as a site, in site/; a broken link or a missing reference is an error
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
 
 format: $(STAMP)
 	ruff check --fix .
