@@ -65,18 +65,17 @@ slurm-test: $(STAMP)
 faults-test: $(STAMP)
 	SEMALIGN_TEST_FAULTS=1 pytest tests/faults
 
-lint: $(STAMP)
+lint: $(STAMP) docs
 	ruff check .
 	ruff format --check .
 	snakefmt --check workflow
 	mypy
 	lint-imports --no-cache --no-logo
 	snakemake --lint
-	$(MAKE) --no-print-directory docs
 
 # the documentation as a site, in site/; a broken link or a missing reference is an error
 docs: $(STAMP)
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 format: $(STAMP)
 	ruff check --fix .
