@@ -56,7 +56,8 @@ def test_a_page_runs_from_top_to_bottom(page: Path, tmp_path: Path, finished: Pa
     else:
         copy_project(folder)
     shutil.copy2(ROOT / "Makefile", folder)
-    write_sums(folder / "sums.jsonl")
+    for name in ("sums.jsonl", "train.jsonl"):
+        write_sums(folder / name)
     writes = any(block.kind == "file" for block in RUN[page])
     for block in RUN[page]:
         same = replace(block, line=0)
