@@ -56,7 +56,7 @@ prepare_environment(watched=MAIN, device=STUDY.device)
 # A time limit or a preemption sends SIGTERM to all processes of a job. The shell must then wait for the script, which
 # may be a training run that saves a checkpoint, and tee must live on to log the script's last lines. A job writes to
 # its log alone if the run shows progress: the display reads the log.
-JOB_OUTPUT = devnull if shows_progress(workflow) else "&1"
+JOB_OUTPUT = devnull if MAIN and shows_progress(workflow) else "&1"
 shell.prefix(f"set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT}); ")
 
 
