@@ -1,4 +1,4 @@
-"""Write the JSON schema and the reference page of the config, generated from its pydantic models."""
+"""Write the config's JSON schema and the reference pages that are generated from code."""
 
 from semalign.runtime.script import run_stage
 

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 import semalign
 from semalign.runtime.command import call, load_stage
 from semalign.study.definition import parse_study
-from semalign.study.documentation import config_readme, config_schema
+from semalign.study.documentation import config_reference, config_schema, methods_reference
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -126,9 +126,14 @@ def test_the_config_in_the_readme_is_complete() -> None:
     assert [parse_study(study).study for study in studies] == ["mine"]
 
 
-def test_the_reference_of_the_config_is_up_to_date() -> None:
-    assert (ROOT / "config/README.md").read_text() == config_readme(), "run scripts/document_config.py"
-    assert (ROOT / "workflow/schemas/config.schema.json").read_text() == config_schema()
+def test_the_reference_pages_are_generated_from_the_code() -> None:
+    pages = {
+        "docs/reference/config.md": config_reference(),
+        "docs/reference/methods.md": methods_reference(),
+        "workflow/schemas/config.schema.json": config_schema(),
+    }
+    for name, text in pages.items():
+        assert (ROOT / name).read_text() == text, f"{name}: run scripts/document_config.py"
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -8,7 +8,7 @@ from semalign.runtime.files import write_text
 from semalign.runtime.study_lock import hold_study
 from semalign.study import verification
 from semalign.study.definition import load_study
-from semalign.study.documentation import config_readme, config_schema
+from semalign.study.documentation import config_reference, config_schema, methods_reference
 from semalign.study.layout import Layout
 from semalign.study.locking import locked_versions
 from semalign.study.pinning import ask_commits
@@ -58,16 +58,20 @@ def pin_revisions(configfile: Path, update: bool = False) -> None:
 
 
 def document_config(
-    schema: Path = Path("workflow/schemas/config.schema.json"), readme: Path = Path("config/README.md")
+    schema: Path = Path("workflow/schemas/config.schema.json"),
+    config: Path = Path("docs/reference/config.md"),
+    methods: Path = Path("docs/reference/methods.md"),
 ) -> None:
-    """Write the JSON schema and the reference page of the config, generated from its pydantic models.
+    """Write the config's JSON schema and the reference pages that are generated from code.
 
     Args:
-        schema: File for the JSON schema of a config.
-        readme: File for the reference page, with a table of keys per section.
+        schema: The JSON schema of a config file.
+        config: The page with the keys of a config file.
+        methods: The page with the methods.
     """
     write_text(schema, config_schema())
-    write_text(readme, config_readme())
+    write_text(config, config_reference())
+    write_text(methods, methods_reference())
 
 
 def lock_versions(project: Path = Path("pyproject.toml"), out: Path = Path("requirements.lock")) -> None:

@@ -1,0 +1,144 @@
+"""The code blocks of the documentation's pages, and what the comment above each says of its test.
+
+A block of `sh`, `python` or `yaml` has one of these comments on the line above it, which a rendered page does not show:
+
+    <!-- run -->              the test runs it as it is, in a copy of the project
+    <!-- run: dry -->         the same, with --dry-run for every snakemake and make
+    <!-- run: mini -->        the test runs it on the finished miniature study in place of the page's study
+    <!-- file: PATH -->       the test writes it to that file of the copy, for the blocks below it on the page
+    <!-- not run: REASON -->  what the test machine lacks
+
+A block of `yaml` needs none: it is checked as a study, or as a part of one.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+# generated from tables and code: they hold no blocks
+PAGES = [
+    *(
+        ROOT / name
+        for name in (
+            "README.md",
+            "CONTRIBUTING.md",
+            "config/README.md",
+            "data/README.md",
+            "results/README.md",
+        )
+    ),
+    *sorted(path for path in ROOT.glob("docs/**/*.md")),
+]
+BLOCK = re.compile(
+    r"(?:^[ ]*<!-- (?P<mark>[^\n]*?) -->\n)?^(?P<indent>[ ]*)```(?P<language>\w*)[^\n]*\n"
+    r"(?P<text>.*?)^(?P=indent)```[ ]*$",
+    re.MULTILINE | re.DOTALL,
+)
+CHECKED = ("sh", "python", "yaml")
+# shown only
+SHOWN = ("text", "json", "bibtex", "jsonl")
+REASONS = (
+    "a GPU",
+    "the hub",
+    "internet",
+    "a cluster",
+    "conda",
+    "a DVC remote",
+    "hours",
+    "the installation",
+    "your shell",
+    "not a study",
+)
+STUDY_KEYS = {"study", "extends"}
+MINI = "tests/workflow/mini.yaml"
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block: its language, the comment above it, its text and the line where it begins."""
+
+    language: str
+    mark: str
+    text: str
+    line: int
+
+    @property
+    def kind(self) -> str:
+        """run, file, not run, or an empty text."""
+        return self.mark.partition(":")[0].strip()
+
+    @property
+    def value(self) -> str:
+        """What follows the colon of the comment."""
+        return self.mark.partition(":")[2].strip()
+
+
+def blocks_of(path: Path) -> list[Block]:
+    """The fenced blocks of a page, from top to bottom."""
+    page = path.read_text(encoding="utf-8")
+    return [
+        Block(
+            match["language"],
+            (match["mark"] or "").strip(),
+            _without_indent(match["text"], len(match["indent"])),
+            page.count("\n", 0, match.start("language")) + 1,
+        )
+        for match in BLOCK.finditer(page)
+    ]
+
+
+def fault(block: Block) -> str | None:
+    """What is wrong with a block's language or comment; None if nothing is."""
+    if block.language in SHOWN:
+        return None
+    if block.language not in CHECKED:
+        return f"language {block.language!r}: expected one of {', '.join((*CHECKED, *SHOWN))}"
+    if block.kind == "not run":
+        known = any(block.value.startswith(("needs " + reason, reason)) for reason in REASONS)
+        return None if known else f"not run: {block.value!r}: expected a reason such as 'needs a GPU'"
+    if block.kind == "run" and block.value in ("", "dry", "mini") and block.language != "yaml":
+        return None
+    if block.kind == "file" and block.value:
+        return None
+    if block.language == "yaml" and not block.mark:
+        return None
+    return f"comment {block.mark!r}: expected <!-- run -->, <!-- file: PATH --> or <!-- not run: REASON -->"
+
+
+def is_study(text: str) -> bool:
+    """Whether a block of YAML is a whole study, and not a part of one."""
+    return bool(STUDY_KEYS & (yaml.safe_load(text) or {}).keys())
+
+
+def miniature(study: dict[str, Any]) -> dict[str, Any]:
+    """A page's study with everything that costs time made small; its names stay.
+
+    Published benchmarks become tiny facts of the same name in a file. Training has one epoch, one seed and no search.
+    """
+    if "extends" in study:
+        # what is varied and added stays; the models and benchmarks are those of the miniature study
+        return study | {"extends": MINI}
+    sizes = {"train": 16, "extract": 4, "align": 4, "validation": 4, "test": 8}
+    small: dict[str, Any] = study | {"seeds": [0], "statistics": {"resamples": 200}}
+    small["benchmarks"] = {
+        name: {"path": (given or {}).get("path", "sums.jsonl"), **sizes}
+        for name, given in study["benchmarks"].items()
+    }
+    small["methods"] = {name: _short(name, given or {}) for name, given in study["methods"].items()}
+    if "search" in study:
+        small["search"] = {"learning_rates": [1.0e-3, 1.0e-2]}
+    return small
+
+
+def _short(name: str, given: dict[str, Any]) -> dict[str, Any]:
+    if given.get("method", name) in ("student", "teacher", "laten"):
+        return given
+    return given | {"optimisation": {"epochs": 1, "batch_size": 8}}
+
+
+def _without_indent(text: str, width: int) -> str:
+    return "".join(line[min(width, len(line) - len(line.lstrip(" "))) :] for line in text.splitlines(True))
