@@ -52,9 +52,11 @@ REASONS = (
     "the installation",
     "your shell",
     "not a study",
+    "part of a file",
 )
-STUDY_KEYS = {"study", "extends"}
+STUDY_KEYS = ("study", "extends")
 MINI = "tests/workflow/mini.yaml"
+SIZES = {"train": 16, "extract": 4, "align": 4, "validation": 4, "test": 8}
 
 
 @dataclass(frozen=True)
@@ -110,27 +112,28 @@ def fault(block: Block) -> str | None:
 
 
 def is_study(text: str) -> bool:
-    """Whether a block of YAML is a whole study, and not a part of one."""
-    return bool(STUDY_KEYS & (yaml.safe_load(text) or {}).keys())
+    """Whether a text is a whole study, and not a part of one or something else."""
+    return re.search(rf"^({'|'.join(STUDY_KEYS)}):", text, re.MULTILINE) is not None
 
 
 def miniature(study: dict[str, Any]) -> dict[str, Any]:
     """A page's study with everything that costs time made small; its names stay.
 
-    Published benchmarks become tiny facts of the same name in a file. Training has one epoch, one seed and no search.
+    Published benchmarks become sums in a file. Training has one epoch, one seed and no search. A study that extends
+    another one extends the miniature study, and is it if it was the default study.
     """
+    small: dict[str, Any] = dict(study)
     if "extends" in study:
-        # what is varied and added stays; the models and benchmarks are those of the miniature study
-        return study | {"extends": MINI}
-    sizes = {"train": 16, "extract": 4, "align": 4, "validation": 4, "test": 8}
-    small: dict[str, Any] = study | {"seeds": [0], "statistics": {"resamples": 200}}
-    small["benchmarks"] = {
-        name: {"path": (given or {}).get("path", "sums.jsonl"), **sizes}
-        for name, given in study["benchmarks"].items()
-    }
-    small["methods"] = {name: _short(name, given or {}) for name, given in study["methods"].items()}
-    if "search" in study:
-        small["search"] = {"learning_rates": [1.0e-3, 1.0e-2]}
+        small |= {"extends": MINI, "study": "mini" if study["study"] == "tiny" else study["study"]}
+        small["search"] = {"learning_rates": []}
+    else:
+        small |= {"seeds": [0], "statistics": {"resamples": 200}}
+        small["benchmarks"] = {
+            name: {"path": (given or {}).get("path", "sums.jsonl"), **SIZES}
+            for name, given in study["benchmarks"].items()
+        }
+        small["evaluation"] = {"max_new_tokens": dict.fromkeys(study["benchmarks"], 8)}
+    small["methods"] = {name: _short(name, given or {}) for name, given in study.get("methods", {}).items()}
     return small
 
 

@@ -32,10 +32,9 @@ MODES = {
 }
 # the names of the pages' studies, pairs and folders -> those of the miniature study
 MINIATURE = (
-    (r"--configfile config/\S+\.yaml", f"--configfile {MINI}"),
-    (r"\bconfig/(config|mine)\.yaml", MINI),
-    (r"\bresults/(tiny|mine)\b", "results/mini"),
-    (r"(cells|signals|search|choices)/(tiny|big-to-small)/", r"\1/mini/"),
+    (r"\bconfig/config\.yaml", MINI),
+    (r"\bresults/tiny\b", "results/mini"),
+    (r"(cells|signals|search|choices)/tiny/", r"\1/mini/"),
 )
 
 
@@ -70,8 +69,9 @@ def step(block: Block, page: Path, folder: Path, models: Path) -> None:
     )
     if block.kind == "file":
         (folder / block.value).parent.mkdir(parents=True, exist_ok=True)
-        small = block.language == "yaml" and is_study(text)
-        (folder / block.value).write_text(yaml.safe_dump(miniature(yaml.safe_load(text))) if small else text)
+        if block.language == "yaml" and is_study(text):
+            text = yaml.safe_dump(miniature(yaml.safe_load(text)))
+        (folder / block.value).write_text(text)
         return
     if block.value == "mini":
         for pattern, replacement in MINIATURE:
