@@ -13,7 +13,7 @@ PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help study full real real-benchmarks bench test check quick-test unit-test study-test slurm-test faults-test
-.PHONY: lint restore setup format lock clean
+.PHONY: lint docs restore setup format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -71,13 +71,16 @@ slurm-test: $(STAMP)  ## run a study on a real Slurm of one node (15 minutes)
 faults-test: $(STAMP)  ## kill every stage, fill a disk, restore clones (10 minutes on 2 cores)
 	SEMALIGN_TEST_FAULTS=1 pytest tests/faults
 
-lint: $(STAMP)  ## check style, types, the order of the rooms and the workflow
+lint: $(STAMP) docs  ## check style, types, the order of the rooms, the workflow and the documentation
 	ruff check .
 	ruff format --check .
 	snakefmt --check workflow
 	mypy
 	lint-imports --no-cache --no-logo
 	snakemake --lint
+
+docs: $(STAMP)  ## build the documentation site in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 
 format: $(STAMP)  ## fix and format the code
 	ruff check --fix .

@@ -32,7 +32,9 @@ def test_every_shared_column_is_in_a_table() -> None:
 
 
 def test_every_command_is_named() -> None:
-    targets = re.search(r"^\.PHONY: ([^\n]*(?:\n\.PHONY: [^\n]*)*)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.search(
+        r"^\.PHONY: ([^\n]*(?:\n\.PHONY: [^\n]*)*)", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
     assert targets
     wanted = [f"`make {name}`" for name in targets[1].replace(".PHONY:", "").split()]
     wanted += [f"`{path.name}`" for path in ROOT.glob("scripts/*.py")]

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from semalign.methods.registry import METHODS
@@ -61,8 +61,12 @@ def config_schema() -> str:
 def config_reference() -> str:
     """Return the page of all keys: one table per section with key, type, default and meaning."""
     schema = Study.model_json_schema()
-    sections = [("The study", schema), *((name, schema["$defs"][name]) for name in _sections(schema))]
-    return "\n".join([CONFIG, *(_table(title, section) for title, section in sections)])
+    tables = [_table("The study", schema, schema["$defs"])]
+    tables += [
+        _table(name, schema["$defs"][name], schema["$defs"], places)
+        for name, places in _sections(schema).items()
+    ]
+    return "\n".join([CONFIG, *tables])
 
 
 def methods_reference() -> str:
@@ -83,19 +87,23 @@ def _method_row(row: Row) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _sections(schema: Schema) -> list[str]:
-    """The names of all sections, each after the one that first refers to it."""
-    names: dict[str, None] = {}
+def _sections(schema: Schema) -> dict[str, list[str]]:
+    """The keys at which each section is written, the sections in the order of their first key."""
+    places: dict[str, list[str]] = {}
 
-    def visit(part: Schema) -> None:
-        for field in part.get("properties", {}).values():
+    def visit(part: Schema, above: str) -> None:
+        for key, field in part.get("properties", {}).items():
+            place = f"{above}{key}" + (
+                ".<name>" if isinstance(field.get("additionalProperties"), dict) else ""
+            )
             for name in _references(field):
-                if name not in names and schema["$defs"][name].get("properties"):
-                    names[name] = None
-                    visit(schema["$defs"][name])
+                section = schema["$defs"][name]
+                if section.get("properties"):
+                    places.setdefault(name, []).append(place)
+                    visit(section, f"{place}.")
 
-    visit(schema)
-    return list(names)
+    visit(schema, "")
+    return {name: list(dict.fromkeys(keys)) for name, keys in places.items()}
 
 
 def _references(part: Any) -> Iterator[str]:
@@ -111,19 +119,17 @@ def _references(part: Any) -> Iterator[str]:
             yield from _references(value)
 
 
-def _table(title: str, section: Schema) -> str:
+def _table(title: str, section: Schema, sections: dict[str, Schema], places: Sequence[str] = ()) -> str:
     described = " ".join(section.get("description", "").split("\n\n")[0].split())
-    fields = ((key, section["properties"].get(key, {})) for key in KINDS)
-    kinds = [f"`{key}: {field['const']}`" for key, field in fields if "const" in field]
     rows = [
-        f"| `{key}` | {_type(field)} | {_default(field)} | {_cell(field.get('description', ''))} |"
+        f"| `{key}` | {_type(field)} | {_default(field)} | {_cell(_meaning(field, sections))} |"
         for key, field in section["properties"].items()
     ]
     return "\n".join(
         [
             f"## {title}",
             "",
-            f"{described} Written as {kinds[0]}." if kinds else described,
+            " ".join([described, *_placement(section, places)]),
             "",
             "| key | type | default | meaning |",
             "|---|---|---|---|",
@@ -131,6 +137,23 @@ def _table(title: str, section: Schema) -> str:
             "",
         ]
     )
+
+
+def _placement(section: Schema, places: Sequence[str]) -> list[str]:
+    """A sentence on the keys at which a section is written, and on the key that chooses it."""
+    if not places:
+        return []
+    fields = ((key, section["properties"].get(key, {})) for key in KINDS)
+    kinds = [f" with `{key}: {field['const']}`" for key, field in fields if "const" in field]
+    return [f"Key: {', '.join(f'`{place}`' for place in places)}{''.join(kinds)}."]
+
+
+def _meaning(field: Schema, sections: dict[str, Schema]) -> str:
+    """The description of a field, or of the section that it is."""
+    if "description" in field or "$ref" not in field:
+        return str(field.get("description", ""))
+    described = sections[field["$ref"].rsplit("/", 1)[-1]].get("description", "")
+    return " ".join(described.split("\n\n")[0].split())
 
 
 def _type(field: Schema) -> str:
@@ -164,7 +187,7 @@ def _default(field: Schema) -> str:
     if "default" not in field:
         return "required"
     return (
-        "see its section"
+        "–"
         if isinstance(field["default"], dict) and field["default"]
         else f"`{json.dumps(field['default'])}`"
     )
