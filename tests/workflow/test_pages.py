@@ -36,6 +36,7 @@ MINIATURE = (
     (r"\bconfig/config\.yaml", MINI),
     (r"\bresults/tiny\b", "results/mini"),
     (r"(cells|signals|search|choices)/tiny/", r"\1/mini/"),
+    (r"\btiny-(teacher|student)\b", r"\1"),
 )
 
 # commands that ended well; a page that writes no file does not repeat those of an earlier page
