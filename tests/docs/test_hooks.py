@@ -28,6 +28,12 @@ def hooks() -> ModuleType:
             "[c](../../config/config.yaml#L3)",
             "[c](https://forge.example/owner/name/blob/main/config/config.yaml#L3)",
         ),
+        (
+            "[`semalign.signals.cka:linear_cka`](../../src/semalign/signals/cka.py)",
+            "[`semalign.signals.cka:linear_cka`][semalign.signals.cka.linear_cka]",
+        ),
+        ("[here](../../src/semalign/signals/cka.py)", "[here][semalign.signals.cka]"),
+        ("[room](../../src/semalign/signals)", "[room][semalign.signals]"),
         ("![s](../scores.png)", "![s](../scores.png)"),
         ("[t](../tutorial.md#1-run-it)", "[t](../tutorial.md#1-run-it)"),
         ("[p](https://arxiv.org/abs/2510.24208)", "[p](https://arxiv.org/abs/2510.24208)"),
@@ -35,7 +41,9 @@ def hooks() -> ModuleType:
         ("```text\n[c](../../nothing)\n```", "```text\n[c](../../nothing)\n```"),
     ],
 )
-def test_a_link_out_of_the_docs_leads_to_the_repository(hooks: ModuleType, link: str, expected: str) -> None:
+def test_a_link_out_of_the_docs_leads_to_the_api_or_to_the_repository(
+    hooks: ModuleType, link: str, expected: str
+) -> None:
     assert hooks.on_page_markdown(link, PAGE, CONFIG, None) == expected
 
 
