@@ -121,9 +121,9 @@ def miniature(study: dict[str, Any]) -> dict[str, Any]:
     another one extends the miniature study, and is it if it was the default study.
     """
     small: dict[str, Any] = dict(study)
+    small["search"] = {"learning_rates": []}
     if "extends" in study:
         small |= {"extends": MINI, "study": "mini" if study["study"] == "tiny" else study["study"]}
-        small["search"] = {"learning_rates": []}
     else:
         small |= {"seeds": [0], "statistics": {"resamples": 200}}
         small["benchmarks"] = {
