@@ -56,7 +56,7 @@ check: $(STAMP)  ## lint, check types and run the fast tests (about a minute)
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint quick-test
 
 quick-test: $(STAMP)  ## run the fast unit tests alone
-	$(PYTEST) -m "not slow" tests/unit tests/test_project.py tests/test_paths.py tests/test_assertions.py
+	$(PYTEST) -m "not slow" tests/unit tests/docs tests/test_project.py tests/test_paths.py tests/test_assertions.py
 
 unit-test: $(STAMP)  ## run every test but the miniature studies
 	$(PYTEST) -m "not study"
