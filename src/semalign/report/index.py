@@ -126,8 +126,8 @@ def _main(tables: Tables) -> list[dict[str, str]]:
     if "main" in tables:
         whole = Tables({"main": wholes(tables["main"])}, tables.levels)
         caption = (
-            f"In percent with {tables.levels.percent} intervals; ▲ higher and ▼ lower than the student by a "
-            "corrected paired test."
+            f"In percent with uncorrected {tables.levels.percent} intervals; ▲ higher and ▼ lower than the student "
+            "by a corrected paired test."
         )
         made.append(("Scores", caption, display.score_table(whole)))
     if "benchmarks" in tables:

@@ -121,7 +121,7 @@ class Progress:
         if self.failed:
             text += f", {len(self.failed)} failed"
         if (left := self.seconds_left()) is not None:
-            text += f", about {span(max(1, round(left)))} left"
+            text += f", about {span(max(10.0, left))} left"
         longest = sorted(self.running.values(), key=lambda job: job.started)
         said = next((line for job in longest if (line := _say(job))), "")
         return f"{text} | {said}" if said else text
