@@ -92,7 +92,7 @@ def test_a_pair_of_ones_own_is_summed_up_without_the_method_under_study(tmp_path
     assert "of 2 methods" in summarize(two, "mine") and "SemAlign" not in summarize(two, "mine")
     assert len(takeaways(two)) == 3 and "SemAlign" not in takeaways(two)[2]
     several = write(tmp_path / "several", main=fabricated.main_table(pairs=("a", "b")))
-    assert "higher on 8 of 8" in summarize(several, "mine")
+    assert ": higher on 8 of 8" in summarize(several, "mine")
 
 
 @pytest.mark.parametrize(("p", "said"), [(0.9, "None of 3 ways"), (0.0001, "ways of training raise")])

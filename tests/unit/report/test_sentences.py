@@ -69,12 +69,12 @@ def test_small_words() -> None:
 def test_the_gap_is_what_the_teachers_tests_decide() -> None:
     one = main_table(student=[("a", 0, NAN)], teacher=[("a", 20, 0.0)])
     said = sentences.gap(of(main=one))
-    assert said == "Yes: the teacher against the student (50.0 % against 30.0 %) is higher, +20.0 points."
+    assert said == "Yes. The teacher (50.0 %) against the student (30.0 %): higher, +20.0 points."
     unsure = sentences.gap(of(main=one.assign(vs_student_p=0.5)))
-    assert unsure.startswith("Not detectably:") and "undecided, +20.0 points" in unsure
+    assert unsure.startswith("Not detectably.") and "undecided, +20.0 points" in unsure
     two = main_table(student=[("a", 0, NAN)], teacher=[("a", 20, 0.0), ("b", 1, 0.4)])
     assert sentences.gap(of(main=two)) == (
-        "In part: the teacher against the student is higher on 1 of 2 (+20.0 points); undecided on 1 of 2 "
+        "In part. The teacher against the student: higher on 1 of 2 (+20.0 points); undecided on 1 of 2 "
         "(+1.0 points)."
     )
     assert sentences.gap(of(main=one[one["method"] == "student"])) == NOT_MEASURED
