@@ -25,7 +25,7 @@ def rule_names() -> set[str]:
 
 
 def test_no_rule_says_itself_what_it_asks_of_a_cluster() -> None:
-    assert not re.search(r"mem_mb|\bruntime\s*[=:]|gres|gpu", RULES)
+    assert not re.search(r"mem_mb|\bruntime\s*[=:]|\bgres|gpu", RULES)
 
 
 def test_every_rule_that_loads_a_model_asks_for_a_gpu_memory_and_time() -> None:
