@@ -8,24 +8,19 @@ shown with the progress. Snakemake keeps its own messages in `.snakemake/log`.
 import io
 import logging
 import os
-import statistics
 import textwrap
 import threading
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
+
+from semalign.runtime.progress import Job, Progress, span
 
 TICK = 0.5  # seconds between two looks at a terminal's last line
 PAUSE = 30.0  # seconds between two lines about progress in a file, at least
 SHARE = 1 / 20  # and at least this share of the time since the start
-PATIENCE = 2.0  # seconds after which the log of a job is shown
-KNOWN = 5  # finished jobs from which the time left is estimated
 VERDICT = 4  # lines of the verdict that a run ends with
 LISTED = 20  # jobs that a dry run lists one by one, at most
-TAIL = 2000  # bytes at the end of a log that are searched for a line
-ERROR = "error: "
 # what Snakemake says in every run
 NOISE = (
     "Assuming unrestricted",
@@ -43,88 +38,6 @@ FAILURES = (
     "WorkflowError:\nAt least one job did not",
 )
 INTERRUPTED = ("Terminating processes on user request", "Will exit after finishing")
-
-
-@dataclass
-class Job:
-    """A job that was started: what it does, its rule, its log, and when it started."""
-
-    message: str
-    rule: str
-    log: str | None
-    started: float = field(default_factory=time.time)
-
-    def last_line(self) -> str:
-        """The last line of its log; empty if this job has written none yet."""
-        lines = _tail(self.log, since=self.started)
-        return lines[-1] if lines else ""
-
-    def error(self) -> str:
-        """The line of its log that says why it failed."""
-        lines = _tail(self.log, since=self.started)
-        errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
-        return (errors or lines or ["ended without a message"])[-1]
-
-
-class Progress:
-    """Jobs by state, and how long those that have finished took."""
-
-    def __init__(self, totals: dict[str, int]) -> None:
-        self.totals = Counter(totals)
-        self.total = self.totals.total()
-        self.done: Counter[str] = Counter()
-        self.seconds: dict[str, float] = defaultdict(float)
-        self.running: dict[int, Job] = {}
-        self.failed: dict[int, tuple[Job, str]] = {}
-        self.started = time.time()
-
-    def start(self, number: int, job: Job) -> None:
-        self.running[number] = job
-        self.failed.pop(number, None)  # tried again
-
-    def finish(self, number: int) -> Job | None:
-        """The job that finished, if it was seen to start."""
-        if job := self.running.pop(number, None):
-            self.done[job.rule] += 1
-            self.seconds[job.rule] += time.time() - job.started
-        return job
-
-    def fail(self, number: int) -> tuple[Job, str] | None:
-        """The job that failed, and why."""
-        if job := self.running.pop(number, None):
-            self.failed[number] = job, job.error()
-        return self.failed.get(number)
-
-    def seconds_left(self) -> float | None:
-        """Seconds that the remaining jobs will take; None if too few have finished to tell.
-
-        A job takes as long as the others of its rule did on average; a job of a rule of which none has finished, as
-        long as the median rule. They run on as many places as were busy so far.
-        """
-        if self.done.total() < KNOWN:
-            return None
-        means = {rule: self.seconds[rule] / number for rule, number in self.done.items()}
-        usual = statistics.median(means.values())
-        elapsed = max(1e-3, time.time() - self.started)
-        ages = [(job.rule, time.time() - job.started) for job in self.running.values()]
-        busy = (sum(self.seconds.values()) + sum(age for _, age in ages)) / elapsed
-        work = sum(
-            (number - self.done[rule]) * means.get(rule, usual) for rule, number in self.totals.items()
-        )
-        work -= sum(min(age, means.get(rule, usual)) for rule, age in ages)
-        return max(0.0, work) / max(1.0, busy)
-
-    def status(self) -> str:
-        """`121 of 496 jobs (24 %), about 3 min left`, and the last line of the job that runs longest."""
-        done, total = self.done.total(), self.total
-        text = f"{done} of {total} jobs ({100 * done // max(1, total)} %)"
-        if self.failed:
-            text += f", {len(self.failed)} failed"
-        if (left := self.seconds_left()) is not None:
-            text += f", about {span(max(10.0, left))} left"
-        longest = sorted(self.running.values(), key=lambda job: job.started)
-        said = next((line for job in longest if (line := _say(job))), "")
-        return f"{text} | {said}" if said else text
 
 
 class Display:
@@ -227,6 +140,7 @@ class Display:
             self._print(f"{len(failed)} failed, {done} of {progress.total} jobs finished:", style="31")
             for job, error in failed:
                 self._print(f"  {job.message}: {error}" + (f" ({job.log})" if job.log else ""))
+            self._print("Correct the cause and run the same command again; finished jobs are kept.")
 
     def _say(self, text: str, style: str = "", always: bool = False) -> None:
         """A line of its own after the time since the start."""
@@ -288,34 +202,17 @@ def closing(root: Path, since: float) -> str:
     lines = verdict.read_text(encoding="utf-8").splitlines()[:VERDICT] if verdict.is_file() else []
     lines = [line.replace("**", "").replace("`", "") for line in lines]
     lines += ["", f"page: {page}"]
-    if next(root.glob(f"cells/{'*/' * 3}default/*/transfer/adapter_config.json"), None):
-        lines.append(f"adapters: {root}/cells/<pair>/<benchmark>/<method>/default/seed<k>/transfer")
+    if place := _adapters(root):
+        lines.append(f"adapters: {place}")
     return "\n".join(lines)
 
 
-def span(seconds: float) -> str:
-    """A time in the unit that fits: `0.8 s`, `12 s`, `3 min`, `1 h 20 min`."""
-    if seconds < 9.5:
-        return f"{seconds:.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def _say(job: Job) -> str:
-    return job.last_line() if time.time() - job.started >= PATIENCE else ""
-
-
-def _tail(log: str | None, since: float) -> list[str]:
-    """The last lines of a log that was written to since a time, without those that are empty."""
-    try:
-        path = Path(log or "")
-        if path.stat().st_mtime < since - 1:  # an earlier run's
-            return []
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - TAIL))
-            text = file.read().decode("utf-8", "replace")
-    except OSError:
-        return []
-    return [line.strip() for line in text.splitlines() if line.strip()]
+def _adapters(root: Path) -> str:
+    """The folders of the adapters as one path; a part that differs between them is in angle brackets."""
+    folders = root.glob(f"cells/{'*/' * 3}default/*/transfer/adapter_config.json")
+    names = zip(*(folder.relative_to(root).parts for folder in folders), strict=True)
+    kinds = ("cells", "<pair>", "<benchmark>", "<method>", "default", "seed<k>", "transfer")
+    parts = [
+        min(same) if len(same) == 1 else kind for kind, same in zip(kinds, map(set, names), strict=False)
+    ]
+    return "/".join([str(root), *parts]) if parts else ""

@@ -11,6 +11,7 @@ from semalign.evaluation.items import ItemRecord, write_items
 from semalign.report import display, sentences
 from semalign.report.levels import STANDARD
 from semalign.report.reading import Tables, read_tables
+from semalign.report.templating import NOT_MEASURED
 from semalign.runtime.columns import COLUMNS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json
@@ -136,7 +137,7 @@ def test_the_table_has_published_scores_beside_ours(tmp_path: Path) -> None:
     assert (
         sentences.empty(Tables({"benchmarks": scores.assign(empty=0.0)}, STANDARD)) == "No answer is empty."
     )
-    assert sentences.published(Tables({"benchmarks": scores.iloc[1:]}, STANDARD)) == ""
+    assert sentences.published(Tables({"benchmarks": scores.iloc[1:]}, STANDARD)) == NOT_MEASURED
 
 
 def test_a_mixture_has_the_interval_of_its_own_score(tmp_path: Path) -> None:

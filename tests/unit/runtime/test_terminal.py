@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from semalign.runtime import terminal
-from semalign.runtime.terminal import Display, Job, Progress, Ticker, closing, span
+from semalign.runtime.progress import Job, Progress, span
+from semalign.runtime.terminal import Display, Ticker, closing
 
 TOTALS = {"train": 4, "judge": 2, "all": 1, "total": 7}
 
@@ -73,7 +74,7 @@ def test_a_terminal_rewrites_its_last_line(monkeypatch: pytest.MonkeyPatch) -> N
     display = begun(stream)
     display.show(started(0))
     display.tick()
-    assert stream.getvalue().endswith("0 of 7 jobs (0 %)\x1b[K")
+    assert stream.getvalue().endswith("0 of 7 jobs (0 %) | facts: train 0\x1b[K")
     run_all(display)
     display.close()
     assert "all 7 jobs finished\n" in stream.getvalue()
@@ -102,7 +103,7 @@ def test_the_last_line_of_a_long_jobs_log_is_shown(tmp_path: Path) -> None:
     display.progress.running[0].started -= 5
     assert display.progress.status() == "0 of 7 jobs (0 %) | step 5/9 (55 %), 3 s left"
     os.utime(log, (1, 1))  # of an earlier run
-    assert display.progress.status() == "0 of 7 jobs (0 %)"
+    assert display.progress.status() == "0 of 7 jobs (0 %) | facts: train 0"
 
 
 def test_a_failed_run_ends_with_one_line_per_failure(tmp_path: Path) -> None:
@@ -127,6 +128,7 @@ def test_a_failed_run_ends_with_one_line_per_failure(tmp_path: Path) -> None:
         f"  facts: train 0: facts: found nothing, expected items ({told})",
         f"  facts: train 1: ValueError: no ({traced})",
         "  facts: train 2: ended without a message",
+        "Correct the cause and run the same command again; finished jobs are kept.",
     ]
 
 
@@ -217,7 +219,12 @@ def test_a_run_ends_with_its_verdict_page_and_adapters(tmp_path: Path) -> None:
     (adapter / "adapter_config.json").write_text("{}")
     *verdict, empty, _, adapters = closing(tmp_path, since=0).splitlines()
     assert verdict == ["- Yes: a."] * terminal.VERDICT and not empty
-    assert adapters == f"adapters: {tmp_path}/cells/<pair>/<benchmark>/<method>/default/seed<k>/transfer"
+    assert adapters == f"adapters: {tmp_path}/cells/p/b/m/default/seed0/transfer"
+    for other in ("cells/p/b/n/default/seed0", "cells/p/b/m/default/seed1"):
+        (tmp_path / other / "transfer").mkdir(parents=True)
+        (tmp_path / other / "transfer/adapter_config.json").write_text("{}")
+    adapters = closing(tmp_path, since=0).splitlines()[-1]
+    assert adapters == f"adapters: {tmp_path}/cells/p/b/<method>/default/seed<k>/transfer"
     assert closing(tmp_path, since=time.time() + 60) == ""  # not written by this run
 
 
