@@ -28,9 +28,19 @@ def cells_of(row: dict[str, Any]) -> list[str]:
         "memory": _memory(row),
         "check": _checked(row["check"]) + _noted(row.get("notes")),
         "goal": row["goal_in_words"],
-        "met": {True: "yes", False: "no", None: ""}[row["met"]],
+        "met": {True: "yes", False: ": ".join(["no", *missed_by(row)]), None: ""}[row["met"]],
     }
     return [str(texts.get(name, row.get(name, ""))) or "–" for name in COLUMNS]
+
+
+def missed_by(row: dict[str, Any]) -> list[str]:
+    """Which of several goals a case misses, as a list of at most one text: `speed`, `memory`, or both."""
+    goal, memory = row["goal"], row["memory"] or {}
+    slow = goal["faster"] is not None and row["ratio"] and row["ratio"]["median"] < goal["faster"]
+    share = memory.get("share")
+    large = goal["memory"] is not None and share is not None and share > goal["memory"]
+    missed = [name for name, wide in (("speed", slow), ("memory", large)) if wide]
+    return [" and ".join(missed)] if missed else []
 
 
 def _with_spread(row: dict[str, Any], key: str, unit: str) -> str:

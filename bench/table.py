@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Template
 
-from bench.cells import COLUMNS, cells_of
+from bench.cells import COLUMNS, cells_of, missed_by
 from bench.registry import SUBJECTS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_text
@@ -47,7 +47,7 @@ def summary(found: list[dict[str, Any]]) -> dict[str, Any]:
         "passed": sum(row["check"]["passed"] for row in rows),
         "alone": [row for row in rows if row["ours"] and not row["theirs"]],
         "judged": len(judged),
-        "missed": [row for row in judged if not row["met"]],
+        "missed": [{**row, "by": missed_by(row)} for row in judged if not row["met"]],
     }
 
 
@@ -76,13 +76,14 @@ def _rows(result: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _machines(found: list[dict[str, Any]]) -> Iterator[str]:
-    """A line a machine and commit; where there are several commits, each says what was measured at it."""
+    """One line per machine and commit; if there are several commits, each says what was measured at it."""
     lines: dict[str, list[str]] = {}
     for result in found:
         lines.setdefault(_machine(result), []).append(result["name"])
-    several = len({result["machine"]["commit"] for result in found}) > 1
+    commits = len({result["machine"]["commit"] for result in found})
+    several = commits > 1
     if several:
-        yield "Not all of this was measured at one commit; each line names what was measured at its own."
+        yield f"The measurements come from {commits} commits, listed below."
     yield "\n".join(f"- {line}{': ' + ', '.join(names) if several else ''}" for line, names in lines.items())
 
 

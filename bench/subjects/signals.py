@@ -76,7 +76,7 @@ SUBJECT = Subject(
     build,
     unit="tokens",
     explanation={
-        "cpu": "Memory: what is left is one layer's feed-forward and attention over a batch's tokens. The other side "
-        "is lean here: it keeps no cache, and nothing of a batch but the states that are wanted."
+        "cpu": "Memory: what is left is one layer's feed-forward and attention over a batch's tokens. The alternative "
+        "is lean here: it keeps no cache, and only the requested states of a batch."
     },
 )

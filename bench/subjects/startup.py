@@ -71,13 +71,13 @@ def build(size: Size, device: str) -> Sides:
             if time.perf_counter() - before < 1.0:
                 break
         same = others is None or (mine[0] == others[0] and mine[1][-200:] == others[1][-200:])
-        return Check("ends that differ", float(not same or "Traceback" in mine[1]), 0)
+        return Check("runs that end differently", float(not same or "Traceback" in mine[1]), 0)
 
     return Sides(ours, None, check) if size["warm"] else Sides(ours, theirs, check, notes=notes)
 
 
 def _case(script: str, warm: bool = False, repeats: int = 5) -> Case:
-    name = f"{script}{', a run on one machine' if warm else ''}"
+    name = f"{script}{' with the warm start of a run on one machine' if warm else ''}"
     return Case(name, {"script": script, "warm": warm}, repeats, memory=False, goal=Goal(seconds=3))
 
 

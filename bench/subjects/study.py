@@ -68,7 +68,7 @@ def build(size: Size, device: str) -> Sides:
 
     def check(mine: tuple[int, float], _theirs: Any) -> Check:
         there = size["work"] == "plan" or (copy() / CELL / "metrics.json").is_file()
-        return Check("exit status, and one for a missing cell", float(mine[0] + (not there)), 0)
+        return Check("failures (non-zero exit or missing cell)", float(mine[0] + (not there)), 0)
 
     return Sides(ours, None, check)
 

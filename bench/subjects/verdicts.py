@@ -50,7 +50,7 @@ def build(size: Size, device: str) -> Sides:
 GOAL = Goal(rate=20)
 SUBJECT = Subject(
     "verdicts on code",
-    "a fresh interpreter a program, not shut in",
+    "a new interpreter per program, without a sandbox",
     {
         "cpu": (Case("synthesis", {"programs": 120}, 3, memory=False, goal=GOAL),),
         "quick": (Case("pico", {"programs": 3}, 1, memory=False),),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from semalign.report.names import spell, titled
+from semalign.report.names import part_titles, spell, titled
 from semalign.report.reading import Tables
 from semalign.report.sentences.ablations import variants
 from semalign.report.templating import NOT_MEASURED
@@ -20,6 +20,7 @@ from semalign.runtime.tables_text import markdown
 Table = Callable[[Tables], pd.DataFrame]
 MARKS = {"higher": " ▲", "lower": " ▼", 1: " ▲", -1: " ▼"}
 EDGE = "*"
+TRAINED = "trained parameters"
 WORDS = ("pair", "method", "model", "benchmark", "protocol", "isolation", "bases", "against")
 ROWS = ("comparison", "setting", "method and variant")
 BOUNDS = ("", "_low", "_high")
@@ -52,9 +53,19 @@ def shown(needed: str) -> Callable[[Table], Table]:
 
 @shown("main")
 def score_table(tables: Tables) -> pd.DataFrame:
-    """Methods x benchmarks: `score [low, high]` in percent, marked if it differs from the student's."""
+    """Methods x benchmarks: `score [low, high]` in percent, marked if it differs from the student's.
+
+    If methods train different numbers of parameters, a column gives them.
+    """
     main = tables["main"]
-    return _by_benchmark(main.assign(text=[_score(row, tables) for row in main.to_dict("records")]))
+    table = _by_benchmark(main.assign(text=[_score(row, tables) for row in main.to_dict("records")]))
+    keys = ["pair", "method"] if main["pair"].nunique() > 1 else ["method"]
+    trained = main.groupby(keys, sort=False)["trainable_parameters"].max()
+    return table if trained[trained > 0].nunique() < 2 else table.assign(**{TRAINED: _counts(trained)})
+
+
+def _counts(numbers: "pd.Series[Any]") -> list[str]:
+    return ["" if pd.isna(number) else f"{number:,.0f}" for number in numbers]
 
 
 @shown("bits")
@@ -152,7 +163,8 @@ def detectable_table(tables: Tables) -> pd.DataFrame:
     names = {"detectable": "one test (points)", "detectable_holm": "corrected (points)"}
     keys = ["pair", "benchmark"] if rows["pair"].nunique() > 1 else ["benchmark"]
     table = rows[[*keys, "against", "items", "seeds", *names]].rename(columns=names)
-    named = {key: table[key].map(spell) for key in keys}
+    spelt = {"pair": spell, "benchmark": part_titles(table["benchmark"])}
+    named = {key: table[key].map(spelt[key]) for key in keys}
     numbers = {
         name: table[name].map(lambda value: "" if pd.isna(value) else f"{value:.1f}")
         for name in names.values()
@@ -228,9 +240,10 @@ def as_markdown(frame: pd.DataFrame) -> str:
 
 
 def _by_benchmark(
-    cells: pd.DataFrame, rows_are: str = "method", title: Callable[[str], str] = spell
+    cells: pd.DataFrame, rows_are: str = "method", title: Callable[[str], str] | None = None
 ) -> pd.DataFrame:
     """The column `text`: one row per method (and pair, of several), one column per benchmark, in table order."""
+    title = title or part_titles(cells["benchmark"])
     keys = ["pair", "method"] if cells["pair"].nunique() > 1 else ["method"]
     rows = cells[keys].drop_duplicates().reset_index(drop=True)
     for benchmark in dict.fromkeys(cells["benchmark"]):

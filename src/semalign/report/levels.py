@@ -1,6 +1,6 @@
-"""The level of a study's tests, the coverage of its intervals, and how it prints the names of methods."""
+"""The level of a study's tests, the coverage of its intervals, the names of methods, and which ones are controls."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 
 FILE = "levels.json"
+CHANCE = {"random", "shuffled"}  # words in the name of a control, for tables that do not list their controls
 _DEFAULTS = StatisticsSettings()
 
 
@@ -20,6 +21,13 @@ class Levels:
     alpha: float = _DEFAULTS.alpha
     confidence: float = _DEFAULTS.confidence
     titles: Mapping[str, str] = field(default_factory=dict)
+    controls: Sequence[str] | None = None  # None: recognised by their names
+
+    def is_control(self, method: str) -> bool:
+        """Whether a method is the control of another: what carries its knowledge is random, or the student's own."""
+        if self.controls is not None:
+            return method in self.controls
+        return not CHANCE.isdisjoint(method.split("-")) or method.startswith("self-anchor")
 
     @property
     def percent(self) -> str:
@@ -46,7 +54,10 @@ def read_levels(folder: Path) -> Levels:
         return STANDARD
     try:
         content: dict[str, Any] = read_json(path)
-        return Levels(float(content["alpha"]), float(content["confidence"]), dict(content["titles"]))
+        controls = None if content.get("controls") is None else list(content["controls"])
+        return Levels(
+            float(content["alpha"]), float(content["confidence"]), dict(content["titles"]), controls
+        )
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: found {error!r}, expected an object with alpha, confidence and titles"

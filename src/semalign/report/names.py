@@ -1,7 +1,7 @@
 """How names of the tables are spelt for readers."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 
@@ -58,6 +58,14 @@ def spell(name: object) -> str:
         return str(name)
     words = str(name).replace("_", "-").replace("~", "-→-").split("-")
     return " ".join(SPELLING.get(word.lower(), word) for word in words if word)
+
+
+def part_titles(benchmarks: Iterable[str]) -> Callable[[str], str]:
+    """How a table spells its benchmarks: parts of its only mixture without the mixture's name, if that is clear."""
+    names = set(benchmarks)
+    parts = [name.split("/", 1) for name in names if "/" in name]
+    clear = len({whole for whole, _ in parts}) == 1 and names.isdisjoint(part for _, part in parts)
+    return (lambda name: spell(name.split("/", 1)[-1])) if clear else spell
 
 
 def _is_number(text: str) -> bool:

@@ -1,7 +1,6 @@
 """The results pages of the documentation, written from tables: every number and every verdict is computed."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,9 @@ from semalign.report.figures.registry import FIGURES, draw
 from semalign.report.figures.style import save
 from semalign.report.names import titled
 from semalign.report.reading import Tables, read_tables
+from semalign.report.studies import STUDIES, UNKNOWN
 from semalign.report.summary import summarize
-from semalign.report.templating import NOT_MEASURED, render
+from semalign.report.templating import NOT_MEASURED, once, render
 from semalign.report.verdicts import verdicts
 from semalign.runtime.columns import COLUMNS
 from semalign.runtime.files import write_text
@@ -19,16 +19,7 @@ from semalign.runtime.files import write_text
 BEGIN, END = "<!-- takeaways: written by scripts/write_results.py -->", "<!-- end of takeaways -->"
 SUMMARY = "summary"  # the figure of the README
 SHOWN = ("scores", "ablation", "agreement", "cost_gain", "geometry", "decomposition")
-# study -> what it asks, in the order of the index
-QUESTIONS: Mapping[str, str] = {
-    "tiny-full": "Which methods move knowledge from a very small teacher to a smaller student, and does SemAlign?",
-    "pruned": "A real model is cut down and healed by the whole one: what can the methods recover of the rest?",
-    "real": "Do token vectors carry the hidden states of a real model, in every layer?",
-    "real-benchmarks": "What does a real model score on published benchmarks, and is it what others report?",
-}
-_SENTENCES = [
-    name for name in sentences.__all__ if name not in ("NOT_MEASURED", "method_under_study", "answer")
-]
+_SENTENCES = [name for name in sentences.__all__ if name not in ("NOT_MEASURED", "method_under_study")]
 _TABLES = [name for name in dir(display) if name.endswith("_table")]
 
 
@@ -40,7 +31,9 @@ def study_page(study: str, folder: Path, figures: Path) -> str:
         "study",
         tables,
         study=study,
-        question=QUESTIONS.get(study, ""),
+        question=STUDIES.get(study, UNKNOWN).question,
+        reservation=STUDIES.get(study, UNKNOWN).reservation,
+        mixtures=mixtures(tables),
         summary=summarize(folder, study),
         say={name: "" if text == NOT_MEASURED else text for name, text in said.items()},
         show={name: display.as_markdown(getattr(display, name)(tables)) for name in _TABLES},
@@ -51,10 +44,20 @@ def study_page(study: str, folder: Path, figures: Path) -> str:
 
 
 def index_page(results: Path, studies: list[str]) -> str:
-    """The table of studies: question, answer in one line, link."""
+    """The table of studies: question, answer in one line, how far to trust it, link."""
     tables = {study: read_tables(results / study / "tables", (), COLUMNS) for study in studies}
-    answers = [(study, QUESTIONS.get(study, ""), sentences.answer(own)) for study, own in tables.items()]
+    answers = [
+        (study, STUDIES.get(study, UNKNOWN), sentences.answer(own), sentences.trust(own))
+        for study, own in tables.items()
+    ]
     return _page("results", next(iter(tables.values())), answers=answers)
+
+
+def mixtures(tables: Tables) -> dict[str, int]:
+    """The mixtures of the main table with the number of their parts."""
+    names = once(tables["main"]["benchmark"]) if "main" in tables else []
+    parts = [name.partition("/")[0] for name in names if "/" in name]
+    return {name: parts.count(name) for name in once(parts)}
 
 
 def write_page(docs: Path, results: Path, study: str) -> None:

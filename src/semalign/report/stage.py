@@ -129,18 +129,18 @@ def write_results(
     from semalign.report.pages import (
         BEGIN,
         END,
-        QUESTIONS,
         draw_figures,
         draw_summary,
         index_page,
         write_page,
     )
+    from semalign.report.studies import STUDIES
     from semalign.report.summary import takeaways
 
     check_marks(readme, BEGIN, END)
-    studies = [*study] or [name for name in QUESTIONS if (results / name / "tables").is_dir()]
+    studies = [*study] or [name for name in STUDIES if (results / name / "tables").is_dir()]
     if not studies:
-        raise UserError(f"{results}: found no study with tables, expected some of {', '.join(QUESTIONS)}")
+        raise UserError(f"{results}: found no study with tables, expected some of {', '.join(STUDIES)}")
     first = studies[0]
     for name in studies:
         if figures:
@@ -149,5 +149,5 @@ def write_results(
     if figures:
         draw_summary(docs, results, first)
     write_text(docs / "results/index.md", index_page(results, studies))
-    sentences = takeaways(results / first / "tables")
+    sentences = takeaways(results / first / "tables", first)
     fill(readme, BEGIN, END, "\n".join(f"- {sentence}" for sentence in sentences))

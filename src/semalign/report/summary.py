@@ -4,7 +4,9 @@ from pathlib import Path
 
 from semalign.report import sentences
 from semalign.report.reading import read_tables
-from semalign.report.sentences.scores import best_of, controls, gains, one_score, tasks_of
+from semalign.report.sentences.ablations import most
+from semalign.report.sentences.scores import best_of, controls, gains, one_score, raising, tasks_of
+from semalign.report.studies import STUDIES, UNKNOWN
 from semalign.report.templating import NOT_MEASURED, render, tally
 from semalign.report.verdicts import OPTIONAL, against, verdicts
 from semalign.report.words import STUDENT, TEACHER, is_under_study, method_under_study
@@ -16,7 +18,7 @@ ANSWERS = (
     ("Is there something to transfer?", sentences.gap),
     ("What helps?", sentences.helps),
     ("", sentences.own),
-    ("What stays undecided?", sentences.undecided),
+    ("What stays open?", sentences.undecided),
     ("How was the learning rate chosen?", sentences.edges),
     ("Does the vocabulary carry the hidden states?", sentences.vocabulary),
     ("", sentences.scored),
@@ -40,12 +42,12 @@ def summarize(folder: Path, study: str) -> str:
     return "\n".join(kept)
 
 
-def takeaways(folder: Path) -> list[str]:
-    """Three sentences for readers outside the field: the gap, what helps, and what the method under study does."""
+def takeaways(folder: Path, study: str = "") -> list[str]:
+    """Three takeaways for readers outside the field: the method under study, what helps, and which setting matters."""
     tables = read_tables(folder, ("main",), READ)
     main, rows = tables["main"], verdicts(tables)
     method, helped = method_under_study(main), gains(tables)
-    helpers = {name: one for name, one in helped.items() if one["higher"]}
+    helpers = raising(helped)
     found = {
         "gap": against(rows, TEACHER, STUDENT),
         "own": against(rows, method, STUDENT),
@@ -55,6 +57,9 @@ def takeaways(folder: Path) -> list[str]:
     text = render(
         "takeaways",
         tables.levels,
+        scope=STUDIES.get(study, UNKNOWN).scope,
+        setting=most(tables, method) if "ablations" in tables else None,
+        sft=one_score(main, "sft"),
         **{name: tally(own) if len(own) else None for name, own in found.items()},
         **{name: one_score(main, name) for name in (TEACHER, STUDENT)},
         tasks=tasks_of(main),

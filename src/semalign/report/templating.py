@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from semalign.report.levels import Levels
 from semalign.report.names import spell, titled
 from semalign.report.reading import Tables
-from semalign.report.words import interval, listing, signed, spread
+from semalign.report.words import OUTCOMES, interval, listing, outcome, signed, spread
 
 NOT_MEASURED = "Not measured in this study."
 VERDICTS = ("higher", "lower", "undecided", "untested")
@@ -46,11 +46,14 @@ def sentence(*needed: str) -> Callable[[Callable[[Tables], dict[str, Any] | None
 
 
 def tally(rows: pd.DataFrame) -> dict[str, Any]:
-    """Verdict rows for a template, the largest difference first: all, those of each verdict, and all intervals' ends.
+    """Verdict rows for a template, the largest difference first: all, those of each verdict and
+    of each outcome (the verdict as sentences say it), and all intervals' ends.
 
     `low` and `high` are None if no row has an interval.
     """
     ranked = rows.sort_values("difference", ascending=False, kind="stable")
+    said = [outcome(*row) for row in ranked[["verdict", "low", "high"]].itertuples(index=False)]
+    ranked = ranked.assign(outcome=said)
     return {
         "total": len(ranked),
         "all": ranked.to_dict("records"),
@@ -58,6 +61,7 @@ def tally(rows: pd.DataFrame) -> dict[str, Any]:
         "high": None if rows["high"].isna().all() else rows["high"].max(),
         "where": [column for column in ("pair", "benchmark") if rows[column].nunique() > 1],
         **{word: ranked[ranked["verdict"] == word].to_dict("records") for word in VERDICTS},
+        "outcomes": {word: ranked[ranked["outcome"] == word].to_dict("records") for word in OUTCOMES},
     }
 
 

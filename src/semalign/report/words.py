@@ -9,6 +9,8 @@ from semalign.report.levels import Levels
 
 STUDENT, TEACHER = "student", "teacher"
 REFERENCES = (STUDENT, TEACHER)
+NOT_SIGNIFICANT, NO_DIFFERENCE = "not significant after correction", "no detectable difference"
+OUTCOMES = ("higher", "lower", NOT_SIGNIFICANT, NO_DIFFERENCE, "untested")
 
 
 def verdict(difference: float, p: float, levels: Levels) -> str:
@@ -18,6 +20,13 @@ def verdict(difference: float, p: float, levels: Levels) -> str:
     if p >= levels.alpha or difference == 0:
         return "undecided"
     return "higher" if difference > 0 else "lower"
+
+
+def outcome(judged: str, low: float, high: float) -> str:
+    """How sentences say a verdict: an undecided one by whether its uncorrected interval contains zero."""
+    if judged != "undecided":
+        return judged
+    return NO_DIFFERENCE if low <= 0 <= high else NOT_SIGNIFICANT
 
 
 def signed(value: float, digits: int = 1) -> str:

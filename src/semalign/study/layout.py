@@ -232,6 +232,7 @@ class Layout:
             "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
             "titles": self._titles(),
+            "controls": [name for name, settings in study.methods.items() if _is_control(settings)],
         }
 
     def _facts(self) -> dict[str, Any]:
@@ -267,6 +268,14 @@ class Layout:
         names = [variant_name(key, value).partition("~") for value in [default, *values]]
         (axis, _, default), others = names[0], [value for _, _, value in names[1:]]
         return axis, {"default": default, "values": others}
+
+
+def _is_control(settings: Any) -> bool:
+    """Whether a method's knowledge is replaced by chance, or by the student's own."""
+    chance = (
+        value == "random" or (key.endswith(".shuffled") and value) for key, value in settings.signals.items()
+    )
+    return settings.method == "self-anchor" or any(chance)
 
 
 def title_of(name: str, kind: str) -> str:

@@ -166,7 +166,9 @@ def test_a_table_says_how_it_was_measured() -> None:
     assert "one commit" not in in_markdown([found, found])
     other = found | {"name": "bases", "machine": found["machine"] | {"commit": "0123456789ab"}}
     text = in_markdown([found, other])
-    assert "Not all of this was measured at one commit" in text and "commit 0123456789ab, pico" in text
+    assert (
+        "The measurements come from 2 commits, listed below." in text and "commit 0123456789ab, pico" in text
+    )
     assert text.endswith(": bases")
 
 

@@ -59,7 +59,7 @@ def test_likeness_parts_and_heads() -> None:
     assert shown.columns.tolist() == ["method", "KL (nats per token)", "top-1 agreement (%)"]
     assert shown.iloc[2].tolist()[1:] == ["0.300 (−0.100 [−0.120, −0.080]) ▼", "90.0 (+5.0 [+4.0, +6.0]) ▲"]
     shown = display.part_table(of(parts=analyses.part_table()))
-    assert shown.columns.tolist()[1:] == ["facts (in the mixture)", "arithmetic (in the mixture)"]
+    assert shown.columns.tolist()[1:] == ["facts", "arithmetic"]
     assert shown.iloc[2].tolist() == ["SemAlign", "44.0 (+4.0 [+2.5, +5.5]) ▲", "38.0 (−2.0 [−3.5, −0.5]) ▼"]
     shown = display.head_table(of(head=fabricated.head_table()))
     assert shown.iloc[0].tolist() == ["SmolLM2", "output", "no", "19.0 [17.1, 19.0]", "0.700"]

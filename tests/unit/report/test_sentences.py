@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from semalign.report import sentences
+from semalign.report.figures import summary
 from semalign.report.levels import STANDARD, Levels
 from semalign.report.reading import Tables
 from semalign.report.sentences import NOT_MEASURED
@@ -71,11 +72,11 @@ def test_the_gap_is_what_the_teachers_tests_decide() -> None:
     said = sentences.gap(of(main=one))
     assert said == "Yes. The teacher (50.0 %) against the student (30.0 %): higher, +20.0 points."
     unsure = sentences.gap(of(main=one.assign(vs_student_p=0.5)))
-    assert unsure.startswith("Not detectably.") and "undecided, +20.0 points" in unsure
+    assert unsure.startswith("Not detectably.") and "not significant after correction, +20.0 points" in unsure
     two = main_table(student=[("a", 0, NAN)], teacher=[("a", 20, 0.0), ("b", 1, 0.4)])
     assert sentences.gap(of(main=two)) == (
-        "In part. The teacher against the student: higher on 1 of 2 (+20.0 points); undecided on 1 of 2 "
-        "(+1.0 points)."
+        "In part. The teacher against the student: higher on 1 of 2 (+20.0 points); not significant after correction "
+        "on 1 of 2 (+1.0 points)."
     )
     assert sentences.gap(of(main=one[one["method"] == "student"])) == NOT_MEASURED
 
@@ -86,11 +87,51 @@ def test_the_methods_that_help_are_counted_and_the_best_is_named() -> None:
     assert said == "2 of 3 methods score higher than the student. The best: **KD**, higher, +9.0 points."
     none = sentences.helps(of(main=main_table(sft=[("a", 6, 0.3)], kd=[("a", 2, 0.3)])))
     assert none == (
-        "None of 2 methods score higher than the student. The largest difference is that of **SFT**, undecided, "
-        "+6.0 points."
+        "None of 2 methods scores higher than the student. The largest difference is that of **SFT**, not significant "
+        "after correction, +6.0 points."
     )
     only = sentences.helps(of(main=main_table(sft=[("a", 6, 0.01)])))
     assert only == "The only method, **SFT**, against the student: higher, +6.0 points."
+
+
+def test_controls_are_no_methods_and_are_counted_apart() -> None:
+    given = {"sft": [("a", 6, 0.001)], "kd": [("a", 2, 0.3)], "seeking_random": [("a", 9, 0.001)]}
+    main = main_table(student=[("a", 0, NAN)], **given)
+    said = sentences.helps(of(main=main))
+    assert "1 of 2 methods scores higher than the student. The best: **SFT**, higher" in said
+    assert said.endswith("The control, **Seeking random**: higher, +9.0 points.")
+    main = main_table(student=[("a", 0, NAN)], **given, self_anchor_distill=[("a", 1, 0.3)])
+    assert "Of 2 controls (random choices, or targets from the student itself), 1 scores higher too" in (
+        sentences.helps(of(main=main))
+    )
+    listed = of(Levels(controls=["kd"]), main=main)
+    assert "3 methods" in sentences.helps(listed) and "The control, **KD**" in sentences.helps(listed)
+    assert "seeking-random" not in summary.chosen(main) and "kd" not in summary.chosen(main, listed.levels)
+
+
+def test_a_control_is_no_best_baseline() -> None:
+    main = main_table(semalign=[("a", 0.5, 0.9)])
+    row = {"table": "main", "pair": "tiny", "benchmark": "a", "method": "semalign", "variant": "default"}
+    row |= {"against": "best_baseline", "baseline": "seeking-random", "difference": -8.5, "p": 0.1}
+    tests = pd.DataFrame([row | {"p_holm": 1.0, "difference_low": -9.0, "difference_high": -8.0}])
+    said = sentences.own(of(main=main, comparisons=tests, contrasts=fabricated.contrast_table())).splitlines()
+    assert said[0] == (
+        "- **SemAlign** against the highest other row, the control **Seeking random**: not significant after "
+        "correction, −8.5 [−9.0, −8.0] points."
+    )
+    assert said[-1].startswith("- **SemAlign** against **SFT**: lower, −8.0 [−11.0, −5.0] points")
+
+
+def test_what_an_answer_rests_on_is_counted() -> None:
+    main = fabricated.main_table()
+    assert sentences.trust(of(main=main, search=fabricated.search_table())).endswith(
+        "test items; 1 of 2 chosen learning rates is the smallest or largest tried, so that a better one may exist"
+    )
+    scores = fabricated.benchmark_table().assign(benchmark="mmlu", score_low=20.0)
+    assert "MMLU is not above guessing (25 %)" in sentences.trust(of(benchmarks=scores))
+    assert "guessing" not in sentences.trust(of(benchmarks=scores.assign(score_low=26.0)))
+    assert sentences.trust(decomposed()) == "1 model" and sentences.trust(of()) == NOT_MEASURED
+    assert sentences.answer(decomposed()).startswith("Not shown: block outputs rebuilt")
 
 
 def test_parts_of_a_mixture_are_no_benchmarks() -> None:
@@ -100,7 +141,10 @@ def test_parts_of_a_mixture_are_no_benchmarks() -> None:
     }
     said = sentences.helps(of(main=main_table(student=[("mixture", 0, NAN), ("mixture/a", 0, NAN)], **cells)))
     assert "1 of 2 methods scores higher" in said and "**SFT**, higher, +3.0 points" in said
-    assert said.endswith("On single parts, 1 of 4 tests decide for the method and 1 for the student.")
+    assert said.endswith(
+        "On single parts, 1 of 4 tests of methods decide for the method and 1 for the student (**SFT** on b (in the "
+        "mixture), −9.0 points)."
+    )
 
 
 def test_the_method_under_study_meets_student_baseline_and_control() -> None:
@@ -108,9 +152,9 @@ def test_the_method_under_study_meets_student_baseline_and_control() -> None:
     control = fabricated.contrast_table({"a": (0.1, 0.9)}).assign(other="semalign-random-map")
     said = sentences.own(of(main=main, contrasts=control))
     assert said.splitlines() == [
-        "- **SemAlign** against the student: undecided, +0.5 points.",
-        "- **SemAlign** against the best baseline: undecided, −1.5 points.",
-        "- **SemAlign** against its random control: undecided, +0.1 [−2.9, +3.1] points.",
+        "- **SemAlign** against the student: not significant after correction, +0.5 points.",
+        "- **SemAlign** against the best baseline: not significant after correction, −1.5 points.",
+        "- **SemAlign** against its random control: no detectable difference, +0.1 [−2.9, +3.1] points.",
     ]
     row = {"table": "main", "pair": "tiny", "benchmark": "a", "method": "semalign", "variant": "default"}
     row |= {"against": "best_baseline", "baseline": "sft", "difference": -8.5, "p": 0.001, "p_holm": 0.01}
@@ -135,10 +179,13 @@ def test_a_contrast_is_decided_by_its_test_and_told_with_its_interval() -> None:
         "- **SemAlign** against **SFT**: −8.0 [−11.0, −5.0] points",
     ]
     strict = of(Levels(alpha=0.01, confidence=0.99), contrasts=fabricated.contrast_table())
-    assert sentences.contrasts(strict) == "No test decides between two of the named methods."
+    assert (
+        sentences.contrasts(strict)
+        == "No difference between two of the named methods is significant after correction."
+    )
     given = {"mixture": (-8.0, 0.3), "mixture/facts": (-9.0, 0.01)}
     parts = of(contrasts=fabricated.contrast_table(given))
-    assert "No test decides" in sentences.contrasts(parts)
+    assert "No difference between" in sentences.contrasts(parts)
     assert sentences.contrasts(of(contrasts=fabricated.contrast_table().iloc[:0])) == NOT_MEASURED
 
 
@@ -149,10 +196,18 @@ def test_what_stays_undecided_is_told_with_its_size() -> None:
         detectable=fabricated.detectable_table(),
     )
     said = sentences.undecided(data)
-    assert said.startswith("1 of 2 named comparisons is undecided (differences of −4.0 points; uncorrected")
-    assert "detect a difference of 7.0 to 8.5 points, after correction" in said and "11.0 to 12.5." in said
+    assert said.startswith(
+        "1 of 2 named comparisons is not significant after correction (differences of −4.0 points; uncorrected"
+    )
+    assert (
+        "detect differences of about 7.0 to 8.5 points; with the correction" in said
+        and "11.0 to 12.5." in said
+    )
     decided = of(main=data["main"], contrasts=fabricated.contrast_table({"facts": (-4.0, 0.01)}))
-    assert sentences.undecided(decided).strip() == "0 of 1 named comparisons are undecided."
+    assert (
+        sentences.undecided(decided).strip()
+        == "0 of 1 named comparisons are not significant after correction."
+    )
     assert sentences.undecided(of(main=data["main"])) == NOT_MEASURED
     unknown = fabricated.detectable_table().assign(detectable=NAN)
     assert sentences.detectable(of(detectable=unknown)) == NOT_MEASURED
@@ -169,11 +224,16 @@ def test_the_share_of_the_gap_is_given_if_there_is_one() -> None:
 
 def test_an_ablation_tells_each_decided_variant_once() -> None:
     said = sentences.ablation(ablated(3))
-    assert said.startswith("1 of 3 tests of a variant against its default is undecided")
+    assert said.startswith(
+        "1 of 3 tests of a variant against its default is not significant after correction"
+    )
     assert "Decided, lower:\n\n- `map = v2`: −6.0 points\n- `map = v1`: −4.0 points" in said
     assert "Decided, higher" not in said and "Settings of which" not in said
     none = sentences.ablation(ablated(3, p=0.9))
-    assert "3 of 3 tests of a variant against its default are undecided (differences of −6.0 to −2.0" in none
+    assert (
+        "3 of 3 tests of a variant against its default are not significant after correction (differences of −6.0"
+        in none
+    )
     assert none.endswith("- `map`") and "Decided" not in none
     strict = Tables(ablated(3), Levels(alpha=0.005))
     assert "3 of 3 tests" in sentences.ablation(strict)
@@ -237,16 +297,19 @@ def decomposed(change: Mapping[str, float] | None = None) -> Tables:
 
 def test_the_controls_judge_what_a_cosine_shows() -> None:
     said = sentences.vocabulary(decomposed())
-    assert "(output-side bases) keeps a mean cosine of 0.75 with the original" in said
+    assert "(output-side bases) keep a mean cosine of 0.75 with the original" in said
     assert (
-        "(input-side), 0.15; from as many random vectors, 0.99, so a high cosine alone does not show" in said
+        "(input-side), 0.15; from as many random vectors, 0.99. Enough vectors in any directions rebuild"
+        in said
     )
     assert sentences.decomposition(decomposed()) == (
-        "Output-side bases rebuild better than input-side ones in 30 of 30 layers and than random ones in 0 of 30 "
-        "layers (intervals do not overlap)."
+        "For block outputs, output-side bases rebuild better than input-side ones in 30 of 30 layers and than random "
+        "ones in 0 of 30 layers (intervals do not overlap)."
     )
     better = decomposed({"random": 0.2})
-    assert "is not explained by the number of vectors, but does not prove" in sentences.vocabulary(better)
+    assert "is not explained by the number of vectors alone, which does not prove" in sentences.vocabulary(
+        better
+    )
     assert "random ones in 30 of 30" in sentences.decomposition(better)
     attention = decomposed()["decomposition"].query("interface == 'attention'")
     assert "0.75 with the original" in sentences.vocabulary(of(decomposition=attention))

@@ -1,6 +1,7 @@
 """Artifacts of a study have readable paths, and cells with the same settings share signals."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,6 +115,14 @@ def test_methods_and_benchmarks_have_printed_titles(layout: Layout) -> None:
     assert titles["semalign"] == "SemAlign" and titles["facts"] == "Facts"
     assert title_of("sft-all-layers", "sft") == "SFT, all layers"
     assert title_of("mine", "sft") == "mine"
+
+
+def test_the_controls_follow_from_the_config() -> None:
+    methods: dict[str, Any] = {name: {} for name in ("student", "teacher", "semalign", "self-anchor")}
+    methods["drawn"] = {"method": "semalign", "signals": {"alignment.map": "random"}}
+    methods["mixed"] = {"method": "semalign", "signals": {"alignment.shuffled": True}}
+    order = Layout(parse_study(STUDY | {"methods": methods, "contrasts": []})).settings["order"]
+    assert order["controls"] == ["self-anchor", "drawn", "mixed"]
 
 
 def test_a_method_that_needs_an_unknown_signal_is_refused(

@@ -23,7 +23,7 @@ LINES: dict[str, dict[str, Any]] = {
 VERDICTS = {
     "higher": (BLUE, "^", "above the student (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "below the student (p < {alpha:g})"),
-    "undecided": (GREY, "o", "no detectable difference"),
+    "undecided": (GREY, "o", "not significant"),
     "untested": (BLACK, "s", "not tested"),
 }
 

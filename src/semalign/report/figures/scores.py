@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from math import ceil
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -9,8 +10,9 @@ from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
 from semalign.report.figures.registry import figure
-from semalign.report.figures.style import PURPLE, blank, distinct, legend, message, spell, styled, wrap
+from semalign.report.figures.style import PURPLE, blank, distinct, legend, message, spell, styled
 from semalign.report.levels import Levels
+from semalign.report.names import part_titles
 from semalign.report.reading import levels_of
 from semalign.report.words import REFERENCES, methods_of
 
@@ -61,6 +63,7 @@ def _draw_pair(part: Any, block: pd.DataFrame, levels: Levels) -> set[str]:
     benchmarks, methods = distinct(block["benchmark"]), methods_of(block)
     columns = _columns(block)
     grid = part.subplots(ceil(len(benchmarks) / columns), columns, squeeze=False)
+    shorten = part_titles(benchmarks)
     seen: set[str] = set()
     for number, axes in enumerate(grid.flat):
         if number >= len(benchmarks):
@@ -68,7 +71,7 @@ def _draw_pair(part: Any, block: pd.DataFrame, levels: Levels) -> set[str]:
             continue
         panel = block[block["benchmark"] == benchmarks[number]]
         seen |= _draw_panel(axes, panel, methods, levels)
-        axes.set_title(wrap(benchmarks[number], 20), fontweight="bold")
+        axes.set_title(fill(shorten(benchmarks[number]), 20), fontweight="bold")
         axes.set_xlabel("score (%)")
         axes.tick_params(axis="y", labelleft=number % columns == 0)
     return seen

@@ -18,7 +18,7 @@ from semalign.report.figures.style import (
     styled,
     wrap,
 )
-from semalign.report.levels import Levels
+from semalign.report.levels import STANDARD, Levels
 from semalign.report.names import spell
 from semalign.report.reading import levels_of
 from semalign.report.words import (
@@ -58,7 +58,7 @@ def _where(benchmark: str, tasks: int) -> str:
 
 
 def _draw(panel: pd.DataFrame, where: str, levels: Levels) -> Any:
-    names = chosen(panel)
+    names = chosen(panel, levels)
     labels = [LABELS.get(name) or wrap(name, WIDTH) for name in names]
     figure = blank(7.0, 0.9 + sum(0.34 + 0.16 * label.count("\n") for label in labels))
     axes = figure.subplots()
@@ -85,14 +85,13 @@ def _draw(panel: pd.DataFrame, where: str, levels: Levels) -> Any:
     return figure
 
 
-def chosen(panel: pd.DataFrame) -> list[str]:
+def chosen(panel: pd.DataFrame, levels: Levels = STANDARD) -> list[str]:
     """Student, method under study, its random control, simple baselines, the best method, teacher: at most seven."""
     methods = methods_of(panel)
     own = method_under_study(panel)
     control = next((name for name in methods if name.startswith(f"{own}-random")), "")
-    ranked = panel[panel["method"].isin(methods)].sort_values("score", ascending=False, kind="stable")[
-        "method"
-    ]
+    tried = [name for name in methods if not levels.is_control(name)]
+    ranked = panel[panel["method"].isin(tried)].sort_values("score", ascending=False, kind="stable")["method"]
     best, *others = [*ranked, ""]
     wanted = [own, control, *COMPARED, best, *others]
     kept = [name for name in dict.fromkeys(wanted) if name in methods][: MOST - len(REFERENCES)]

@@ -6,7 +6,7 @@ Every function takes the tables that `read_tables` gives, with the study's level
 
 from semalign.report.sentences.ablations import ablation
 from semalign.report.sentences.agreement import agreement, crossing, similarity
-from semalign.report.sentences.benchmarks import answer, empty, published, scored
+from semalign.report.sentences.benchmarks import answer, empty, published, scored, trust
 from semalign.report.sentences.budgets import edges, gain, search
 from semalign.report.sentences.layers import attribution, decomposition, pairing, vocabulary
 from semalign.report.sentences.mechanism import closer, curves
@@ -39,6 +39,7 @@ __all__ = [
     "scored",
     "search",
     "similarity",
+    "trust",
     "undecided",
     "vocabulary",
 ]

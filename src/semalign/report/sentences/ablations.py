@@ -7,7 +7,7 @@ import pandas as pd
 from semalign.report.reading import Tables
 from semalign.report.templating import sentence, tally
 from semalign.report.verdicts import verdicts
-from semalign.report.words import wholes
+from semalign.report.words import spread, wholes
 
 KEYS = ["pair", "benchmark", "method", "variant"]
 
@@ -23,7 +23,32 @@ def ablation(tables: Tables) -> dict[str, Any] | None:
     silent: dict[str, list[str]] = {}
     for method, axis in groups[~groups].index:
         silent.setdefault(method, []).append(axis)
-    return {"tests": tally(rows), "several": rows["method"].nunique() > 1, "silent": silent}
+    facts = {"tests": tally(rows), "several": rows["method"].nunique() > 1, "silent": silent}
+    return facts | {"seeds": _seeds(tables["ablations"])}
+
+
+def _seeds(cells: pd.DataFrame) -> dict[str, str]:
+    """The numbers of seeds of variants and of defaults; empty if they are the same."""
+    default = cells["variant"] == "default"
+    numbers = [spread(rows["seeds"], 0) for rows in (cells[~default], cells[default]) if len(rows)]
+    return dict(zip(("variants", "defaults"), numbers, strict=True)) if len(set(numbers)) == 2 else {}
+
+
+def most(tables: Tables, method: str) -> dict[str, Any] | None:
+    """Of the ablated settings of a method those with a variant above the default, and the best such variant."""
+    rows = variants(tables)
+    rows = rows[rows["method"] == method]
+    if rows.empty:
+        return None
+    raised = rows[rows["verdict"] == "higher"]
+    facts = {"settings": rows["axis"].nunique(), "raised": raised["axis"].nunique(), "best": None}
+    if raised.empty or rows["benchmark"].nunique() > 1 or rows["pair"].nunique() > 1:
+        return facts
+    best = raised.iloc[int(raised["difference"].argmax())].to_dict()
+    cells = tables["ablations"]
+    default = cells[(cells["variant"] == "default") & (cells["method"] == method)]
+    default = default.loc[default["axis"] == best["axis"], "value"]
+    return facts | {"best": best, "default": str(default.iloc[0]) if len(default) else ""}
 
 
 def variants(tables: Tables) -> pd.DataFrame:

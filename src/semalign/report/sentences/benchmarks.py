@@ -5,10 +5,13 @@ from typing import Any
 import pandas as pd
 
 from semalign.report.reading import Tables
+from semalign.report.sentences.budgets import search_facts
 from semalign.report.sentences.layers import rebuilt
-from semalign.report.sentences.scores import best_of, gains
-from semalign.report.templating import sentence
-from semalign.report.words import method_under_study, spread
+from semalign.report.sentences.scores import best_of, gains, raising
+from semalign.report.templating import once, sentence
+from semalign.report.words import method_under_study, spread, wholes
+
+CHANCE = {"mmlu": 25.0}  # benchmark -> the score of guessing, in percent
 
 
 @sentence()
@@ -16,12 +19,38 @@ def answer(tables: Tables) -> dict[str, Any] | None:
     """What came out of a study, in one line of a table."""
     if "main" in tables:
         tallies, method = gains(tables), method_under_study(tables["main"])
-        best = best_of(tallies)
-        return {"tallies": {name: tallies[name] for name in dict.fromkeys([method, best]) if name in tallies}}
-    if "decomposition" in tables and (facts := rebuilt(tables)):
-        return facts
+        helpers = raising(tallies)
+        best = best_of(helpers or tallies)
+        tests = {"tally": tallies.get(best), "own": tallies.get(method)}
+        return {"helpers": len(helpers), "methods": len(tallies), "best": best, "method": method, **tests}
+    if "decomposition" in tables and (means := rebuilt(tables)):
+        return means
     if "benchmarks" in tables:
-        return {"scores": spread(tables["benchmarks"]["score"]), "published": published(tables)}
+        rows = tables["benchmarks"]
+        widest = (rows["score_high"] - rows["score_low"]).max()
+        return {"scores": spread(rows["score"]), "widest": widest, "published": published(tables)}
+    return None
+
+
+@sentence()
+def trust(tables: Tables) -> dict[str, Any] | None:
+    """What a study's answer rests on: seeds, test items, learning rates at an edge, and scores at chance."""
+    facts: dict[str, Any] = {"seeds": 0, "items": "", "edges": None, "models": 0, "guessed": []}
+    if "main" in tables and len(tables["main"]):
+        whole = wholes(tables["main"])
+        facts |= {"seeds": int(whole["seeds"].max()), "items": spread(whole["items"], 0)}
+        facts["edges"] = search_facts(tables) if "search" in tables and len(tables["search"]) else None
+        return facts
+    if "decomposition" in tables and len(tables["decomposition"]):
+        return facts | {"models": tables["decomposition"]["model"].nunique()}
+    if "benchmarks" in tables and len(tables["benchmarks"]):
+        rows = tables["benchmarks"]
+        chance = rows["benchmark"].map(CHANCE)
+        guessed = once(rows.loc[(rows["score_low"] <= chance), "benchmark"])
+        return facts | {
+            "items": spread(rows["items"], 0),
+            "guessed": [(name, CHANCE[name]) for name in guessed],
+        }
     return None
 
 

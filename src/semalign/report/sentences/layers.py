@@ -10,7 +10,8 @@ from semalign.report.words import spread
 
 DEFAULT = "default"
 WHERE = ["pair", "benchmark"]
-INTERFACES = ("block", "mlp", "attention")
+# which states are rebuilt, in the order of preference
+INTERFACES = {"block": "block outputs", "mlp": "feed-forward outputs", "attention": "attention outputs"}
 SAME = 0.02  # mean cosines closer than this count as the same
 Pairs = list[tuple[int, tuple[tuple[int, float], ...]]]  # student layer, teacher layers with their weights
 
@@ -39,7 +40,7 @@ def rebuilt(tables: Tables) -> dict[str, Any] | None:
     counts = {bases: _above(lines["output"], lines[bases]) for bases in ("input", "random") if bases in lines}
     return {
         "models": once(lines["output"]["model"]),
-        "interface": interface,
+        "states": INTERFACES.get(interface, "hidden states"),
         "means": {bases: spread(values, 2) for bases, values in means.items()},
         "above": counts,
         "chance": "random" in means and means["random"].mean() >= means["output"].mean() - SAME,

@@ -20,14 +20,15 @@ def gap(tables: Tables) -> dict[str, Any] | None:
 
 @sentence("main")
 def helps(tables: Tables) -> dict[str, Any] | None:
-    """How many methods score higher than the student, and the best of them on average."""
+    """How many methods score higher than the student, the best of them on average, and how many controls do."""
     rows = verdicts(tables)
-    tallies = gains(tables)
-    parts = rows[(rows["table"] == "main") & (rows["against"] == STUDENT) & (rows["method"] != TEACHER)]
+    tallies, chance = gains(tables), gains(tables, controls=True)
+    parts = rows[(rows["table"] == "main") & (rows["against"] == STUDENT) & rows["method"].isin([*tallies])]
     parts = parts[parts["benchmark"].str.contains("/", regex=False)]
-    helpers = {name: one for name, one in tallies.items() if one["higher"]}
-    best = best_of(helpers or tallies)
+    helpers, raised = raising(tallies), raising(chance)
+    best, top = best_of(helpers or tallies), best_of(raised or chance)
     facts = {"methods": len(tallies), "helpers": helpers, "best": best, "parts": tally(parts)}
+    facts |= {"controls": len(chance), "raised": len(raised), "top": top, "top_tally": chance.get(top)}
     return {**facts, "tally": tallies[best]} if best else None
 
 
@@ -42,9 +43,22 @@ def own(tables: Tables) -> dict[str, Any] | None:
         "the best baseline": best,
         "its random control" + ("s" if random["rival"].nunique() > 1 else ""): random,
     }
-    told = {rival: tally(rows) for rival, rows in lines.items() if len(rows)}
     baseline = rivals.pop() if len(rivals) == 1 else ""
-    return {"method": method, "lines": told, "baseline": baseline} if told else None
+    control = tables.levels.is_control(baseline)
+    other = _strongest(tables, rows, method) if control else ""
+    if other:
+        tests = named(rows)
+        lines[other] = tests[(tests["method"] == method) & (tests["rival"] == other)]
+    found = {rival: tally(rows) for rival, rows in lines.items() if len(rows)}
+    facts = {"method": method, "lines": found, "baseline": baseline, "control": control, "other": other}
+    return facts if found else None
+
+
+def _strongest(tables: Tables, rows: pd.DataFrame, method: str) -> str:
+    """Of the named comparisons of a method with others that are no controls, the other that is furthest ahead."""
+    tests = named(rows)
+    tests = tests[(tests["method"] == method) & ~tests["rival"].map(tables.levels.is_control).astype(bool)]
+    return "" if tests.empty else str(tests.groupby("rival", sort=False)["difference"].mean().idxmin())
 
 
 @sentence("contrasts")
@@ -88,11 +102,17 @@ def gap_closed(tables: Tables) -> dict[str, Any] | None:
     return facts if len(cells) else None
 
 
-def gains(tables: Tables) -> dict[str, dict[str, Any]]:
-    """Method -> its verdicts against the student on whole benchmarks; methods without a test are left out."""
-    rows = verdicts(tables)
-    tallies = {name: tally(against(rows, name, STUDENT)) for name in methods_of(tables["main"])}
+def gains(tables: Tables, controls: bool = False) -> dict[str, dict[str, Any]]:
+    """Method (or control) -> its verdicts against the student on whole benchmarks; without a test it is left out."""
+    rows, levels = verdicts(tables), tables.levels
+    names = [name for name in methods_of(tables["main"]) if levels.is_control(name) == controls]
+    tallies = {name: tally(against(rows, name, STUDENT)) for name in names}
     return {name: one for name, one in tallies.items() if one["total"]}
+
+
+def raising(tallies: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Those that score higher than the student on at least one benchmark."""
+    return {name: one for name, one in tallies.items() if one["higher"]}
 
 
 def best_of(tallies: dict[str, dict[str, Any]]) -> str:

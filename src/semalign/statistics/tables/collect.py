@@ -41,7 +41,8 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, seeds.csv (one row
     per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv,
     main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and
-    levels.json (the level of the tests, the confidence of the intervals, and the printed names of methods).
+    levels.json (the level of the tests, the confidence of the intervals, the printed names of methods, and
+    which are controls).
 
     The p-values of each table (main, ablations) are corrected as one family: all its tests against the student,
     the best baseline and, for a variant, the method's default. See `compare` for how the best baseline is chosen.
@@ -78,8 +79,9 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
 
 
 def levels(order: Order, settings: StatisticsSettings) -> Row:
-    """Facts for the report: the level of the tests, the confidence of the intervals, printed names."""
-    return {"alpha": settings.alpha, "confidence": settings.confidence, "titles": order.titles}
+    """Facts for the report: the level of the tests, the confidence of the intervals, printed names, controls."""
+    facts = {"alpha": settings.alpha, "confidence": settings.confidence, "titles": order.titles}
+    return facts if order.controls is None else facts | {"controls": order.controls}
 
 
 def nested_metrics(rows: Iterable[Row]) -> Row:

@@ -34,6 +34,9 @@ class Order(Strict):
     titles: dict[str, str] = Field(
         default={}, description="method -> its printed name, if it can't be derived from the method's name"
     )
+    controls: list[str] | None = Field(
+        default=None, description="methods that are controls of others; null: recognised by their names"
+    )
     paper_pairs: dict[str, str] = Field(
         default={}, description="pair -> its name in `paper.py`, if they differ"
     )
