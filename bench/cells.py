@@ -28,19 +28,21 @@ def cells_of(row: dict[str, Any]) -> list[str]:
         "memory": _memory(row),
         "check": _checked(row["check"]) + _noted(row.get("notes")),
         "goal": row["goal_in_words"],
-        "met": {True: "yes", False: ": ".join(["no", *missed_by(row)]), None: ""}[row["met"]],
+        "met": "" if row["met"] is None else "yes" if row["met"] else f"no: {missed_by(row)}",
     }
     return [str(texts.get(name, row.get(name, ""))) or "–" for name in COLUMNS]
 
 
-def missed_by(row: dict[str, Any]) -> list[str]:
-    """Which of several goals a case misses, as a list of at most one text: `speed`, `memory`, or both."""
-    goal, memory = row["goal"], row["memory"] or {}
-    slow = goal["faster"] is not None and row["ratio"] and row["ratio"]["median"] < goal["faster"]
-    share = memory.get("share")
+def missed_by(row: dict[str, Any]) -> str:
+    """Which goals a case misses: `speed`, `memory` or both."""
+    goal, share = row["goal"], (row["memory"] or {}).get("share")
+    slow = (
+        (goal["faster"] is not None and row["ratio"] and row["ratio"]["median"] < goal["faster"])
+        or (goal["seconds"] is not None and row["ours"]["median"] >= goal["seconds"])
+        or (goal["rate"] is not None and row["rate"] and row["rate"]["ours"] < goal["rate"])
+    )
     large = goal["memory"] is not None and share is not None and share > goal["memory"]
-    missed = [name for name, wide in (("speed", slow), ("memory", large)) if wide]
-    return [" and ".join(missed)] if missed else []
+    return " and ".join(name for name, missed in (("speed", slow), ("memory", large)) if missed)
 
 
 def _with_spread(row: dict[str, Any], key: str, unit: str) -> str:

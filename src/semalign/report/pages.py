@@ -32,6 +32,7 @@ def study_page(study: str, folder: Path, figures: Path) -> str:
         tables,
         study=study,
         question=STUDIES.get(study, UNKNOWN).question,
+        trained=display.TRAINED,
         reservation=STUDIES.get(study, UNKNOWN).reservation,
         mixtures=mixtures(tables),
         summary=summarize(folder, study),

@@ -14,6 +14,7 @@ import torch
 from slow_references import brute_force
 
 from bench import machine, memory, run, timing
+from bench.cells import missed_by
 from bench.command import bench
 from bench.registry import APART, SUBJECTS, load_subject
 from bench.run import run_case, run_subject, run_suite
@@ -170,6 +171,16 @@ def test_a_table_says_how_it_was_measured() -> None:
         "The measurements come from 2 commits, listed below." in text and "commit 0123456789ab, pico" in text
     )
     assert text.endswith(": bases")
+
+
+def test_a_missed_goal_is_named() -> None:
+    goal = {"faster": 2.0, "memory": 0.1, "seconds": None, "rate": None}
+    row = {"goal": goal, "ratio": {"median": 1.0}, "memory": {"share": 0.5}, "rate": None}
+    assert missed_by(row) == "speed and memory"
+    assert missed_by(row | {"ratio": {"median": 3.0}}) == "memory"
+    assert missed_by(row | {"memory": None}) == "speed"
+    late = {"goal": dict.fromkeys(goal) | {"seconds": 3.0}, "ours": {"median": 4.0}, "memory": None}
+    assert missed_by(row | late) == "speed"
 
 
 @pytest.mark.slow

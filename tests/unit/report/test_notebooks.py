@@ -92,7 +92,7 @@ def test_numbers_on_the_page_follow_the_tables(tmp_path: Path) -> None:
         text = re.sub(r"<[^>]+>", "", out.read_text(encoding="utf-8"))
         pages.append(re.sub(r"\s+", " ", text))
     assert re.search(r"facts.*−17\.3|lower on [1-4] of 4 \([^)]*−17\.3", pages[0])
-    assert re.search(r"undecided on [1-4] of 4 \([^)]*\+17\.3", pages[1])
+    assert re.search(r"not significant after correction on [1-4] of 4 \([^)]*\+17\.3", pages[1])
 
 
 def test_a_real_study_has_the_decomposition_alone(tmp_path: Path) -> None:

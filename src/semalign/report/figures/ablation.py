@@ -37,7 +37,7 @@ DEFAULT_LOOK: dict[str, Any] = {"color": BLACK, "marker": "D", "markersize": 5}
 LOOKS: dict[str, tuple[str, str, str]] = {
     "higher": (BLUE, "^", "above the default (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "below the default (p < {alpha:g})"),
-    "undecided": (GREY, "o", "no detectable difference"),
+    "undecided": (GREY, "o", "not significant"),
     "untested": (ORANGE, "o", "variant, not tested"),
 }
 Panel = tuple[str, pd.DataFrame]

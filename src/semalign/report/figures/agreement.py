@@ -33,7 +33,7 @@ MEASURES = {
 LOOKS: dict[int, tuple[str, str, str]] = {
     1: (BLUE, "^", "nearer the teacher than the student is ({percent} interval)"),
     -1: (VERMILLION, "v", "farther than the student"),
-    0: (GREY, "o", "no detectable difference"),
+    0: (GREY, "o", "interval contains the student"),
 }
 
 
