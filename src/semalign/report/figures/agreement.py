@@ -1,6 +1,7 @@
 """How near each method's answers come to the teacher's: KL divergence and top-1 agreement."""
 
 from collections.abc import Mapping
+from textwrap import fill
 from typing import Any
 
 import pandas as pd
@@ -17,9 +18,9 @@ from semalign.report.figures.style import (
     message,
     spell,
     styled,
-    wrap,
 )
 from semalign.report.levels import Levels
+from semalign.report.names import part_titles
 from semalign.report.reading import levels_of
 from semalign.report.words import REFERENCES, STUDENT, methods_of, side
 
@@ -33,7 +34,7 @@ MEASURES = {
 LOOKS: dict[int, tuple[str, str, str]] = {
     1: (BLUE, "^", "nearer the teacher than the student is ({percent} interval)"),
     -1: (VERMILLION, "v", "farther than the student"),
-    0: (GREY, "o", "interval contains the student"),
+    0: (GREY, "o", "interval of the difference contains zero"),
 }
 
 
@@ -72,6 +73,7 @@ def _lines(part: pd.DataFrame) -> list[pd.DataFrame]:
 
 def _draw_block(part: Any, block: pd.DataFrame, columns: int) -> None:
     benchmarks, methods = distinct(block["benchmark"]), methods_of(block)
+    shorten = part_titles(benchmarks)
     grid = part.subplots(len(MEASURES), columns, squeeze=False)
     for axes in grid[:, len(benchmarks) :].flat:
         axes.set_axis_off()
@@ -85,7 +87,7 @@ def _draw_block(part: Any, block: pd.DataFrame, columns: int) -> None:
             axes.locator_params(axis="x", nbins=5)
             axes.set_xlabel(label)
             if row == 0:
-                axes.set_title(wrap(benchmark, 18), fontweight="bold")
+                axes.set_title(fill(shorten(benchmark), 18), fontweight="bold")
 
 
 def _draw_cell(axes: Any, cell: "pd.Series[Any]", measure: str, methods: list[str], said: int) -> None:
