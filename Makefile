@@ -18,7 +18,7 @@ PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-study: $(STAMP)  ## run the default study, config/config.yaml (5 to 9 minutes on 2 cores)
+study: $(STAMP)  ## run the default study, config/config.yaml (about 5 minutes on 2 cores)
 	snakemake --cores all
 
 full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (about an hour)

@@ -46,8 +46,9 @@ def rows(page: str) -> list[list[str]]:
 
 def row_of(page: str, name: str) -> list[str]:
     """The one row whose first cell names `name`."""
-    (found,) = [row for row in rows(page) if name in CODE.findall(row[0])]
-    return found
+    named = [row for row in rows(page) if name in CODE.findall(row[0])]
+    assert len(named) == 1, f"docs/method/{page}.md: found {len(named)} rows for `{name}`, expected one"
+    return named[0]
 
 
 @cache

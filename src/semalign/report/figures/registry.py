@@ -20,7 +20,7 @@ FIGURES: "Registry[Callable[[Mapping[str, pd.DataFrame]], Any]]" = Registry(
 
 
 def figure(name: str, *, title: str, tables: tuple[str, ...]) -> Callable[[DrawT], DrawT]:
-    """Announce a figure; `tables` are those (file names without `.csv`) that it can't do without."""
+    """Announce a figure; `tables` are those (file names without `.csv`) that it needs."""
     return lambda draw: draw
 
 
