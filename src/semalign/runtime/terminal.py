@@ -137,10 +137,10 @@ class Display:
         if self.interrupted:
             self._print(f"interrupted: {done} of {progress.total} jobs finished; start again to go on")
         if failed:
-            self._print(f"{len(failed)} failed, {done} of {progress.total} jobs finished:", style="31")
+            kept = f"{done} of {progress.total} jobs finished and are kept"
+            self._print(f"{len(failed)} failed, {kept}; correct the cause and start again:", style="31")
             for job, error in failed:
                 self._print(f"  {job.message}: {error}" + (f" ({job.log})" if job.log else ""))
-            self._print("Correct the cause and run the same command again; finished jobs are kept.")
 
     def _say(self, text: str, style: str = "", always: bool = False) -> None:
         """A line of its own after the time since the start."""

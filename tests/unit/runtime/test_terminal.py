@@ -124,11 +124,10 @@ def test_a_failed_run_ends_with_one_line_per_failure(tmp_path: Path) -> None:
     display.close()
     display.close()
     assert stream.getvalue().removeprefix(shown).splitlines() == [
-        "3 failed, 1 of 7 jobs finished:",
+        "3 failed, 1 of 7 jobs finished and are kept; correct the cause and start again:",
         f"  facts: train 0: facts: found nothing, expected items ({told})",
         f"  facts: train 1: ValueError: no ({traced})",
         "  facts: train 2: ended without a message",
-        "Correct the cause and run the same command again; finished jobs are kept.",
     ]
 
 
