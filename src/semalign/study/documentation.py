@@ -89,7 +89,7 @@ def _method_row(row: Row) -> str:
 
 
 def _sections(schema: Schema) -> dict[str, list[str]]:
-    """The keys at which each section is written, the sections in the order of their first key."""
+    """Section -> the keys at which it is written; sections are in the order of their first key."""
     places: dict[str, list[str]] = {}
 
     def visit(part: Schema, above: str) -> None:
@@ -140,7 +140,7 @@ def _table(title: str, section: Schema, sections: dict[str, Schema], places: Seq
 
 
 def _placement(section: Schema, places: Sequence[str]) -> list[str]:
-    """A sentence on the keys at which a section is written, and on the key that chooses it."""
+    """A sentence that gives the keys at which a section is written, and the key that selects it."""
     if not places:
         return []
     fields = ((key, section["properties"].get(key, {})) for key in KINDS)
