@@ -15,7 +15,7 @@ COLUMNS = {
     "goal": "goal",
     "met": "met",
 }
-QUARTILES_FROM = 3  # repeats from which quartiles are shown
+QUARTILES_FROM = 3  # quartiles are shown from this number of repeats
 
 
 def cells_of(row: dict[str, Any]) -> list[str]:

@@ -14,13 +14,13 @@ def bench(
     page: Path | None = None,
     write_only: bool = False,
 ) -> None:
-    """Measure speed and memory against what one would use instead; write one file per subject and their table.
+    """Measure speed and memory against the usual alternatives; write one file per subject and their table.
 
     Args:
         device: Where models run.
-        only: These subjects alone.
-        quick: Pico sizes: shows that it runs, measures nothing.
-        threads: Of both sides; all cores unless it is given.
+        only: Subjects to run. Default: all except the study.
+        quick: Tiny sizes, to check that everything runs; the numbers mean nothing.
+        threads: Number of threads of both sides. Default: all cores.
         out: Folder of the results.
         page: Page of the documentation with a summary and the table, written again.
         write_only: Write the tables and the page from the results in the folder, without measuring.

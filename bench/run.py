@@ -1,4 +1,4 @@
-"""Running subjects and writing what was found, a JSON file each."""
+"""Run subjects and write the results of each to a JSON file."""
 
 import logging
 from collections.abc import Sequence
@@ -19,21 +19,21 @@ logger = logging.getLogger("semalign")
 
 
 def run_suite(out: Path, device: str, only: Sequence[str], quick: bool, threads: int) -> None:
-    """Run the subjects `only` (none named: all but those apart) and write `<out>/<name>.json`, or `<name>-cuda.json`.
+    """Run the subjects `only` (default: all except those in APART); write `<out>/<name>.json`, or `<name>-cuda.json`.
 
-    Raises UserError for an unknown subject or a device that is not there.
+    Raises UserError for an unknown subject or a missing device.
     """
     machine.check_device(device)
     torch.set_num_threads(threads)
     names = [*only] or [name for name in SUBJECTS if name not in APART]
     for name in names:
-        load_subject(name)  # a name that is not known is refused before anything runs
+        load_subject(name)  # an unknown name is an error before anything runs
     suite = "quick" if quick else device
     for name in names:
-        found = run_subject(name, suite, device, threads)
-        if found["rows"]:
-            found["machine"] = machine.facts(device, threads)
-            write_json(out / f"{name}{'' if device == 'cpu' else f'-{device}'}.json", found)
+        result = run_subject(name, suite, device, threads)
+        if result["rows"]:
+            result["machine"] = machine.facts(device, threads)
+            write_json(out / f"{name}{'' if device == 'cpu' else f'-{device}'}.json", result)
 
 
 def run_subject(name: str, suite: str, device: str, threads: int) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def run_subject(name: str, suite: str, device: str, threads: int) -> dict[str, A
     rows = []
     for case in subject.cases.get(suite, ()):
         row = run_case(subject, case, device)
-        machine.release(device)  # memory is measured beside this process
+        machine.release(device)  # memory is measured in another process
         if row["check"]["passed"] and case.memory:
             row["memory"] = _memory(name, suite, case, row["theirs"] is not None, device, threads)
         rows.append(row | {"met": _met(row, case)})
@@ -52,13 +52,13 @@ def run_subject(name: str, suite: str, device: str, threads: int) -> dict[str, A
 
 
 def run_case(subject: Subject, case: Case, device: str) -> dict[str, Any]:
-    """One row; without a passed check it has neither times nor a ratio."""
+    """One row; without times and ratio if the check fails."""
     sides = subject.build(case.size, device)
     check, pairs = measure(case, sides, lambda: machine.finish(device))
     row: dict[str, Any] = {
         "case": case.name,
         "size": dict(case.size),
-        "check": {**asdict(check), "value": _told(check.value), "passed": check.passed},
+        "check": {**asdict(check), "value": _finite(check.value), "passed": check.passed},
         "goal": asdict(case.goal),
         "goal_in_words": case.goal.in_words(subject.unit),
         "repeats": len(pairs),
@@ -68,7 +68,7 @@ def run_case(subject: Subject, case: Case, device: str) -> dict[str, Any]:
 
 
 def _times(pairs: Sequence[tuple[float, float | None]], sides: Sides) -> dict[str, Any]:
-    """Seconds of both sides, their ratio, and work a second where the subject has a unit."""
+    """Seconds of both sides, their ratio, and work per second if the subject has a unit."""
     found: dict[str, Any] = {"ours": spread([ours for ours, _ in pairs])}
     others = [theirs for _, theirs in pairs if theirs is not None]
     if others:
@@ -93,7 +93,7 @@ def _memory(
 
 
 def _met(row: dict[str, Any], case: Case) -> bool | None:
-    """Whether the medians reach every goal that is set; None where none is, or what one needs was not measured."""
+    """Whether the medians reach every goal; None if there is no goal, or if a value that one needs was not measured."""
     goal, seen = case.goal, []
     if row["ours"] is None:
         return None
@@ -109,8 +109,8 @@ def _met(row: dict[str, Any], case: Case) -> bool | None:
     return None if not seen or (missing and all(seen)) else all(seen)
 
 
-def _told(value: float) -> float | None:
-    """JSON has no number for what is not one."""
+def _finite(value: float) -> float | None:
+    """The value, or None for NaN and infinity, which JSON does not have."""
     return significant(value) if abs(value) < float("inf") else None
 
 

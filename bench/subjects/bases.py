@@ -19,7 +19,7 @@ def through_pinv(teacher: torch.Tensor, student: torch.Tensor, dtype: torch.dtyp
 
 
 def through_qr(teacher: torch.Tensor, student: torch.Tensor) -> torch.Tensor:
-    """The same by H = Q R, pinv(H) = R^-1 Q^T, for sizes at which singular values take too long."""
+    """The same result by H = Q R, pinv(H) = R^-1 Q^T, for sizes at which singular values take too long."""
     bases = []
     for head in (teacher, student):
         q, r = torch.linalg.qr(head.double())
@@ -156,7 +156,7 @@ SUBJECT = Subject(
     },
     build,
     explanation={
-        "cpu": "What is left is arithmetic in float64: half of two Gram matrices, the lengths of all rows behind "
+        "cpu": "What is left is arithmetic in float64: half of two Gram matrices, the norms of all rows of "
         "their inverses, and the product of both sides' rows."
     },
 )

@@ -1,4 +1,4 @@
-"""The embedded study from scratch, with nothing to do, and one cell again; planning the largest study.
+"""The default study from scratch, with nothing to do, and one cell again; planning the largest study.
 
 Everything runs in a copy of the repository.
 """

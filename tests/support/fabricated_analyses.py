@@ -10,7 +10,7 @@ from semalign.runtime.columns import COSTS, SPENT
 
 SIGNALS = ("default", "granularity~sublayer", "reduction~signed", "score~random")
 PAIRINGS = {"default": 1, "interpolate~false": 1, "pairs~2": 2, "rule~cka": 1}
-UNSEEN = [*COSTS[2:], *SPENT]  # columns of a cell's tables apart from its similarity to the teacher
+UNSEEN = [*COSTS[2:], *SPENT]  # columns of a cell's tables except its similarity to the teacher
 KEYS = ("pair", "benchmark", "method", "variant")
 
 

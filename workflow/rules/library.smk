@@ -23,7 +23,7 @@ def library_of_model(wildcards):
 
 
 def library_of_benchmark(wildcards):
-    """The code that makes the splits of one benchmark; a mixture has no module of its own."""
+    """The code that makes the splits of one benchmark; a mixture has no module."""
     name = wildcards.benchmark
     return library("prepare_benchmark", *filter(None, [module_of_benchmark(name, STUDY.benchmarks[name])]))
 

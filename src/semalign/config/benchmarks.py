@@ -13,11 +13,11 @@ class RealBenchmark(Strict):
     """A published benchmark. Sizes that are null are those of the paper (listed in data/README.md)."""
 
     benchmark: str = Field(
-        description="name of the published benchmark; defaults to the name of this section in the config"
+        description="name of the published benchmark; may be left out if the section has this name"
     )
     train: int | None = Field(None, ge=1, description="examples a method may train on")
     extract: int | None = Field(None, ge=1, description="examples for attribution and pairing")
-    align: int | None = Field(None, ge=1, description="examples for maps fitted on data")
+    align: int | None = Field(None, ge=1, description="examples for fitting maps from data")
     validation: int | None = Field(None, ge=1, description="examples for choosing settings")
     test: int | None = Field(
         None, ge=1, description="size of a fixed part of the official test set; null: the whole test set"
@@ -26,7 +26,7 @@ class RealBenchmark(Strict):
         False,
         description="MMLU only: train on its auxiliary questions instead of its dev and validation questions",
     )
-    seed: int = Field(0, ge=0, description="seed of the draw")
+    seed: int = Field(0, ge=0, description="seed for drawing the splits")
     verify: bool = Field(
         True, description="reject data that differ from the pinned edition; false accepts any edition"
     )
@@ -45,16 +45,17 @@ class FileBenchmark(Strict):
 
     path: str = Field(min_length=1, description="path of the file, relative to the working directory")
     test_path: str | None = Field(
-        None, description="path of a file that holds the test split; null: drawn from `path` as well"
+        None,
+        description="path of a file that holds the test split; null: the test split is drawn from `path` as well",
     )
     train: int | None = Field(
-        None, ge=1, description="examples a method may train on; null: all that the other splits leave"
+        None, ge=1, description="examples a method may train on; null: all rows that are in no other split"
     )
     extract: int | None = Field(
         None, ge=1, description="examples for attribution and pairing; null: 5 % of the rows"
     )
     align: int | None = Field(
-        None, ge=1, description="examples for maps fitted on data; null: 10 % of the rows"
+        None, ge=1, description="examples for fitting maps from data; null: 10 % of the rows"
     )
     validation: int | None = Field(
         None, ge=1, description="examples for choosing settings; null: 10 % of the rows"
@@ -62,7 +63,7 @@ class FileBenchmark(Strict):
     test: int | None = Field(
         None, ge=1, description="examples for the reported scores; null: 20 % of the rows"
     )
-    seed: int = Field(0, ge=0, description="seed of the draw")
+    seed: int = Field(0, ge=0, description="seed for drawing the splits")
 
 
 class Mixture(Strict):

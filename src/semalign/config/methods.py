@@ -12,7 +12,7 @@ Layers = Literal["paired", "all"]
 
 
 class Lora(Strict):
-    """The LoRA adapter that a method trains (paper section on representation steering)."""
+    """The LoRA adapter that the method trains (paper section on representation steering)."""
 
     rank: int = Field(16, ge=1, description="rank of the adapter of each matrix")
     alpha: float = Field(
@@ -38,16 +38,18 @@ class MethodSettings(Strict):
     method: str = Field(description="name of the method")
     signals: dict[str, Any] = Field(
         {},
-        description="changes to the signal stages for this method only, as dotted keys (alignment.map: random)",
+        description="changes to the signal stages for this method only, by dotted key, such as `alignment.map: random`",
     )
     learning_rates: list[Rate] | None = Field(
         None,
         min_length=1,
-        description="learning rates to choose from, as many as in search.learning_rates; null: search.learning_rates",
+        description="learning rates to try with this method, the same number as in search.learning_rates; null: those "
+        "in search.learning_rates",
     )
     by_benchmark: dict[str, dict[str, Any]] = Field(
         {},
-        description="benchmark -> changes to the method's own settings on it, as dotted keys (optimisation.epochs: 3)",
+        description="benchmark -> changes to this method's settings on it, by dotted key, such as "
+        "`optimisation.epochs: 3`",
     )
 
     @property

@@ -36,7 +36,7 @@ class Weights(Strict):
 
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32",
-        description="precision of weights and activations; bases, maps, adapters and losses use float32 or more",
+        description="precision of weights and activations; bases, maps, adapters and losses use at least float32",
     )
     device_map: Literal["one", "auto", "balanced", "sequential"] = Field(
         "one",

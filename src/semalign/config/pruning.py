@@ -34,7 +34,7 @@ class FileText(Strict):
 
 
 class Healing(Strict):
-    """Distillation of the teacher into the pruned model, over the documents in `text`. All weights are trained."""
+    """Distillation of the teacher into the pruned model, on the documents in `text`. All weights are trained."""
 
     tokens: int = Field(
         60_000, ge=1, description="tokens to read; documents with fewer tokens in total are read repeatedly"
@@ -99,7 +99,9 @@ class PrunedModel(Strict):
     positions: int = Field(
         512, ge=2, description="maximum length of a document in tokens; longer documents are split"
     )
-    healing: Healing | None = Field(Healing(), description="null: leave the pruned model as it is")
+    healing: Healing | None = Field(
+        Healing(), description="how the pruned model is trained; null: it is left as it is"
+    )
     seed: int = Field(0, ge=0, description="seed of the documents' order")
 
     @model_validator(mode="after")

@@ -11,7 +11,9 @@ class PublishedScore(Strict):
 
     model: str = Field(description="model of the study")
     benchmark: str = Field(description="benchmark of the study")
-    protocol: Protocol = Field("paper", description="protocol that is closest to the one they used")
+    protocol: Protocol = Field(
+        "paper", description="protocol that is closest to the one of the published score"
+    )
     score: float = Field(ge=0, le=100, description="published score in percent")
     source: str = Field(
         min_length=1,
@@ -22,7 +24,7 @@ class PublishedScore(Strict):
 class ModelScores(Strict):
     """Models scored on benchmarks as they are, without any training."""
 
-    models: list[str] = Field([], description="models to score; an empty list skips this part of the study")
+    models: list[str] = Field([], description="models to score; an empty list: none")
     benchmarks: list[str] = Field([], description="benchmarks to score on; an empty list: all of the study")
     protocols: list[Protocol] = Field(
         ["paper"], min_length=1, description="protocols to score with, as in evaluation.protocol"

@@ -6,17 +6,18 @@ from semalign.config.base import Strict
 
 
 class StatisticsSettings(Strict):
-    """Settings of the bootstrap and of the significance tests."""
+    """Settings of the confidence intervals and of the significance tests."""
 
     resamples: int = Field(
         default=10_000, ge=100, description="number of bootstrap resamples for every interval and p-value"
     )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="confidence level of the intervals")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="confidence level of all intervals")
     alpha: float = Field(
         default=0.05,
         gt=0,
         lt=0.5,
-        description="two-sided significance level of the tests and of the smallest detectable difference",
+        description="two-sided significance level of all tests and verdicts (p-values are corrected for the number of "
+        "tests), and of the smallest detectable difference",
     )
     power: float = Field(
         default=0.8,

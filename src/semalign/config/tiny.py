@@ -47,7 +47,7 @@ class TinyBenchmark(Strict):
 
     train: int = Field(200, ge=1, description="examples a method may train on")
     extract: int = Field(16, ge=1, description="examples for attribution and pairing")
-    align: int = Field(80, ge=1, description="examples for maps fitted on data")
+    align: int = Field(80, ge=1, description="examples for fitting maps from data")
     validation: int = Field(100, ge=1, description="examples for choosing settings")
     test: int = Field(150, ge=1, description="examples for the reported scores")
-    seed: int = Field(0, ge=0, description="seed of the draw")
+    seed: int = Field(0, ge=0, description="seed for drawing the splits")

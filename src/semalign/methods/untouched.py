@@ -24,7 +24,7 @@ class Teacher(MethodSettings):
 
 @method("student", title="Student", settings=Student)
 def student(_task: TransferTask[Student], folder: Path) -> TransferReport:
-    """Write a transfer folder that evaluates the student unchanged."""
+    """The student as it is, without training."""
     from semalign.models.transfers import write_transfer
 
     write_transfer(folder, "untouched", "student")
@@ -33,7 +33,7 @@ def student(_task: TransferTask[Student], folder: Path) -> TransferReport:
 
 @method("teacher", title="Teacher", settings=Teacher)
 def teacher(_task: TransferTask[Teacher], folder: Path) -> TransferReport:
-    """Write a transfer folder that evaluates the teacher unchanged."""
+    """The teacher as it is, without training."""
     from semalign.models.transfers import write_transfer
 
     write_transfer(folder, "untouched", "teacher")

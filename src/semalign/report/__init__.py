@@ -1,1 +1,1 @@
-"""Figures, sentences, notebooks and pages; it reads tables and imports no science."""
+"""Figures, sentences, notebooks and pages, made from tables; nothing here imports models or methods."""

@@ -13,7 +13,7 @@ KEY = "semalign"
 
 
 class Declaration(NamedTuple):
-    """`reads` names files among the study's tables, `figures` those that are drawn, without their suffix."""
+    """`reads` names the study's tables that are read, `figures` the figures that are drawn, both without suffix."""
 
     caption: str
     reads: list[str]

@@ -36,7 +36,7 @@ COSTS = {
 
 
 def shown(needed: str) -> Callable[[Table], Table]:
-    """Make a table for readers of the study's table `needed`: with printed names, without rows if it is missing."""
+    """Make a table for readers from the study's table `needed`: with printed names; no rows if it is missing."""
 
     def wrap(make: Table) -> Table:
         @functools.wraps(make)
@@ -101,7 +101,7 @@ def agreement_table(tables: Tables) -> pd.DataFrame:
 
 @shown("ablations")
 def ablation_table(tables: Tables) -> pd.DataFrame:
-    """Variants x whole benchmarks: score in percent, difference from the default `[low, high]`, marked if decided."""
+    """Variants x whole benchmarks: score in percent, difference from the default `[low, high]`, marked by its test."""
     rows = variants(tables)
     several = rows["method"].nunique() > 1
     settings = [
@@ -117,7 +117,7 @@ def ablation_table(tables: Tables) -> pd.DataFrame:
 
 @shown("contrasts")
 def contrast_table(tables: Tables) -> pd.DataFrame:
-    """Comparisons x benchmarks: difference in points `[low, high]`, marked if its corrected test decides."""
+    """Comparisons x benchmarks: difference in points `[low, high]`, marked if its corrected test is significant."""
     rows = tables["contrasts"].rename(columns={"difference_low": "low", "difference_high": "high"})
     texts = [
         _difference(row) + MARKS.get(verdict(row["difference"], row["p_holm"], tables.levels), "")
@@ -174,7 +174,7 @@ def detectable_table(tables: Tables) -> pd.DataFrame:
 
 @shown("head")
 def head_table(tables: Tables) -> pd.DataFrame:
-    """What is left of the final state and of its most likely token: one row per model and kind of bases."""
+    """How much of the final state and of its most likely token is kept: one row per model and kind of bases."""
     head = tables["head"]
     percent = head.assign(**{f"kept{end}": 100 * head[f"top1{end or '_agreement'}"] for end in BOUNDS})
     return pd.DataFrame(
@@ -190,7 +190,7 @@ def head_table(tables: Tables) -> pd.DataFrame:
 
 @shown("costs")
 def cost_table(tables: Tables) -> pd.DataFrame:
-    """One row per method: means over pairs and benchmarks of what it cost; training time with its range."""
+    """One row per method: its costs as means over pairs and benchmarks; training time with its range."""
     groups = tables["costs"].groupby("method", sort=False)
     means = groups[[*COSTS, "train_seconds"]].mean()
     low, high = groups["train_seconds_low"].min(), groups["train_seconds_high"].max()

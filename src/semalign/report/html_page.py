@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parent / "templates"
-Link = tuple[str, str]  # a name and where it leads; the page itself leads nowhere
+Link = tuple[str, str]  # a name and the address it links to; none for the page itself
 
 
 def fill(template: str, **data: Any) -> str:

@@ -23,7 +23,7 @@ from semalign.report.words import wholes
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import versions
 
-# what each table holds
+# content of each table
 CONTENTS = {
     "main": "score of each method, tests against the student and the best baseline, likeness to the teacher, costs",
     "scores": "the same scores, one row per method and one column per benchmark",
@@ -145,7 +145,7 @@ def _table(frame: pd.DataFrame, escape: bool = True) -> str:
 
 
 def _adapters(cells: Sequence[str], facts: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Where the adapters are: a row per method, a column per benchmark, a link per seed; and how to load one."""
+    """Where the adapters are (one row per method, one column per benchmark, one link per seed), and how to load one."""
     examples: dict[str, dict[str, str]] = {}
     links: dict[tuple[str, str], dict[str, list[str]]] = {}
     for cell in map(Path, cells):
@@ -178,7 +178,7 @@ def _adapters(cells: Sequence[str], facts: Mapping[str, Any], root: Path) -> dic
 
 
 def _files(tables: Sequence[Path], root: Path) -> list[dict[str, Any]]:
-    """Each table with the formats that it exists in."""
+    """Each table with links to its formats."""
     return [
         {
             "name": path.stem,

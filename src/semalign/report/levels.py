@@ -16,15 +16,15 @@ _DEFAULTS = StatisticsSettings()
 
 @dataclass(frozen=True)
 class Levels:
-    """What the tables were computed with."""
+    """The levels that the tables were computed with."""
 
     alpha: float = _DEFAULTS.alpha
     confidence: float = _DEFAULTS.confidence
     titles: Mapping[str, str] = field(default_factory=dict)
-    controls: Sequence[str] | None = None  # None: recognised by their names
+    controls: Sequence[str] | None = None  # None: recognised by name
 
     def is_control(self, method: str) -> bool:
-        """Whether a method is the control of another: what carries its knowledge is random, or the student's own."""
+        """Whether a method is a control: it uses random signals, or only the student's own."""
         if self.controls is not None:
             return method in self.controls
         return not CHANCE.isdisjoint(method.split("-")) or method.startswith("self-anchor")
@@ -36,18 +36,18 @@ class Levels:
 
     @property
     def tails(self) -> tuple[float, float]:
-        """The quantiles between which an interval lies."""
+        """The two quantiles that bound an interval."""
         tail = round((1 - self.confidence) / 2, 12)
         return tail, 1 - tail
 
 
-STANDARD = Levels()  # of a study that says nothing of its statistics
+STANDARD = Levels()  # for a study that does not set its statistics
 
 
 def read_levels(folder: Path) -> Levels:
-    """The levels in the folder of a study's tables; the standard ones for tables of earlier versions.
+    """Read the levels from the folder of a study's tables; the default ones for tables of earlier versions.
 
-    Raises UserError if the file is not what the tables' stage writes.
+    Raises UserError if the file is not in the form that the tables' stage writes.
     """
     path = folder / FILE
     if not path.is_file():

@@ -7,13 +7,13 @@ from semalign.runtime.files import write_text
 
 
 def fill(page: Path, begin: str, end: str, text: str) -> None:
-    """Replace what stands between the marks `begin` and `end`; raises UserError where one is missing."""
+    """Replace the text between the marks `begin` and `end`; raises UserError if one is missing."""
     before, after = check_marks(page, begin, end)
     write_text(page, f"{before}{begin}\n\n{text}\n\n{end}{after}")
 
 
 def check_marks(page: Path, begin: str, end: str) -> tuple[str, str]:
-    """What stands before and behind the marks; raises UserError where one is missing."""
+    """Return the text before and after the marks; raises UserError if one is missing."""
     before, first, rest = page.read_text(encoding="utf-8").partition(begin)
     _, last, after = rest.partition(end)
     if not (first and last):

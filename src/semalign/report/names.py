@@ -1,4 +1,4 @@
-"""How names of the tables are spelt for readers."""
+"""How names in the tables are spelt for readers."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,7 +37,7 @@ _titles: ContextVar[Mapping[str, str]] = ContextVar("titles", default=MappingPro
 
 @contextlib.contextmanager
 def titled(titles: Mapping[str, str]) -> Iterator[None]:
-    """Print these methods by their titles, method -> title, whatever `spell` would make of their names."""
+    """Print these methods by their titles, method -> title, instead of what `spell` would make of their names."""
     token = _titles.set(titles)
     try:
         yield
@@ -69,7 +69,7 @@ def part_titles(benchmarks: Iterable[str]) -> Callable[[str], str]:
 
 
 def _is_number(text: str) -> bool:
-    """Whether a name is a number, whose minus is no hyphen: `1e-05`."""
+    """Whether a name is a number such as `1e-05`, in which the minus sign is not a hyphen."""
     try:
         float(text)
     except ValueError:

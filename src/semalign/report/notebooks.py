@@ -1,4 +1,4 @@
-"""Executing a notebook with parameters and turning it into one page that opens without a network."""
+"""Execute a notebook with parameters and turn it into one page that opens without a network."""
 
 import errno
 import os
@@ -15,8 +15,8 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_text
 
 KERNEL = "python3"
-TIMEOUT = 600  # seconds a cell; a notebook reads tables and draws, so that more means it hangs
-LONGEST_SOCKETS = 50  # a socket's path has at most 107 characters, of which its own name takes some 55
+TIMEOUT = 600  # seconds per cell; a notebook only reads tables and draws, so a slower one hangs
+LONGEST_SOCKETS = 50  # a socket's path has at most 107 characters, of which its name takes about 55
 
 
 def publish(
@@ -24,9 +24,8 @@ def publish(
 ) -> None:
     """Execute `notebook` with `parameters` in `cwd`; keep the executed copy at `log`, the page at `out`.
 
-    Code is hidden on the page and stands in the executed copy, which also holds the traceback of a cell that
-    failed. Raises UserError for an unknown parameter, for a failed cell, and where the page would show a path
-    of this machine.
+    Code is hidden on the page and visible in the executed copy, which also has the traceback of a failed cell.
+    Raises UserError for an unknown parameter, for a failed cell, and if the page would show a path of this machine.
     """
     executed = execute(notebook, parameters, log, cwd)
     page = render(executed, _footer(notebook, parameters), links(pages, notebook.stem))
@@ -50,16 +49,16 @@ def execute(notebook: Path, parameters: Mapping[str, str], log: Path, cwd: Path)
         try:
             return execute_notebook(str(notebook), str(log), dict(parameters), **settings, **limits, **quiet)
         except PapermillExecutionError as error:
-            if f"[Errno {errno.ENOSPC}]" in str(error.evalue):  # the run's own line for a full disk
+            if f"[Errno {errno.ENOSPC}]" in str(error.evalue):  # reported by the run as a full disk
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"the page of {notebook}") from None
-            said = f"a cell failed with {error.ename}: {error.evalue}"
+            reason = f"a cell failed with {error.ename}: {error.evalue}"
         except (DeadKernelError, TimeoutError) as error:
-            said = f"the kernel died or hung: {error}"
-    raise UserError(f"{notebook}: {' '.join(said.split())} (more in {log})")
+            reason = f"the kernel died or hung: {error}"
+    raise UserError(f"{notebook}: {' '.join(reason.split())} (more in {log})")
 
 
 def _check(notebook: Path, parameters: Mapping[str, str]) -> None:
-    """Papermill only warns of a parameter that a notebook does not declare."""
+    """Raise UserError for a parameter that the notebook does not declare; papermill only warns."""
     from papermill import inspect_notebook
 
     if not notebook.is_file():
@@ -71,17 +70,17 @@ def _check(notebook: Path, parameters: Mapping[str, str]) -> None:
 
 
 def _transport(sockets: str) -> Any:
-    """Talk to the kernel through files, since notebooks that start at once can pick the same network port."""
+    """Talk to the kernel through files, since notebooks that start together can choose the same network port."""
     from traitlets.config import Config
 
     if len(sockets) <= LONGEST_SOCKETS:
-        # without a name of its own every kernel's sockets are called the same, in the working directory
+        # without this name, all kernels' sockets have the same name in the working directory
         return Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
     return Config({"KernelManager": {"transport_encryption": "auto"}})
 
 
 def render(executed: Any, footer: str = "", nav: Sequence[Link] = ()) -> str:
-    """The page of an executed notebook: text, tables, embedded images; no script, nothing from elsewhere."""
+    """The page of an executed notebook: text, tables and embedded images, without scripts or remote content."""
     from nbconvert import HTMLExporter
 
     page = executed.copy()
@@ -93,7 +92,7 @@ def render(executed: Any, footer: str = "", nav: Sequence[Link] = ()) -> str:
 
 
 def refuse_paths(page: str, out: Path, folders: Iterable[str]) -> None:
-    """Raise UserError where the text of a page shows one of these folders; embedded images are not text."""
+    """Raise UserError if the text of a page shows one of these folders; embedded images are not searched."""
     text = re.sub(r"data:[\w/+.-]+;base64,[A-Za-z0-9+/=\s]+", "", page)
     for folder in folders:
         if folder != "/" and re.search(rf"(?<![\w/]){re.escape(folder)}(?![\w-])", text):
@@ -103,7 +102,7 @@ def refuse_paths(page: str, out: Path, folders: Iterable[str]) -> None:
 
 
 def _quiet(cell: Any) -> Any:
-    """A cell without what is said on standard error: warnings name files of this machine."""
+    """A cell without its standard error, since warnings name files of this machine."""
     cell = cell.copy()
     if cell.cell_type == "code":
         cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
@@ -118,13 +117,13 @@ def _title(notebook: Any) -> str:
 
 
 def _footer(notebook: Path, parameters: Mapping[str, str]) -> str:
-    said = ", ".join(f"{name} = {value}" for name, value in parameters.items())
-    return f"{notebook.name} executed with {said}" if said else f"{notebook.name} with its defaults"
+    settings = ", ".join(f"{name} = {value}" for name, value in parameters.items())
+    return f"{notebook.name} executed with {settings}" if settings else f"{notebook.name} with its defaults"
 
 
 @contextmanager
 def _own_kernels() -> Iterator[str]:
-    """Take kernels of this environment alone and no user's profile; gives the folder for their sockets."""
+    """Use only kernels of this environment, and no user's profile; yields the folder for their sockets."""
     with tempfile.TemporaryDirectory() as folder:
         ours = {
             "JUPYTER_PREFER_ENV_PATH": "1",

@@ -24,9 +24,9 @@ _TABLES = [name for name in dir(display) if name.endswith("_table")]
 
 
 def study_page(study: str, folder: Path, figures: Path) -> str:
-    """A study's page: its summary, then what its tables in `folder` show; `figures` has the images in its subfolder."""
+    """A study's page: its summary, then its tables in `folder`; images are in the study's subfolder of `figures`."""
     tables = read_tables(folder, (), COLUMNS)
-    said = {name: getattr(sentences, name)(tables) for name in _SENTENCES}
+    texts = {name: getattr(sentences, name)(tables) for name in _SENTENCES}
     return _page(
         "study",
         tables,
@@ -36,7 +36,7 @@ def study_page(study: str, folder: Path, figures: Path) -> str:
         reservation=STUDIES.get(study, UNKNOWN).reservation,
         mixtures=mixtures(tables),
         summary=summarize(folder, study),
-        say={name: "" if text == NOT_MEASURED else text for name, text in said.items()},
+        say={name: "" if text == NOT_MEASURED else text for name, text in texts.items()},
         show={name: display.as_markdown(getattr(display, name)(tables)) for name in _TABLES},
         seeds=int(tables["main"]["seeds"].max()) if "main" in tables else 0,
         figures=[name for name in SHOWN if (figures / study / f"{name}.png").is_file()],
@@ -71,7 +71,7 @@ def write_page(docs: Path, results: Path, study: str) -> None:
 
 
 def draw_figures(docs: Path, results: Path, study: str) -> None:
-    """Draw the figures that the page shows, of those whose tables the study has."""
+    """Draw the figures that the page shows, if the study has their tables."""
     tables = read_tables(results / study / "tables", (), COLUMNS)
     for name in SHOWN:
         if all(table in tables and len(tables[table]) for table in FIGURES.entry(name).facts["tables"]):
@@ -93,5 +93,5 @@ def _draw(name: str, tables: Tables, folder: Path) -> None:
 
 
 def _page(template: str, tables: Tables, **data: Any) -> str:
-    """A page from its template; several blank lines become one."""
+    """Fill a page's template; several blank lines become one."""
     return re.sub(r"\n{3,}", "\n\n", render(template, tables.levels, **data)) + "\n"

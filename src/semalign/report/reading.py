@@ -9,7 +9,7 @@ from semalign.report.levels import STANDARD, Levels, read_levels
 from semalign.runtime.columns import COLUMNS, KEYS, LATER
 from semalign.runtime.errors import UserError
 
-# Names, even where they look like numbers ("value" of an ablation) or like nothing ("none").
+# Columns of names, even if they look like numbers ("value" of an ablation) or like missing values ("none").
 TEXT = (
     *KEYS,
     "other",
@@ -36,7 +36,7 @@ YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 
 
 class Tables(dict[str, pd.DataFrame]):
-    """Tables of one study by name, and the levels that they were computed with."""
+    """Tables of a study by name, and the levels that they were computed with."""
 
     def __init__(self, tables: Mapping[str, pd.DataFrame], levels: Levels) -> None:
         super().__init__(tables)
@@ -44,12 +44,12 @@ class Tables(dict[str, pd.DataFrame]):
 
 
 def levels_of(tables: Mapping[str, pd.DataFrame]) -> Levels:
-    """The levels of some tables; the standard ones for plain frames."""
+    """The levels of these tables; the default ones for plain data frames."""
     return tables.levels if isinstance(tables, Tables) else STANDARD
 
 
 def read_table(folder: Path | str, name: str) -> pd.DataFrame:
-    """One table, `<folder>/<name>.csv`; an empty cell is undefined (NaN), and "none" stays a word.
+    """Read the table `<folder>/<name>.csv`; an empty cell becomes NaN, and "none" stays a word.
 
     Raises UserError if the file or one of its columns is missing.
     """
@@ -72,14 +72,14 @@ def read_table(folder: Path | str, name: str) -> pd.DataFrame:
 
 
 def read_tables(folder: Path | str, names: Iterable[str], optional: Iterable[str] = ()) -> Tables:
-    """The named tables with their levels; those in `optional` come along if they exist."""
+    """Read the named tables with their levels; those in `optional` are read if they exist."""
     here = locate(folder)
     present = (name for name in optional if (here / f"{name}.csv").is_file())
     return Tables({name: read_table(folder, name) for name in (*names, *present)}, read_levels(here))
 
 
 def locate(path: Path | str) -> Path:
-    """`path` as it is or, if it exists only below the repository root, that one.
+    """Return `path`, or the same path below the repository root if it exists only there.
 
     Notebooks name paths relative to the repository root, but an editor starts them in their own folder.
     """

@@ -1,4 +1,4 @@
-"""How near the student's states come to the paper's target, beside how much its answers become the teacher's."""
+"""How closeness of the student's states to the paper's target relates to closeness of its answers to the teacher's."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from semalign.report.words import REFERENCES
 
 KEYS = ["pair", "benchmark", "method", "variant"]
 BEHAVIOUR = ["teacher_kl", "teacher_agreement", "score"]
-FEWEST = 5  # variants below which no rank correlation is given
+FEWEST = 5  # with fewer variants, no rank correlation is given
 RESAMPLES = 2000
 
 
@@ -26,10 +26,10 @@ class Correlation:
 
 
 def by_variant(geometry: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
-    """A row a pair, benchmark, method and variant: means over seeds (and layers) of what both tables know.
+    """One row per pair, benchmark, method and variant: means over the seeds (and layers) that both tables have.
 
-    Columns: `cosine`, `cosine_centred`, `cka` (of the states), `teacher_kl` (nats a token), `teacher_agreement`
-    and `score` (percent). A seed that one of the two tables lacks is left out.
+    Columns: `cosine`, `cosine_centred`, `cka` (of the states), `teacher_kl` (nats per token), `teacher_agreement`
+    and `score` (percent).
     """
     near = ["cosine", "cosine_centred", "cka"]
     states = geometry.groupby([*KEYS, "seed"], sort=False)[near].mean().reset_index()
@@ -38,16 +38,16 @@ def by_variant(geometry: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
 
 
 def trained(variants: pd.DataFrame) -> pd.DataFrame:
-    """Without the untouched student and the teacher."""
+    """The rows without the untouched student and the teacher."""
     return variants[~variants["method"].isin(REFERENCES)]
 
 
 def rank_correlation(
     variants: pd.DataFrame, left: str, right: str, levels: Levels, seed: int = 0
 ) -> Correlation:
-    """Spearman's correlation of two columns over the rows, each row (a variant) drawn again with replacement.
+    """Spearman's correlation of two columns over the rows (variants), with a bootstrap over the rows.
 
-    The variants are no random sample of anything; the interval says how far the number hangs on single ones.
+    The variants are not a random sample; the interval shows how much the correlation depends on single ones.
     """
     pairs = variants[[left, right]].dropna().to_numpy(dtype=float)
     count = len(pairs)
@@ -61,7 +61,7 @@ def rank_correlation(
 
 
 def _spearman(samples: np.ndarray) -> np.ndarray:
-    """Rank correlations of samples `[samples, rows, 2]`; NaN where a column is constant."""
+    """Rank correlations of samples `[samples, rows, 2]`; NaN if a column is constant."""
     ranks = rankdata(samples, axis=1)
     ranks = ranks - ranks.mean(axis=1, keepdims=True)
     product = (ranks[..., 0] * ranks[..., 1]).sum(axis=1)

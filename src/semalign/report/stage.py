@@ -1,4 +1,4 @@
-"""The stages that readers see the results of: executed notebooks, the page of a study, the results pages."""
+"""The stages that make pages: executed notebooks, the page of a study, the results pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from semalign.runtime.provenance import Run, read_settings
 @grouped
 @dataclass(frozen=True)
 class Noted:
-    """What the record of a page names.
+    """What a page's record names.
 
     Attributes:
-        record: Where to note what the page is made from.
+        record: File to write the page's record to.
         reads: Files that the record names as read.
         leaves: Figures that the record names as written.
     """
@@ -49,7 +49,7 @@ class Listed:
 
 
 NOTHING, UNLISTED = Noted(), Listed()
-SCORES = "semalign.report.figures.scores"  # which the page of a study draws
+SCORES = "semalign.report.figures.scores"  # figures on the page of a study
 
 
 def execute_notebook(

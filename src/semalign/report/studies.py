@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Study:
-    """Fixed words on a study; every number comes from its tables."""
+    """Fixed texts about a study; every number comes from its tables."""
 
     question: str
-    scope: str  # where the result holds, at the start of a sentence
-    reservation: str  # the main limit, after computed ones
+    scope: str  # the setting in which the result holds, at the start of a sentence
+    reservation: str  # the main limit, after the computed ones
 
 
 # in the order of the index

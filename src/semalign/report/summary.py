@@ -13,7 +13,7 @@ from semalign.report.words import STUDENT, TEACHER, is_under_study, method_under
 
 READ = (*OPTIONAL, "detectable", "search", "decomposition", "benchmarks")
 LINES = 10
-# a question and the sentence that answers it; lines of their own have no question
+# (question, sentence that answers it); a sentence without a question continues the answer before it
 ANSWERS = (
     ("Is there something to transfer?", sentences.gap),
     ("What helps?", sentences.helps),
@@ -33,8 +33,8 @@ def summarize(folder: Path, study: str) -> str:
     What the study did not measure is left out; a study without any known table has one line that says so.
     """
     tables = read_tables(folder, (), READ)
-    said = [(question, answer(tables)) for question, answer in ANSWERS]
-    answers = [(question, text) for question, text in said if text != NOT_MEASURED]
+    texts = [(question, answer(tables)) for question, answer in ANSWERS]
+    answers = [(question, text) for question, text in texts if text != NOT_MEASURED]
     tested = "main" in tables and not verdicts(tables).empty
     text = render("summary", tables.levels, study=study, answers=answers, tested=tested)
     lines = [line for line in text.splitlines() if line]

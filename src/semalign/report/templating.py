@@ -1,4 +1,4 @@
-"""Sentences and pages from templates: `templates/*.md.j2`, which hold words and no numbers."""
+"""Sentences and pages from templates: `templates/*.md.j2`, which contain words but no numbers."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
@@ -20,14 +20,14 @@ Sentence = Callable[[Tables], str]
 
 
 def render(template: str, levels: Levels, **data: Any) -> str:
-    """The template `<template>.md.j2` filled with data; methods are printed by their titles in `levels`."""
+    """Fill the template `<template>.md.j2` with data; methods are printed by their titles in `levels`."""
     with titled(levels.titles):
         text = _environment().get_template(f"{template}.md.j2").render(levels=levels, **data)
     return text.strip()
 
 
 def sentence(*needed: str) -> Callable[[Callable[[Tables], dict[str, Any] | None]], Sentence]:
-    """Make a sentence of a function that gathers its facts: the template has the function's name.
+    """Turn a function that returns facts into one that returns a sentence; the template has the function's name.
 
     The sentence is `NOT_MEASURED` if one of the tables `needed` is missing or empty, or if there are no facts.
     """
@@ -52,8 +52,8 @@ def tally(rows: pd.DataFrame) -> dict[str, Any]:
     `low` and `high` are None if no row has an interval.
     """
     ranked = rows.sort_values("difference", ascending=False, kind="stable")
-    said = [outcome(*row) for row in ranked[["verdict", "low", "high"]].itertuples(index=False)]
-    ranked = ranked.assign(outcome=said)
+    outcomes = [outcome(*row) for row in ranked[["verdict", "low", "high"]].itertuples(index=False)]
+    ranked = ranked.assign(outcome=outcomes)
     return {
         "total": len(ranked),
         "all": ranked.to_dict("records"),
@@ -72,7 +72,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        autoescape=False,  # the text is Markdown; what turns it into HTML escapes it
+        autoescape=False,  # the text is Markdown, which is escaped when it is converted to HTML
     )
     environment.filters |= {
         "difference": _difference,

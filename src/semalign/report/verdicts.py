@@ -1,4 +1,4 @@
-"""Every paired test of a study as one row: who against whom, on what, by how much, and what it decides."""
+"""Every paired test of a study as one row: the two methods, the benchmark, the difference and the verdict."""
 
 import pandas as pd
 
@@ -27,17 +27,17 @@ _ROLES = {"main": ("student", "best_baseline"), "ablations": ("default", "studen
 
 
 def verdicts(tables: Tables) -> pd.DataFrame:
-    """The rows of `COLUMNS` from those of the tables `OPTIONAL` that are given; no row if there is no test.
+    """One row per test (`COLUMNS`), from the tables in `OPTIONAL` that are given.
 
     Verdicts: `higher`, `lower`, `undecided`, and `untested` without a p-value.
     """
     parts = [_compared(tables), _contrasted(tables)]
     rows = pd.concat([part for part in parts if not part.empty] or parts)
-    said = [
+    outcomes = [
         verdict(difference, p, tables.levels)
         for difference, p in rows[["difference", "p"]].astype(float).itertuples(index=False)
     ]
-    return rows.assign(verdict=said)[list(COLUMNS)].reset_index(drop=True)
+    return rows.assign(verdict=outcomes)[list(COLUMNS)].reset_index(drop=True)
 
 
 def against(rows: pd.DataFrame, method: str, role: str) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def against(rows: pd.DataFrame, method: str, role: str) -> pd.DataFrame:
 
 
 def named(rows: pd.DataFrame) -> pd.DataFrame:
-    """The comparisons that the config names, on whole benchmarks; of several their mean, if it was tested."""
+    """The comparisons that the config names, on whole benchmarks; only the mean over benchmarks if that was tested."""
     tests = wholes(rows[rows["table"] == "contrasts"])
     keys = [tests["pair"], tests["method"], tests["rival"]]
     mean = (tests["benchmark"] == "mean").groupby(keys).transform("any").astype(bool)

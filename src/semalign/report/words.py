@@ -1,4 +1,4 @@
-"""Words and numbers that sentences are built of."""
+"""Words and numbers for building sentences."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ def verdict(difference: float, p: float, levels: Levels) -> str:
 
 
 def outcome(judged: str, low: float, high: float) -> str:
-    """How sentences say a verdict: an undecided one by whether its uncorrected interval contains zero."""
+    """The verdict as sentences give it; undecided ones are split by whether the uncorrected interval contains zero."""
     if judged != "undecided":
         return judged
     return NO_DIFFERENCE if low <= 0 <= high else NOT_SIGNIFICANT
@@ -50,7 +50,7 @@ def listing(parts: Sequence[str]) -> str:
 
 
 def is_under_study(method: str) -> bool:
-    """Whether this is the study's own method or a form of it, by its name."""
+    """Whether this is the method under study or a form of it, by its name."""
     return method.startswith("semalign")
 
 
@@ -66,7 +66,7 @@ def method_under_study(main: pd.DataFrame) -> str:
 
 
 def wholes(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of whole benchmarks: a mixture's own, without those of its parts."""
+    """The rows of whole benchmarks: those of a mixture, but not those of its parts."""
     return table[~table["benchmark"].astype(str).str.contains("/", regex=False)]
 
 

@@ -1,6 +1,6 @@
 """A server that saves jobs their start-up time: it imports the libraries once, and each job is a fork of it.
 
-Importing torch, transformers, PEFT and lm-eval takes longer than most jobs of the embedded study. A run on one
+Importing torch, transformers, PEFT and lm-eval takes longer than most jobs of the default study. A run on one
 machine starts this server. `semalign.runtime.script.run` passes its script to the server, with its arguments and
 standard streams, and waits for the exit status. If no server answers (a script started by hand, or on a cluster), the
 script runs in its own process, with the same result.

@@ -1,4 +1,4 @@
-"""The jobs of a run: which have finished, which run, what they are doing, and how long the rest will take."""
+"""The jobs of a run: which have finished, which are running, what these are doing, and how long the rest will take."""
 
 import statistics
 import time
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PATIENCE = 2.0  # seconds after which the log of a job is shown
-KNOWN = 5  # finished jobs from which the time left is estimated
+KNOWN = 5  # number of finished jobs needed to estimate the time left
 TAIL = 2000  # bytes at the end of a log that are searched for a line
 ERROR = "error: "
 
 
 @dataclass
 class Job:
-    """A job that was started: what it does, its rule, its log, and when it started."""
+    """A job that was started: its task, its rule, its log, and when it started."""
 
     message: str
     rule: str
@@ -22,7 +22,7 @@ class Job:
     started: float = field(default_factory=time.time)
 
     def latest_line(self) -> str:
-        """The last line of its log; empty if this job is short so far or has written none yet."""
+        """The last line of its log; empty if the job has just started or has not written a line."""
         if time.time() - self.started < PATIENCE:
             return ""
         lines = _tail(self.log, since=self.started)
@@ -52,14 +52,14 @@ class Progress:
         self.failed.pop(number, None)  # tried again
 
     def finish(self, number: int) -> Job | None:
-        """The job that finished, if it was seen to start."""
+        """Record that a job finished; returns it if its start was seen."""
         if job := self.running.pop(number, None):
             self.done[job.rule] += 1
             self.seconds[job.rule] += time.time() - job.started
         return job
 
     def fail(self, number: int) -> tuple[Job, str] | None:
-        """The job that failed, and why."""
+        """Record that a job failed; returns it and the reason."""
         if job := self.running.pop(number, None):
             self.failed[number] = job, job.error()
         return self.failed.get(number)
@@ -67,8 +67,8 @@ class Progress:
     def seconds_left(self) -> float | None:
         """Seconds that the remaining jobs will take; None if too few have finished to tell.
 
-        A job takes as long as the others of its rule did on average; a job of a rule of which none has finished, as
-        long as the median rule. They run on as many places as were busy so far.
+        A job is assumed to take the mean time of its rule or, if none of its rule has finished, the median of all
+        rules. Jobs are assumed to run in parallel as they did so far.
         """
         if self.done.total() < KNOWN:
             return None
@@ -108,7 +108,7 @@ def span(seconds: float) -> str:
 
 
 def _tail(log: str | None, since: float) -> list[str]:
-    """The last lines of a log that was written to since a time, without those that are empty."""
+    """The last lines of a log, without empty ones; none if it has not been written to since that time."""
     try:
         path = Path(log or "")
         if path.stat().st_mtime < since - 1:  # an earlier run's

@@ -1,6 +1,6 @@
-"""Registries of functions that the files of a package announce, read without importing those files.
+"""Registries of functions that the files of a package register, read without importing those files.
 
-A file announces a function with a decorator whose name, title and other facts are literals:
+A file registers a function with a decorator whose name, title and other facts are literals:
 
     @method("seeking", title="Seeking", paper="arXiv:2310.11451", settings=Seeking)
     def transfer(task: TransferTask[Seeking], folder: Path) -> TransferReport: ...
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Entry:
-    """An announced function.
+    """A registered function.
 
     `attribute` is the name of the function in `module`, `facts` the literal arguments of the decorator other than name
     and title. `summary` is the first line of the file's docstring, or of the function's docstring if the file
-    announces several.
+    registers several.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Entry:
 
 
 class Registry(Mapping[str, Entry], Generic[T]):
-    """Mapping of name -> entry, of all functions that the files of `package` announce with `decorator`.
+    """Mapping of name -> entry, of all functions that the files of `package` register with `decorator`.
 
     Error messages call a name a `kind`. Files are searched once, at the first look-up.
     """
@@ -53,13 +53,13 @@ class Registry(Mapping[str, Entry], Generic[T]):
         self.decorator = decorator
 
     def load(self, name: str) -> T:
-        """Import the function that is announced under a name. Raises UserError for an unknown name."""
+        """Import the function that is registered under a name. Raises UserError for an unknown name."""
         entry = self.entry(name)
-        announced: T = getattr(importlib.import_module(entry.module), entry.attribute)
-        return announced
+        function: T = getattr(importlib.import_module(entry.module), entry.attribute)
+        return function
 
     def module_of(self, name: str) -> str:
-        """Return the module that announces a name. Raises UserError for an unknown name."""
+        """Return the module that registers a name. Raises UserError for an unknown name."""
         return self.entry(name).module
 
     def entry(self, name: str) -> Entry:
@@ -88,7 +88,7 @@ class Registry(Mapping[str, Entry], Generic[T]):
         entries: dict[str, Entry] = {}
         for path, module in _files(self.package):
             tree = self._tree(path)
-            for entry in _announced(tree, module, self.decorator) if tree else ():
+            for entry in _registered(tree, module, self.decorator) if tree else ():
                 if entry.name in entries:
                     raise UserError(
                         f"{self.kind} {entry.name!r}: found in {entries[entry.name].module} and in {module}, "
@@ -98,7 +98,7 @@ class Registry(Mapping[str, Entry], Generic[T]):
         return entries
 
     def _tree(self, path: Path) -> ast.Module | None:
-        """Return the syntax tree of a file if it may announce something. Raises UserError if it is not valid Python."""
+        """Return the syntax tree of a file if it may register something. Raises UserError if it is not valid Python."""
         try:
             text = path.read_text(encoding="utf-8")
             # parsing takes longer than reading, so files without the decorator are not parsed
@@ -118,8 +118,8 @@ def _files(package: str) -> Iterator[tuple[Path, str]]:
             yield path, ".".join([package, *(part for part in parts if part != "__init__")])
 
 
-def _announced(tree: ast.Module, module: str, decorator: str) -> list[Entry]:
-    """Return the entries that one file announces."""
+def _registered(tree: ast.Module, module: str, decorator: str) -> list[Entry]:
+    """Return the entries that one file registers."""
     calls = [
         (function, call)
         for function in tree.body

@@ -54,7 +54,7 @@ def lift_rate_limit(workflow: Any) -> None:
 def remove_stale_locks(study: str) -> None:
     """Remove Snakemake's lock files that name artifacts of this study.
 
-    A killed run leaves them behind, and the next run would refuse to start. `snakemake --unlock` would also remove
+    A killed run does not remove them, and the next run would refuse to start. `snakemake --unlock` would also remove
     those of other studies, which may be running.
     """
     for lock in (STATE / "locks").glob("*.lock"):

@@ -1,6 +1,6 @@
 """A lock that allows one run of a study at a time in a folder, and that the kernel releases when the run dies.
 
-A killed run leaves Snakemake's lock files and half-written artifacts behind. They look like those of a run that is
+A killed run leaves Snakemake's lock files and half-written artifacts. They look like those of a run that is
 alive, but only a live run holds the kernel's lock. A run that obtains this lock may therefore remove them.
 """
 
@@ -18,7 +18,7 @@ _held: list[TextIO] = []  # open lock files: closing one, even by garbage collec
 
 
 def hold_study(study: str, only_look: bool = False) -> bool:
-    """Take the lock of a study in this folder, and remove what a killed run of the study left behind.
+    """Take the lock of a study in this folder, and remove the remains of a killed run.
 
     With `only_look`, nothing is locked or removed; returns false if another run is active. Raises UserError if another
     run of the study is active, on this machine or on one that shares the folder.

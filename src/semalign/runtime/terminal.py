@@ -1,7 +1,7 @@
 """What a run of the workflow shows: one line per finished rule, progress, time left, and what failed.
 
 On a terminal the last line is rewritten in place. In a file (a CI log) there are only whole lines: one per finished
-rule, and one about progress from time to time. Jobs write to their logs alone; the last line of a long job's log is
+rule, and one about progress from time to time. Jobs write only to their logs; the last line of a long job's log is
 shown with the progress. Snakemake keeps its own messages in `.snakemake/log`.
 """
 
@@ -16,12 +16,12 @@ from typing import Any, TextIO
 
 from semalign.runtime.progress import Job, Progress, span
 
-TICK = 0.5  # seconds between two looks at a terminal's last line
-PAUSE = 30.0  # seconds between two lines about progress in a file, at least
+TICK = 0.5  # seconds between two updates of a terminal's last line
+PAUSE = 30.0  # minimum seconds between two lines about progress in a file
 SHARE = 1 / 20  # and at least this share of the time since the start
-VERDICT = 4  # lines of the verdict that a run ends with
-LISTED = 20  # jobs that a dry run lists one by one, at most
-# what Snakemake says in every run
+VERDICT = 4  # maximum number of lines of the verdict at the end of a run
+LISTED = 20  # maximum number of jobs that a dry run lists one by one
+# Snakemake's messages in every run
 NOISE = (
     "Assuming unrestricted",
     "Building DAG",
@@ -31,7 +31,7 @@ NOISE = (
     "Complete log",
     "Elapsed time",
 )
-# said better by the list of what failed
+# the list of what failed says it better
 FAILURES = (
     "RuleException:\nCalledProcessError",
     "Exiting because a job",
@@ -46,7 +46,7 @@ class Display:
     def __init__(self, stream: TextIO, *, dry: bool = False, quiet: bool = False, color: bool = True) -> None:
         self.stream = stream
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal may not know every sign
+            stream.reconfigure(errors="replace")  # a terminal may not support every character
         self.dry, self.quiet = dry, quiet
         self.live = stream.isatty() and os.environ.get("TERM") != "dumb"
         self.color = color and self.live
@@ -54,10 +54,10 @@ class Display:
         self.planned: list[str] = []
         self.width = 0  # of the longest rule's name
         self.interrupted = self.closed = False
-        self.told = time.time()
+        self.shown = time.time()
 
     def show(self, record: logging.LogRecord) -> None:
-        """Take one message of Snakemake; its `event` says what it is about."""
+        """Show one message of Snakemake, according to its `event`."""
         event = getattr(record, "event", None)
         takes = getattr(self, f"_{event}", None) if event else None
         takes(record) if takes else self._message(record)
@@ -111,7 +111,7 @@ class Display:
             self._print(text.replace("\n    (check individual jobs above for details)", ""))
 
     def _is_worth_saying(self, record: logging.LogRecord, text: str) -> bool:
-        """Once jobs run, of Snakemake's messages only warnings; from the Snakefile all."""
+        """Whether to show a message: all from the Snakefile; once jobs run, only warnings from Snakemake."""
         if self.quiet or not text or text == "None" or getattr(record, "event", None):
             return False
         return getattr(record, "ours", False) or (
@@ -119,16 +119,16 @@ class Display:
         )
 
     def tick(self) -> None:
-        """Renew the last line of a terminal; in a file, add a line if the last one is long ago."""
+        """Update the last line of a terminal; in a file, add a line if the last one is old."""
         if not self.progress or self.quiet or self.closed:
             return
         if self.live:
             self._write(f"\r{self._clip(self._clock() + self.progress.status())}\x1b[K")
-        elif time.time() - self.told >= max(PAUSE, SHARE * (time.time() - self.progress.started)):
+        elif time.time() - self.shown >= max(PAUSE, SHARE * (time.time() - self.progress.started)):
             self._say(self.progress.status())
 
     def close(self) -> None:
-        """End with what failed."""
+        """Print the list of what failed."""
         if self.closed or not (progress := self.progress):
             return
         self.closed = True
@@ -143,9 +143,9 @@ class Display:
                 self._print(f"  {job.message}: {error}" + (f" ({job.log})" if job.log else ""))
 
     def _say(self, text: str, style: str = "", always: bool = False) -> None:
-        """A line of its own after the time since the start."""
+        """Print a whole line, preceded by the time since the start."""
         if always or not self.quiet:
-            self.told = time.time()
+            self.shown = time.time()
             self._print(self._clock() + text, style)
 
     def _print(self, text: str, style: str = "", end: str = "\n") -> None:
@@ -169,7 +169,7 @@ class Display:
             return 80
 
     def _wrap(self, text: str) -> str:
-        """Lines that a terminal need not break, between words."""
+        """Break a text between words into lines that fit the terminal."""
         if not self.live:
             return text
         width = self._columns()
@@ -195,7 +195,7 @@ class Ticker(threading.Thread):
 
 
 def closing(root: Path, since: float) -> str:
-    """What a run ends with, if it wrote the study's page: the verdict, the page, and where the adapters are."""
+    """The last lines of a run that wrote the study's page: the verdict, the page, and where the adapters are."""
     page, verdict = root / "index.html", root / "tables/summary.md"
     if not page.is_file() or page.stat().st_mtime < since:
         return ""
@@ -208,7 +208,7 @@ def closing(root: Path, since: float) -> str:
 
 
 def _adapters(root: Path) -> str:
-    """The folders of the adapters as one path; a part that differs between them is in angle brackets."""
+    """The folders of the adapters as one path; parts that differ between them are in angle brackets."""
     folders = root.glob(f"cells/{'*/' * 3}default/*/transfer/adapter_config.json")
     names = zip(*(folder.relative_to(root).parts for folder in folders), strict=True)
     kinds = ("cells", "<pair>", "<benchmark>", "<method>", "default", "seed<k>", "transfer")

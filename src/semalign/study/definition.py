@@ -34,9 +34,12 @@ class Ablations(Strict):
     method: str = Field("semalign", description="method whose settings are varied")
     axes: Axes = Field(
         {},
-        description="dotted key of a setting -> values to try besides its default (alignment.map: [random])",
+        description="dotted key of a setting -> values to try in addition to its default, such as "
+        "`alignment.map: [random]`",
     )
-    others: dict[str, Axes] = Field({}, description="further methods -> their axes, in the form of `axes`")
+    others: dict[str, Axes] = Field(
+        {}, description="other methods to vary -> their axes, each in the form of `axes`"
+    )
     seeds: list[int] = Field([0], min_length=1, description="every variant is trained once per seed")
     search: bool = Field(
         False,
@@ -58,7 +61,7 @@ class Study(Signals, Sources):
     search: Search = Search()
     methods: dict[str, Method] = Field({}, description="methods by their name in the tables")
     contrasts: list[tuple[str, str]] = Field(
-        [], description="pairs of methods to test against each other, such as [semalign, sft]"
+        [], description="further pairs of methods to test against each other, such as `[semalign, sft]`"
     )
     ablations: Ablations = Ablations()
     evaluation: EvaluationSettings = EvaluationSettings()

@@ -19,8 +19,9 @@ CONFIG = f"""\
 
 # Keys of a config file
 
-A config file describes one study. A key that is not given has the default below; an unknown key is an error. Sections
-that hold several things by name (`models`, `pairs`, `benchmarks`, `methods`) show the keys of one entry.
+A config file describes one study. A key that is not given has the default below; an unknown key is an error. A dash as
+the default means the defaults of the linked section. Sections that hold several things by name (`models`, `pairs`,
+`benchmarks`, `methods`) show the keys of one entry.
 [How to configure a study](../../config/README.md) shows whole files, and the same schema is in
 [config.schema.json](../../workflow/schemas/config.schema.json) for editors that complete YAML.
 """
@@ -49,8 +50,8 @@ SIGNALS = {
     "extraction": "sensitive windows of the weights",
     "location": "neurons located by a logit lens",
 }
-# the keys that say of which kind an entry of a section is
-KINDS = ("source", "method")
+# the keys that select the kind of an entry of a section, and the meaning of such a key without a description
+KINDS = {"source": "selects this kind of model", "method": "selects this method"}
 
 
 def config_schema() -> str:
@@ -88,7 +89,7 @@ def _method_row(row: Row) -> str:
 
 
 def _sections(schema: Schema) -> dict[str, list[str]]:
-    """The keys at which each section is written, the sections in the order of their first key."""
+    """Section -> the keys at which it is written; sections are in the order of their first key."""
     places: dict[str, list[str]] = {}
 
     def visit(part: Schema, above: str) -> None:
@@ -120,16 +121,15 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _table(title: str, section: Schema, sections: dict[str, Schema], places: Sequence[str] = ()) -> str:
-    described = " ".join(section.get("description", "").split("\n\n")[0].split())
     rows = [
-        f"| `{key}` | {_type(field)} | {_default(field)} | {_cell(_meaning(field, sections))} |"
+        f"| `{key}` | {_type(field)} | {_default(field)} | {_cell(_meaning(key, field, sections))} |"
         for key, field in section["properties"].items()
     ]
     return "\n".join(
         [
             f"## {title}",
             "",
-            " ".join([described, *_placement(section, places)]),
+            " ".join([_summary(section), *_placement(section, places)]),
             "",
             "| key | type | default | meaning |",
             "|---|---|---|---|",
@@ -140,7 +140,7 @@ def _table(title: str, section: Schema, sections: dict[str, Schema], places: Seq
 
 
 def _placement(section: Schema, places: Sequence[str]) -> list[str]:
-    """A sentence on the keys at which a section is written, and on the key that chooses it."""
+    """A sentence that gives the keys at which a section is written, and the key that selects it."""
     if not places:
         return []
     fields = ((key, section["properties"].get(key, {})) for key in KINDS)
@@ -148,12 +148,18 @@ def _placement(section: Schema, places: Sequence[str]) -> list[str]:
     return [f"Key: {', '.join(f'`{place}`' for place in places)}{''.join(kinds)}."]
 
 
-def _meaning(field: Schema, sections: dict[str, Schema]) -> str:
-    """The description of a field, or of the section that it is."""
-    if "description" in field or "$ref" not in field:
-        return str(field.get("description", ""))
-    described = sections[field["$ref"].rsplit("/", 1)[-1]].get("description", "")
-    return " ".join(described.split("\n\n")[0].split())
+def _meaning(key: str, field: Schema, sections: dict[str, Schema]) -> str:
+    """The description of a field, or that of its section, or what a key that selects a kind does."""
+    if "description" in field:
+        return str(field["description"])
+    if "$ref" in field:
+        return _summary(sections[field["$ref"].rsplit("/", 1)[-1]])
+    return KINDS.get(key, "")
+
+
+def _summary(section: Schema) -> str:
+    """The first paragraph of a section's docstring, on one line."""
+    return " ".join(section.get("description", "").split("\n\n")[0].split())
 
 
 def _type(field: Schema) -> str:

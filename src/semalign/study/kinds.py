@@ -1,6 +1,6 @@
 """Types of the config sections `methods` and `benchmarks`, built from the registries.
 
-A new method or benchmark is announced in its own file and needs no change here.
+A new method or benchmark is registered in its own file and needs no change here.
 """
 
 from functools import reduce

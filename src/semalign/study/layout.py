@@ -236,7 +236,7 @@ class Layout:
         }
 
     def _facts(self) -> dict[str, Any]:
-        """What the study's page says of the config; no path of the machine."""
+        """Facts from the config for the study's page, without paths of the machine."""
         study = self.study
         sources = {
             name: f"{model.repository} at {model.revision}" if model.source == "hub" else model.source
@@ -271,7 +271,7 @@ class Layout:
 
 
 def _is_control(settings: Any) -> bool:
-    """Whether a method's knowledge is replaced by chance, or by the student's own."""
+    """Whether a method is a control: it uses random signals, or only the student's own."""
     chance = (
         value == "random" or (key.endswith(".shuffled") and value) for key, value in settings.signals.items()
     )

@@ -146,7 +146,7 @@ def _digest(path: Path) -> str | None:
 def _remove(path: Path, root: Path) -> None:
     """Remove the artifact of a record: a whole folder, or only the files that the record names.
 
-    The folder of a cell also contains the folders `transfer` and `answers`. They have records of their own and may
+    The folder of a cell also contains the folders `transfer` and `answers`. They have their own records and may
     match, so only the files of the scores are removed there.
     """
     folder = path.parent

@@ -88,7 +88,7 @@ def test_a_file_hears_of_progress_from_time_to_time(monkeypatch: pytest.MonkeyPa
     display = begun(stream)
     display.tick()
     assert stream.getvalue().count("\n") == 1
-    display.told -= terminal.PAUSE
+    display.shown -= terminal.PAUSE
     display.tick()
     display.tick()
     assert stream.getvalue().count(" of 7 jobs") == 1

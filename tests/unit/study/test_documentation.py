@@ -34,6 +34,10 @@ def test_a_section_says_where_it_is_written_and_what_its_keys_take(line: str) ->
     assert line in CONFIG
 
 
+def test_every_key_has_a_meaning() -> None:
+    assert not re.findall(r"^\| `.*\|\s*\|$", CONFIG, re.MULTILINE)
+
+
 def test_no_cell_of_a_table_is_taken_for_html() -> None:
     rows = [line for line in CONFIG.splitlines() if line.startswith("|")]
     assert not [row for row in rows if re.search(r"(?<!`)<\w", re.sub(r"`[^`]*`", "", row))]

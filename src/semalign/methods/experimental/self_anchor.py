@@ -16,7 +16,7 @@ from semalign.methods.registry import method
 
 
 class SelfAnchor(Anchored):
-    """Control for prox: block outputs are kept near the student's initial ones, and only losses on answers teach."""
+    """Control for prox: block outputs are kept near their initial values, and only losses on answers train."""
 
     method: Literal["self-anchor"] = "self-anchor"
     layer_loss_weight: float = Field(

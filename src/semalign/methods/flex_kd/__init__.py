@@ -1,4 +1,4 @@
-"""Flex-KD (arXiv 2507.10155): the student's final state learns to correlate with the teacher's most relevant units."""
+"""Flex-KD (arXiv 2507.10155): the student's final state is trained to correlate with the teacher's top units."""
 
 from pathlib import Path
 from typing import Literal, Self

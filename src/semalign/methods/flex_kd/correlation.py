@@ -1,9 +1,9 @@
-"""Flex-KD's training: the student's final state learns to correlate with the teacher's most relevant units.
+"""Flex-KD's training: the student's final state is trained to correlate with the teacher's top units.
 
 From the paper (arXiv 2507.10155, section 3): units of the teacher's last hidden layer are ranked by the magnitude of a
-gradient summed over the task's data (`signals.distillation.units`), and as many are kept as the student is wide. A
-correlation loss without a projector ties the student's last hidden layer to them. Task loss and logit distillation may
-be added.
+gradient summed over the task's data (`signals.distillation.units`), and the top D_S are kept (the student's width).
+A correlation loss without a projector ties the student's last hidden layer to them. Task loss and logit distillation
+may be added.
 
 Only summaries of the paper were available, so the following is this implementation's reading:
 

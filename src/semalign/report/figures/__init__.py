@@ -1,1 +1,1 @@
-"""Figures: one file per figure, each announces its `draw(tables)`; `style` saves them."""
+"""Figures: one file per figure, which registers its `draw(tables)`; `style` saves them."""

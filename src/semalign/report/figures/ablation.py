@@ -29,11 +29,11 @@ from semalign.report.reading import levels_of
 from semalign.report.words import STUDENT, verdict
 
 DEFAULT = "default"
-TALLEST = 7.0  # inches beyond which a block's axes stand in several columns
-WIDEST = 10.8  # inches that all columns together may take
+TALLEST = 7.0  # inches above which a block's axes are split into several columns
+WIDEST = 10.8  # maximum width of all columns together, in inches
 TITLE = 0.85  # inches above and below the panels of a block
 DEFAULT_LOOK: dict[str, Any] = {"color": BLACK, "marker": "D", "markersize": 5}
-# What the paired test against the default says; colour and marker say the same.
+# Results of the paired test against the default; colour and marker show the same.
 LOOKS: dict[str, tuple[str, str, str]] = {
     "higher": (BLUE, "^", "above the default (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "below the default (p < {alpha:g})"),
@@ -45,10 +45,10 @@ Panel = tuple[str, pd.DataFrame]
 
 @figure("ablation", title="Ablations", tables=("ablations",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `ablations`: a block a pair and method, a group of rows an axis, a column a benchmark.
+    """Draw `ablations`: one block per pair and method, one group of rows per axis, one column per benchmark.
 
-    The default is the diamond in each panel, its interval the band behind the others; the dotted line is the
-    student's score. Where a block is tall and its benchmarks are few, its axes stand in several columns.
+    The diamond in each panel is the default, the band its interval; the dotted line is the student's score. The axes
+    of a tall block with few benchmarks are split into several columns.
     """
     frame = tables["ablations"]
     if frame.empty:
@@ -80,7 +80,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
 
 def _columns(block: pd.DataFrame, slots: int) -> list[list[Panel]]:
-    """The axes of one method in at most so many columns of about the same height, in the table's order."""
+    """Split the axes of one method into at most `slots` columns of about the same height, in the table's order."""
     axes = [(str(axis), part) for axis, part in block.groupby("axis", sort=False)]
     number = min(slots, 1 + int(_height(axes) // TALLEST), len(axes))
     goal, columns = _height(axes) / number, [[axes[0]]]
@@ -93,7 +93,7 @@ def _columns(block: pd.DataFrame, slots: int) -> list[list[Panel]]:
 
 
 def _lines(blocks: list[list[list[Panel]]], slots: int) -> list[list[list[list[Panel]]]]:
-    """Blocks that stand beside one another: as many as fit into the slots."""
+    """Group the blocks into lines; each line takes at most `slots` columns."""
     lines: list[list[list[list[Panel]]]] = [[]]
     for block in blocks:
         if sum(map(len, lines[-1])) + len(block) > slots and lines[-1]:
@@ -169,7 +169,7 @@ def _draw_panel(axes: Any, panel: pd.DataFrame, labels: list[str]) -> None:
 
 
 def judge(cell: "pd.Series[Any]", levels: Levels) -> str:
-    """The verdict of the test against the default on a variant; a table from before that test has none."""
+    """The verdict of a variant's test against the default; `untested` in older tables, which lack that test."""
     nothing = float("nan")
     return verdict(cell.get("vs_default", nothing), cell.get("vs_default_p", nothing), levels)
 

@@ -1,4 +1,4 @@
-"""How near each method's answers come to the teacher's: KL divergence and top-1 agreement."""
+"""How close each method's answers are to the teacher's: KL divergence and top-1 agreement."""
 
 from collections.abc import Mapping
 from textwrap import fill
@@ -30,7 +30,7 @@ MEASURES = {
     "teacher_kl": ("kl_vs_student", "KL from the teacher\n(nats per token)", -1),
     "teacher_agreement": ("agreement_vs_student", "top-1 agreement\nwith the teacher (%)", 1),
 }
-# Where the interval of the paired difference from the student lies; 1 is towards the teacher.
+# Position of the interval of the paired difference from the student; 1 is towards the teacher.
 LOOKS: dict[int, tuple[str, str, str]] = {
     1: (BLUE, "^", "nearer the teacher than the student is ({percent} interval)"),
     -1: (VERMILLION, "v", "farther than the student"),
@@ -40,7 +40,8 @@ LOOKS: dict[int, tuple[str, str, str]] = {
 
 @figure("agreement", title="Agreement with the teacher", tables=("agreement",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `agreement` for the default variants: a block a pair, a row of panels a measure, a column a benchmark.
+    """Draw `agreement` for the default variants: one block per pair, one row of panels per measure, one column per
+    benchmark.
 
     Dots are means over seeds with their intervals; the dotted line and its band are the untouched student.
     """
@@ -63,7 +64,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
 
 def _lines(part: pd.DataFrame) -> list[pd.DataFrame]:
-    """One pair's benchmarks in lines of even length, at most five a line."""
+    """Split one pair's benchmarks into lines of about the same length, at most five per line."""
     benchmarks = distinct(part["benchmark"])
     lines = -(-len(benchmarks) // COLUMNS)
     width = -(-len(benchmarks) // lines)

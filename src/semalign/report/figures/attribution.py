@@ -1,4 +1,4 @@
-"""Which teacher layers carry a task, by each way of counting."""
+"""Which teacher layers matter most for a task, by each way of scoring them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,16 +14,16 @@ from semalign.report.levels import Levels
 from semalign.report.reading import levels_of
 
 COLUMNS = 5
-MOST_BARS = 16  # layers beyond which a line is drawn instead of bars
+MOST_BARS = 16  # with more layers, a line is drawn instead of bars
 KEYS = ("pair", "benchmark", "name")
 
 
 @figure("attribution", title="Attribution", tables=("attribution",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `attribution`: a panel a benchmark and way of counting, the share of each teacher layer in percent.
+    """Draw `attribution`: one panel per benchmark and way of scoring, with each teacher layer's share in percent.
 
-    Whiskers (or the band) are the interval over examples, the star the critical layer, the dotted line what
-    every layer would have if all had the same.
+    Whiskers (or the band) are the interval over examples, the star is the critical layer, and the dotted line the
+    share of every layer if all were equal.
     """
     frame = tables["attribution"]
     if frame.empty:

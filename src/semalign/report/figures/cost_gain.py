@@ -1,4 +1,4 @@
-"""What a method gains over the student, beside the seconds that it costs."""
+"""What a method gains over the student, and how many seconds it costs."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -15,16 +15,16 @@ from semalign.report.sentences.budgets import costs_and_gains
 from semalign.report.words import STUDENT
 
 COLUMNS = 3
-WIDE = 4  # the largest cost over the smallest from which on an axis is logarithmic
+WIDE = 4  # ratio of the largest to the smallest cost from which the axis is logarithmic
 
 
 @figure("cost_gain", title="Cost and gain", tables=("costs", "comparisons"))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `costs` with `comparisons`: a panel a pair and benchmark, a dot a method.
+    """Draw `costs` with `comparisons`: one panel per pair and benchmark, one dot per method.
 
-    Across: seconds of one training, of the search before it and of the teacher's signals, on a logarithmic
-    axis if they differ widely. Up: difference from the student in points with its interval (not corrected
-    for several tests). Of many methods, those of one family share a colour.
+    x: seconds of one training run, of the search before it and of the teacher's signals, on a logarithmic axis if they
+    differ widely. y: difference from the student in points with its interval (not corrected for several tests). If
+    there are many methods, those of one family share a colour.
     """
     table = costs_and_gains(tables["costs"], tables["comparisons"])
     if table.empty:
@@ -77,6 +77,6 @@ def _draw_panel(axes: Any, panel: pd.DataFrame, kin: Mapping[str, str]) -> None:
 
 
 def _seconds(value: float, position: Any = None) -> str:
-    """Ticks at 1, 2 and 5 times a power of ten carry their number, as a reader would write it."""
+    """Label the ticks at 1, 2 and 5 times a power of ten, without an exponent."""
     digit = f"{value:.0e}"[0]
     return f"{value:g}" if digit in "125" else ""

@@ -12,16 +12,16 @@ from semalign.report.figures.style import blank, distinct, legend, look_of, mess
 
 DEFAULT = "default"
 MOST_POINTS = 60  # longer runs are shown as means over windows of steps
-ACROSS = 4  # panels a row, where one benchmark leaves the columns free
+ACROSS = 4  # panels per row if there is only one benchmark
 LEAST = 1e-5  # of the largest loss; what is smaller leaves a logarithmic axis
-APART = 30.0  # terms further apart than this factor need a logarithmic axis
+APART = 30.0  # terms that differ by more than this factor need a logarithmic axis
 
 
 @figure("curves", title="Training curves", tables=("curves",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `curves` for the default variants: a panel a method and a benchmark, a colour a term.
+    """Draw `curves` for the default variants: one panel per method and benchmark, one colour per term.
 
-    Lines are means over seeds, bands reach from the lowest to the highest seed.
+    Lines are means over seeds; bands reach from the lowest to the highest seed.
     """
     frame = tables["curves"]
     frame = frame[frame["variant"] == DEFAULT]
@@ -42,7 +42,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
 
 def _crossed(frame: pd.DataFrame, lines: list[Any], benchmarks: list[str], terms: list[str]) -> Any:
-    """A row a method, a column a benchmark."""
+    """One row per method, one column per benchmark."""
     figure = blank(min(10.8, 1.7 + 1.75 * len(benchmarks)), 1.05 * len(lines) + 1.0)
     grid = figure.subplots(len(lines), len(benchmarks), squeeze=False, sharex="col", sharey="row")
     for row, line in enumerate(lines):

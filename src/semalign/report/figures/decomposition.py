@@ -27,19 +27,19 @@ from semalign.report.figures.style import (
 COLORS = {"output": BLUE, "input": VERMILLION, "random": GREY, "dual": GREEN}
 INTERFACES = {"block": "block output", "mlp": "MLP output", "attention": "attention output"}
 FOLDED = {False: "final norm's gain\nnot folded", True: "final norm's gain\nfolded into the head"}
-UNFOLDED = ("random", "dual")  # bases that a fold can't change: their one measurement serves both
+UNFOLDED = ("random", "dual")  # bases that folding can't change: one measurement is used for both
 PERCENT = (0, 105)
 
 
 @figure("decomposition", title="Decomposition", tables=("decomposition",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `decomposition`: a column an interface, a row a model and fold, a colour a kind of bases.
+    """Draw `decomposition`: one column per interface, one row per model and fold, one colour per kind of bases.
 
-    Solid with markers and a band: the measured cosine and its interval. Dotted: what an isotropic random
-    state would score. Thin dashed: the shuffled control, a state against the reconstruction of another.
+    Solid with markers and a band: the measured cosine and its interval. Dotted: the cosine of an isotropic random
+    state. Thin dashed: the shuffled control, which compares a state with the reconstruction of another one.
 
     With `head`, a last column shows how often the rebuilt final state keeps the most likely next token; with
-    `crossing`, a row below shows the same for teacher states that a map has brought into the student's space.
+    `crossing`, a row below shows the same for teacher states that were mapped to the student's space.
     """
     frame = tables["decomposition"]
     if frame.empty:
@@ -85,7 +85,7 @@ def _folds(frame: pd.DataFrame, model: str) -> list[bool]:
 
 
 def _served(frame: Any, model: str, folded: bool) -> pd.DataFrame:
-    """The rows of one model and fold, with those that no fold changes."""
+    """The rows of one model and fold, with those that folding does not change."""
     mine = frame[frame["model"] == model]
     own = mine[mine["folded"].astype(bool) == folded]
     missing = [name for name in UNFOLDED if name not in set(own["bases"])]
@@ -119,7 +119,7 @@ def _draw_panel(axes: Any, panel: pd.DataFrame) -> None:
 
 
 def _draw_head(axes: Any, head: pd.DataFrame) -> None:
-    """Next tokens kept, in percent, a row a kind of bases."""
+    """Share of next tokens that are kept, in percent, one row per kind of bases."""
     labels = [name for name in COLORS if name in set(head["bases"])]
     for _, cell in head.iterrows():
         number = labels.index(cell["bases"])

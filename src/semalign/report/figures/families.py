@@ -7,13 +7,13 @@ from matplotlib.lines import Line2D
 
 from semalign.report.figures.style import GREY, distinct, look_of, spell
 
-MOST = 8  # methods up to which each has its own colour
+MOST = 8  # with at most this many methods, each has its own colour
 
 
 def families_of(methods: Iterable[str]) -> dict[str, str]:
     """Map each method to its family: the method whose name its own begins with (`sft-all-layers`: `sft`).
 
-    Few methods are families of their own.
+    If there are few methods, each is a family.
     """
     names = distinct(methods)
     if len(names) <= MOST:
@@ -24,7 +24,7 @@ def families_of(methods: Iterable[str]) -> dict[str, str]:
 
 
 def dot_look(family: str, families: Sequence[str], filled: bool) -> dict[str, Any]:
-    """How a dot looks: filled for the method that names the family, open for its other forms and settings."""
+    """Look of a dot: filled for the method that names the family, open for its other forms and settings."""
     look = look_of(families.index(family)) | {"linestyle": "none"}
     if filled:
         edge = {"markersize": 6.5, "markeredgecolor": "white", "markeredgewidth": 0.5}

@@ -1,4 +1,4 @@
-"""Small panels that follow one another in lines, for tables with an unknown number of benchmarks and variants."""
+"""Small panels in lines, for tables with any number of benchmarks and variants."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ DEFAULT = "default"
 
 
 def panels_of(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, ...]]:
-    """The panels, those with the same first keys beside one another, in the table's order."""
+    """The panels in the table's order, those with the same first keys next to one another."""
     panels = distinct(table[list(keys)].itertuples(index=False, name=None))
     for position in reversed(range(len(keys))):
         order = {value: number for number, value in enumerate(distinct(panel[position] for panel in panels))}
@@ -20,14 +20,14 @@ def panels_of(table: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, ...]]
 
 
 def columns_of(panels: Sequence[tuple[str, ...]], most: int) -> int:
-    """How many panels a line holds: those of one benchmark where these are several, else as many as fit."""
+    """Number of panels per line: those of one benchmark if it has several, otherwise at most `most`."""
     blocks = [panel[:-1] for panel in panels]
     longest = max(blocks.count(block) for block in blocks)
     return min(longest if longest > 1 else len(panels), most)
 
 
 def lay_out(figure: Any, count: int, columns: int, **shared: Any) -> Iterator[tuple[int, Any]]:
-    """(number, axes) of so many panels in lines of `columns`; what is left of the last line stays empty."""
+    """Yield (number, axes) of `count` panels in lines of `columns`; the rest of the last line stays empty."""
     lines = -(-count // columns)
     grid = figure.subplots(lines, columns, squeeze=False, **shared)
     for number, axes in enumerate(grid.flat):
@@ -38,12 +38,12 @@ def lay_out(figure: Any, count: int, columns: int, **shared: Any) -> Iterator[tu
 
 
 def size(count: int, columns: int, width: float, height: float) -> tuple[float, float]:
-    """Inches of a figure of so many panels, the legend's line included."""
+    """Width and height in inches of a figure with `count` panels, including the legend's line."""
     return width * columns + 0.5, height * -(-count // columns) + 0.6
 
 
 def title(table: pd.DataFrame, panel: tuple[str, ...], letters: int = 20) -> str:
-    """(pair, benchmark, name) as a title: no pair where there is one, no name where it is the default's."""
+    """(pair, benchmark, name) as a title; pair and name are left out if all panels have the same."""
     pair, benchmark, name = panel
     lines = [spell(pair)] if table["pair"].nunique() > 1 else []
     lines.append(wrap(benchmark, letters))
@@ -53,7 +53,7 @@ def title(table: pd.DataFrame, panel: tuple[str, ...], letters: int = 20) -> str
 
 
 def setting(name: str, letters: int = 20) -> str:
-    """The name of a signal stage, `granularity~neuron+reduction~signed`, as `granularity: neuron, ...`."""
+    """Spell a signal stage's name, such as `granularity~neuron+reduction~signed`: one `setting: value` per line."""
     if name == DEFAULT:
         return "default"
     parts = [part.replace("~", ": ", 1) for part in name.split("+")]

@@ -21,13 +21,13 @@ from semalign.report.figures.style import (
 )
 from semalign.report.words import REFERENCES, STUDENT, TEACHER
 
-# A gap of few points has endless intervals; what leaves this window (in percent of the gap) ends in an arrow.
+# A small gap makes wide intervals; those that leave this window (in percent of the gap) end in an arrow.
 WINDOW = (-150.0, 250.0)
 
 
 @figure("gap_closed", title="Share of the gap closed", tables=("main",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `main`: a panel a pair, a row a method, a colour a benchmark.
+    """Draw `main`: one panel per pair, one row per method, one colour per benchmark.
 
     The axis is (score - student) / (teacher - student) in percent: 0 is the student, 100 the teacher. A
     benchmark without a gap for any method (the teacher is not clearly above the student) is named instead.

@@ -34,10 +34,11 @@ UNTOUCHED: dict[str, Any] = {"color": BLACK, "marker": "*", "markersize": 13, "l
 
 @figure("geometry", title="Geometry and behaviour", tables=("geometry", "seeds"))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `geometry` with `seeds`: a row a pair (and benchmark), a panel a measure of behaviour, a dot a variant.
+    """Draw `geometry` with `seeds`: one row per pair (and benchmark), one panel per measure of behaviour, one dot per
+    variant.
 
-    To the right: nearer to the paper's target (mean-centred cosine). Filled dots are methods with default settings,
-    open ones their other settings; of many methods, those of one family share a colour. Dotted lines go through the
+    x: closeness to the paper's target (mean-centred cosine). Filled dots are methods with default settings, open ones
+    their other settings; if there are many methods, those of one family share a colour. Dotted lines go through the
     untouched student. Above each panel is Spearman's rank correlation over all trained variants, with its bootstrap
     interval.
     """

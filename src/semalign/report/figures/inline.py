@@ -1,4 +1,4 @@
-"""Drawing a figure inside a notebook: saved to the figures folder and shown in place."""
+"""Draw a figure inside a notebook: it is saved to the figures folder and shown in the notebook."""
 
 from collections.abc import Mapping
 from pathlib import Path

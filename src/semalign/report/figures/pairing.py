@@ -1,4 +1,4 @@
-"""Which teacher layers answer to which student layers, drawn as lines between two columns of layers."""
+"""Which teacher layers are paired with which student layers, drawn as lines between two columns of layers."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,16 +13,16 @@ from semalign.report.figures.style import BLACK, BLUE, GREY, LIGHT, VERMILLION, 
 COLUMNS = 6
 KEYS = ("pair", "benchmark", "name")
 TEACHER, STUDENT = 0.0, 1.0
-MOST_NUMBERED = 10  # layers beyond which only the paired ones carry their number
-CLOSEST = 0.07  # of the depth; numbers nearer than this would overlap
-MOST_WEIGHED = 2  # pairs up to which the weights stand beside the lines
+MOST_NUMBERED = 10  # with more layers, only the paired ones are numbered
+CLOSEST = 0.07  # share of the depth; numbers closer than this would overlap
+MOST_WEIGHED = 2  # with at most this many pairs, the weights are written next to the lines
 
 
 @figure("pairing", title="Pairing", tables=("pairing",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `pairing`: a panel a benchmark and setting, teacher layers left, student layers right.
+    """Draw `pairing`: one panel per benchmark and setting, teacher layers on the left, student layers on the right.
 
-    Height is relative depth (layer / number of layers), so that a level line joins layers of the same depth. A
+    Height is relative depth (layer / number of layers), so that a horizontal line joins layers of the same depth. A
     line's width is the weight of the teacher layer in the mixture of two; the star is a critical teacher layer.
     """
     frame = tables["pairing"]

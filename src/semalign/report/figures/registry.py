@@ -1,6 +1,6 @@
-"""Figures by name: each is announced with `@figure` above its `draw`; Matplotlib is imported only when one is drawn.
+"""Figures by name: each `draw` is registered with `@figure`; Matplotlib is imported only when one is drawn.
 
-A new one is a file in this folder.
+To add a figure, write a new file in this folder.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,14 +20,14 @@ FIGURES: "Registry[Callable[[Mapping[str, pd.DataFrame]], Any]]" = Registry(
 
 
 def figure(name: str, *, title: str, tables: tuple[str, ...]) -> Callable[[DrawT], DrawT]:
-    """Announce a figure; `tables` are those (file names without `.csv`) that it needs."""
+    """Register a figure; `tables` are those (file names without `.csv`) that it needs."""
     return lambda draw: draw
 
 
 def draw(name: str, tables: "Mapping[str, pd.DataFrame]") -> Any:
     """Draw one figure from tidy tables; returns a `matplotlib.figure.Figure`.
 
-    Raises UserError for an unknown name, and for a table that the figure reads and that is not given.
+    Raises UserError for an unknown name, and if a table that the figure needs is not given.
     """
     missing = [table for table in FIGURES.entry(name).facts["tables"] if table not in tables]
     if missing:

@@ -13,13 +13,13 @@ from semalign.report.levels import Levels
 from semalign.report.words import STUDENT, TEACHER, is_under_study, verdict
 
 LABEL_WIDTH = 28
-ROOM = 0.24  # share of a panel's width that a written score takes
+ROOM = 0.24  # width of a written score, as a share of the panel's
 LINES: dict[str, dict[str, Any]] = {
     STUDENT: {"color": BLACK, "linestyle": ":"},
     TEACHER: {"color": GREEN, "linestyle": "--"},
 }
 
-# What a paired test against the student says; colour and marker say the same, so that either is enough.
+# Results of a paired test against the student; colour and marker show the same, so that either is enough.
 VERDICTS = {
     "higher": (BLUE, "^", "above the student (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "below the student (p < {alpha:g})"),
@@ -52,9 +52,9 @@ def judged_dot(axes: Any, row: float, cell: "pd.Series[Any]", levels: Levels) ->
 def write_scores(
     axes: Any, cells: Mapping[int, "pd.Series[Any]"], lines: Sequence[float], levels: Levels
 ) -> None:
-    """Write each row's score right of its interval, or left of it if it would be on an upright line or the edge.
+    """Write each row's score to the right of its interval, or to the left if a vertical line or the edge is there.
 
-    Call it when all dots are drawn; `lines` are the places of the upright lines.
+    Call it after all dots are drawn; `lines` are the positions of the vertical lines.
     """
     left, right = axes.get_xlim()
     axes.set_xlim(left, right)
@@ -82,7 +82,7 @@ def write_scores(
 
 
 def reference(axes: Any, cell: "pd.Series[Any]", name: str) -> None:
-    """The student or the teacher as an upright line with its interval as a band."""
+    """The student or the teacher as a vertical line with its interval as a band."""
     upright(axes, cell["score"], name)
     if not (math.isnan(cell["score_low"]) or math.isnan(cell["score_high"])):
         band = {"color": LINES[name]["color"], "alpha": 0.08, "linewidth": 0, "zorder": 1}
@@ -90,7 +90,7 @@ def reference(axes: Any, cell: "pd.Series[Any]", name: str) -> None:
 
 
 def upright(axes: Any, where: float, name: str) -> None:
-    """The line of the student or of the teacher; where they coincide, the dots show on the dashes."""
+    """The line of the student or of the teacher; if they coincide, the dots are visible on the dashes."""
     if not math.isnan(where):
         axes.axvline(where, linewidth=1.3, zorder=2.1 if name == STUDENT else 2, **LINES[name])
 
@@ -112,12 +112,12 @@ def handle(color: str, marker: str, label: str, size: float = 5.5) -> Any:
 
 
 def name_methods(axes: Any, methods: Sequence[str]) -> None:
-    """One row a method, the method under study in bold."""
+    """One row per method, the method under study in bold."""
     strong = [row for row, method in enumerate(methods) if is_under_study(method)]
     name_rows(axes, [wrap(method, LABEL_WIDTH) for method in methods], strong)
 
 
 def row_height(labels: Sequence[str], inches: float = 0.25) -> float:
-    """Inches that named rows need: all are as high as the one whose name takes the most lines."""
+    """Height in inches of named rows: all are as high as the one whose name takes the most lines."""
     most = max((wrap(label, LABEL_WIDTH).count("\n") for label in labels), default=0)
     return len(labels) * (inches + 0.12 * most)

@@ -16,16 +16,16 @@ from semalign.report.names import part_titles
 from semalign.report.reading import levels_of
 from semalign.report.words import REFERENCES, methods_of
 
-COLUMNS = 5  # panels in a line, at most
+COLUMNS = 5  # maximum number of panels per line
 PUBLISHED: dict[str, Any] = {"color": PURPLE, "marker": "D", "markersize": 4.5, "markerfacecolor": "white"}
 
 
 @figure("scores", title="Scores", tables=("main",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `main`: a panel a benchmark, a row a method, a block a pair.
+    """Draw `main`: one panel per benchmark, one row per method, one block per pair.
 
     A dot is the mean score in percent over seeds with its interval; colour and marker give the paired test
-    against the student. The published figure stands as an open diamond where there is one.
+    against the student. Open diamonds are published scores.
     """
     main, levels = tables["main"], levels_of(tables)
     pairs = distinct(main["pair"])
@@ -53,7 +53,7 @@ def _height(block: pd.DataFrame) -> float:
 
 
 def _columns(block: pd.DataFrame) -> int:
-    """How many panels a line holds: lines are of about the same length."""
+    """Number of panels per line, such that all lines have about the same length."""
     panels = int(block["benchmark"].nunique())
     return ceil(panels / ceil(panels / COLUMNS))
 

@@ -1,4 +1,4 @@
-"""Layer-by-layer CKA between models before and after a transfer (paper Figures 4 to 6)."""
+"""Layer-by-layer CKA between models before and after training (paper Figures 4 to 6)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,22 +20,23 @@ COMPARISONS = {
     "difference": ("teacher with student,\nafter minus before", "student", "teacher"),
 }
 BEFORE, AFTER, LAST = "teacher~student-before", "teacher~student-after", "difference"
-MOST_LINES = 4  # beyond these a figure is no longer read, so that only the method under study stays
-MOST_LETTERED = 5  # layers up to which each square carries its number
-MOST_PRECISE = 3  # columns up to which a third digit fits
+MOST_LINES = 4  # with more blocks, only those of the method under study are drawn
+MOST_LETTERED = 5  # with at most this many layers, each square has its number
+MOST_PRECISE = 3  # with at most this many columns, a third digit fits
 FAINT = 0.05  # changes below this need a third digit
 MEASURES = {"cka_debiased": "debiased", "cka": "plain"}
-Panel = tuple[str, str]  # a comparison, and the measure that is shown of it
+Panel = tuple[str, str]  # a comparison, and the measure that is shown for it
 
 
 @figure("similarity", title="Similarity", tables=("similarity",))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `similarity`: a block a pair, benchmark and method, a panel a comparison.
+    """Draw `similarity`: one block per pair, benchmark and method, one panel per comparison.
 
     Each square is the linear CKA (1 = the same up to rotation and scale) of the hidden states of two layers at
     the same token positions. The student's layers among themselves come first (debiased CKA), then teacher
     with student before, after and their difference, by the debiased and by the plain measure; the plain one
-    is biased upwards where positions are few. Of many blocks only those of the method under study are drawn.
+    is biased upwards if there are few positions. If there are many blocks, only those of the method under study are
+    drawn.
     """
     frame = tables["similarity"]
     if frame.empty:
@@ -63,7 +64,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
 
 def choose_panels(frame: pd.DataFrame) -> list[list[Panel]]:
-    """Rows of panels: the student's own, then teacher with student by each measure, last the difference."""
+    """Rows of panels: the student with itself, the teacher with the student by each measure, and the difference."""
     comparisons = set(frame["comparison"])
     known = [name for name in COMPARISONS if name in comparisons and not name.startswith("teacher")]
     own = known + [name for name in distinct(frame["comparison"]) if name not in COMPARISONS]
@@ -78,7 +79,7 @@ def choose_panels(frame: pd.DataFrame) -> list[list[Panel]]:
 
 
 def choose_lines(frame: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """The (pair, benchmark, method) lines to draw; of many, those of the method under study."""
+    """The (pair, benchmark, method) lines to draw; if there are many, only those of the method under study."""
     keys = ["pair", "benchmark", "method"]
     named = frame.dropna(subset=["method"])
     lines = distinct(named[keys].itertuples(index=False, name=None))
@@ -94,7 +95,7 @@ def matrix(
 ) -> pd.DataFrame:
     """CKA as [left layers, right layers]; `difference` is teacher-student after minus before.
 
-    A comparison without the method (what is measured before any transfer has none) serves all methods.
+    A comparison without a method (measured before training) is used for all methods.
     """
     if panel == LAST:
         return matrix(frame, line, AFTER, measure) - matrix(frame, line, BEFORE, measure)
@@ -131,7 +132,7 @@ def _draw_map(axes: Any, values: pd.DataFrame, drawn: Panel, limit: float) -> No
 
 
 def _colors(limit: float | None) -> dict[str, Any]:
-    """Colours of a CKA, or with a limit those of a change around zero."""
+    """Colours for a CKA, or, with a limit, for a change around zero."""
     if limit is None:
         return {"cmap": "viridis", "norm": Normalize(0, 1)}
     return {"cmap": "PuOr_r", "norm": Normalize(-limit, limit)}
@@ -159,6 +160,6 @@ def _bars(part: Any, limit: float | None) -> None:
 
 
 def _name(lines: list[tuple[str, str, str]], line: tuple[str, str, str]) -> str:
-    """The method, and before it the benchmark and the pair where there are several."""
+    """The method, preceded by the benchmark and the pair if there are several."""
     several = [position for position in (0, 1) if len({other[position] for other in lines}) > 1]
     return ", ".join(spell(line[position]) for position in (*several, 2))

@@ -1,4 +1,4 @@
-"""The look that all figures share, and how they are saved: same table, same bytes."""
+"""The look that all figures share, and how they are saved: the same table gives the same bytes."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from semalign.report.names import spell
 
-# The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can tell apart.
+# The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can distinguish.
 BLACK = "#000000"
 GREY = "#6E6E6E"
 LIGHT = "#D9D9D9"
@@ -30,7 +30,7 @@ CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 SETTINGS: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # ships with Matplotlib, so that every machine sets the same glyphs
+    "font.family": "DejaVu Sans",  # comes with Matplotlib, so that every machine uses the same glyphs
     "font.size": 9.0,
     "axes.titlesize": 9.5,
     "axes.labelsize": 9.0,
@@ -55,28 +55,28 @@ SETTINGS: dict[str, Any] = {
     "svg.fonttype": "path",
 }
 DPI = 160
-PLACES = 6  # decimals of a place in a figure, as a share of its size
+PLACES = 6  # decimals of a position in a figure, as a share of its size
 
 
 def wrap(name: object, width: int = 22) -> str:
-    """A name spelt for readers, in lines of at most `width` characters where words allow it."""
+    """A name spelt for readers, in lines of at most `width` characters unless a word is longer."""
     return "\n".join(textwrap.wrap(spell(name), width, break_long_words=True)) or "(unnamed)"
 
 
 def look_of(number: int) -> dict[str, Any]:
-    """Colour and marker of the entry with this number; the first 64 differ in one of the two at least."""
+    """Colour and marker of the entry with this number; the first 64 differ in at least one of the two."""
     shift = number // len(CYCLE)
     return {"color": CYCLE[number % len(CYCLE)], "marker": MARKERS[(number + shift) % len(MARKERS)]}
 
 
 def distinct(values: Iterable[Any]) -> list[Any]:
-    """The distinct values in order of appearance: the tables stand in the order of the config."""
+    """The distinct values in order of appearance; the tables are in the order of the config."""
     return list(dict.fromkeys(values))
 
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """Draw with these settings alone, whatever a user's matplotlibrc says."""
+    """Draw with these settings only, whatever a user's matplotlibrc says."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(SETTINGS)
@@ -92,7 +92,7 @@ def blank(width: float, height: float) -> Any:
 
 
 def legend(figure: Any, handles: list[Any], most: int = 5) -> None:
-    """One legend below all panels, in even lines of at most `most` entries, fewer where the figure is narrow."""
+    """One legend below all panels, in even lines of at most `most` entries, fewer if the figure is narrow."""
     longest = max((len(str(handle.get_label())) for handle in handles), default=0)
     fitting = int((figure.get_figwidth() + 0.15) / (0.6 + 0.062 * longest))
     lines = -(-len(handles) // max(1, min(most, fitting)))
@@ -110,7 +110,7 @@ def message(text: str) -> Any:
 
 
 def whole_ticks(axis: Any, layers: Iterable[Any], most: int = 8) -> None:
-    """Ticks at whole layers: each one where they are few."""
+    """Ticks at whole layers: at each one if there are few."""
     numbers = sorted({int(layer) for layer in layers})
     if len(numbers) <= most:
         axis.set_ticks(numbers)
@@ -119,7 +119,7 @@ def whole_ticks(axis: Any, layers: Iterable[Any], most: int = 8) -> None:
 
 
 def name_rows(axes: Any, labels: list[str], strong: Iterable[int] = ()) -> None:
-    """Put one label a row on the y axis, the first at the top; rows in `strong` are set in bold."""
+    """Put one label per row on the y axis, the first at the top; rows in `strong` are bold."""
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
@@ -130,9 +130,9 @@ def name_rows(axes: Any, labels: list[str], strong: Iterable[int] = ()) -> None:
 
 
 def save(figure: Any, folder: Path | str, name: str) -> Path:
-    """Write `<folder>/<name>.svg` and `.png`, whole or not at all; returns the PNG's path.
+    """Write `<folder>/<name>.svg` and `.png`, each whole or not at all; returns the PNG's path.
 
-    Neither file holds a date, a random identifier or a version, so that equal figures are equal bytes.
+    Neither file contains a date, a random identifier or a version, so equal figures give equal bytes.
     """
     png = Path(folder) / f"{name}.png"
     unsaid = {".png": {"Software": None}, ".svg": {"Date": None, "Creator": None}}
@@ -146,10 +146,10 @@ def save(figure: Any, folder: Path | str, name: str) -> Path:
 
 
 def _settle(figure: Any) -> None:
-    """Find the places of all parts once and round them.
+    """Compute the positions of all parts once and round them.
 
-    The solver of the layout orders its sums by addresses in memory, so that their last bits differ from run to
-    run; the identifiers in an SVG are digests of all bits.
+    The layout solver orders its sums by memory address, so their last bits differ from run to run, and the
+    identifiers in an SVG are digests of all bits.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")

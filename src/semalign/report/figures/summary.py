@@ -1,4 +1,4 @@
-"""The README's figure: a study in at most seven rows."""
+"""The README's figure: a study's scores in at most seven rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ MOST = 7
 COMPARED = ("sft", "distill-logits")  # shown if the study has them, after the method under study
 LABELS = {STUDENT: "Student, untouched", TEACHER: "Teacher"}
 COLORS = {STUDENT: BLACK, TEACHER: GREEN}
-TEXT, WIDTH = 11.0, 26  # size of text in points, characters per line of a name
+TEXT, WIDTH = 11.0, 26  # text size in points, characters per line of a name
 
 
 @figure("summary", title="Summary", tables=("main",))

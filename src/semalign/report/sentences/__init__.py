@@ -1,4 +1,4 @@
-"""What a study's tables say, in sentences: the data chooses the words, templates hold them.
+"""Sentences about a study's tables: data selects the words, templates contain them.
 
 Every function takes the tables that `read_tables` gives, with the study's levels, and returns Markdown. It returns
 `NOT_MEASURED` if a table that it needs is not among them or has no row.

@@ -14,7 +14,7 @@ KEYS = ["pair", "benchmark", "method", "variant"]
 
 @sentence("ablations")
 def ablation(tables: Tables) -> dict[str, Any] | None:
-    """How many variants are undecided, each decided one with its size, and the settings without a decided one."""
+    """How many variants are undecided, the significant ones with their sizes, and the settings without any."""
     rows = variants(tables)
     if rows.empty:
         return None
@@ -35,7 +35,7 @@ def _seeds(cells: pd.DataFrame) -> dict[str, str]:
 
 
 def most(tables: Tables, method: str) -> dict[str, Any] | None:
-    """Of the ablated settings of a method those with a variant above the default, and the best such variant."""
+    """Those ablated settings of a method that have a variant above the default, and the best such variant."""
     rows = variants(tables)
     rows = rows[rows["method"] == method]
     if rows.empty:

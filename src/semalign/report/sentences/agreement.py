@@ -1,4 +1,4 @@
-"""Likeness to the teacher: of answers, of what a map carries across, and of layers."""
+"""Similarity to the teacher: of answers, of mapped states, and of layers."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def moved(cells: pd.DataFrame, measure: str) -> dict[str, Any]:
 
 @sentence("crossing")
 def crossing(tables: Tables) -> dict[str, Any]:
-    """How often a map keeps the teacher's next token, read by the student's head: best, paper's, random."""
+    """How often the student's head reads the teacher's next token from a mapped state: best, paper's and random map."""
     groups = tables["crossing"].groupby("pair", sort=False)
     return {"pairs": {pair: _crossing(rows) for pair, rows in groups}}
 

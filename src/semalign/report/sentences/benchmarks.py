@@ -34,7 +34,7 @@ def answer(tables: Tables) -> dict[str, Any] | None:
 
 @sentence()
 def trust(tables: Tables) -> dict[str, Any] | None:
-    """What a study's answer rests on: seeds, test items, learning rates at an edge, and scores at chance."""
+    """How far to trust a study's answer: seeds, test items, learning rates at an edge, and scores at chance."""
     facts: dict[str, Any] = {"seeds": 0, "items": "", "edges": None, "models": 0, "guessed": []}
     if "main" in tables and len(tables["main"]):
         whole = wholes(tables["main"])
@@ -56,7 +56,7 @@ def trust(tables: Tables) -> dict[str, Any] | None:
 
 @sentence("benchmarks")
 def scored(tables: Tables) -> dict[str, Any]:
-    """One line per benchmark: the score under each protocol, of several models the best."""
+    """One line per benchmark: the score under each protocol, that of the best model if there are several."""
     table = tables["benchmarks"]
     best = table.loc[table.groupby(["benchmark", "protocol"], sort=False)["score"].idxmax()]
     lines = {name: rows.to_dict("records") for name, rows in best.groupby("benchmark", sort=False)}
@@ -74,6 +74,6 @@ def published(tables: Tables) -> dict[str, Any] | None:
 
 @sentence("benchmarks")
 def empty(tables: Tables) -> dict[str, Any]:
-    """How many answers contain nothing, which is a matter of the prompt before it is one of knowledge."""
+    """How many answers are empty, which usually is due to the prompt rather than to missing knowledge."""
     rows: pd.DataFrame = tables["benchmarks"]
     return {"rows": rows[rows["empty"] > 0].to_dict("records")}

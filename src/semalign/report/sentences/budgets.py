@@ -1,4 +1,4 @@
-"""Equal treatment: the search for learning rates, and what methods cost for what they gain."""
+"""Equal treatment: the search for learning rates, and the costs and gains of methods."""
 
 from typing import Any
 
@@ -16,12 +16,12 @@ BOUNDS = ["difference", "difference_low", "difference_high"]
 
 @sentence("search")
 def search(tables: Tables) -> dict[str, Any]:
-    """What learning rates were chosen on, and whose choices are the smallest or the largest tried."""
+    """How learning rates were chosen, and which choices are the smallest or the largest tried."""
     return search_facts(tables)
 
 
 def search_facts(tables: Tables) -> dict[str, Any]:
-    """How many learning rates were tried, and the choices at either end of them."""
+    """How many learning rates were tried, and the choices at either end of the grid."""
     table = tables["search"]
     ablated = (table["variant"] != "default") if "variant" in table else pd.Series(False, index=table.index)
     tried = table.groupby([*KEYS, *(["variant"] if "variant" in table else [])], sort=False)["learning_rate"]
@@ -40,7 +40,7 @@ def search_facts(tables: Tables) -> dict[str, Any]:
 
 @sentence("search")
 def edges(tables: Tables) -> dict[str, Any]:
-    """What learning rates were chosen on, and how many choices are at an edge, in short."""
+    """How learning rates were chosen, and how many choices are at an edge, in short."""
     return search_facts(tables)
 
 
@@ -67,7 +67,7 @@ def gain(tables: Tables) -> dict[str, Any] | None:
 def costs_and_gains(costs: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
     """One row per trained method: `seconds` (one training, its search, its signals), difference from the student.
 
-    Parts of a mixture have no costs of their own and are left out, as is what took no measurable time.
+    Parts of a mixture have no separate costs and are left out, as are methods that took no measurable time.
     """
     gains = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == STUDENT)]
     spent = costs.assign(seconds=costs[SECONDS].sum(axis=1, min_count=1))

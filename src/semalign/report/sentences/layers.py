@@ -1,4 +1,4 @@
-"""Layers: what is rebuilt of their states, which are critical, and which are paired."""
+"""Layers: how well their states are rebuilt, which are critical, and which are paired."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from semalign.report.words import spread
 
 DEFAULT = "default"
 WHERE = ["pair", "benchmark"]
-# which states are rebuilt, in the order of preference
+# states that are rebuilt, in order of preference
 INTERFACES = {"block": "block outputs", "mlp": "feed-forward outputs", "attention": "attention outputs"}
 SAME = 0.02  # mean cosines closer than this count as the same
 Pairs = list[tuple[int, tuple[tuple[int, float], ...]]]  # student layer, teacher layers with their weights
@@ -24,12 +24,12 @@ def decomposition(tables: Tables) -> dict[str, Any] | None:
 
 @sentence("decomposition")
 def vocabulary(tables: Tables) -> dict[str, Any] | None:
-    """The same in one sentence."""
+    """Like `decomposition`, in one sentence."""
     return rebuilt(tables)
 
 
 def rebuilt(tables: Tables) -> dict[str, Any] | None:
-    """Mean cosines of hidden states with what is rebuilt of them, by kind of bases; None without output-side bases."""
+    """Mean cosines of hidden states with their reconstructions, by kind of bases; None without output-side bases."""
     table = tables["decomposition"]
     interface = next((name for name in INTERFACES if name in set(table["interface"])), "")
     table = table[(table["interface"] == interface) & (~table["folded"] | (table["bases"] == "random"))]
@@ -49,7 +49,7 @@ def rebuilt(tables: Tables) -> dict[str, Any] | None:
 
 
 def _above(line: pd.DataFrame, other: pd.DataFrame) -> tuple[int, int]:
-    """In how many layers the first line's interval is above the other's, and of how many."""
+    """Number of layers in which the first line's interval is above the other's, and number of all layers."""
     both = line.merge(
         other.drop_duplicates(["model", "layer"]), on=["model", "layer"], suffixes=("", "_other")
     )
@@ -58,7 +58,7 @@ def _above(line: pd.DataFrame, other: pd.DataFrame) -> tuple[int, int]:
 
 @sentence("attribution")
 def attribution(tables: Tables) -> dict[str, Any] | None:
-    """Which teacher layer is critical on each benchmark, and how often other ways of counting agree."""
+    """Which teacher layer is critical on each benchmark, and how often other ways of scoring agree."""
     table = tables["attribution"]
     top = table[table["critical"] == 1]
     default = top[top["name"] == DEFAULT]

@@ -12,7 +12,7 @@ from semalign.report.templating import sentence
 from semalign.report.words import STUDENT, method_under_study, side
 
 WHERE = ["pair", "benchmark"]
-EDGE = 0.1  # share of a training's steps that counts as its start, and as its end
+EDGE = 0.1  # share of the steps that counts as the start of training, and as its end
 # measure of behaviour -> sign of its relation to closeness if closer means more like the teacher
 TOWARDS = {"teacher_kl": -1, "teacher_agreement": 1}
 MEASURES = (*TOWARDS, "score")
@@ -77,9 +77,9 @@ def _relations(variants: pd.DataFrame, names: Iterable[str], levels: Levels) -> 
     }
     if all(pd.isna(one.estimate) for one in found.values()):
         return None
-    said = {name: sign * side(found[name].low, found[name].high) for name, sign in TOWARDS.items()}
+    sides = {name: sign * side(found[name].low, found[name].high) for name, sign in TOWARDS.items()}
     rows = {
         name: {"difference": one.estimate, "low": one.low, "high": one.high} for name, one in found.items()
     }
-    more, less = ([name for name, word in said.items() if word == sign] for sign in (1, -1))
+    more, less = ([name for name, value in sides.items() if value == sign] for sign in (1, -1))
     return {"rows": rows, "more": more, "less": less}

@@ -55,7 +55,7 @@ def own(tables: Tables) -> dict[str, Any] | None:
 
 
 def _strongest(tables: Tables, rows: pd.DataFrame, method: str) -> str:
-    """Of the named comparisons of a method with others that are no controls, the other that is furthest ahead."""
+    """Among the named comparisons with methods that are not controls: the method that is furthest ahead."""
     tests = named(rows)
     tests = tests[(tests["method"] == method) & ~tests["rival"].map(tables.levels.is_control).astype(bool)]
     return "" if tests.empty else str(tests.groupby("rival", sort=False)["difference"].mean().idxmin())
@@ -63,13 +63,13 @@ def _strongest(tables: Tables, rows: pd.DataFrame, method: str) -> str:
 
 @sentence("contrasts")
 def contrasts(tables: Tables) -> dict[str, Any]:
-    """Each of the named comparisons that its test decides, with its size."""
+    """Each named comparison that is significant, with its size."""
     return {"tests": tally(named(verdicts(tables)))}
 
 
 @sentence("main")
 def undecided(tables: Tables) -> dict[str, Any] | None:
-    """How many of the named comparisons are undecided, and the size from which on a test detects a difference."""
+    """How many of the named comparisons are undecided, and the smallest difference that a test can detect."""
     tests = tally(named(verdicts(tables)))
     sizes = detectable(tables)
     known = sizes != NOT_MEASURED
@@ -78,7 +78,7 @@ def undecided(tables: Tables) -> dict[str, Any] | None:
 
 @sentence("detectable")
 def detectable(tables: Tables) -> dict[str, Any] | None:
-    """The size from which on the main table's tests can be expected to detect a difference from the student."""
+    """The smallest difference from the student that the main table's tests can be expected to detect."""
     rows = tables["detectable"]
     rows = wholes(rows[(rows["table"] == "main") & (rows["against"] == STUDENT)])
     rows = rows.dropna(subset=["detectable", "detectable_holm"])
@@ -124,7 +124,7 @@ def best_of(tallies: dict[str, dict[str, Any]]) -> str:
 
 
 def controls(rows: pd.DataFrame, method: str) -> pd.DataFrame:
-    """The named comparisons of a method with forms of itself that draw something at random."""
+    """The named comparisons of a method with its random controls."""
     tests = named(rows)
     control = tests["rival"].str.startswith(f"{method}-") & tests["rival"].str.contains("random", regex=False)
     return tests[(tests["method"] == method) & control.astype(bool)]

@@ -16,9 +16,9 @@ def main_notes(detectable: Iterable[Row], tests: int, settings: StatisticsSettin
         f"Scores: mean over seeds with a {percent} interval: bootstrap over items ({settings.resamples} resamples), "
         "t-like over seeds.",
         f"p: paired over the same items, Holm-corrected over the {tests} tests of this table.",
-        "Best baseline: the other method with the highest mean score on these test items, named beside p.",
+        "Best baseline: the other method with the highest mean score on these test items, named next to p.",
         f"Gap closed: (score - student) / (teacher - student); empty where the {percent} interval of "
-        "teacher - student does not lie above 0.",
+        "teacher - student is not above 0.",
         *_smallest_differences(detectable, settings),
     ]
 

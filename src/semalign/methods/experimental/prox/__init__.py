@@ -1,4 +1,4 @@
-"""Prox: block outputs learn nearby states whose predictions, through the student's head, match the teacher's layer.
+"""Prox: block outputs are trained towards nearby states whose predictions match those of the teacher's layer.
 
 `solver` computes the targets; `targets` applies it to the paired layers and trains towards the results.
 """
@@ -14,7 +14,7 @@ from semalign.methods.registry import method
 
 
 class Prox(Anchored):
-    """Block outputs learn states near the student's own whose predictions match those of the teacher's layer."""
+    """Block outputs are trained towards nearby states whose predictions match those of the teacher's layer."""
 
     method: Literal["prox"] = "prox"
     proximity: float = Field(
@@ -24,7 +24,7 @@ class Prox(Anchored):
     solver_rate: float = Field(
         0.1,
         gt=0,
-        description="learning rate of these updates, in units of the states' standard deviation",
+        description="learning rate of the target updates, in units of the states' standard deviation",
     )
 
     @property

@@ -1,4 +1,4 @@
-"""Residual geometry: relations between tokens in a layer's contribution are aligned with the teacher's.
+"""Residual geometry: similarities between tokens in a layer's contribution are trained to match the teacher's.
 
 A reconstruction from the abstract of the later versions of SemAlign (arXiv 2510.24208). `relations` holds the loss, and
 lists what the abstract leaves open.
@@ -15,7 +15,7 @@ from semalign.methods.registry import method
 
 
 class ResidualGeometry(Adapted):
-    """Relations between tokens in a layer's contribution are aligned with the targets, plus KL divergence on outputs.
+    """Similarities between tokens in a layer's contribution are trained to match the targets', with a KL divergence.
 
     A reconstruction from the abstract of the later versions of SemAlign's paper; its results are not meant to represent
     the paper's.
