@@ -10,7 +10,8 @@ from semalign.report.levels import Levels
 STUDENT, TEACHER = "student", "teacher"
 REFERENCES = (STUDENT, TEACHER)
 NOT_SIGNIFICANT, NO_DIFFERENCE = "not significant after correction", "no detectable difference"
-OUTCOMES = ("higher", "lower", NOT_SIGNIFICANT, NO_DIFFERENCE, "untested")
+SAME = "the same score on every item"
+OUTCOMES = ("higher", "lower", NOT_SIGNIFICANT, NO_DIFFERENCE, SAME, "untested")
 
 
 def verdict(difference: float, p: float, levels: Levels) -> str:
@@ -26,6 +27,8 @@ def outcome(judged: str, low: float, high: float) -> str:
     """The verdict as sentences give it; undecided ones are split by whether the uncorrected interval contains zero."""
     if judged != "undecided":
         return judged
+    if low == high == 0:
+        return SAME
     return NO_DIFFERENCE if low <= 0 <= high else NOT_SIGNIFICANT
 
 

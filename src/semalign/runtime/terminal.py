@@ -5,6 +5,7 @@ rule, and one about progress from time to time. Jobs write only to their logs; t
 shown with the progress. Snakemake keeps its own messages in `.snakemake/log`.
 """
 
+import functools
 import io
 import logging
 import os
@@ -173,7 +174,10 @@ class Display:
         if not self.live:
             return text
         width = self._columns()
-        return "\n".join(textwrap.fill(line, width, subsequent_indent="  ") for line in text.split("\n"))
+        fill = functools.partial(  # a path stays whole, to be copied
+            textwrap.fill, width=width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        return "\n".join(map(fill, text.split("\n")))
 
     def _clip(self, text: str) -> str:
         width = self._columns()

@@ -131,7 +131,7 @@ def test_tables_of_earlier_versions_have_the_configs_defaults(tmp_path: Path) ->
 def test_methods_are_printed_by_their_titles(tmp_path: Path) -> None:
     folder = write(tmp_path / "tables", STRICT | {"titles": {"sft-all-layers": "Fine-tuning"}})
     data = read_tables(folder, ["main"])
-    assert "of 3 methods" in sentences.helps(data) and "higher," not in sentences.helps(data)
+    assert "of the 3 methods" in sentences.helps(data) and "higher," not in sentences.helps(data)
     with names.titled(data.levels.titles):
         assert names.spell("sft-all-layers") == "Fine-tuning" and names.spell("sft") == "SFT"
     assert names.spell("sft-all-layers") == "SFT all layers"

@@ -96,7 +96,7 @@ def test_a_pair_of_ones_own_is_summed_up_without_the_method_under_study(tmp_path
     assert ": higher on 8 of 8" in summarize(several, "mine")
 
 
-@pytest.mark.parametrize(("p", "said"), [(0.9, "None of 3 methods"), (0.0001, "methods raise")])
+@pytest.mark.parametrize(("p", "said"), [(0.9, "None of the 3 methods"), (0.0001, "methods raise")])
 def test_three_sentences_follow_the_tests(p: float, said: str, tmp_path: Path) -> None:
     main = fabricated.main_table(benchmarks=("facts",))
     main["vs_student"] = main["vs_student"].abs()

@@ -12,7 +12,7 @@ from semalign.report.figures import summary
 from semalign.report.levels import STANDARD, Levels
 from semalign.report.reading import Tables
 from semalign.report.sentences import NOT_MEASURED
-from semalign.report.words import interval, listing, signed, spread, verdict
+from semalign.report.words import interval, listing, outcome, signed, spread, verdict
 
 NAN = float("nan")
 
@@ -87,8 +87,8 @@ def test_the_methods_that_help_are_counted_and_the_best_is_named() -> None:
     assert said == "2 of 3 methods score higher than the student. The best: **KD**, higher, +9.0 points."
     none = sentences.helps(of(main=main_table(sft=[("a", 6, 0.3)], kd=[("a", 2, 0.3)])))
     assert none == (
-        "None of 2 methods scores higher than the student. The largest difference is that of **SFT**, not significant "
-        "after correction, +6.0 points."
+        "None of the 2 methods scores higher than the student. The largest difference is that of **SFT**, not "
+        "significant after correction, +6.0 points."
     )
     only = sentences.helps(of(main=main_table(sft=[("a", 6, 0.01)])))
     assert only == "The only method, **SFT**, against the student: higher, +6.0 points."
@@ -197,7 +197,7 @@ def test_what_stays_undecided_is_told_with_its_size() -> None:
     )
     said = sentences.undecided(data)
     assert said.startswith(
-        "1 of 2 named comparisons is not significant after correction (differences of −4.0 points; uncorrected"
+        "1 of 2 named comparisons is undecided after correction (differences of −4.0 points; uncorrected"
     )
     assert (
         "detect differences of about 7.0 to 8.5 points; with the correction" in said
@@ -206,7 +206,7 @@ def test_what_stays_undecided_is_told_with_its_size() -> None:
     decided = of(main=data["main"], contrasts=fabricated.contrast_table({"facts": (-4.0, 0.01)}))
     assert (
         sentences.undecided(decided).strip()
-        == "0 of 1 named comparisons are not significant after correction."
+        == "0 of 1 named comparisons are undecided after correction."
     )
     assert sentences.undecided(of(main=data["main"])) == NOT_MEASURED
     unknown = fabricated.detectable_table().assign(detectable=NAN)
@@ -225,13 +225,13 @@ def test_the_share_of_the_gap_is_given_if_there_is_one() -> None:
 def test_an_ablation_tells_each_decided_variant_once() -> None:
     said = sentences.ablation(ablated(3))
     assert said.startswith(
-        "1 of 3 tests of a variant against its default is not significant after correction"
+        "1 of 3 tests of a variant against its default is undecided after correction"
     )
     assert "Decided, lower:\n\n- `map = v2`: −6.0 points\n- `map = v1`: −4.0 points" in said
     assert "Decided, higher" not in said and "Settings of which" not in said
     none = sentences.ablation(ablated(3, p=0.9))
     assert (
-        "3 of 3 tests of a variant against its default are not significant after correction (differences of −6.0"
+        "3 of 3 tests of a variant against its default are undecided after correction (differences of −6.0"
         in none
     )
     assert none.endswith("- `map`") and "Decided" not in none
@@ -267,6 +267,26 @@ def test_the_search_counts_choices_at_each_end() -> None:
     )
     assert "Of 3 choices for ablated variants, 2 are the smallest and 1 the largest tried." in said
     assert "3 of 3 choices are the smallest or largest tried" in sentences.edges(both)
+
+
+def test_a_search_whose_scores_are_all_equal_has_no_choice_at_an_end() -> None:
+    tied = fabricated.search_table({"sft": 1e-3}).assign(score=40.0)
+    assert sentences.edges(of(search=tied)).endswith(
+        "; in 1 of 1 searches, all learning rates have the same score."
+    )
+    assert sentences.search(of(search=tied)).endswith(
+        "In 1 of 1 searches, all learning rates have the same score."
+    )
+    both = of(search=pd.concat([tied, fabricated.search_table({"semalign": 1e-3})]))
+    assert sentences.edges(both).endswith(
+        "; 1 of 2 choices is the smallest or largest tried without such a tie."
+    )
+    assert "Of the other 1 choices, 1 is the smallest tried (**SemAlign**)" in sentences.search(both)
+
+
+def test_a_method_that_changes_no_item_is_said_to_have_the_same_scores() -> None:
+    assert outcome("undecided", 0.0, 0.0) == "the same score on every item"
+    assert outcome("undecided", 0.0, 1.0) == "no detectable difference"
 
 
 def test_costs_name_who_gains_more_for_less() -> None:

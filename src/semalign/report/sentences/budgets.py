@@ -21,20 +21,24 @@ def search(tables: Tables) -> dict[str, Any]:
 
 
 def search_facts(tables: Tables) -> dict[str, Any]:
-    """How many learning rates were tried, and the choices at either end of the grid."""
+    """How many learning rates were tried, and the choices at either end of the grid, ties left out."""
     table = tables["search"]
     ablated = (table["variant"] != "default") if "variant" in table else pd.Series(False, index=table.index)
-    tried = table.groupby([*KEYS, *(["variant"] if "variant" in table else [])], sort=False)["learning_rate"]
+    searches = table.groupby([*KEYS, *(["variant"] if "variant" in table else [])], sort=False)
+    tried = searches["learning_rate"]
     number = tried.transform("nunique")
-    chosen = table.assign(smallest=tried.transform("min"), ablated=ablated)[table["chosen"] == 1]
-    edge = chosen[chosen["at_edge"] == 1]
+    tied = (number > 1) & (searches["score"].transform("nunique") == 1)
+    chosen = table.assign(smallest=tried.transform("min"), ablated=ablated, tied=tied)[table["chosen"] == 1]
+    edge = chosen[(chosen["at_edge"] == 1) & ~chosen["tied"]]
     small = edge["learning_rate"] == edge["smallest"]
     ends = {
         end: {"methods": once(rows.loc[~rows["ablated"], "method"]), "all": len(rows[~rows["ablated"]])}
         | {"ablated": int(rows["ablated"].sum())}
         for end, rows in (("smallest", edge[small]), ("largest", edge[~small]))
     }
-    counts = {"choices": int((~chosen["ablated"]).sum()), "ablated": int(chosen["ablated"].sum())}
+    ablated, ties = chosen["ablated"], chosen["tied"]
+    counts = {"choices": int((~ablated).sum()), "ablated": int(ablated.sum())}
+    counts |= {"tied": int((ties & ~ablated).sum()), "tied_ablated": int((ties & ablated).sum())}
     return {"rates": spread(number, 0), **counts, "ends": ends}
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from semalign.report.reading import Tables
 from semalign.report.templating import NOT_MEASURED, once, sentence, tally
 from semalign.report.verdicts import against, named, verdicts
-from semalign.report.words import STUDENT, TEACHER, method_under_study, methods_of, spread, wholes
+from semalign.report.words import SAME, STUDENT, TEACHER, method_under_study, methods_of, spread, wholes
 
 
 @sentence("main")
@@ -29,7 +29,8 @@ def helps(tables: Tables) -> dict[str, Any] | None:
     best, top = best_of(helpers or tallies), best_of(raised or chance)
     facts = {"methods": len(tallies), "helpers": helpers, "best": best, "parts": tally(parts)}
     facts |= {"controls": len(chance), "raised": len(raised), "top": top, "top_tally": chance.get(top)}
-    return {**facts, "tally": tallies[best]} if best else None
+    same = all(len(one["outcomes"][SAME]) == one["total"] for one in tallies.values())
+    return {**facts, "same": same, "tally": tallies[best]} if best else None
 
 
 @sentence("main")
