@@ -12,8 +12,8 @@ from semalign.config.benchmarks import Mixture
 class BenchmarkText(Strict):
     """Items of a benchmark that are in none of the experiment's splits; a prompt and its answer are one document."""
 
-    benchmark: str = Field(description="benchmark of the study")
-    split: str = Field("heal", description="split in its folder that no method trains on and no score uses")
+    benchmark: str = Field(description="name of a benchmark in `benchmarks`")
+    split: str = Field("heal", description="split to read; no method may train on it and no score may use it")
 
     @field_validator("split")
     @classmethod
@@ -77,7 +77,7 @@ Text = Annotated[
 class PrunedModel(Strict):
     """A model of the study with layers, feed-forward channels or hidden channels removed, and then healed."""
 
-    teacher: str = Field(description="model of the study to prune; must be of the Llama family")
+    teacher: str = Field(description="name of the model in `models` to prune; must be of the Llama family")
     layers: int | None = Field(None, ge=1, description="number of layers to keep; null: all")
     feed_forward: int | None = Field(
         None, ge=1, description="number of feed-forward channels to keep per layer; null: all"

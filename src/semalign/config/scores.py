@@ -9,8 +9,8 @@ from semalign.config.evaluation import Protocol
 class PublishedScore(Strict):
     """A score that others published for a model, listed next to the measured one."""
 
-    model: str = Field(description="model of the study")
-    benchmark: str = Field(description="benchmark of the study")
+    model: str = Field(description="name of a model in `models`")
+    benchmark: str = Field(description="name of a benchmark in `benchmarks`")
     protocol: Protocol = Field(
         "paper", description="protocol that is closest to the one of the published score"
     )

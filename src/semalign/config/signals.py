@@ -15,7 +15,7 @@ class Attribution(Strict):
 
     score: Literal["gradient-x-activation", "random"] = Field(
         "gradient-x-activation",
-        description="score of a layer: gradient of the loss times activation, or random as a control",
+        description="score of a layer: gradient of the loss times activation, or a random score as a control",
     )
     granularity: Literal["layer", "sublayer", "neuron"] = Field(
         "layer",
