@@ -32,7 +32,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def write_llama(folder: Path, *, layers: int, width: int, seed: int) -> Path:
-    """A random Llama of pico size with an untied head, beside its tokenizer."""
+    """A random Llama of pico size with an untied head, with its tokenizer."""
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -1,1 +1,1 @@
-"""Methods behind one interface, with one file or folder per method."""
+"""Methods with a common interface; one file or folder per method."""

@@ -76,7 +76,7 @@ def add_deltas(model: Any, deltas: Sequence[Delta]) -> None:
 
 
 @contextlib.contextmanager
-def beside(model: Any, deltas: Sequence[Delta]) -> Iterator[None]:
+def alongside(model: Any, deltas: Sequence[Delta]) -> Iterator[None]:
     """Let the model compute with the additions while the context is open.
 
     The weights do not change, and gradients reach `values`.

@@ -9,7 +9,7 @@ from fabricated_models import ARCHITECTURES, build_model
 from safetensors.torch import save_file
 
 from semalign.models.anatomy import facts_of
-from semalign.models.deltas import Delta, add_deltas, beside, read_deltas, save_deltas
+from semalign.models.deltas import Delta, add_deltas, alongside, read_deltas, save_deltas
 from semalign.models.loading import load_model
 from semalign.models.transfers import load_student, write_transfer
 from semalign.runtime.errors import UserError
@@ -39,7 +39,7 @@ def test_hooks_give_the_logits_of_merged_weights(kind: str, dtype: torch.dtype) 
     model = build_model(kind, layers=3, width=32, seed=3).to(dtype).eval().requires_grad_(False)
     deltas = some_deltas(model)
     plain = model(TOKENS).logits
-    with beside(model, deltas):
+    with alongside(model, deltas):
         hooked = model(TOKENS).logits
     assert torch.equal(model(TOKENS).logits, plain)  # the hooks are gone
     add_deltas(model, deltas)
@@ -55,7 +55,7 @@ def test_gradients_reach_the_values_and_are_those_of_a_weight_override() -> None
         Delta(d.module, d.dim, d.indices, d.values.double().requires_grad_()) for d in some_deltas(model)
     ]
     target = torch.randn(2, 5, 259, generator=torch.Generator().manual_seed(1)).double()
-    with beside(model, deltas):
+    with alongside(model, deltas):
         (model(TOKENS).logits * target).sum().backward()
     hooked = [d.values.grad for d in deltas]
     values = [d.values.detach().requires_grad_() for d in deltas]

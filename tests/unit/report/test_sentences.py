@@ -204,10 +204,7 @@ def test_what_stays_undecided_is_told_with_its_size() -> None:
         and "11.0 to 12.5." in said
     )
     decided = of(main=data["main"], contrasts=fabricated.contrast_table({"facts": (-4.0, 0.01)}))
-    assert (
-        sentences.undecided(decided).strip()
-        == "0 of 1 named comparisons are undecided after correction."
-    )
+    assert sentences.undecided(decided).strip() == "0 of 1 named comparisons are undecided after correction."
     assert sentences.undecided(of(main=data["main"])) == NOT_MEASURED
     unknown = fabricated.detectable_table().assign(detectable=NAN)
     assert sentences.detectable(of(detectable=unknown)) == NOT_MEASURED
@@ -224,9 +221,7 @@ def test_the_share_of_the_gap_is_given_if_there_is_one() -> None:
 
 def test_an_ablation_tells_each_decided_variant_once() -> None:
     said = sentences.ablation(ablated(3))
-    assert said.startswith(
-        "1 of 3 tests of a variant against its default is undecided after correction"
-    )
+    assert said.startswith("1 of 3 tests of a variant against its default is undecided after correction")
     assert "Decided, lower:\n\n- `map = v2`: −6.0 points\n- `map = v1`: −4.0 points" in said
     assert "Decided, higher" not in said and "Settings of which" not in said
     none = sentences.ablation(ablated(3, p=0.9))

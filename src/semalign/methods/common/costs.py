@@ -1,4 +1,4 @@
-"""Costs of a method apart from its training: the signals that it reads and the search for its learning rate."""
+"""Costs of a method besides its training: the signals that it reads, and the search for its learning rate."""
 
 from collections.abc import Iterable
 from pathlib import Path

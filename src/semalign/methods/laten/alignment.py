@@ -27,7 +27,7 @@ from semalign.methods.laten import Laten
 from semalign.methods.laten.hypernetwork import Hypernetwork, one_cycle
 from semalign.methods.laten.injection import KINDS, TeacherNeurons, check_injection, deltas_of
 from semalign.models.anatomy import facts_of
-from semalign.models.deltas import Delta, beside, save_deltas
+from semalign.models.deltas import Delta, alongside, save_deltas
 from semalign.models.loading import load_model, read_shape
 from semalign.models.states import encode_split
 from semalign.models.transfers import write_transfer
@@ -159,7 +159,7 @@ class Aligner:
         leaves = [replace(delta, values=delta.values.detach().requires_grad_()) for delta in deltas]
         total = torch.zeros((), device=self.device)
         for portion in portions(batch):
-            with beside(self.model, leaves):
+            with alongside(self.model, leaves):
                 loss = answer_loss(self.model, collate(portion, 0).to(self.device))
             loss.backward()  # frees this portion's graph
             total += loss.detach()

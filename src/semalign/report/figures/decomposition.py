@@ -48,14 +48,14 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     interfaces = [name for name in INTERFACES if name in set(frame["interface"])]
     lines = [(model, folded) for model in distinct(frame["model"]) for folded in _folds(frame, model)]
     below = 0.0 if crossing is None or crossing.empty else 0.95 + 0.24 * crossing["map"].nunique()
-    beside = 0 if head is None or head.empty else 1
+    extra = 0 if head is None or head.empty else 1
     with styled():
         height = 2.25 * len(lines)
-        figure = blank(9.0 + 1.8 * beside, height + below + 0.7)
+        figure = blank(9.0 + 1.8 * extra, height + below + 0.7)
         parts = figure.subfigures(
             2 if below else 1, 1, squeeze=False, height_ratios=[height, below][: 2 if below else 1]
         )
-        grid = parts[0, 0].subplots(len(lines), len(interfaces) + beside, squeeze=False, sharex=False)
+        grid = parts[0, 0].subplots(len(lines), len(interfaces) + extra, squeeze=False, sharex=False)
         for row, (model, folded) in enumerate(lines):
             first, last = (
                 row == 0 or lines[row - 1][0] != model,
@@ -70,7 +70,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 axes.set_xlabel("layer" if last else "")
                 axes.tick_params(axis="y", labelleft=column == 0)
             grid[row, 0].set_ylabel(f"mean cosine,\n{FOLDED[folded]}")
-            if beside:
+            if extra:
                 _draw_head(grid[row, -1], _served(head, model, folded))
                 grid[row, -1].set_title("final state:\nnext token kept" if first else "", fontweight="bold")
                 grid[row, -1].set_xlabel("same top-1 token\n(% of positions)" if last else "")

@@ -57,8 +57,8 @@ def _crossing(rows: pd.DataFrame) -> dict[str, Any]:
         name: found.iloc[0].to_dict() for name, found in (("paper", paper), ("random", random)) if len(found)
     }
     both = len(paper) and len(random)
-    apart = bool(both) and paper["top1_low"].iloc[0] > random["top1_high"].iloc[0]
-    return {"kept": kept, "judged": bool(both), "apart": apart}
+    separate = bool(both) and paper["top1_low"].iloc[0] > random["top1_high"].iloc[0]
+    return {"kept": kept, "judged": bool(both), "separate": separate}
 
 
 @sentence("main", "similarity")
