@@ -121,7 +121,7 @@ def write_results(
         results: Folder of all studies.
         docs: Folder of the documentation; the pages are in results/ below it, images in figures/.
         readme: The page with the two marks of the takeaways.
-        study: Studies that get a page. Default: those with tables, of the ones kept in git.
+        study: Studies that get a page. Default: those with tables, of the ones kept in git (always in the index).
         figures: Draw the images too, from the same tables.
     """
     # pandas takes a while to import, and every notebook runs through this file
@@ -138,16 +138,19 @@ def write_results(
     from semalign.report.summary import takeaways
 
     check_marks(readme, BEGIN, END)
-    studies = [*study] or [name for name in STUDIES if (results / name / "tables").is_dir()]
+    stored = [name for name in STUDIES if (results / name / "tables").is_dir()]
+    studies = [*study] or stored
     if not studies:
         raise UserError(f"{results}: found no study with tables, expected some of {', '.join(STUDIES)}")
-    first = studies[0]
+    # one study's page alone is renewed without a loss to what is about all
+    listed = [*stored, *(name for name in studies if name not in stored)]
+    first = listed[0]
     for name in studies:
         if figures:
             draw_figures(docs, results, name)
         write_page(docs, results, name)
     if figures:
         draw_summary(docs, results, first)
-    write_text(docs / "results/index.md", index_page(results, studies))
+    write_text(docs / "results/index.md", index_page(results, listed))
     sentences = takeaways(results / first / "tables", first)
     fill(readme, BEGIN, END, "\n".join(f"- {sentence}" for sentence in sentences))

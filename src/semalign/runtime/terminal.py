@@ -7,6 +7,7 @@ shown with the progress. Snakemake keeps its own messages in `.snakemake/log`.
 
 import functools
 import io
+import locale
 import logging
 import os
 import textwrap
@@ -208,7 +209,8 @@ def closing(root: Path, since: float) -> str:
     lines += ["", f"page: {page}"]
     if place := _adapters(root):
         lines.append(f"adapters: {place}")
-    return "\n".join(lines)
+    encoding = locale.getpreferredencoding(False)  # of Snakemake's log, which may not know every sign
+    return "\n".join(lines).encode(encoding, "replace").decode(encoding)
 
 
 def _adapters(root: Path) -> str:

@@ -86,7 +86,9 @@ class Study(Signals, Sources):
         sections = (self.models, self.pairs, self.benchmarks, self.methods)
         for name in [self.study, *(name for section in sections for name in section)]:
             if not NAME.fullmatch(name):
-                raise ValueError(f"name {name!r}: expected letters, digits, '.', '_' or '-'")
+                raise ValueError(
+                    f"name {name!r}: expected a letter or digit, then letters, digits, '.', '_' or '-'"
+                )
         for name, pair in self.pairs.items():
             _known(f"pairs.{name}.teacher", [pair.teacher], self.models)
             _known(f"pairs.{name}.student", [pair.student], self.models)

@@ -147,6 +147,7 @@ def test_a_page_has_what_its_study_has_and_says_nothing_twice(tmp_path: Path) ->
     assert "## Scores of the models" in bare and "## Scores\n" not in bare and "verdicts" not in bare
     for match in ("nan", "undefined,", "not measured"):
         assert match not in page
+    write_results(tmp_path / "results", tmp_path / "docs", readme, ["mine"])
     assert "[mine](mine.md)" in (tmp_path / "docs/results/index.md").read_text()
 
 
