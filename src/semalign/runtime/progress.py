@@ -1,5 +1,6 @@
 """The jobs of a run: which have finished, which are running, what these are doing, and how long the rest will take."""
 
+import re
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -10,6 +11,8 @@ PATIENCE = 2.0  # seconds after which the log of a job is shown
 KNOWN = 5  # number of finished jobs needed to estimate the time left
 TAIL = 2000  # bytes at the end of a log that are searched for a line
 ERROR = "error: "
+STEP = re.compile(r"\d+/\d+ \(\d+ %\)")  # in a line about progress
+KILLED = "ended without a message (killed, or out of memory?)"
 
 
 @dataclass
@@ -32,7 +35,10 @@ class Job:
         """The line of its log that says why it failed."""
         lines = _tail(self.log, since=self.started)
         errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
-        return (errors or lines or ["ended without a message"])[-1]
+        if errors or not lines:
+            return errors[-1] if errors else KILLED
+        # the last line of a traceback, or how far a job had come that was killed
+        return f"{KILLED}, after: {lines[-1]}" if STEP.search(lines[-1]) else lines[-1]
 
 
 class Progress:

@@ -37,9 +37,7 @@ def verify(layout: Layout) -> int:
     if stale:
         path, reason = next(iter(stale.items()))
         more = f" (and {len(stale) - 1} more)" if len(stale) > 1 else ""
-        raise UserError(
-            f"{path}: {reason}{more}; run scripts/verify_results.py --prune, then snakemake --cores all"
-        )
+        raise UserError(f"{path}: {reason}{more}; run the same command with --prune, then snakemake")
     for cell in map(layout.cell_folder, layout.cells):
         if not (Path(cell) / RECORD).is_file():
             raise UserError(f"{cell}/{RECORD}: missing; run snakemake --cores all")
