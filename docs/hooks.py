@@ -1,4 +1,4 @@
-"""What is different between a page in the repository and the same page on the site (hooks of MkDocs).
+"""MkDocs hooks: rewrite links that leave docs/, and make the API pages.
 
 - A relative link to a file outside docs/ works on a forge. On the site, a link to a module of the package leads to its
   API page, any other to the repository (`repo_url`). A link to a file that does not exist fails the build.
@@ -82,7 +82,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def _described(file: str, text: str) -> str:
-    """What the API pages describe of a link to a module: the object that its text names, if that has a docstring."""
+    """Target of a link to a module on the API pages: the object named by its text, if that has a docstring."""
     module = modules()[file]
     named = re.fullmatch(r"`?[\w.]+:([\w.]+)`?", text)
     return f"{module}.{named[1]}" if named and named[1] in _with_docstring(file) else module

@@ -89,6 +89,6 @@ def example(row: Row, key: str) -> Example:
 
 
 def compared(item: Example) -> Compared:
-    """What to compare of an item: the question."""
+    """Text by which items are compared: the question."""
     question = (item.fields or {})["question"]
     return Compared((plain(question),), question)

@@ -144,7 +144,7 @@ def _signature_and_body(function: ast.FunctionDef) -> tuple[str, str]:
 
 
 def compared(item: Example) -> Compared:
-    """What to compare of an item: the task in words (part of HumanEval's prompts), and the body.
+    """Text by which items are compared: the task in words (part of HumanEval's prompts), and the body.
 
     A body of only a few words is not compared, since several tasks may share it.
     """

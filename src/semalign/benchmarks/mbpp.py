@@ -130,7 +130,7 @@ def _shot(row: Row) -> Example:
 
 
 def compared(item: Example) -> Compared:
-    """What to compare of an item: the task in words, and the reference's code."""
+    """Text by which items are compared: the task in words, and the reference's code."""
     text = (item.fields or {})["text"]
     code = normalise(ast.unparse(parse(item.answer)))
     return Compared((plain(text), code), text)

@@ -165,7 +165,7 @@ def example(row: Row, key: str) -> Example:
 
 
 def compared(item: Example) -> Compared:
-    """What to compare of an item: the question with its options, whatever their order."""
+    """Text by which items are compared: the question with its options, in any order."""
     fields = item.fields or {}
     key = " ".join(map(plain, [fields["question"], *sorted(fields["options"])]))
     return Compared((key,), fields["question"])

@@ -111,7 +111,7 @@ def _continuation(answer: str) -> str:
 
 
 def compared(item: Example) -> Compared:
-    """What to compare of an item: the prompt with its punctuation, since `3 - 1` is not `3 + 1`.
+    """Text by which items are compared: the prompt with its punctuation, since `3 - 1` is not `3 + 1`.
 
     N-grams are not compared, because a user's prompts may all share a long beginning.
     """

@@ -89,7 +89,7 @@ def metric_of(task: Any) -> str:
 
 
 def describe(benchmark: str, split_file: Path, settings: EvaluationSettings) -> dict[str, Any]:
-    """What can change a score and is recorded with it: template, shots, decoding, batch, precision, versions.
+    """Settings that can change a score, recorded with it: template, shots, decoding, batch, precision, versions.
 
     `first_prompt` is the whole text that the first item's answer continues, shots included.
     """

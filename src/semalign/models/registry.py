@@ -27,7 +27,7 @@ def module_of(source: str) -> str | None:
 
 
 def texts_of(settings: Any) -> tuple[list[str], list[str]]:
-    """What a model reads besides its teacher: names of the study's benchmarks, and paths of the user's own files."""
+    """Texts that a model is made from: names of the study's benchmarks, and paths of the user's own files."""
     texts = getattr(settings, "text", [])
     benchmarks = [text.benchmark for text in texts if hasattr(text, "benchmark")]
     return list(dict.fromkeys(benchmarks)), [text.path for text in texts if hasattr(text, "path")]

@@ -17,7 +17,7 @@ from semalign.runtime.provenance import Run, read_settings
 @grouped
 @dataclass(frozen=True)
 class Noted:
-    """What a page's record names.
+    """Contents of a page's record.
 
     Attributes:
         record: File to write the page's record to.
@@ -33,7 +33,7 @@ class Noted:
 @grouped
 @dataclass(frozen=True)
 class Listed:
-    """What the page of a study lists.
+    """Files that the page of a study links to.
 
     Attributes:
         tables: Tables of the study.

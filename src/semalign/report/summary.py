@@ -28,7 +28,7 @@ ANSWERS = (
 
 
 def summarize(folder: Path, study: str) -> str:
-    """What came out of a study, as at most ten lines of Markdown, from the tables in `folder`.
+    """Summarize a study in at most ten lines of Markdown, from the tables in `folder`.
 
     What the study did not measure is left out; a study without any known table has one line that says so.
     """

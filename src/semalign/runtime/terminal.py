@@ -1,4 +1,4 @@
-"""What a run of the workflow shows: one line per finished rule, progress, time left, and what failed.
+"""Output of a workflow run: one line per finished rule, progress, time left, and what failed.
 
 On a terminal the last line is rewritten in place. In a file (a CI log) there are only whole lines: one per finished
 rule, and one about progress from time to time. Jobs write only to their logs; the last line of a long job's log is

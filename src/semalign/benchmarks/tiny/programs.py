@@ -46,18 +46,18 @@ class Program:
 
     @property
     def docstring(self) -> str:
-        """What the function does, in the imperative."""
+        """Description of the function in the imperative."""
         orders = ", then ".join(self._worded("order"))
         return f"{orders[0].upper()}{orders[1:]}."
 
     @property
     def description(self) -> str:
-        """What the function does, in the third person."""
+        """Description of the function in the third person."""
         return " and then ".join(self._worded("tells"))
 
     @property
     def shorthand(self) -> str:
-        """What the function does, in other words."""
+        """Paraphrase of the description."""
         return ", next ".join(self._worded("short"))
 
     @property

@@ -1,4 +1,4 @@
-"""What each choice of a method is worth: variants around the default, one axis at a time."""
+"""Scores of the variants around each default, one axis at a time."""
 
 from collections.abc import Mapping
 from typing import Any

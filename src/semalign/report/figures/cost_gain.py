@@ -1,4 +1,4 @@
-"""What a method gains over the student, and how many seconds it costs."""
+"""Gain of each method over the student against its cost in seconds."""
 
 from collections.abc import Mapping
 from math import ceil

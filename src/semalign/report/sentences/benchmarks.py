@@ -16,7 +16,7 @@ CHANCE = {"mmlu": 25.0}  # benchmark -> the score of guessing, in percent
 
 @sentence()
 def answer(tables: Tables) -> dict[str, Any] | None:
-    """What came out of a study, in one line of a table."""
+    """Answer of a study, for one line of a table."""
     if "main" in tables:
         tallies, method = gains(tables), method_under_study(tables["main"])
         helpers = raising(tallies)
@@ -34,7 +34,7 @@ def answer(tables: Tables) -> dict[str, Any] | None:
 
 @sentence()
 def trust(tables: Tables) -> dict[str, Any] | None:
-    """How far to trust a study's answer: seeds, test items, learning rates at an edge, and scores at chance."""
+    """Limits of a study's answer: seeds, test items, learning rates at an edge, and scores at chance."""
     facts: dict[str, Any] = {"seeds": 0, "items": "", "edges": None, "models": 0, "guessed": []}
     if "main" in tables and len(tables["main"]):
         whole = wholes(tables["main"])

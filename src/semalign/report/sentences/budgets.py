@@ -50,7 +50,7 @@ def edges(tables: Tables) -> dict[str, Any]:
 
 @sentence("main", "costs", "comparisons")
 def gain(tables: Tables) -> dict[str, Any] | None:
-    """What the method under study costs and gains, and which methods cost less and gain more."""
+    """Cost and gain of the method under study, and the methods that cost less and gain more."""
     method = method_under_study(tables["main"])
     table = costs_and_gains(tables["costs"], tables["comparisons"])
     own = table[table["method"] == method]

@@ -8,7 +8,7 @@ from semalign.study.planning.texts import Texts
 
 @dataclass(frozen=True)
 class Device:
-    """What a device achieves in practice.
+    """Throughput of a device in practice.
 
     `operations` and `double` are floating-point operations per second (`double` in float64), `bandwidth` bytes per
     second. `start` is the time in seconds that a job takes to import libraries, load models and check its inputs.

@@ -1,4 +1,4 @@
-"""What a sandboxed process gives up before it runs anything: files, privileges, resources."""
+"""Restrict the current process before it runs a program: files, privileges, resources."""
 
 import contextlib
 import itertools

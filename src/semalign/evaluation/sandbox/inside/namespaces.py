@@ -21,7 +21,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"
 
 
 class View(TypedDict):
-    """What is visible inside: folders of the machine, read only, and symbolic links."""
+    """File system seen by the program: read-only folders of the machine, and symbolic links."""
 
     folders: list[str]
     links: dict[str, str]
