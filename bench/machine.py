@@ -1,12 +1,12 @@
 """The machine that was measured on, without the host's name or paths."""
 
 import gc
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from semalign.runtime.commit import current_commit
 from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import hardware, versions
 
@@ -15,7 +15,13 @@ ROOT = Path(__file__).parents[1]
 
 def facts(device: str, threads: int) -> dict[str, Any]:
     """Processor, cores, threads, versions and commit."""
-    return {**hardware(), "device": device, "threads": threads, "versions": versions(), "commit": commit()}
+    return {
+        **hardware(),
+        "device": device,
+        "threads": threads,
+        "versions": versions(),
+        "commit": current_commit(ROOT, "src", "scripts"),
+    }
 
 
 def check_device(device: str) -> None:
@@ -35,18 +41,3 @@ def release(device: str) -> None:
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
-
-
-def commit() -> str | None:
-    """The current commit, with `+` appended if tracked files differ from it; None outside a repository."""
-    try:
-        head = _git("rev-parse", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", "src", "scripts")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head[:12] + ("+" if changed else "")
-
-
-def _git(*words: str) -> str:
-    order = ["git", "-C", str(ROOT), *words]
-    return subprocess.run(order, capture_output=True, text=True, check=True).stdout.strip()

@@ -2,7 +2,6 @@
 
 import base64
 import html
-import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from semalign.report.names import spell, titled
 from semalign.report.reading import Tables, read_tables
 from semalign.report.summary import summarize
 from semalign.report.words import wholes
+from semalign.runtime.commit import CHANGED, current_commit
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import versions
 
@@ -210,24 +210,7 @@ def _made(facts: Mapping[str, Any], config: Sequence[str]) -> list[Link]:
         "pairs (teacher to student)": "; ".join(pairs),
         "models": ", ".join(models),
         "benchmarks": ", ".join(facts["benchmarks"]),
-        "commit": _commit(),
+        "commit": (current_commit(Path()) or "").replace(CHANGED, " with local changes"),
         "versions": ", ".join(packages),
     }
     return [(name, value) for name, value in made.items() if value]
-
-
-def _commit() -> str:
-    """The commit of the working directory's own repository; empty outside one."""
-    if not Path(".git").exists():
-        return ""
-    try:
-        number, changed = (
-            subprocess.run(["git", *words], capture_output=True, text=True, check=True, timeout=30).stdout
-            for words in (
-                ("rev-parse", "--short=12", "HEAD"),
-                ("status", "--porcelain", "--untracked-files=no"),
-            )
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return number.strip() + (" with local changes" if changed.strip() else "")
