@@ -46,7 +46,7 @@ try:
     if WRITES:
         LAYOUT.write_settings()
 except UserError as error:
-    sys.exit(f"error: {error}")
+    sys.exit(error.report())
 except OSError as error:
     if line := explain_full_disk(error):
         sys.exit(line)

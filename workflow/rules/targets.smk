@@ -37,7 +37,7 @@ def declared(notebook):
     try:
         own = read_declaration(notebook)
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error.report())
     reads = [file for file in own.reads if MEASURED.get(Path(file).stem, True)]
     levels = [LEVELS] if LAYOUT.cells else []
     figures = [name for name in own.figures if MEASURED.get(name, True)]

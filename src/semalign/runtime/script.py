@@ -59,7 +59,7 @@ def run(main: Callable[[], None], online: bool = False) -> None:
     try:
         main()
     except UserError as error:
-        sys.exit(masked(f"error: {error}"))
+        sys.exit(masked(error.report()))
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:

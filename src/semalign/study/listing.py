@@ -33,7 +33,7 @@ def main() -> None:
     try:
         print("\n".join(lines_of(sys.argv[1:])))
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error.report())
 
 
 def lines_of(arguments: Sequence[str]) -> list[str]:
