@@ -4,6 +4,7 @@ No other module may use them. This module is written for the version in requirem
 another version differs. In that case, check every function of this file first and change `WRITTEN_FOR` last.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,43 @@ STATE = Path(".snakemake")
 LOGGER = "semalign"
 
 
+# options with which Snakemake only shows something: it runs no job and changes no result
+LOOKING = (
+    *("dryrun", "dag", "rulegraph", "filegraph", "d3dag", "summary", "detailed_summary", "lint"),
+    *("list_rules", "list_target_rules", "print_compilation", "list_conda_envs", "list_untracked"),
+    *("list_changes", "list_input_changes", "list_params_changes", "report", "archive", "containerize"),
+    "generate_unit_tests",
+)
+# options that remove or mark results, so that what is stored may be damaged
+REPAIRING = ("touch", "unlock", "cleanup_metadata", "delete_all_output", "delete_temp_output")
+
+
+def arguments() -> Any:
+    """The options of the command line and of profiles that this process of Snakemake was started with.
+
+    None if Snakemake's function that parses them is not running, such as in a test.
+    """
+    frame = sys._getframe()
+    while frame and frame.f_code.co_name != "args_to_api":
+        frame = frame.f_back  # type: ignore[assignment]
+    return frame.f_locals.get("args") if frame else None
+
+
+def given(options: tuple[str, ...]) -> list[str]:
+    """Those of these options that this process was started with, as a user writes them."""
+    started = arguments()
+    names = (name for name in options if getattr(started, name, None) not in (None, False))
+    return [f"--{name.replace('_', '-')}" for name in names]
+
+
 def is_main_process(workflow: Any) -> bool:
     """Return whether this process is the run itself, and not a job of it that parses the workflow again (cluster)."""
     return bool(workflow.is_main_process)
 
 
-def is_dry_run(workflow: Any) -> bool:
-    """Return whether this run only plans (`--dry-run`)."""
-    return bool(workflow.output_settings.dryrun)
+def only_looks(workflow: Any) -> bool:
+    """Return whether this run only plans (`--dry-run`) or shows something (`--dag`, `--summary`)."""
+    return bool(workflow.output_settings.dryrun or given(LOOKING))
 
 
 def runs_here(workflow: Any) -> bool:
