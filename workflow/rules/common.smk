@@ -24,6 +24,7 @@ from semalign.models.registry import texts_of
 from semalign.study.own_files import listing_of, write_listings
 from semalign.study.preflight import check_pinned, check_study
 from semalign.study.verification import check_tables
+from semalign.runtime.progress import KILLED, gave_reason
 from semalign.runtime.script import prepare_environment
 from semalign.runtime.study_lock import hold_study
 from semalign.runtime.terminal import closing
@@ -31,9 +32,11 @@ from semalign.runtime.fork_server import start_server
 from semalign.runtime.snakemake_internals import (
     REPAIRING,
     config_files,
+    fail_once,
     given,
     is_main_process,
     lift_rate_limit,
+    merge_profiles,
     only_looks,
     runs_here,
     shows_progress,
@@ -45,6 +48,8 @@ LOOKS = only_looks(workflow)
 if MAIN:
     end_quietly()
 try:
+    if MAIN:
+        merge_profiles(workflow)
     STUDY = parse_study(config)
     check_study(STUDY)
     LAYOUT = Layout(STUDY)
@@ -70,7 +75,16 @@ prepare_environment(watched=MAIN, device=STUDY.device)
 # may be a training run that saves a checkpoint, and tee must live on to log the script's last lines. A job writes to
 # its log alone if the run shows progress: the display reads the log.
 JOB_OUTPUT = devnull if MAIN and shows_progress(workflow) else "&1"
-shell.prefix(f"set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT}); ")
+TEE = f"tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT})"
+# a script that was killed can't say so in its log
+PYTHON = (
+    'python() (trap : TERM; code=0; command python "$@" || code=$?; case $code in'
+    f' 137) echo "error: {KILLED}9 (out of memory, or from outside)";;'
+    f' 13[0-6]|138|139) echo "error: {KILLED}$((code - 128))";;'
+    ' 126|127) echo "error: found no python that starts, expected the one of this environment in PATH";;'
+    " esac; exit $code)"
+)
+shell.prefix(f"set -euo pipefail; trap : TERM; {TEE}; {PYTHON}; ")
 
 
 def start_local_run():

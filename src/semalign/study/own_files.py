@@ -41,7 +41,7 @@ def describe(files: list[Path]) -> dict[str, dict[str, Any]]:
 
     The place is a digest of the path: a link may be turned to another file of the same size and time.
     """
-    described = {}
+    described: dict[str, dict[str, Any]] = {}
     for path in files:
         known = path.stat()
         name = path.name if path.name not in described else f"{path.name} ({len(described)})"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from semalign.runtime import terminal
-from semalign.runtime.progress import KILLED, Job, Progress, span
+from semalign.runtime.progress import LOST, Job, Progress, span
 from semalign.runtime.terminal import Display, Ticker, closing
 
 TOTALS = {"train": 4, "judge": 2, "all": 1, "total": 7}
@@ -127,14 +127,14 @@ def test_a_failed_run_ends_with_one_line_per_failure(tmp_path: Path) -> None:
         "3 failed, 1 of 7 jobs finished and are kept; correct the cause and start again:",
         f"  facts: train 0: facts: found nothing, expected items ({told})",
         f"  facts: train 1: ValueError: no ({traced})",
-        f"  facts: train 2: {KILLED}",
+        f"  facts: train 2: {LOST}",
     ]
 
 
 def test_a_job_that_was_killed_is_not_said_to_have_failed_by_its_progress(tmp_path: Path) -> None:
     log = tmp_path / "killed.log"
     log.write_text("sft: step 4567/9000 (50 %), loss 3.042, 10 s left\n")
-    assert Job("train", "train", str(log)).error().startswith(f"{KILLED}, after: sft: step 4567/9000")
+    assert Job("train", "train", str(log)).error().startswith(f"{LOST}, after: sft: step 4567/9000")
 
 
 def test_an_interrupted_run_names_no_failures() -> None:
