@@ -28,7 +28,10 @@ def check_before_start() -> None:
         check_start(started)
         for path in config_files_read(started):
             with problems.collect():
-                read_yaml(path)
+                try:
+                    read_yaml(path)
+                except UnicodeDecodeError as error:
+                    problems.add(f"{path}: found bytes that are not UTF-8 at {error.start}, expected YAML in UTF-8")
         problems.check()
     except UserError as error:
         sys.exit(error.report())

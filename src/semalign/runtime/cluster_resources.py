@@ -58,7 +58,8 @@ def _pairs(layer: Any) -> Values:
     if isinstance(layer, Mapping):
         return dict(layer)
     words = layer.split() if isinstance(layer, str) else (layer or ())
-    return dict(str(word).split("=", 1) for word in words if "=" in str(word))
+    pairs = (str(word).split("=", 1) for word in words if "=" in str(word))
+    return {name: int(value) if value.isdecimal() else value for name, value in pairs}
 
 
 def _rules(layer: Any) -> dict[str, Values]:

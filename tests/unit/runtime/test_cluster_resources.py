@@ -43,5 +43,5 @@ def test_resources_of_single_rules_are_merged_as_well() -> None:
     on_cpu = merge_rules([RULES, {"transfer_knowledge": {"gres": None}}])
     assert "gres" not in on_cpu["transfer_knowledge"]
     assert merge_rules([["a:mem_mb=1", "a:gres=gpu:1"], ["a:mem_mb=2"]]) == {
-        "a": {"gres": "gpu:1", "mem_mb": "2"}
+        "a": {"gres": "gpu:1", "mem_mb": 2}
     }
