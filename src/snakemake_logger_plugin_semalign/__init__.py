@@ -13,8 +13,8 @@ from semalign.config.extending import read_yaml
 from semalign.runtime.causes import explain
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.interrupts import end_quietly
-from semalign.runtime.launch import check_start, config_files_read
-from semalign.runtime.snakemake_internals import arguments
+from semalign.runtime.launch import check_limits, check_start, check_writable, config_files_read, place_cache
+from semalign.runtime.snakemake_internals import LOOKING, STATE, arguments, given
 from semalign.runtime.terminal import Display, Ticker
 
 
@@ -25,13 +25,20 @@ def check_before_start() -> None:
         return
     problems = Problems()
     try:
+        check_limits()
         check_start(started)
+        # Snakemake only looks in a clone that was used before without writing there
+        if not STATE.is_dir() or not given(LOOKING):
+            check_writable(STATE)
+        place_cache()
         for path in config_files_read(started):
             with problems.collect():
                 try:
                     read_yaml(path)
                 except UnicodeDecodeError as error:
-                    problems.add(f"{path}: found bytes that are not UTF-8 at {error.start}, expected YAML in UTF-8")
+                    problems.add(
+                        f"{path}: found bytes that are not UTF-8 at {error.start}, expected YAML in UTF-8"
+                    )
         problems.check()
     except UserError as error:
         sys.exit(error.report())

@@ -19,6 +19,7 @@ from semalign.runtime.causes import explain
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
 from semalign.runtime.interrupts import end_quietly, hand_over
+from semalign.runtime.launch import check_writable
 from semalign.study.layout import Layout
 from semalign.models.registry import texts_of
 from semalign.study.own_files import listing_of, write_listings
@@ -57,6 +58,8 @@ try:
     WRITES = MAIN and hold_study(STUDY.study, only_look=LOOKS)
     if MAIN and not LOOKS:
         check_pinned(STUDY)
+    if WRITES and not LOOKS:
+        check_writable(Path(LAYOUT.root), depth=3)
     if WRITES:
         # first, since Snakemake removes the outputs of a job before the job can notice that a table was edited
         if not given(REPAIRING):
@@ -76,13 +79,13 @@ prepare_environment(watched=MAIN, device=STUDY.device)
 # its log alone if the run shows progress: the display reads the log.
 JOB_OUTPUT = devnull if MAIN and shows_progress(workflow) else "&1"
 TEE = f"tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT})"
-# a script that was killed can't say so in its log
+# a script that was killed can't say so in its log; braces are doubled, since Snakemake fills in the prefix
 PYTHON = (
-    'python() (trap : TERM; code=0; command python "$@" || code=$?; case $code in'
+    'python() {{ trap : TERM; local code=0; command python "$@" || code=$?; case $code in'
     f' 137) echo "error: {KILLED}9 (out of memory, or from outside)";;'
     f' 13[0-6]|138|139) echo "error: {KILLED}$((code - 128))";;'
     ' 126|127) echo "error: found no python that starts, expected the one of this environment in PATH";;'
-    " esac; exit $code)"
+    " esac; return $code; }}"
 )
 shell.prefix(f"set -euo pipefail; trap : TERM; {TEE}; {PYTHON}; ")
 
