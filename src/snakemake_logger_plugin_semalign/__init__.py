@@ -14,7 +14,7 @@ from semalign.runtime.causes import explain
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.interrupts import end_quietly
 from semalign.runtime.launch import check_limits, check_start, check_writable, config_files_read, place_cache
-from semalign.runtime.snakemake_internals import LOOKING, STATE, arguments, given
+from semalign.runtime.snakemake_internals import STATE, arguments
 from semalign.runtime.terminal import Display, Ticker
 
 
@@ -27,9 +27,7 @@ def check_before_start() -> None:
     try:
         check_limits()
         check_start(started)
-        # Snakemake only looks in a clone that was used before without writing there
-        if not STATE.is_dir() or not given(LOOKING):
-            check_writable(STATE)
+        check_writable(STATE)  # Snakemake writes there even if it only looks
         place_cache()
         for path in config_files_read(started):
             with problems.collect():
