@@ -15,7 +15,8 @@ from pathlib import Path
 from semalign.benchmarks import mbpp
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import WIDTH, Compared, plain, words
-from semalign.benchmarks.mirror import existing, parse_lines
+from semalign.benchmarks.lines import parse_lines
+from semalign.benchmarks.mirror import existing
 from semalign.benchmarks.origin import load
 from semalign.benchmarks.overlap import normalise
 from semalign.benchmarks.real import Sizes, draw

@@ -6,12 +6,13 @@ If such a folder has a file SHA256SUMS, the other files are compared with it.
 """
 
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from semalign.benchmarks.decoding import read_text
+from semalign.benchmarks.lines import parse_lines
 from semalign.benchmarks.source import Row, Rows, Source, checksum
 from semalign.runtime.errors import UserError
 
@@ -111,24 +112,7 @@ def existing(path: Path) -> Path:
 
 def read_lines(path: Path) -> list[Row]:
     """Read a file with one JSON object per line; raises UserError if a line is something else."""
-    return parse_lines(existing(path).read_text(encoding="utf-8"), path)
-
-
-def parse_lines(text: str, path: Path) -> list[Row]:
-    """Parse a text with one JSON object per line; raises UserError naming a line that is something else."""
-    rows = []
-    # splitlines would also split at separators inside a string
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{path}: line {number} is not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise UserError(f"{path}: line {number}: found {type(row).__name__}, expected a JSON object")
-        rows.append(row)
-    return rows
+    return parse_lines(read_text(existing(path), "one JSON object per line"), path)
 
 
 def data_files(folder: Path) -> Iterator[Path]:

@@ -37,10 +37,12 @@ def check_splits(name: str, splits: dict[Split, list[Example]]) -> None:
     for split in SPLITS:
         if not splits.get(split):
             raise UserError(f"benchmark {name}: split {split} is empty; expected at least one example")
-    for (one, first), (other, second) in combinations(splits.items(), 2):
-        for what, key in (("text", by_text), ("prompt", by_prompt)):
-            shared = find_overlap(first, second, key)
-            if shared:
+    for what, key in (("text", by_text), ("prompt", by_prompt)):
+        ids = {
+            split: {key(example): example.id for example in examples} for split, examples in splits.items()
+        }
+        for one, other in combinations(splits, 2):
+            if shared := [(ids[one][text], id_) for text, id_ in ids[other].items() if text in ids[one]]:
                 raise UserError(
                     f"benchmark {name}: {one} and {other} share {len(shared)} items by {what} "
                     f"(first {shared[0][0]} and {shared[0][1]}); expected none"

@@ -99,9 +99,11 @@ def check_sources(benchmarks: Mapping[str, Any], mirror: str | None) -> None:
 
 def own_files(settings: Any) -> list[str]:
     """The user's own files that a benchmark is made from; empty for any other kind."""
+    from semalign.benchmarks.decoding import user_path
+
     if not isinstance(settings, FileBenchmark):
         return []
-    return [str(Path(path).expanduser()) for path in (settings.path, settings.test_path) if path]
+    return [str(user_path(path)) for path in (settings.path, settings.test_path) if path]
 
 
 def build_benchmark(kind: str, settings: "TinyBenchmark") -> "dict[Split, list[Example]]":
