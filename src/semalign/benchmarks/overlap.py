@@ -1,6 +1,5 @@
 """Checks that splits allow a fair test: none is empty, and no two share an item."""
 
-import re
 from collections.abc import Callable, Iterable
 from itertools import combinations
 
@@ -11,7 +10,7 @@ from semalign.runtime.errors import UserError
 
 def normalise(text: str) -> str:
     """Lower case, with every run of white space as one space; texts that are equal after this count as the same."""
-    return re.sub(r"\s+", " ", text).strip().lower()
+    return " ".join(text.split()).lower()
 
 
 def by_prompt(example: Example) -> str:

@@ -72,11 +72,12 @@ def _oddities(path: Path, items: list[Example], lines: dict[str, int]) -> Iterat
         gaps = Counter(gap(item.prompt, item.answer) for item in items)
         if len(gaps) > 1:
             yield f"{path}: the white space between prompt and answer differs: {_gaps(gaps, items, lines)}"
+    wide = [(item, texts) for item in items if (texts := _wide_texts(item))]
     for pattern, what in (
         (TWICE_ENCODED, "hold text like 'Ã©' for 'é' (UTF-8 read as Windows-1252?)"),
         (HIDDEN_INSIDE, "hold invisible characters (soft hyphen, zero-width space or word joiner)"),
     ):
-        found = [item for item in items if any(map(pattern.search, _wide_texts(item)))]
+        found = [item for item, texts in wide if any(map(pattern.search, texts))]
         if found:
             yield f"{path}: {len(found):,} rows {what}, first in line {lines[found[0].id]}"
     answers: dict[str, Example] = {}
