@@ -116,18 +116,29 @@ def special_texts(example: Example, tokenizer: Any) -> list[str]:
     """
     bos, eos, pad = tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token
     found = []
-    written = {"answer": example.answer, **{f"choices[{at}]": text for at, text in enumerate(example.choices or [])}}
+    written = {
+        "answer": example.answer,
+        **{f"choices[{at}]": text for at, text in enumerate(example.choices or [])},
+    }
     answers = {name: bare_answer(text, tokenizer) for name, text in written.items()}
     for name, answer in answers.items():
         if eos and eos in answer:
             found.append(f"{name}: found the eos token {eos} inside, expected it at the end or not at all")
         elif bos and bos in answer and adds_bos(tokenizer):
-            found.append(f"{name}: found the bos token {bos} inside, expected it at the prompt's beginning only")
+            found.append(
+                f"{name}: found the bos token {bos} inside, expected it at the prompt's beginning only"
+            )
     if eos and eos != bos and example.prompt.rstrip().endswith(eos):
-        found.append(f"prompt: found the eos token {eos} at the end, expected a text that an answer continues")
+        found.append(
+            f"prompt: found the eos token {eos} at the end, expected a text that an answer continues"
+        )
     if pad and pad not in (bos, eos):
         texts = {"prompt": example.prompt, **answers}
-        found += [f"{name}: found the padding token {pad}, expected none" for name, text in texts.items() if pad in text]
+        found += [
+            f"{name}: found the padding token {pad}, expected none"
+            for name, text in texts.items()
+            if pad in text
+        ]
     return found
 
 
