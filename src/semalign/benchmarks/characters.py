@@ -17,7 +17,7 @@ def harmful(text: str) -> tuple[str, str] | None:
     if text.isascii() and text.isprintable():
         return None
     if found := HARMFUL.search(text):
-        what, advice = _describe(found.group())
+        what, advice = describe(found.group())
         return f"{what} at character {found.start() + 1:,}", advice
     for edge, where in ((text[:1], "beginning"), (text[-1:], "end")):
         if edge and edge in HIDDEN:
@@ -25,7 +25,8 @@ def harmful(text: str) -> tuple[str, str] | None:
     return None
 
 
-def _describe(character: str) -> tuple[str, str]:
+def describe(character: str) -> tuple[str, str]:
+    """What a harmful character is, and how to mend a text that holds it."""
     code = ord(character)
     name = f"U+{code:04X}"
     if 0xD800 <= code <= 0xDFFF:

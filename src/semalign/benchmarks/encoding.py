@@ -93,15 +93,20 @@ def one_bos(text: str, tokenizer: Any) -> str:
     return text if rest == text else tokenizer.bos_token + rest
 
 
+def without_eos(text: str, tokenizer: Any) -> str:
+    """The text without eos, and white space after it, at its end."""
+    while (eos := tokenizer.eos_token) and text.rstrip().endswith(eos):
+        text = text.rstrip().removesuffix(eos)
+    return text
+
+
 def bare_answer(text: str, tokenizer: Any) -> str:
     """The answer as a model can write it: without eos, and white space after it, at the end.
 
     Nor does it begin with bos, if the tokenizer begins texts with it. A target must be compared in this form, since a
     generated text holds neither.
     """
-    eos, bos = tokenizer.eos_token, tokenizer.bos_token
-    while eos and text.rstrip().endswith(eos):
-        text = text.rstrip().removesuffix(eos)
+    text, bos = without_eos(text, tokenizer), tokenizer.bos_token
     if bos and bos in text and adds_bos(tokenizer):
         rest = _without_bos(text, tokenizer)
         return rest if rest[:1].isspace() else text[: len(text) - len(text.lstrip())] + rest

@@ -107,7 +107,7 @@ class Checker:
         for key, needed in (("gold", "choices"), ("entry_point", "tests"), ("prefix", "tests")):
             if key in self.row and needed not in self.row:
                 self.problem(
-                    f"{key} without {needed}", f"found {key} without {needed}, expected both or none"
+                    f"{key} without {needed}", f"found {key} without {needed}, expected it with {needed} only"
                 )
         for first, second in (("choices", "tests"), ("choices", "target"), ("tests", "target")):
             if first in self.row and second in self.row:
@@ -156,9 +156,12 @@ class Checker:
         if not tests:
             self.problem("no tests", "tests: found an empty list, expected assert statements")
         if wrong := _unparsable("\n".join(tests)):
-            each = ((f"tests[{at}]", _unparsable(test)) for at, test in enumerate(tests))
-            name, reason = next(((name, reason) for name, reason in each if reason), ("tests", wrong))
-            self.problem("tests that are not Python", f"{name}: found no Python ({reason}), expected a test")
+            at, wrong = next(
+                ((at, why) for at, test in enumerate(tests) if (why := _unparsable(test))), (0, wrong)
+            )
+            self.problem(
+                "tests that are not Python", f"tests[{at}]: found no Python ({wrong}), expected a test"
+            )
         prefix = self.row.get("prefix", "")
         code = prefix + answer.partition(FENCE)[0]
         if reason := _unparsable(code):
@@ -205,7 +208,7 @@ def item_of(findings: Findings, line: int, row: Row, number: int) -> Example | N
         fields["answer"] = fields["choices"][fields["gold"]] if check.good else ""
     else:
         fields["prompt"], [fields["answer"]] = at_the_space(prompt, [separated(prompt, answer)])
-        fields["target"] = row.get("target", answer).strip()
+        fields["target"] = str(row.get("target", answer)).strip()
     return Example(**fields) if check.good else None
 
 

@@ -28,7 +28,7 @@ def _texts(value: str | list[str]) -> list[str]:
 
 def bare_item(item: dict[str, Any], tokenizer: Any) -> dict[str, Any]:
     """The item with `answer`, `target` and `choices` in the form that a model can write."""
-    edged = {key: bare_answer(item[key], tokenizer) for key in EDGED if item.get(key)}
+    edged: dict[str, Any] = {key: bare_answer(item[key], tokenizer) for key in EDGED if item.get(key)}
     if choices := item.get("choices"):
         edged["choices"] = [bare_answer(choice, tokenizer) for choice in choices]
     return {**item, **edged}

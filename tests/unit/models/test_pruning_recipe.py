@@ -9,9 +9,10 @@ import pytest
 import torch
 from pruning_cases import batches, documents, logits, pico
 
+from semalign.benchmarks.document_files import read_documents
 from semalign.config.models import CutModel
 from semalign.models.loading import load_model, read_config
-from semalign.models.pruning.documents import draw_batches, in_turn, read_documents
+from semalign.models.pruning.documents import draw_batches, in_turn
 from semalign.models.pruning.rebuilding import check_sizes
 from semalign.models.pruning.recipe import cut
 from semalign.models.stage import prepare_model
