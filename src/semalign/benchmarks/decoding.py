@@ -3,6 +3,7 @@
 Used for users' own files, mirrors, corpora and documents, so that no text is ever read as another one.
 """
 
+import re
 import shlex
 from pathlib import Path
 
@@ -15,14 +16,16 @@ WIDE = {  # longest mark first: UTF-32's begins with UTF-16's
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
+PACKED = {  # data -> the command that unpacks it
+    b"\x1f\x8b": ("gzip-compressed data", "gunzip"),
+    b"\x28\xb5\x2f\xfd": ("zstd-compressed data", "unzstd"),
+    b"BZh": ("bzip2-compressed data", "bunzip2"),
+    b"\xfd7zXZ": ("xz-compressed data", "unxz"),
+}
 BINARY = {
-    b"\x1f\x8b": "gzip-compressed data (unpack it with `gunzip`)",
     b"PK\x03\x04": "a zip archive or spreadsheet (unpack it, or export it as JSONL)",
     b"PAR1": "a Parquet file (export it with pandas' `to_json(orient='records', lines=True)`)",
     b"ARROW1": "an Arrow file (export it with `datasets`' `to_json`)",
-    b"\x28\xb5\x2f\xfd": "zstd-compressed data (unpack it with `unzstd`)",
-    b"BZh": "bzip2-compressed data (unpack it with `bunzip2`)",
-    b"\xfd7zXZ": "xz-compressed data (unpack it with `unxz`)",
     b"7z\xbc\xaf": "a 7z archive (unpack it)",
     b"SQLite format 3": "an SQLite database (export its rows as JSONL)",
     b"%PDF-": "a PDF file (export its text)",
@@ -38,6 +41,8 @@ TEXTUAL = {
     b"<!doctype html": "a web page (was the file downloaded from a page instead of its raw address?)",
     b"<html": "a web page (was the file downloaded from a page instead of its raw address?)",
 }
+PAIRS = re.compile(rb"[\x80-\xff]{2}")
+TEXT_SUFFIXES = (".jsonl", ".txt", ".csv")
 
 
 def user_path(path: Path | str) -> Path:
@@ -75,11 +80,11 @@ def read_bytes(path: Path, expected: str) -> bytes:
 
 def decode(data: bytes, path: Path, expected: str) -> str:
     """Decode a file's content; raises UserError, in one line, that says what it is instead of UTF-8 text."""
-    if kind := _other_kind(data):
+    if kind := _other_kind(data, path):
         raise UserError(f"{path}: found {kind}, expected {expected}")
     if encoding := _wide(data):
         raise UserError(
-            f"{path}: found {encoding} text, expected UTF-8; convert it: {_iconv(encoding.partition(' ')[0], path)}"
+            f"{path}: found {encoding} text, expected UTF-8; convert it: {_iconv(encoding, path)}"
         )
     try:
         return data.removeprefix(BOM).decode("utf-8")
@@ -87,10 +92,13 @@ def decode(data: bytes, path: Path, expected: str) -> str:
         raise UserError(_undecodable(data.removeprefix(BOM), error, path)) from None
 
 
-def _other_kind(data: bytes) -> str | None:
-    start = data[:512].removeprefix(BOM).lstrip()
+def _other_kind(data: bytes, path: Path) -> str | None:
+    for magic, (kind, command) in PACKED.items():
+        if data.startswith(magic):
+            return f"{kind} (unpack it: `{command} < {shlex.quote(str(path))} > {_new(path)}`)"
+    start = data[:512].removeprefix(BOM).lstrip().lower()
     kinds = (kind for magic, kind in BINARY.items() if data.startswith(magic))
-    texts = (kind for magic, kind in TEXTUAL.items() if start.lower().startswith(magic))
+    texts = (kind for magic, kind in TEXTUAL.items() if start.startswith(magic))
     return next(kinds, None) or next(texts, None)
 
 
@@ -101,14 +109,12 @@ def _wide(data: bytes) -> str | None:
             return encoding
     head = data[:4096]
     zeros = [head[at::4].count(0) / max(len(head[at::4]), 1) for at in range(4)]
-    many = [share > 0.7 for share in zeros]
-    wide = {
-        (False, True, True, True): "UTF-32LE",
-        (True, True, True, False): "UTF-32BE",
-        (False, True, False, True): "UTF-16LE",
-        (True, False, True, False): "UTF-16BE",
-    }
-    return wide.get((many[0], many[1], many[2], many[3]))
+    if min(zeros[2:]) > 0.9 or min(zeros[:2]) > 0.9:
+        return "UTF-32LE" if zeros[3] > zeros[0] else "UTF-32BE"
+    even, odd = max(zeros[0::2]), max(zeros[1::2])
+    if max(even, odd) > 0.2 and min(even, odd) < 0.02:
+        return "UTF-16LE" if odd > even else "UTF-16BE"
+    return None
 
 
 def _undecodable(data: bytes, error: UnicodeDecodeError, path: Path) -> str:
@@ -126,9 +132,7 @@ def _undecodable(data: bytes, error: UnicodeDecodeError, path: Path) -> str:
     many = f" ({len(bad):,} lines have such bytes)" if len(bad) > 1 else ""
     if others:
         return f"{where}{many}; other lines are UTF-8, so convert only such lines, or save the file as UTF-8 again"
-    return (
-        f"{where}{many}; expected UTF-8: convert it from its encoding, such as {_iconv(_guess(data), path)}"
-    )
+    return f"{where}{many}; expected UTF-8: convert it from the encoding that it was saved in{_likely(data, path)}"
 
 
 def _decodes(line: bytes) -> bool:
@@ -139,13 +143,17 @@ def _decodes(line: bytes) -> bool:
     return True
 
 
-def _guess(data: bytes) -> str:
-    try:
-        data.decode("cp1252")
-    except UnicodeDecodeError:
-        return "SHIFT_JIS"
-    return "WINDOWS-1252"
+def _likely(data: bytes, path: Path) -> str:
+    """The command for a Western language, whose bytes beyond ASCII are few and apart, or else a general one."""
+    together = len(PAIRS.findall(data))
+    if together * 4 < len(data) - len(data.translate(None, bytes(range(128, 256)))):
+        return f", likely with {_iconv('WINDOWS-1252', path)}"
+    return f": {_iconv('ENCODING', path)} (such as SHIFT_JIS, GB18030 or WINDOWS-1251)"
 
 
 def _iconv(encoding: str, path: Path) -> str:
-    return f"`iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > new{path.suffix}`"
+    return f"`iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > {_new(path)}`"
+
+
+def _new(path: Path) -> str:
+    return f"new{path.suffix if path.suffix in TEXT_SUFFIXES else '.jsonl'}"

@@ -6,6 +6,11 @@ from pathlib import Path
 SHOWN = 5  # rows per file and kind of problem
 
 
+def rows_of(count: int) -> str:
+    """A number of rows in words."""
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
 @dataclass
 class Findings:
     """Collects the problems of one file; `lines` are what a user reads."""
@@ -24,5 +29,5 @@ class Findings:
         for kind, found in self._kinds.items():
             lines += found[:SHOWN]
             if len(found) > SHOWN:
-                lines.append(f"{self.path}: and {len(found) - SHOWN:,} more rows like these ({kind})")
+                lines.append(f"{self.path}: and {len(found) - SHOWN:,} more like these ({kind})")
         return lines

@@ -5,7 +5,7 @@ CODE_SEPARATOR = "\n"  # before a program, a space would be an indentation
 
 
 def separated(prompt: str, answer: str, separator: str = SEPARATOR) -> str:
-    """The answer with a separator before it, unless the prompt ends or the answer begins with white space.
+    """The answer with the separator before it, unless the prompt ends or the answer begins with white space.
 
     White space is what `str.isspace` says, so a no-break or an ideographic space counts; an open bracket or quotation
     mark does not.

@@ -78,12 +78,14 @@ def _reason(line: str, error: Exception) -> str:
             return (
                 f"found two JSON values (the second at column {error.pos + 1}), expected one object per line"
             )
+        if error.msg.startswith("Unterminated string"):
+            return f"column {error.pos + 1}: found a string without an end, expected an object per line (cut off?)"
         return f"column {error.pos + 1}: found no JSON ({error.msg}), expected an object per line"
     return f"found no JSON that can be read ({_short(error)}), expected an object per line"
 
 
 def _short(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(";")[0]
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error).partition(":")[0]
 
 
 def _refuse_other_kinds(text: str, path: Path) -> None:
@@ -110,7 +112,10 @@ def _refuse_other_kinds(text: str, path: Path) -> None:
             f"{path}: found a Python dict with single quotes, expected JSON; write the rows with `json.dumps`"
         )
     if first in ("[", "{"):
-        raise UserError(f"{path}: found JSON over several lines, expected one JSON object per line")
+        raise UserError(
+            f"{path}: found JSON over several lines, expected one JSON object per line; convert it: "
+            f"`jq -c . {name} > {new}`"
+        )
     if HEADER.match(first):
         raise UserError(
             f"{path}: found a table with the first line {first[:60]!r} (CSV or TSV?), expected one JSON object per "

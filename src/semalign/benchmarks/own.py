@@ -15,6 +15,7 @@ from pathlib import Path
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, Reason, TestSet, keep_clean
 from semalign.benchmarks.decoding import user_path
+from semalign.benchmarks.findings import rows_of
 from semalign.benchmarks.overlap import by_prompt, check_splits
 from semalign.benchmarks.own_file import OwnFile, read_file
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
@@ -82,7 +83,7 @@ def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]
     files: list[OwnFile] = []
     for path in paths:
         with problems.collect():
-            files.append(read_file(path))
+            files.append(read_file(path, settings.separator))
     if len(files) == 2 and files[0].kind != files[1].kind:
         first, second = files
         problems.add(
@@ -123,14 +124,14 @@ def _shared(pool: OwnFile, test: OwnFile | None, dropped: dict[Reason, list[str]
     warnings = [*test.warnings]
     if repeated:
         warnings.append(
-            f"{test.path}: {len(repeated):,} rows repeat an earlier row's prompt (first: lines {repeated[0][0]} and "
-            f"{repeated[0][1]}); each of them counts in the score"
+            f"{test.path}: {rows_of(len(repeated))} with the prompt of an earlier row (first: lines {repeated[0][0]} "
+            f"and {repeated[0][1]}); each of them counts in the score"
         )
     if shared := dropped["same text"]:
         first = next(item for item in pool.items if item.id == shared[0])
         warnings.append(
-            f"{pool.path}: {len(shared):,} rows have a prompt of {test.path} (first: line {pool.lines[first.id]}, "
-            f"there line {places[by_prompt(first)]}); they are kept out of training"
+            f"{pool.path}: {rows_of(len(shared))} with a prompt of {test.path} (first: line {pool.lines[first.id]}, "
+            f"there line {places[by_prompt(first)]}); kept out of training"
         )
     return warnings
 

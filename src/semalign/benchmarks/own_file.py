@@ -8,7 +8,7 @@ from pathlib import Path
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.characters import HIDDEN_INSIDE, TWICE_ENCODED
 from semalign.benchmarks.decoding import read_text
-from semalign.benchmarks.findings import Findings
+from semalign.benchmarks.findings import Findings, rows_of
 from semalign.benchmarks.joining import gap
 from semalign.benchmarks.lines import Row, numbered_rows
 from semalign.benchmarks.overlap import by_prompt
@@ -29,8 +29,13 @@ class OwnFile:
     warnings: list[str] = field(default_factory=list)
 
 
-def read_file(path: Path) -> OwnFile:
-    """Read a file; raises UserError with the problems of all its rows."""
+def read_file(path: Path, separator: str | None = None) -> OwnFile:
+    """Read a file; raises UserError with the problems of all its rows.
+
+    Args:
+        path: The file.
+        separator: What is put between prompt and answer. Default: that of the row's kind.
+    """
     findings = Findings(path)
     rows = numbered_rows(read_text(path, EXPECTED), findings)
     if not rows and not findings.lines:
@@ -38,13 +43,13 @@ def read_file(path: Path) -> OwnFile:
     items: list[Example] = []
     lines: dict[str, int] = {}
     for number, (line, row) in enumerate(rows, 1):
-        item = item_of(findings, line, row, number)
+        item = item_of(findings, line, row, number, separator)
         if item is None:
             continue
         if item.id in lines:
             text = f"id: found {item.id!r} again (first in line {lines[item.id]}), expected ids that differ"
             findings.add(line, "repeated ids", text)
-        lines[item.id] = line
+        lines.setdefault(item.id, line)
         items.append(item)
     problems = [*_mixed(path, rows), *findings.lines]
     if problems:
@@ -74,12 +79,12 @@ def _oddities(path: Path, items: list[Example], lines: dict[str, int]) -> Iterat
             yield f"{path}: the white space between prompt and answer differs: {_gaps(gaps, items, lines)}"
     wide = [(item, texts) for item in items if (texts := _wide_texts(item))]
     for pattern, what in (
-        (TWICE_ENCODED, "hold text like 'Ã©' for 'é' (UTF-8 read as Windows-1252?)"),
-        (HIDDEN_INSIDE, "hold invisible characters (soft hyphen, zero-width space or word joiner)"),
+        (TWICE_ENCODED, "with text like 'Ã©' for 'é' (UTF-8 read as Windows-1252?)"),
+        (HIDDEN_INSIDE, "with invisible characters (soft hyphen, zero-width space or word joiner)"),
     ):
         found = [item for item, texts in wide if any(map(pattern.search, texts))]
         if found:
-            yield f"{path}: {len(found):,} rows {what}, first in line {lines[found[0].id]}"
+            yield f"{path}: {rows_of(len(found))} {what}, first in line {lines[found[0].id]}"
     answers: dict[str, Example] = {}
     clashes = []
     for item in items:
@@ -88,7 +93,7 @@ def _oddities(path: Path, items: list[Example], lines: dict[str, int]) -> Iterat
             clashes.append((lines[earlier.id], lines[item.id]))
     if clashes:
         yield (
-            f"{path}: {len(clashes):,} rows repeat the prompt of an earlier row with another answer (first: lines "
+            f"{path}: {rows_of(len(clashes))} with another answer to the prompt of an earlier row (first: lines "
             f"{clashes[0][0]} and {clashes[0][1]}); only the first answer is used for training"
         )
 
@@ -103,4 +108,4 @@ def _gaps(gaps: Counter[str], items: list[Example], lines: dict[str, int]) -> st
     for item in items:
         first.setdefault(gap(item.prompt, item.answer), lines[item.id])
     most = gaps.most_common(3)
-    return ", ".join(f"{text!r} in {count:,} rows (first in line {first[text]})" for text, count in most)
+    return ", ".join(f"{text!r} in {rows_of(count)} (first in line {first[text]})" for text, count in most)

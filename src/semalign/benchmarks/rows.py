@@ -10,7 +10,7 @@ from typing import Any
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.characters import harmful
 from semalign.benchmarks.findings import Findings
-from semalign.benchmarks.joining import CODE_SEPARATOR, at_the_space, separated
+from semalign.benchmarks.joining import CODE_SEPARATOR, SEPARATOR, at_the_space, separated
 from semalign.benchmarks.lines import Row, kind_of
 
 KEYS: dict[str, tuple[type, ...]] = {
@@ -187,8 +187,12 @@ class Checker:
             )
 
 
-def item_of(findings: Findings, line: int, row: Row, number: int) -> Example | None:
+def item_of(
+    findings: Findings, line: int, row: Row, number: int, separator: str | None = None
+) -> Example | None:
     """The item of a row (the file's `number`-th); None if it has a problem, which goes to `findings`."""
+    if separator is None:
+        separator = CODE_SEPARATOR if "tests" in row else SEPARATOR
     check = Checker(findings, line, row)
     if not check.types():
         return None
@@ -199,15 +203,15 @@ def item_of(findings: Findings, line: int, row: Row, number: int) -> Example | N
     fields: dict[str, Any] = {**row, "id": str(row.get("id", f"{number:04}"))}
     prompt, answer = row["prompt"], row["answer"]
     if "tests" in row:
-        fields["answer"] = separated(prompt, answer, CODE_SEPARATOR)
+        fields["answer"] = separated(prompt, answer, separator)
         check.program(prompt, fields["answer"])
     elif "choices" in row:
-        continuations = [separated(prompt, choice) for choice in row["choices"]]
+        continuations = [separated(prompt, choice, separator) for choice in row["choices"]]
         fields["gold"] = check.choices(prompt, row["choices"], continuations)
         fields["prompt"], fields["choices"] = at_the_space(prompt, continuations)
         fields["answer"] = fields["choices"][fields["gold"]] if check.good else ""
     else:
-        fields["prompt"], [fields["answer"]] = at_the_space(prompt, [separated(prompt, answer)])
+        fields["prompt"], [fields["answer"]] = at_the_space(prompt, [separated(prompt, answer, separator)])
         fields["target"] = str(row.get("target", answer)).strip()
     return Example(**fields) if check.good else None
 
