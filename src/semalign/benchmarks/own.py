@@ -35,7 +35,7 @@ def problems_of(name: str, settings: FileBenchmark) -> list[str]:
     `build` makes the same checks, so that a benchmark without problems can be built.
     """
     try:
-        build(name, settings)
+        _assemble(name, settings)
     except UserError as error:
         return list(error.lines)
     return []
@@ -43,26 +43,33 @@ def problems_of(name: str, settings: FileBenchmark) -> list[str]:
 
 def build(name: str, settings: FileBenchmark) -> Prepared:
     """Build all splits; raises UserError with all problems of the rows, or if there are too few rows."""
+    prepared = _assemble(name, settings)
+    dropped = prepared.origin["overlap"]["dropped"]
+    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
+    sizes = ", ".join(f"{split} {len(items):,}" for split, items in prepared.splits.items())
+    LOGGER.info("benchmark %s: %s; kept out of training: %s", name, sizes, reasons or "none")
+    return prepared
+
+
+def _assemble(name: str, settings: FileBenchmark) -> Prepared:
     pool, test = _files(name, settings)
     test_set = TestSet(map(compared, test.items if test else ()))
     clean, dropped = keep_clean(((item, compared(item)) for item in pool.items), test_set, set())
-    warnings = [*pool.warnings, *_shared(pool, test, dropped)]
     splits = _deal(name, settings, pool, clean, test)
     named = {
         split: [replace(item, id=f"{name}-{split}-{item.id}") for item in splits[split]] for split in SPLITS
     }
     check_splits(name, named)
+    warnings = [*pool.warnings, *_shared(pool, test, dropped)]
     for warning in warnings:
         LOGGER.warning("warning: benchmarks.%s: %s", name, warning)
-    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
-    LOGGER.info("benchmark %s: %d rows; kept out of training: %s", name, len(pool.items), reasons or "none")
-    digests = {
-        portable(file.path): hashlib.sha256(file.path.read_bytes()).hexdigest()
-        for file in (pool, test)
-        if file
+    files = [file for file in (pool, test) if file]
+    origin = {
+        "files": {portable(file.path): hashlib.sha256(file.path.read_bytes()).hexdigest() for file in files},
+        "overlap": {"dropped": dropped},
+        "warnings": warnings,
     }
-    origin = {"files": digests, "overlap": {"dropped": dropped}}
-    return Prepared(named, origin={**origin, "warnings": warnings} if warnings else origin)
+    return Prepared(named, origin=origin)
 
 
 def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]:
