@@ -1,5 +1,6 @@
 """One bos and one eos, whatever the text of a row holds, for tokenizers of every habit."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,7 +41,7 @@ def chat_tokenizer(bos: str | None, eos: str, adds: str = "") -> Any:
     )
 
 
-TOKENIZERS = {
+TOKENIZERS: dict[str, Callable[[], Any]] = {
     "byte level, adds bos": build_tokenizer,
     "metaspace, adds bos": metaspace_tokenizer,
     "adds bos": lambda: chat_tokenizer("<|begin_of_text|>", "<|end_of_text|>", "b"),
