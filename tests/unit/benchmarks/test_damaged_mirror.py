@@ -145,15 +145,14 @@ def test_a_row_of_another_form_is_named(
 )
 def test_a_garbled_list_of_checksums_is_named(sums: bytes, message: str, mirror: Path) -> None:
     (mirror / "gsm8k" / SUMS).write_bytes(sums)
-    found = refused(mirror, GSM8K)
-    assert message in found
-    assert "gsm8k" in found or message in found[: len(message)]
+    assert message in refused(mirror, GSM8K)
 
 
 def test_checksums_in_capitals_and_in_any_common_form_are_accepted(mirror: Path) -> None:
     digest = hashlib.sha256((mirror / GSM8K).read_bytes()).hexdigest()
     (mirror / "gsm8k" / SUMS).write_text(f"\n{digest.upper()} *test.jsonl\r\n{digest}  ./test.jsonl\n")
-    prepare("gsm8k", RealBenchmark(benchmark="gsm8k", verify=False), str(mirror))
+    prepared = prepare("gsm8k", RealBenchmark(benchmark="gsm8k", verify=False), str(mirror))
+    assert len(prepared.splits["train"]) == SMALL["train"]
 
 
 def test_a_folder_in_a_files_place_and_a_file_in_a_folders_are_named(mirror: Path) -> None:
