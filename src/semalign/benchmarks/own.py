@@ -63,13 +63,20 @@ def _assemble(name: str, settings: FileBenchmark) -> Prepared:
     warnings = [*pool.warnings, *_shared(pool, test, dropped)]
     for warning in warnings:
         LOGGER.warning("warning: benchmarks.%s: %s", name, warning)
-    files = [file for file in (pool, test) if file]
+    files = {str(file.path): file.path for file in (pool, test) if file}
     origin = {
-        "files": {portable(file.path): hashlib.sha256(file.path.read_bytes()).hexdigest() for file in files},
+        "files": {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()},
         "overlap": {"dropped": dropped},
-        "warnings": warnings,
+        "warnings": [_portable(warning, files) for warning in warnings],
     }
     return Prepared(named, origin=origin)
+
+
+def _portable(text: str, files: dict[str, Path]) -> str:
+    """The text with each file's path as the record names it, which is the same on every machine."""
+    for name in sorted(files, key=len, reverse=True):
+        text = text.replace(name, portable(files[name]))
+    return text
 
 
 def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]:

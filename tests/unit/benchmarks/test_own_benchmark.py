@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from semalign.benchmarks.base import Prepared, read_split
-from semalign.benchmarks.registry import check_sources, module_of, own_files, prepare
+from semalign.benchmarks.own import problems_of
+from semalign.benchmarks.registry import module_of, own_files, prepare
 from semalign.benchmarks.stage import prepare_benchmark
 from semalign.config.base import SPLITS
 from semalign.config.benchmarks import FileBenchmark
@@ -36,7 +37,7 @@ def test_one_line_of_config_is_enough(tmp_path: Path) -> None:
     assert isinstance(settings, FileBenchmark)
     assert module_of("mine", settings) == "semalign.benchmarks.own"
     assert own_files(settings) == [str(tmp_path / "mine.jsonl")]
-    check_sources(study.benchmarks, None)
+    assert problems_of("mine", settings) == []
     write_json(tmp_path / "settings.json", settings.model_dump(mode="json"))
     prepare_benchmark("mine", tmp_path / "settings.json", tmp_path / "out")
     sizes = {split: len(read_split(tmp_path / "out", split)) for split in SPLITS}
@@ -118,9 +119,6 @@ def test_a_prompt_that_comes_twice_is_taken_once(tmp_path: Path) -> None:
 def test_what_is_no_such_file_or_too_small_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"absent.jsonl: no such file; expected a JSONL file"):
         made(tmp_path / "absent.jsonl")
-    absent = {"mine": FileBenchmark(path=str(tmp_path / "absent.jsonl"))}
-    with pytest.raises(UserError, match=r"benchmarks.mine: no file .*absent.jsonl"):
-        check_sources(absent, None)
     too_few = "found 4 different rows in .*, expected at least 5: test 1, extract 1, align 1, validation 1, train 1; "
     with pytest.raises(UserError, match=rf"benchmarks.mine: {too_few}add rows or set smaller sizes"):
         made(write(tmp_path / "a.jsonl", pairs(4)))

@@ -351,7 +351,9 @@ def test_what_is_seldom_meant_is_a_counted_warning(
     assert problems(tmp_path, lines(*pairs(20))) == [] and not caplog.records
     assert problems(tmp_path, lines(*pairs(20), row)) == []
     assert f"warning: benchmarks.mine: {path}: {warning}" in caplog.text
-    assert build("mine", FileBenchmark(path=str(path))).origin["warnings"][0].startswith(f"{path}: {warning}")
+    assert (
+        build("mine", FileBenchmark(path=str(path))).origin["warnings"][0].startswith(f"a.jsonl: {warning}")
+    )
 
 
 def test_prompts_that_end_in_a_space_or_not_are_alike(
