@@ -1,5 +1,6 @@
 """Encoding of examples as tokens, and of encoded examples as a padded batch."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,10 @@ from semalign.runtime.errors import UserError
 
 IGNORED = -100  # the label that cross-entropy ignores
 ANCHOR = "x"  # precedes an answer if the tokenizer would otherwise add a space
+OTHER_ANCHORS = ("\n", ")", "0", "Q", "é")
+EDGE = r"(</?s>|<[be]os>|<\|\w+\|>|<(?:start|end)_of_turn>)"  # special tokens of the common families
+BEGINS = re.compile(rf"\s*{EDGE}")
+ENDS = re.compile(rf"{EDGE}\s*$")
 
 
 @dataclass(frozen=True)
@@ -73,13 +78,20 @@ def encode_answer(text: str, tokenizer: Any) -> list[int]:
     """The tokens of a text that continues another, without eos at its end.
 
     A tokenizer that puts a space before any text (Llama-2's) would put one inside the example. In that case the
-    answer is tokenised after an anchor, which is then cut off.
+    answer is tokenised after an anchor, which is then cut off: the first one that forms no token with the answer's
+    beginning. Raises UserError if every one does.
     """
     text = bare_answer(text, tokenizer)
-    anchor = _plain(ANCHOR, tokenizer)
-    if tokenizer.convert_ids_to_tokens(anchor[:1])[0].startswith("▁"):
-        return _plain(ANCHOR + text, tokenizer)[len(anchor) :]
-    return _plain(text, tokenizer)
+    if not tokenizer.convert_ids_to_tokens(_plain(ANCHOR, tokenizer)[:1])[0].startswith("▁"):
+        return _plain(text, tokenizer)
+    for anchor in (ANCHOR, *OTHER_ANCHORS):
+        before, whole = _plain(anchor, tokenizer), _plain(anchor + text, tokenizer)
+        if whole[: len(before)] == before:
+            return whole[len(before) :]
+    raise UserError(
+        f"answer {text[:40]!r}: found tokens that begin before it after any of {ANCHOR!r}, {str(OTHER_ANCHORS)[1:-1]}, "
+        "expected an answer that can be told from its prompt (begin it with a space)"
+    )
 
 
 def adds_bos(tokenizer: Any) -> bool:
@@ -114,8 +126,9 @@ def bare_answer(text: str, tokenizer: Any) -> str:
 
 
 def special_texts(example: Example, tokenizer: Any) -> list[str]:
-    """What is wrong with the special tokens in an example's text: bos or eos where none can be, padding anywhere.
+    """What is wrong with the special tokens in an example's text.
 
+    That is bos or eos where none can be, padding, and another model's special token at the beginning or the end.
     Other special tokens, such as those of a chat's turns, and bos or eos between the turns of a prompt, are as a chat
     template writes them.
     """
@@ -132,6 +145,15 @@ def special_texts(example: Example, tokenizer: Any) -> list[str]:
         elif bos and bos in answer and adds_bos(tokenizer):
             found.append(
                 f"{name}: found the bos token {bos} inside, expected it at the prompt's beginning only"
+            )
+    edges = {
+        "prompt": BEGINS.match(example.prompt),
+        **{name: ENDS.search(text) for name, text in answers.items()},
+    }
+    for name, edge in edges.items():
+        if edge and edge.group(1) not in tokenizer.get_vocab():
+            found.append(
+                f"{name}: found {edge.group(1)} at its edge, which is no token of this model; expected its own"
             )
     if eos and eos != bos and example.prompt.rstrip().endswith(eos):
         found.append(

@@ -77,6 +77,13 @@ def _oddities(path: Path, items: list[Example], lines: dict[str, int]) -> Iterat
         gaps = Counter(gap(item.prompt, item.answer) for item in items)
         if len(gaps) > 1:
             yield f"{path}: the white space between prompt and answer differs: {_gaps(gaps, items, lines)}"
+    else:
+        spaced = [
+            item for item in items if item.prompt.endswith(" ") and item.prompt.rpartition("\n")[2].strip()
+        ]
+        if spaced:
+            first = lines[spaced[0].id]
+            yield f"{path}: {rows_of(len(spaced))} with a space at the end of the prompt, first in line {first}"
     wide = [(item, texts) for item in items if (texts := _wide_texts(item))]
     for pattern, what in (
         (TWICE_ENCODED, "with text like 'Ã©' for 'é' (UTF-8 read as Windows-1252?)"),

@@ -91,6 +91,10 @@ class Checker:
             self.problem(
                 f"{key} too long", f"{name}: found {len(value):,} characters, expected at most {LONGEST:,}"
             )
+        elif key == "id" and not value.isprintable():
+            self.problem(
+                "id with such a character", f"id: found {short(value)}, expected printable characters"
+            )
         elif wrong := harmful(value):
             what, advice = wrong
             self.problem(f"{key} with such a character", f"{name}: found {what}; {advice}")

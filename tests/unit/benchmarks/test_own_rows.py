@@ -65,7 +65,8 @@ def problems(folder: Path, data: bytes, **settings: Any) -> list[str]:
             {"answer": "\ud800"},
             "answer: found half of a character (U+D800, a lone surrogate) at character 1; ",
         ),
-        ({"id": "\udfff"}, "id: found half of a character (U+DFFF, a lone surrogate) at character 1; "),
+        ({"id": "\udfff"}, "id: found '\\udfff', expected printable characters"),
+        ({"id": "a\nb"}, "id: found 'a\\nb', expected printable characters"),
         (
             {"prompt": "caf\ufffd"},
             "prompt: found U+FFFD, the sign of an earlier wrong decoding at character 4; ",
@@ -354,6 +355,15 @@ def test_what_is_seldom_meant_is_a_counted_warning(
     assert (
         build("mine", FileBenchmark(path=str(path))).origin["warnings"][0].startswith(f"a.jsonl: {warning}")
     )
+
+
+def test_a_space_before_a_program_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    body = {"answer": "return 1", "prefix": "def f():\n    ", "tests": ["assert f()"]}
+    rows = [{**body, "prompt": f"# {at}\ndef f():\n    "} for at in range(9)]
+    assert problems(tmp_path, lines(*rows)) == [] and not caplog.records
+    rows = [{**CODE, "prompt": f"Write {at}: " if at else "Write:"} for at in range(9)]
+    assert problems(tmp_path, lines(*rows)) == []
+    assert "8 rows with a space at the end of the prompt, first in line 2" in caplog.text
 
 
 def test_prompts_that_end_in_a_space_or_not_are_alike(

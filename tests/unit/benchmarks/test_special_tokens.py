@@ -132,6 +132,19 @@ def test_special_tokens_inside_a_prompt_are_kept_as_a_chat_template_writes_them(
         ("q", " a<pad>", None, "answer: found the padding token <pad>, expected none"),
         ("<pad>q", " a", None, "prompt: found the padding token <pad>, expected none"),
         ("q", " a", [" a", " b</s>c"], "choices[1]: found the eos token </s> inside"),
+        (
+            "q",
+            " a<|im_end|>\n",
+            None,
+            "answer: found <|im_end|> at its edge, which is no token of this model; expected",
+        ),
+        (
+            "<|im_start|>q",
+            " a",
+            None,
+            "prompt: found <|im_start|> at its edge, which is no token of this model",
+        ),
+        ("<bos>q", " a", None, "prompt: found <bos> at its edge, which is no token of this model"),
     ],
 )
 def test_special_tokens_that_break_a_text_are_named(
