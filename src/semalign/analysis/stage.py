@@ -15,6 +15,7 @@ from semalign.analysis.listing import cells_among, defaults_among
 from semalign.analysis.options import DEFAULTS, HERE, LayerTables, Machine, Pair, Sections, Table
 from semalign.analysis.signals import attribution_table, pairing_table
 from semalign.benchmarks.corpora import prompts
+from semalign.benchmarks.encoding import encode_prompt
 from semalign.config.analysis import Geometry, MeasuredDecomposition, Similarity
 from semalign.config.signals import Activations, Alignment
 from semalign.config.statistics import StatisticsSettings
@@ -55,7 +56,7 @@ def measure_decomposition(
     layers, head = measure_fidelity(
         load_model(model, machine.name, machine.precision),
         read_head(model),
-        [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
+        [encode_prompt(text, tokenizer) for text in prompts(benchmark, section.count)],
         name=name,
         settings=section,
     )
@@ -130,7 +131,7 @@ def measure_crossing(
         load_model(teacher, machine.name, machine.precision),
         (read_head(teacher), read_head(student)),
         common_tokens(teacher, student, read_section(Alignment, alignment).minimum_shared),
-        [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
+        [encode_prompt(text, tokenizer) for text in prompts(benchmark, section.count)],
         resampling=Resampling(seed=section.seed, confidence=section.confidence),
     )
     _write(_labelled(crossed, table.labels), table.out, DECIMALS)

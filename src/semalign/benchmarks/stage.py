@@ -5,9 +5,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from semalign.benchmarks.base import write_prepared
+from semalign.benchmarks.base import first_rows, read_split, write_prepared
 from semalign.benchmarks.mixture import write_mixture
 from semalign.benchmarks.registry import module_of, own_files, prepare
+from semalign.config.base import SPLITS
 from semalign.config.benchmarks import Benchmark
 from semalign.runtime.files import replace_folder
 from semalign.runtime.provenance import Run, inside
@@ -32,11 +33,12 @@ def prepare_benchmark(
     with replace_folder(out) as folder:
         if parts:
             write_mixture(parts, folder)
-            run.seal(folder)
+            run.seal(folder, {"first": first_rows({split: read_split(folder, split) for split in SPLITS})})
             return
         run.modules += filter(None, [module_of(benchmark, section)])
         for file in filter(inside, own_files(section)):
             run.read(Path(file).name, file)
         prepared = prepare(benchmark, section, mirror)
         write_prepared(folder, prepared)
-        run.seal(folder, {"origin": prepared.origin} if prepared.origin else None)
+        origin = {"origin": prepared.origin} if prepared.origin else {}
+        run.seal(folder, {**origin, "first": first_rows(prepared.splits)})

@@ -16,6 +16,7 @@ from lm_eval.api import task as task_module
 from lm_eval.tasks import TaskManager
 
 from semalign.config.evaluation import EvaluationSettings
+from semalign.evaluation.bare_items import bare_items
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
@@ -48,6 +49,8 @@ def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSett
     """Let any lm-eval model answer the items of a split under the protocol in the settings."""
     with _quiet():
         task = load_task(benchmark, split_file, settings)
+        if tokenizer := getattr(lm, "tokenizer", None):
+            bare_items(task, tokenizer)
         name = task.config.task
         results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
     metric = metric_of(task)
