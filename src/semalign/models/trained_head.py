@@ -39,9 +39,7 @@ def leave_out(head: Head, tokens: torch.Tensor | None = None, name: str = "model
 
 def count_rows(head: Head, part: Literal["head", "embedding"] = "head") -> tuple[int, int]:
     """(rows of a part that are used, rows that are left out because they were never trained)."""
-    weight, rows = (
-        (head.weight, head.rows) if part == "head" else (head.input_embedding, head.input_rows)
-    )
+    weight, rows = (head.weight, head.rows) if part == "head" else (head.input_embedding, head.input_rows)
     used = len(weight) if rows is None else len(rows)
     return used, len(weight) - used
 

@@ -6,14 +6,18 @@ and Bartolo (arXiv 2405.05417) measure the distance from unused tokens that are 
 searched for. A row counts as untrained if it is one of these:
 
 - without a token: the tokenizer has no token with its id;
-- empty: shorter than NEAR times the median length;
-- alike: in a group of at least GROUP rows around one centre. Distances are in units of the median distance of all rows
+- empty: zero, or shorter than NEAR times the typical length;
+- alike: in a group of at least GROUP rows around one centre. Distances are in units of the typical distance of all rows
   from that centre. The reach of a group is NEAR. A group of at least SHARE of all rows may be wider: its reach is twice
   the median distance of its own rows, at most WIDE, and at most the length of the centre, so that short rows of
   different directions are no group.
 
-If more than MOST of the rows with a token look untrained, the weights do not tell, and those rows are kept. Untrained
-rows that still have their own random initial values can't be told from trained ones.
+Both the short rows and a group must be alone: from their reach to MARGIN times their reach, there are at most ALONE
+times as many rows.
+
+Typical is the median, or half of the ninth decile if that is more. If more than MOST of the rows with a token look
+untrained, the weights do not tell, and those rows are kept. Untrained rows that still have their own random initial
+values can't be told from trained ones.
 """
 
 from __future__ import annotations
@@ -34,8 +38,12 @@ NEAR = 0.1
 # .6. But runs of 9 to 14 spaces, which SmolLM2 knows, are .22 from theirs: a small group must be nearer.
 WIDE = 0.3
 SHARE = 0.01
+# Rows that spread over a line have half as many in that shell, over a plane more than as many, and so on: as if one
+# direction, or a few, were all that the distances measure.
+MARGIN = 1.5
+ALONE = 0.25
 GROUP = 4  # more than the special tokens that are initialised as copies of one token
-MOST = 0.5  # medians describe trained rows only if these are the majority
+MOST = 0.5  # a median describes trained rows only if these are the majority
 
 CHUNK = 1024  # rows in float32 at once
 ROUNDS = 4
@@ -72,7 +80,7 @@ def find_trained(weight: Tensor, tokens: Tensor | None = None) -> Trained:
     lengths = _distances(weight, ids, torch.zeros(weight.shape[1]))
     if not len(ids) or not lengths.isfinite().all():
         return Trained(ids if len(ids) < total else None, total, total - len(ids))
-    empty = (lengths < NEAR * lengths.median()) | (lengths == 0)
+    empty = (lengths == 0) | _inside(lengths, NEAR * _typical(lengths))
     rest = ids[~empty]
     alike = _find_alike(weight, rest)
     counts = int(empty.sum()), int(alike.sum())
@@ -96,7 +104,7 @@ def _group_around(weight: Tensor, ids: Tensor, members: Tensor) -> Tensor:
     for _ in range(ROUNDS):
         centre = _mean(weight, ids[members])
         distances = _distances(weight, ids, centre)
-        unit = distances.median()
+        unit = _typical(distances)
         inside = distances <= WIDE * unit
         if inside.sum() < GROUP:
             return none
@@ -106,7 +114,7 @@ def _group_around(weight: Tensor, ids: Tensor, members: Tensor) -> Tensor:
     if inside.sum() >= SHARE * len(ids):
         wider = torch.stack([2 * distances[inside].median(), WIDE * unit, centre.norm()]).min()
         reach = torch.maximum(reach, wider)
-    group = distances <= reach
+    group = _inside(distances, reach)
     return group if group.sum() >= GROUP else none
 
 
@@ -120,6 +128,19 @@ def _distances(weight: Tensor, ids: Tensor, centre: Tensor) -> Tensor:
     """Distance of each of the rows `ids` from a point [width], [n]."""
     parts = [(rows - centre.to(rows)).norm(dim=1).cpu() for rows in stream_rows(weight, ids)]
     return torch.cat(parts) if parts else torch.empty(0)
+
+
+def _inside(distances: Tensor, reach: Tensor) -> Tensor:
+    """Whether each distance is within reach; all False if those within reach are not alone."""
+    inside = distances <= reach
+    more = (distances <= MARGIN * reach).sum() - inside.sum()
+    return inside & (more <= ALONE * inside.sum())
+
+
+def _typical(values: Tensor) -> Tensor:
+    """The median, or half of the ninth decile if that is more, as when most values are near zero."""
+    decile = values.kthvalue(max(1, round(0.9 * len(values)))).values
+    return torch.maximum(values.median(), decile / 2)
 
 
 def _mean(weight: Tensor, ids: Tensor) -> Tensor:
