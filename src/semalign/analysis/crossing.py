@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from semalign.analysis.accumulation import Resampling, resample_means
-from semalign.models.trained_head import count_rows
+from semalign.models.trained_head import count_rows, trained_rows
 from semalign.runtime.errors import UserError
 from semalign.signals.semantics.maps import Shared, build_map, trained_tokens
 from semalign.signals.semantics.registry import BASES_MAPS, HEAD_MAPS, rows_of
@@ -83,21 +83,24 @@ class CrossingStudy:
     def __init__(self, teacher: Head, student: Head, shared: Shared, crossings: Sequence[Crossing]) -> None:
         self.crossings = list(crossings)
         here = self.crossings[0].matrix
-        self.teacher, self.student = teacher.weight.to(here), student.weight.to(here)
+        (ids, self.teacher), (own, self.student) = (
+            (rows.to(here.device), weight.to(here)) for rows, weight in map(trained_rows, (teacher, student))
+        )
         number = torch.full((len(teacher.weight),), ABSENT)  # teacher's token id -> student's token id
         number[shared[0]] = shared[1]
-        self.number = number.to(here.device)
+        self.wanted = number.to(here.device)[ids]  # student's id of what the teacher predicts
+        self.own = own
         self.heads = {"teacher": teacher, "student": student}
         self.same: list[Tensor] = []
 
     def add(self, final: Tensor) -> None:
         """Add one prompt's final normed teacher states [positions, D_T].
 
-        A predicted token that is not in the student's vocabulary counts as not preserved. Both heads predict with all
-        their rows, also those that no map reads.
+        A predicted token that is not in the student's vocabulary counts as not preserved. Neither model
+        predicts a token whose row was never trained.
         """
-        wanted = self.number[(final @ self.teacher.T).argmax(-1)]
-        same = [(c.carry(final) @ self.student.T).argmax(-1) == wanted for c in self.crossings]
+        wanted = self.wanted[(final @ self.teacher.T).argmax(-1)]
+        same = [self.own[(c.carry(final) @ self.student.T).argmax(-1)] == wanted for c in self.crossings]
         self.same.append(torch.stack(same, -1).double().cpu())
 
     def rows(self, resampling: Resampling) -> list[dict[str, Any]]:

@@ -193,8 +193,8 @@ def collect_signals(
     pairing_out: Path,
     attribution: Sequence[Path] = (),
     pairing: Sequence[Path] = (),
-    alignment: Sequence[Path] = (),
     pair: Sequence[tuple[str, Path, Path]] = (),
+    alignment: Sequence[Path] = (),
     settings: Path | None = None,
     record: Path | None = None,
 ) -> None:
@@ -205,8 +205,8 @@ def collect_signals(
         pairing_out: Table of pairs of layers (CSV).
         attribution: Folders of attributions.
         pairing: Folders of pairings.
-        alignment: Folders of alignments, which count the vocabulary rows that are left out.
         pair: For every pair, its name, its teacher's and its student's model folder.
+        alignment: Folders of alignments, which count the vocabulary rows that are left out.
         settings: The config's section `statistics`, as JSON. Default: its defaults.
         record: File that records what the tables were made from.
     """

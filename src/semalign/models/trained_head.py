@@ -44,6 +44,13 @@ def count_rows(head: Head, part: Literal["head", "embedding"] = "head") -> tuple
     return used, len(weight) - used
 
 
+def trained_rows(head: Head) -> tuple[torch.Tensor, torch.Tensor]:
+    """The ids of the LM head's trained rows, and these rows [trained, width]; the head itself if all are trained."""
+    if head.rows is None:
+        return torch.arange(len(head.weight)), head.weight
+    return head.rows, head.weight[head.rows.to(head.weight.device)]
+
+
 def describe_rows(head: Head) -> dict[str, Any]:
     """The numbers of rows that are used and left out, of the head and of the embedding."""
     parts: tuple[Literal["head", "embedding"], ...] = ("head", "embedding")

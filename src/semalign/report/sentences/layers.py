@@ -91,6 +91,9 @@ def pairing(tables: Tables) -> dict[str, Any]:
         settings[same].append(str(name))
     first = table.drop_duplicates("pair")
     shared = first.to_dict("records") if "shared_tokens" in table else []
+    if "teacher_left_out" in table:
+        counts = first[["teacher_left_out", "student_left_out"]].fillna(0).sum(axis=1)
+        shared = [row | {"left_out": count > 0} for row, count in zip(shared, counts, strict=True)]
     return {"mappings": mappings, "changed": settings[False], "same": settings[True], "shared": shared}
 
 
