@@ -65,12 +65,15 @@ def build_crossings(
     device: torch.device | str = "cpu",
 ) -> list[Crossing]:
     """Every map without and, if it depends on gains, also with the final norms folded in."""
-    gains = [head.norm_gain.to(device, torch.float32) for head in (teacher, student)]
+    gains = {
+        "teacher_gain": teacher.norm_gain.to(device, torch.float32),
+        "student_gain": student.norm_gain.to(device, torch.float32),
+    }
 
     def build(name: str, fold: bool) -> Crossing:
         matrix = build_map(name, teacher, student, shared, fold_final_norm=fold, seed=seed)
         tokens = len(trained_tokens(name, teacher, student, shared)[0])
-        return Crossing(name, fold, matrix.to(device, torch.float32), *gains, tokens)
+        return Crossing(name, fold, matrix.to(device, torch.float32), tokens=tokens, **gains)
 
     return [
         build(name, fold) for name in maps for fold in ((False,) if name in UNFOLDABLE else (False, True))

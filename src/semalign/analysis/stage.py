@@ -12,7 +12,16 @@ from semalign.analysis.curves import curves_table
 from semalign.analysis.fidelity import measure_fidelity
 from semalign.analysis.geometry import Goal, Place, geometry_table
 from semalign.analysis.listing import cells_among, defaults_among
-from semalign.analysis.options import DEFAULTS, HERE, LayerTables, Machine, Pair, Sections, Table
+from semalign.analysis.options import (
+    DEFAULTS,
+    HERE,
+    LayerTables,
+    Machine,
+    Pair,
+    Sections,
+    SignalTables,
+    Table,
+)
 from semalign.analysis.signals import attribution_table, pairing_table
 from semalign.benchmarks.corpora import prompts
 from semalign.config.analysis import Geometry, MeasuredDecomposition, Similarity
@@ -189,37 +198,33 @@ def measure_geometry(
 
 
 def collect_signals(
-    attribution_out: Path,
-    pairing_out: Path,
+    tables: SignalTables,
     attribution: Sequence[Path] = (),
     pairing: Sequence[Path] = (),
     pair: Sequence[tuple[str, Path, Path]] = (),
     alignment: Sequence[Path] = (),
     settings: Path | None = None,
-    record: Path | None = None,
 ) -> None:
     """Collect the results of attribution and pairing, from every folder of a study, into two tables.
 
     Args:
-        attribution_out: Table of layers (CSV).
-        pairing_out: Table of pairs of layers (CSV).
+        tables: Where the tables are written.
         attribution: Folders of attributions.
         pairing: Folders of pairings.
         pair: For every pair, its name, its teacher's and its student's model folder.
         alignment: Folders of alignments, which count the vocabulary rows that are left out.
         settings: The config's section `statistics`, as JSON. Default: its defaults.
-        record: File that records what the tables were made from.
     """
     statistics = read_section(StatisticsSettings, settings)
     run = Run("signals", settings)
-    if record:
+    if tables.record:
         for folder in (*attribution, *pairing, *alignment):
             run.read(portable(folder), folder)
     models = {name: (teacher, student) for name, teacher, student in pair}
-    _write(attribution_table(attribution, statistics), attribution_out, DIGITS)
-    _write(pairing_table(pairing, models, alignment), pairing_out, DIGITS)
-    if record:
-        run.note(record, [attribution_out, pairing_out])
+    _write(attribution_table(attribution, statistics), tables.attribution_out, DIGITS)
+    _write(pairing_table(pairing, models, alignment), tables.pairing_out, DIGITS)
+    if tables.record:
+        run.note(tables.record, [tables.attribution_out, tables.pairing_out])
 
 
 def collect_curves(cells: list[str], out: Path, record: Path | None = None) -> None:

@@ -91,9 +91,9 @@ def pairing(tables: Tables) -> dict[str, Any]:
         settings[same].append(str(name))
     first = table.drop_duplicates("pair")
     shared = first.to_dict("records") if "shared_tokens" in table else []
-    if "teacher_left_out" in table:
-        counts = first[["teacher_left_out", "student_left_out"]].fillna(0).sum(axis=1)
-        shared = [row | {"left_out": count > 0} for row, count in zip(shared, counts, strict=True)]
+    for row in shared:
+        counts = (row.get(f"{role}_left_out") or 0 for role in ("teacher", "student"))
+        row["left_out"] = any(count > 0 for count in counts)  # the columns may be missing or empty
     return {"mappings": mappings, "changed": settings[False], "same": settings[True], "shared": shared}
 
 
