@@ -19,6 +19,7 @@ GRIDS = 16
 SAME = 0.27
 CHANCE = 0.01
 CANDIDATES = 16
+CHUNK = 8192  # rows in float64 at once
 
 
 def dense_places(rows: Callable[[], Iterable[Tensor]], count: int, minimum: int) -> list[Tensor]:
@@ -29,27 +30,30 @@ def dense_places(rows: Callable[[], Iterable[Tensor]], count: int, minimum: int)
     if count < minimum:
         return []
     generator = torch.Generator().manual_seed(0)
-    places = _whiten(_project(rows(), generator))
+    places = _whiten(_project(rows(), count, generator))
     cells = [cell for _ in range(GRIDS) for cell in _fullest(_sort(places, generator), minimum)]
     return sorted(cells, key=len, reverse=True)[:CANDIDATES]
 
 
-def _project(rows: Iterable[Tensor], generator: torch.Generator) -> Tensor:
+def _project(rows: Iterable[Tensor], count: int, generator: torch.Generator) -> Tensor:
     """The rows on PROJECTED random directions, or as they are if they have no more columns."""
-    parts: list[Tensor] = []
-    axes: Tensor | None = None
+    places = axes = torch.empty(count, 0)
+    start = 0
     for chunk in rows:
         width = chunk.shape[1]
-        if axes is None and width > PROJECTED:
+        if start == 0:
+            places = torch.empty(count, min(width, PROJECTED))
             axes = torch.randn(width, PROJECTED, generator=generator) / width**0.5
-        parts.append((chunk if axes is None else chunk @ axes.to(chunk)).cpu())
-    return torch.cat(parts)
+        places[start : start + len(chunk)] = chunk @ axes.to(chunk) if width > PROJECTED else chunk
+        start += len(chunk)
+    return places
 
 
 def _whiten(places: Tensor) -> Tensor:
     """The rows with mean 0 and covariance 1: a direction that dominates them would make all axes of a grid alike."""
     centred = places - places.mean(dim=0)
-    values, vectors = torch.linalg.eigh(centred.T.double() @ centred.double() / len(centred))
+    covariance = sum(part.T.double() @ part.double() for part in centred.split(CHUNK)) / len(centred)
+    values, vectors = torch.linalg.eigh(covariance)
     kept = values > 1e-6 * values[-1]
     return centred @ (vectors[:, kept] / values[kept].sqrt()).to(centred)
 

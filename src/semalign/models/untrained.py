@@ -126,8 +126,10 @@ def stream_rows(weight: Tensor, ids: Tensor) -> Iterator[Tensor]:
 
 def _distances(weight: Tensor, ids: Tensor, centre: Tensor) -> Tensor:
     """Distance of each of the rows `ids` from a point [width], [n]."""
-    parts = [(rows - centre.to(rows)).norm(dim=1).cpu() for rows in stream_rows(weight, ids)]
-    return torch.cat(parts) if parts else torch.empty(0)
+    distances = torch.empty(len(ids))  # small results between large chunks would fragment the memory
+    for part, rows in zip(distances.split(CHUNK), stream_rows(weight, ids), strict=True):
+        part.copy_((rows - centre.to(rows)).norm(dim=1))
+    return distances
 
 
 def _inside(distances: Tensor, reach: Tensor) -> Tensor:
