@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 SUBJECTS = {
     "bases": "bench.subjects.bases",
     "mapping": "bench.subjects.mapping",
+    "untrained": "bench.subjects.untrained",
     "signals": "bench.subjects.signals",
     "steering": "bench.subjects.steering",
     "windows": "bench.subjects.windows",

@@ -217,3 +217,17 @@ def test_unused_tokens_of_smollm2(smollm2: Path) -> None:
     assert {"<gh_stars>", "<jupyter_code>", "<empty_output>", "swigfaiss", "kinesisfirehose"} < names
     # used by the fine-tuning, in no pretraining text
     assert not names & {"<|im_start|>", "<|im_end|>", "<|endoftext|>"}
+
+
+def test_the_log_says_what_is_left_out_and_what_is_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="semalign")
+    weight = trained(torch.Generator().manual_seed(0))
+    weight[:30] = 0
+    leave_out(Head(weight, weight, torch.ones(WIDTH)), torch.arange(ROWS - 10), "model")
+    weight[:700] = 0
+    leave_out(Head(weight, weight, torch.ones(WIDTH)), name="model")
+    assert [record.getMessage() for record in caplog.records] == [
+        "model: tied LM head: 40 of 1200 rows were never trained and are left out "
+        "(10 without a token, 30 empty, 0 alike)",
+        "model: tied LM head: 700 empty, 0 alike of 1200 rows look untrained (more than 50 %), so that they are kept",
+    ]
