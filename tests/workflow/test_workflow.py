@@ -69,7 +69,7 @@ def test_a_mistake_in_the_config_is_one_line_before_any_work(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "own.yaml: no such config file"),
+        (None, "own.yaml: found no such file"),
         (b"study: \xe9", "own.yaml: line 1: found byte 0xe9, which is not UTF-8"),
         (b"extends: twice.yaml", "twice.yaml: line 2: found key 'study' twice, first in line 1"),
         (b"seeds: [1]", "own.yaml: study: found nothing, expected: name of the study"),

@@ -70,15 +70,12 @@ def read_config(paths: Sequence[Path | str], settings: Mapping[str, Any] | None 
     return Config(_joined(layers), tuple(layers))
 
 
-def check_config_files(paths: Sequence[Path]) -> None:
-    """Exit with one line per problem of config files that the command line names, before Snakemake reads them."""
+def check_config_files(paths: Sequence[Path | str]) -> None:
+    """Exit with one line per problem of config files that Snakemake is about to read."""
     try:
         read_config(paths)
     except UserError as error:
-        lines = list(error.lines)
-        if any("no such config file" in line for line in lines) and len(paths) > 1:
-            lines.append("--configfile takes all words after it; write targets before it")
-        sys.exit(UserError(*lines).report())
+        sys.exit(error.report())
 
 
 def config_of(data: dict[str, Any], name: str = UNNAMED) -> Config:
