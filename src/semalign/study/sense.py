@@ -131,7 +131,7 @@ def scores(study: Study) -> Iterator[str]:
 
 
 def ablations(study: Study) -> Iterator[str]:
-    """Axes without values, and a search of variants without learning rates."""
+    """Axes without values."""
     section = study.ablations
     axes = {
         "ablations.axes": section.axes,
@@ -141,8 +141,6 @@ def ablations(study: Study) -> Iterator[str]:
         for axis, values in varied.items():
             if not values:
                 yield f"{key}.{axis}: found [], expected at least one value"
-    if section.search and any(axes.values()) and not study.search.learning_rates:
-        yield "ablations.search: found true, expected false, since search.learning_rates is empty"
 
 
 CHECKS: tuple[Check, ...] = (repetitions, contrasts, pairs, analyses, scores, ablations)

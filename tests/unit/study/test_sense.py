@@ -76,7 +76,6 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"scores": {"published": [{"model": "big", "benchmark": "facts", "score": 1.0, "source": "x"}]}}, "scores.models: found nothing, expected the models to score (big)"),
     ({"scores": {"models": ["small"], "published": [{"model": "big", "benchmark": "facts", "score": 1.0, "source": "x"}]}}, "scores.published[0].model: found 'big', which is not in scores.models"),
     ({"ablations": {"axes": {"alignment.map": []}}}, "ablations.axes.alignment.map: found [], expected at least one value"),
-    ({"ablations": {"axes": {"alignment.map": ["random"]}, "search": True}}, "ablations.search: found true, expected false"),
     # analyses
     ({"analysis": {"decomposition": {"models": ["big"], "prompts": "complettion"}}}, "analysis.decomposition.prompts: found 'complettion', expected one of facts, completion, humaneval (did you mean completion?)"),
     ({"analysis": {"decomposition": {"models": ["big"]}}}, "analysis.decomposition.prompts: found nothing"),
