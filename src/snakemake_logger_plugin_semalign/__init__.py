@@ -31,12 +31,7 @@ def check_before_start() -> None:
         place_cache()
         for path in config_files_read(started):
             with problems.collect():
-                try:
-                    read_yaml(path)
-                except UnicodeDecodeError as error:
-                    problems.add(
-                        f"{path}: found bytes that are not UTF-8 at {error.start}, expected YAML in UTF-8"
-                    )
+                read_yaml(path)
         problems.check()
     except UserError as error:
         sys.exit(error.report())

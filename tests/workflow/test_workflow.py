@@ -1,5 +1,6 @@
 """The jobs that the workflow plans, and one-line errors for mistakes in the config before any work."""
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -40,9 +41,12 @@ def test_the_default_is_the_embedded_study(project: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("notebooks=[nothing]", "notebooks: found 'nothing', expected some of ablations, benchmarks"),
-        ("sedes=[0]", "unknown key 'sedes'"),
-        ("seeds=many", "seeds: input should be a valid list (found 'many')"),
+        (
+            "notebooks=[nothing]",
+            "--config: notebooks: found 'nothing', expected one of ablations, benchmarks",
+        ),
+        ("sedes=[0]", "--config: sedes: unknown key, expected one of"),
+        ("seeds=many", "seeds: found 'many', expected a list"),
         ("alignment={map: upside-down}", "alignment.map: found 'upside-down', expected one of"),
         ("benchmarks={facts: {test: 0}}", "benchmarks.facts.test"),
         (
@@ -51,7 +55,7 @@ def test_the_default_is_the_embedded_study(project: Path) -> None:
         ),
         (
             "models={other: {source: folder, path: /nowhere}}",
-            "models.other.path: found no /nowhere/config.json",
+            "models.other.path: ",
         ),
     ],
 )
@@ -60,6 +64,38 @@ def test_a_mistake_in_the_config_is_one_line_before_any_work(
 ) -> None:
     assert message in refused(snakemake(project, *MINI, "--config", change))
     assert not list(project.glob("results/mini/*/*/run.json"))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "own.yaml: found no such file"),
+        (b"study: \xe9", "own.yaml: line 1: found byte 0xe9, which is not UTF-8"),
+        (b"extends: twice.yaml", "twice.yaml: line 2: found key 'study' twice, first in line 1"),
+        (b"seeds: [1]", "own.yaml: study: found nothing, expected: name of the study"),
+    ],
+)
+def test_a_config_file_that_can_not_be_used_is_named(
+    project: Path, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    (project / "twice.yaml").write_text("study: a\nstudy: b\n")
+    path = tmp_path / "own.yaml"
+    if content is not None:
+        path.write_bytes(content)
+    ended = snakemake(project, "--dry-run", "--configfile", str(path))
+    (line,) = [line for line in ended.stderr.splitlines() if "profile" not in line]
+    assert ended.returncode == 1 and line.startswith("error: ") and message in line
+
+
+def test_a_broken_default_config_is_named(project: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(project, tmp_path / "project")
+    (folder / "config/config.yaml").write_text("study: [a\n")
+    assert "config/config.yaml: line 2, column 1: not valid YAML" in refused(snakemake(folder, "--dry-run"))
+
+
+def test_a_study_of_a_name_alone_is_refused(project: Path) -> None:
+    message = refused(snakemake(project, "--dry-run", "--config", "study=foo"))
+    assert "study: found 'foo' with nothing else, which makes nothing" in message
 
 
 def test_a_cells_folder_as_target_plans_the_cell_and_its_inputs(project: Path) -> None:

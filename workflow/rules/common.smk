@@ -14,16 +14,16 @@ from os import devnull
 from pathlib import Path
 
 from semalign.config.base import SPLITS
-from semalign.study.definition import parse_study
+from semalign.config.extending import config_of, read_config
+from semalign.study.definition import study_of
 from semalign.runtime.causes import explain
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
 from semalign.runtime.interrupts import end_quietly, hand_over
 from semalign.runtime.launch import check_writable
-from semalign.study.layout import Layout
 from semalign.models.registry import texts_of
 from semalign.study.own_files import listing_of, write_listings
-from semalign.study.preflight import check_pinned, check_study
+from semalign.study.preflight import check_pinned, checked, planned
 from semalign.study.verification import check_tables
 from semalign.runtime.progress import KILLED, gave_reason
 from semalign.runtime.script import prepare_environment
@@ -33,10 +33,12 @@ from semalign.runtime.fork_server import start_server
 from semalign.runtime.snakemake_internals import (
     REPAIRING,
     config_files,
+    config_sources,
     fail_once,
     given,
     is_main_process,
     lift_rate_limit,
+    makes_all,
     merge_profiles,
     only_looks,
     runs_here,
@@ -51,13 +53,16 @@ if MAIN:
 try:
     if MAIN:
         merge_profiles(workflow)
-    STUDY = parse_study(config)
-    check_study(STUDY)
-    LAYOUT = Layout(STUDY)
+    SOURCES = config_sources(workflow)
+    CONFIG = config_of(config) if SOURCES is None else read_config(*SOURCES)
+    STUDY = study_of(CONFIG)
+    with CONFIG.naming():
+        LAYOUT, MEASURING = checked(STUDY, whole=makes_all(workflow)) if MAIN else planned(STUDY)
     # a dry run or `--dag` must not change the settings of a run that is active at the same time
     WRITES = MAIN and hold_study(STUDY.study, only_look=LOOKS)
     if MAIN and not LOOKS:
-        check_pinned(STUDY)
+        with CONFIG.naming():
+            check_pinned(STUDY)
     if WRITES and not LOOKS:
         check_writable(Path(LAYOUT.root), depth=3)
     if WRITES:

@@ -2,46 +2,18 @@
 from semalign.config.benchmarks import Mixture
 from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
-from semalign.report.declaration import read_declaration
 from semalign.report.levels import FILE as LEVELS
+from semalign.study.measures import COLLECTED, JOINED
 
 MEASURES = STUDY.analysis
 MADE_IN_PLACE = (TinyBenchmark, Mixture)
 MADE_SOURCES = ("tiny", "pruned")
-# tables of all cells
-COLLECTED = [
-    f"{name}.csv"
-    for name in (
-        *("main", "scores", "ablations", "parts", "agreement", "bits", "seeds", "comparisons", "contrasts"),
-        *("detectable", "costs"),
-    )
-]
-# tables that are joined from those of single models, pairs or methods
-JOINED = ("decomposition", "head", "similarity", "geometry", "crossing")
-# tables and figures that not every study has -> whether this study has them
-MEASURED = {
-    "search": bool(LAYOUT.searched()),
-    "attribution": bool(LAYOUT.signal_folders("attribution")),
-    "pairing": bool(LAYOUT.signal_folders("attribution")),
-    "geometry": bool(MEASURES.geometry.benchmark),
-    "similarity": bool(MEASURES.similarity.benchmark and MEASURES.similarity.methods),
-    "crossing": bool(MEASURES.decomposition.models and STUDY.pairs),
-}
+MEASURED = MEASURING.optional
 
 
 def declared(notebook):
-    """The tables and figures that a notebook declares, without those that this study does not have.
-
-    A notebook also reads the significance level and confidence level of the study, if the study has cells.
-    """
-    try:
-        own = read_declaration(notebook)
-    except UserError as error:
-        sys.exit(error.report())
-    reads = [file for file in own.reads if MEASURED.get(Path(file).stem, True)]
-    levels = [LEVELS] if LAYOUT.cells else []
-    figures = [name for name in own.figures if MEASURED.get(name, True)]
-    return own._replace(reads=[*reads, *levels], figures=figures)
+    """The tables and figures that a notebook declares and the study has."""
+    return MEASURING.declared(notebook)
 
 
 def caption_of(figure):

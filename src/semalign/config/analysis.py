@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 from semalign.config.statistics import StatisticsSettings
 
 
@@ -25,7 +25,7 @@ class Decomposition(Strict):
         description="semantic bases to compare: from the LM head's pseudoinverse (`output`, the paper's), from the "
         "input embedding (`input`), or random vectors as a control",
     )
-    seed: int = Field(0, ge=0, description="seed of the random bases and of the bootstrap")
+    seed: Seed = Field(0, description="seed of the random bases and of the bootstrap")
 
 
 class MeasuredDecomposition(Decomposition):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 from semalign.config.tiny import TinyBenchmark
 
 
@@ -26,7 +26,7 @@ class RealBenchmark(Strict):
         False,
         description="MMLU only: train on its auxiliary questions instead of its dev and validation questions",
     )
-    seed: int = Field(0, ge=0, description="seed for drawing the splits")
+    seed: Seed = Field(0, description="seed for drawing the splits")
     verify: bool = Field(
         True, description="reject data that differ from the pinned edition; false accepts any edition"
     )
@@ -69,7 +69,7 @@ class FileBenchmark(Strict):
     test: int | None = Field(
         None, ge=1, description="examples for the reported scores; null: 20 % of the rows"
     )
-    seed: int = Field(0, ge=0, description="seed for drawing the splits")
+    seed: Seed = Field(0, description="seed for drawing the splits")
 
 
 class Mixture(Strict):

@@ -1,13 +1,15 @@
 """Settings of the evaluation."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field
 
 from semalign.config.base import Split, Strict
 from semalign.config.sandbox import SandboxLimits
 
 Protocol = Literal["paper", "lm-eval"]
+Tokens = Annotated[int, Field(ge=1, le=1_000_000)]
+Samples = Annotated[int, Field(ge=1, le=10_000)]
 SAMPLED: dict[Protocol, tuple[str, ...]] = {"paper": ("humaneval", "mbpp"), "lm-eval": ()}
 """Published benchmarks whose answers are sampled under a protocol, according to its task files."""
 
@@ -22,24 +24,28 @@ class EvaluationSettings(Strict):
     )
     split: Split = Field("test", description="split to score on")
     batch_size: int = Field(
-        64, ge=1, description="prompts per forward pass; changes scores by floating-point noise only"
+        64,
+        ge=1,
+        le=1_000_000,
+        description="prompts per forward pass; changes scores by floating-point noise only",
     )
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="precision of the model's weights and activations during scoring"
     )
-    max_new_tokens: dict[str, PositiveInt] = Field(
+    max_new_tokens: dict[str, Tokens] = Field(
         {}, description="benchmark -> maximum number of tokens to generate; overrides its task file"
     )
-    samples: dict[str, PositiveInt] = Field(
+    samples: dict[str, Samples] = Field(
         {},
         description="benchmark -> answers to sample per prompt; overrides its task file, which must use sampling",
     )
     positions_per_chunk: int = Field(
         512,
         ge=1,
+        le=10**7,
         description="answer tokens whose full-vocabulary logits are held in memory at once, for KL and agreement",
     )
     sandbox_workers: int = Field(
-        1, ge=1, description="model-written programs that run in parallel in one job"
+        1, ge=1, le=1024, description="model-written programs that run in parallel in one job"
     )
     sandbox: SandboxLimits = SandboxLimits()

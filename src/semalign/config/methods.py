@@ -9,14 +9,18 @@ from semalign.config.optimisation import Optimisation
 from semalign.config.search import Rate
 
 Layers = Literal["paired", "all"]
+MAX_RANK = 65_536  # wider than any matrix of a layer
 
 
 class Lora(Strict):
     """The LoRA adapter that the method trains (paper section on representation steering)."""
 
-    rank: int = Field(16, ge=1, description="rank of the adapter of each matrix")
+    rank: int = Field(16, ge=1, le=MAX_RANK, description="rank of the adapter of each matrix")
     alpha: float = Field(
-        16.0, gt=0, description="the adapter is scaled by alpha / rank; the paper does not give the value"
+        16.0,
+        gt=0,
+        le=1e6,
+        description="the adapter is scaled by alpha / rank; the paper does not give the value",
     )
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout probability on the input of the adapter")
     projections: list[str] = Field(
@@ -29,11 +33,14 @@ class Lora(Strict):
 class MethodSettings(Strict):
     """Settings of every method.
 
-    `trained` is false for a method without randomness, which runs with a single seed. A method narrows `method` to
-    its name: `method: Literal["sft"] = "sft"`.
+    `trained` is false for a method without randomness, which runs with a single seed. `separate` names projections
+    that must be matrices of their own in teacher and student. With `deep_teacher`, the teacher must have at least as
+    many layers as the student. A method narrows `method` to its name: `method: Literal["sft"] = "sft"`.
     """
 
     trained: ClassVar[bool] = True
+    separate: ClassVar[tuple[str, ...]] = ()
+    deep_teacher: ClassVar[bool] = False
 
     method: str = Field(description="name of the method")
     signals: dict[str, Any] = Field(

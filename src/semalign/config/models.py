@@ -69,7 +69,7 @@ class HubModel(Weights):
     @classmethod
     def _pinned(cls, revision: str) -> str:
         if revision.lower() in MOVING:
-            raise ValueError("a branch moves; expected a commit hash or a tag")
+            raise ValueError("expected a commit hash or a tag, since a branch moves")
         return revision
 
 

@@ -14,10 +14,12 @@ class Optimisation(Strict):
 
     learning_rate: float = Field(3e-4, gt=0, le=1, description="peak learning rate")
     epochs: float | None = Field(
-        5, gt=0, description="passes over the training data; ignored if `steps` is set"
+        5, gt=0, le=1_000_000, description="passes over the training data; ignored if `steps` is set"
     )
-    steps: int | None = Field(None, ge=1, description="number of updates; takes precedence over `epochs`")
-    batch_size: int = Field(64, ge=1, description="examples per update")
+    steps: int | None = Field(
+        None, ge=1, le=10**9, description="number of updates; takes precedence over `epochs`"
+    )
+    batch_size: int = Field(64, ge=1, le=1_000_000, description="examples per update")
     micro_batch: int | None = Field(
         None,
         ge=1,
@@ -42,7 +44,9 @@ class Optimisation(Strict):
         description="learning rate after warm-up: `constant`; `linear` or `cosine` decay to 0; `wsd`: constant up to "
         "60 % of the steps, then linear decay to 2 % of the peak",
     )
-    clip_norm: float = Field(1.0, gt=0, description="maximum norm of the gradient over all parameters")
+    clip_norm: float = Field(
+        1.0, gt=0, le=1e12, description="maximum norm of the gradient over all parameters"
+    )
 
     @model_validator(mode="after")
     def _has_a_length(self) -> Self:

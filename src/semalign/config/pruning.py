@@ -1,12 +1,13 @@
 """Settings of a model that is pruned from its teacher and then healed by distilling the teacher into it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from semalign.config.base import SPLITS, Strict
+from semalign.config.base import SPLITS, Seed, Strict
 from semalign.config.benchmarks import Mixture
+from semalign.runtime.suggestions import one_of
 
 
 class BenchmarkText(Strict):
@@ -19,7 +20,7 @@ class BenchmarkText(Strict):
     @classmethod
     def _apart(cls, split: str) -> str:
         if split in SPLITS:
-            raise ValueError("the experiment reads that split; expected one that it does not, such as `heal`")
+            raise ValueError("expected a split that the experiment does not read, such as `heal`")
         return split
 
 
@@ -37,7 +38,10 @@ class Healing(Strict):
     """Distillation of the teacher into the pruned model, on the documents in `text`. All weights are trained."""
 
     tokens: int = Field(
-        60_000, ge=1, description="tokens to read; documents with fewer tokens in total are read repeatedly"
+        60_000,
+        ge=1,
+        le=10**12,
+        description="tokens to read; documents with fewer tokens in total are read repeatedly",
     )
     learning_rate: float = Field(4e-4, gt=0, le=1, description="peak learning rate of AdamW")
     warmup: float = Field(
@@ -46,7 +50,9 @@ class Healing(Strict):
         lt=1,
         description="share of the updates for warm-up; then the learning rate decays linearly",
     )
-    batch_tokens: int = Field(900, ge=2, description="maximum number of tokens per update, including padding")
+    batch_tokens: int = Field(
+        900, ge=2, le=10**7, description="maximum number of tokens per update, including padding"
+    )
     top_k: int = Field(
         32,
         ge=1,
@@ -102,31 +108,31 @@ class PrunedModel(Strict):
     healing: Healing | None = Field(
         Healing(), description="how the pruned model is trained; null: it is left as it is"
     )
-    seed: int = Field(0, ge=0, description="seed of the documents' order")
+    seed: Seed = Field(0, description="seed of the documents' order")
 
     @model_validator(mode="after")
     def _cuts_something(self) -> Self:
         if self.layers is None and self.feed_forward is None and self.width is None:
-            raise ValueError("expected at least one of layers, feed_forward and width")
+            raise ValueError("found none of layers, feed_forward and width, expected at least one of them")
         return self
 
 
-def check_source(key: str, model: Any, models: Mapping[str, Any], benchmarks: Mapping[str, Any]) -> None:
-    """Check that the study defines the teacher and benchmarks of a pruned model; raises ValueError otherwise."""
+def check_source(
+    key: str, model: Any, models: Mapping[str, Any], benchmarks: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield a problem for a teacher or benchmark of a pruned model that the study does not define."""
     seen = [model]
     while isinstance(seen[-1], PrunedModel):
         teacher = seen[-1].teacher
         if teacher not in models:
-            raise ValueError(f"{key}.teacher: found {teacher!r}, expected one of {', '.join(models)}")
+            yield f"{key}.teacher: found {teacher!r}, expected {one_of(teacher, models)}"
+            break
         if models[teacher] in seen:
-            raise ValueError(
-                f"{key}.teacher: found {teacher!r}, expected a model that is not made from this one"
-            )
+            yield f"{key}.teacher: found {teacher!r}, expected a model that is not made from this one"
+            break
         seen.append(models[teacher])
+    plain = [name for name, benchmark in benchmarks.items() if not isinstance(benchmark, Mixture)]
     for text in getattr(model, "text", []):
         named = getattr(text, "benchmark", None)
-        plain = [name for name, benchmark in benchmarks.items() if not isinstance(benchmark, Mixture)]
         if named is not None and named not in plain:
-            raise ValueError(
-                f"{key}.text: found benchmark {named!r}, expected one of {', '.join(plain) or 'none (empty section)'}"
-            )
+            yield f"{key}.text: found benchmark {named!r}, expected {one_of(named, plain)}"

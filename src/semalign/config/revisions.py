@@ -7,8 +7,7 @@ and writes it to the lock file. The commit is part of the model's settings, so a
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from semalign.config.reading import parse, read_text
 from semalign.runtime.errors import UserError
 
 LOCKED = "locked"
@@ -19,7 +18,9 @@ def read_revisions(path: Path = FILE) -> dict[str, str]:
     """Read repository -> commit, empty if the file is missing. Raises UserError if the file has another form."""
     if not path.is_file():
         return {}
-    commits = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    commits, problems = parse(read_text(path), str(path))
+    problems.check()
+    commits = commits or {}
     if not isinstance(commits, dict) or not all(
         isinstance(item, str) for pair in commits.items() for item in pair
     ):
@@ -34,7 +35,7 @@ def with_revisions(data: dict[str, Any]) -> dict[str, Any]:
         return data
     known = read_revisions()
     pinned = {
-        name: model | {"revision": known.get(model.get("repository", ""), LOCKED)}
+        name: model | {"revision": known.get(str(model.get("repository", "")), LOCKED)}
         if _is_locked(model)
         else model
         for name, model in models.items()

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 from semalign.config.evaluation import Protocol
 
 
@@ -29,5 +29,5 @@ class ModelScores(Strict):
     protocols: list[Protocol] = Field(
         ["paper"], min_length=1, description="protocols to score with, as in evaluation.protocol"
     )
-    seed: int = Field(0, ge=0, description="seed for sampling answers")
+    seed: Seed = Field(0, description="seed for sampling answers")
     published: list[PublishedScore] = Field([], description="published scores to list in the same table")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 
 Rate = Annotated[float, Field(gt=0, le=1)]
 
@@ -17,4 +17,4 @@ class Search(Strict):
         description="learning rates to try with every trained method; an empty list: no search, each method uses its "
         "own optimisation.learning_rate",
     )
-    seed: int = Field(0, ge=0, description="seed of the trial runs")
+    seed: Seed = Field(0, description="seed of the trial runs")

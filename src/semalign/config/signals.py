@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 
 
 class Attribution(Strict):
@@ -30,8 +30,8 @@ class Attribution(Strict):
     examples: int | None = Field(
         None, ge=1, description="number of examples of the extract split to read; null: all"
     )
-    seed: int = Field(
-        0, ge=0, description="seed of random scores; all seeds of a study share the same random scores"
+    seed: Seed = Field(
+        0, description="seed of random scores; all seeds of a study share the same random scores"
     )
 
 
@@ -54,22 +54,22 @@ class Pairing(Strict):
         description="number of layer pairs, from the most critical teacher layer downwards; `all`: pair every student "
         "layer with its counterpart on the depth map, rule `depth` only",
     )
-    seed: int = Field(
-        0, ge=0, description="seed of random layers; all seeds of a study share the same random layers"
+    seed: Seed = Field(
+        0, description="seed of random layers; all seeds of a study share the same random layers"
     )
 
     @field_validator("pairs")
     @classmethod
     def _at_least_one(cls, value: int | str) -> int | str:
         if isinstance(value, int) and value < 1:
-            raise ValueError("expected a whole number of at least 1, or `all`")
+            raise ValueError("expected at least 1, or all")
         return value
 
     @model_validator(mode="after")
     def _all_by_depth(self) -> Self:
         if self.pairs == "all" and self.rule != "depth":
             raise ValueError(
-                f"pairing.pairs: found `all` with rule `{self.rule}`, which does not pair every student layer; "
+                f"pairs: found `all` with rule `{self.rule}`, which does not pair every student layer; "
                 "expected a whole number, or rule `depth`"
             )
         return self
@@ -84,7 +84,7 @@ class Activations(Strict):
         "layer adds to the residual stream (`contribution`), or the output of the layer (`block`); the paper does not "
         "specify it",
     )
-    batch_size: int = Field(32, ge=1, description="examples per forward pass")
+    batch_size: int = Field(32, ge=1, le=1_000_000, description="examples per forward pass")
 
 
 class Alignment(Strict):
@@ -106,9 +106,8 @@ class Alignment(Strict):
     shuffled: bool = Field(
         False, description="as a control, give each position the target of another position, drawn at random"
     )
-    seed: int = Field(
+    seed: Seed = Field(
         0,
-        ge=0,
         description="seed of random bases and of shuffled targets; all seeds of a study share the same draw",
     )
     minimum_shared: float = Field(
@@ -130,31 +129,34 @@ class Logits(Strict):
     top_k: int = Field(
         64,
         ge=1,
+        le=1_000_000,
         description="number of most likely tokens whose log-probabilities are stored; for all others, only their total "
         "probability is stored",
     )
     temperature: float = Field(
         1.0, gt=0, description="temperature of the teacher's and student's distributions"
     )
-    batch_size: int = Field(32, ge=1, description="examples per forward pass")
+    batch_size: int = Field(32, ge=1, le=1_000_000, description="examples per forward pass")
 
 
 class States(Strict):
     """The teacher's final hidden states at the answer tokens; with its LM head they give the full distribution."""
 
-    batch_size: int = Field(32, ge=1, description="examples per forward pass")
+    batch_size: int = Field(32, ge=1, le=1_000_000, description="examples per forward pass")
 
 
 class Units(Strict):
     """The dimensions of the teacher's final hidden state that the task loss depends on most (Flex-KD)."""
 
-    batch_size: int = Field(32, ge=1, description="examples per forward pass")
+    batch_size: int = Field(32, ge=1, le=1_000_000, description="examples per forward pass")
 
 
 class Extraction(Strict):
     """Low-rank factors of the windows of the teacher's weights that the task is most sensitive to (Seeking)."""
 
-    rank: int = Field(16, ge=1, description="rank of a window's factors; set from the method's lora.rank")
+    rank: int = Field(
+        16, ge=1, le=65_536, description="rank of a window's factors; set from the method's lora.rank"
+    )
     projections: list[str] = Field(
         ["up", "down", "v", "o"],
         min_length=1,
@@ -164,8 +166,8 @@ class Extraction(Strict):
     windows: Literal["sensitive", "random"] = Field(
         "sensitive", description="window of a matrix: the most sensitive one, or a random one as a control"
     )
-    seed: int = Field(
-        0, ge=0, description="seed of random windows; all seeds of a study share the same random windows"
+    seed: Seed = Field(
+        0, description="seed of random windows; all seeds of a study share the same random windows"
     )
 
 
@@ -178,8 +180,8 @@ class Location(Strict):
     as_released: bool = Field(
         False, description="score neurons as the released code does; set from the method's `as_released`"
     )
-    final_seed: int = Field(
-        42, ge=0, description="seed that draws the train example whose neurons the final injection uses"
+    final_seed: Seed = Field(
+        42, description="seed that draws the train example whose neurons the final injection uses"
     )
 
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 from semalign.config.benchmarks import Benchmark
 from semalign.config.models import Model
 
@@ -30,7 +30,7 @@ class Sources(Strict):
         description="where models run; `auto`: on the device in the environment variable SEMALIGN_DEVICE if it is set, "
         "otherwise on a GPU if the job has one",
     )
-    seeds: list[int] = Field([0, 1, 2], min_length=1, description="every method is trained once per seed")
+    seeds: list[Seed] = Field([0, 1, 2], min_length=1, description="every method is trained once per seed")
     models: dict[str, Model] = Field({}, description="models by name")
     pairs: dict[str, Pair] = Field({}, description="teacher-student pairs by name")
     benchmarks: dict[str, Benchmark] = Field({}, description="benchmarks by name")

@@ -2,14 +2,17 @@
 
 from pydantic import Field
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 
 
 class StatisticsSettings(Strict):
     """Settings of the confidence intervals and of the significance tests."""
 
     resamples: int = Field(
-        default=10_000, ge=100, description="number of bootstrap resamples for every interval and p-value"
+        default=10_000,
+        ge=100,
+        le=1_000_000,
+        description="number of bootstrap resamples for every interval and p-value",
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="confidence level of all intervals")
     alpha: float = Field(
@@ -25,4 +28,4 @@ class StatisticsSettings(Strict):
         lt=1,
         description="power for which the smallest detectable difference is computed",
     )
-    seed: int = Field(default=0, ge=0, description="seed of the bootstrap")
+    seed: Seed = Field(default=0, description="seed of the bootstrap")

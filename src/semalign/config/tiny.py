@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from semalign.config.base import Strict
+from semalign.config.base import Seed, Strict
 
 
 class TinyModel(Strict):
@@ -14,7 +14,7 @@ class TinyModel(Strict):
     width: int = Field(128, ge=8, le=2048, description="size of the hidden state, a multiple of 2 * heads")
     feed_forward: int = Field(336, ge=8, le=8192, description="inner size of the feed-forward networks")
     heads: int = Field(4, ge=1, le=64, description="attention heads per block")
-    examples: int = Field(36_000, ge=1, description="documents in the corpus; each is read once")
+    examples: int = Field(36_000, ge=1, le=10**8, description="documents in the corpus; each is read once")
     benchmark_phrasing: float = Field(
         0.75,
         ge=0,
@@ -25,13 +25,11 @@ class TinyModel(Strict):
         0.2, ge=0, le=1, description="share of the corpus that consists of dense lists of facts and sums"
     )
     learning_rate: float = Field(3e-3, gt=0, le=1, description="peak learning rate")
-    batch_size: int = Field(16, ge=1, description="documents per update")
+    batch_size: int = Field(16, ge=1, le=1_000_000, description="documents per update")
     prompt_weight: float = Field(
         0.1, ge=0, le=1, description="loss weight of a prompt token; an answer token has weight 1"
     )
-    seed: int = Field(
-        0, ge=0, description="seed of the corpus, the initial weights and the order of documents"
-    )
+    seed: Seed = Field(0, description="seed of the corpus, the initial weights and the order of documents")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> Self:
@@ -50,4 +48,4 @@ class TinyBenchmark(Strict):
     align: int = Field(80, ge=1, description="examples for fitting maps from data")
     validation: int = Field(100, ge=1, description="examples for choosing settings")
     test: int = Field(150, ge=1, description="examples for the reported scores")
-    seed: int = Field(0, ge=0, description="seed for drawing the splits")
+    seed: Seed = Field(0, description="seed for drawing the splits")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from semalign.report.figures.registry import FIGURES
 from semalign.runtime.columns import COLUMNS
 from semalign.runtime.errors import UserError
+from semalign.runtime.suggestions import one_of
 
 KEY = "semalign"
 
@@ -28,7 +29,7 @@ def read_declaration(name: str, folder: Path = Path("notebooks")) -> Declaration
     path = folder / f"{name}.ipynb"
     if not path.is_file():
         names = sorted(each.stem for each in folder.glob("*.ipynb"))
-        raise UserError(f"config: notebooks: found {name!r}, expected some of {', '.join(names)}")
+        raise UserError(f"notebooks: found {name!r}, expected {one_of(name, names)}")
     try:
         own = json.loads(path.read_text(encoding="utf-8"))["metadata"][KEY]
         declared = Declaration(str(own["caption"]), list(own["reads"]), list(own["figures"]))
@@ -45,4 +46,4 @@ def _check_names(key: str, names: Iterable[str], known: Iterable[str]) -> None:
     known = list(known)
     for name in names:
         if name not in known:
-            raise UserError(f"{key}: found {name!r}, expected some of {', '.join(known)}")
+            raise UserError(f"{key}: found {name!r}, expected {one_of(name, known)}")

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from semalign.runtime.errors import UserError
+from semalign.runtime.suggestions import one_of
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ class Registry(Mapping[str, Entry], Generic[T]):
     def entry(self, name: str) -> Entry:
         """Return the entry of a name. Raises UserError, which lists the known names, for an unknown one."""
         if name not in self._entries:
-            raise UserError(f"{self.kind}: found {name!r}, expected one of {', '.join(self._entries)}")
+            raise UserError(f"{self.kind}: found {name!r}, expected {one_of(name, self._entries)}")
         return self._entries[name]
 
     def named(self, **facts: Any) -> dict[str, Entry]:

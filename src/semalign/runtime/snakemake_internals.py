@@ -70,6 +70,36 @@ def config_files(workflow: Any) -> list[str]:
     return [portable(path) for path in workflow.configfiles]
 
 
+def makes_all(workflow: Any) -> bool:
+    """Return whether this run makes the whole study, and not only some targets."""
+    targets = getattr(arguments(), "targets", None)
+    return is_main_process(workflow) and not set(targets or ()) - {"all"}
+
+
+def config_sources(workflow: Any) -> tuple[list[str], dict[str, Any]] | None:
+    """Return the config files of this run from weakest to strongest, and the settings of its command line.
+
+    None if another workflow uses this one as a module and passes the config on.
+    """
+    if workflow.modifier.skip_configfile:
+        return None
+    settings = workflow.config_settings
+    named = [Path(path) for path in settings.configfiles]
+    default = [path for path in map(Path, workflow.configfiles) if path not in named]
+    return [_short(path) for path in (*default, *named)], dict(settings.config)
+
+
+def has_config(workflow: Any) -> bool:
+    """Return whether the command line says what the study is, so that the default config is not read."""
+    settings = workflow.config_settings
+    return bool(settings.configfiles) or bool({"study", "extends"} & set(settings.config))
+
+
+def _short(path: Path) -> str:
+    """A path relative to the working directory, if it is below it."""
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def shows_progress(workflow: Any) -> bool:
     """Return whether this run shows its progress by our own logger plugin, not by Snakemake's messages."""
     settings = workflow.output_settings

@@ -7,6 +7,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from semalign.config.base import Strict
+from semalign.config.explaining import explain
 from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import read_settings
 
@@ -16,15 +17,14 @@ Section = TypeVar("Section", bound=Strict)
 def read_section(section: type[Section], path: Path | None) -> Section:
     """Read a section of a config from its JSON file; without a file, return its defaults.
 
-    Raises UserError naming the file and the first key that is wrong.
+    Raises UserError naming the file and every key that is wrong.
     """
     if path is None:
         return section()
     try:
         return section.model_validate(read_settings(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise UserError(*(f"{path}: {line}" for line in explain(error, section))) from None
 
 
 def read_listing(paths: Sequence[str]) -> list[Path]:

@@ -1,20 +1,33 @@
 """Lists of the available methods, maps, benchmarks and so on: `python -m semalign list methods`."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from semalign import __version__
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
 from semalign.methods.registry import METHODS
 from semalign.models.architectures import ARCHITECTURES
 from semalign.report.figures.registry import FIGURES
 from semalign.runtime.errors import UserError
 from semalign.runtime.registry import Entry
+from semalign.runtime.suggestions import hint, one_of
 from semalign.signals.semantics.registry import MAPS
 
 USAGE = "python -m semalign list"
+HELP = """\
+usage: python -m semalign list {kinds}
+
+Lists what a config can name: methods, maps and so on, with titles, papers and summaries.
+
+To run a study:            snakemake --cores all --configfile <config>
+To see what it would do:   snakemake --dry-run --configfile <config>
+To predict its cost:       python scripts/plan_costs.py --configfile <config>
+To load a trained student: semalign.load_student (see docs/how-to/own-pair.md)\
+"""
 NOTEBOOKS = Path("notebooks")
 EXPERIMENTAL = "experimental"  # printed instead of a paper
 
@@ -29,18 +42,41 @@ class Row(NamedTuple):
 
 
 def main() -> None:
-    """Print the list that the command line names; a mistake is one line on standard error and exit status 1."""
+    """Print what the command line asks for; a mistake is one line on standard error and exit status 2."""
     try:
-        print("\n".join(lines_of(sys.argv[1:])))
+        text = answer(sys.argv[1:])
     except UserError as error:
-        sys.exit(error.report())
+        print(error.report(), file=sys.stderr)
+        sys.exit(2)
+    try:
+        print(text)
+        sys.stdout.flush()
+    except BrokenPipeError:  # such as with `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def answer(arguments: Sequence[str]) -> str:
+    """Return the help, the version, or a list. Raises UserError for any other command."""
+    if not arguments or arguments[0] in ("-h", "--help", "help") or set(arguments[1:]) & {"-h", "--help"}:
+        return HELP.format(kinds=f"{{{','.join(LISTS)}}}")
+    if list(arguments) in (["--version"], ["version"]):
+        return __version__
+    return "\n".join(lines_of(arguments))
 
 
 def lines_of(arguments: Sequence[str]) -> list[str]:
     """Return the lines of `list <kind>`. Raises UserError for any other command."""
-    if len(arguments) != 2 or arguments[0] != "list" or arguments[1] not in LISTS:
-        raise UserError(f"found {' '.join(arguments)!r}, expected `{USAGE}` and one of {', '.join(LISTS)}")
-    return table(LISTS[arguments[1]]())
+    command, *kinds = arguments or [""]
+    if command != "list":
+        raise UserError(
+            f"command: found {command!r}, expected `{USAGE} <kind>`{hint(command, ['list'])}; --help explains it"
+        )
+    if len(kinds) != 1 or kinds[0] not in LISTS:
+        kind = " ".join(kinds)
+        raise UserError(
+            f"{USAGE}: found {repr(kind) if kinds else 'nothing'}, expected {one_of(kind, LISTS)}"
+        )
+    return table(LISTS[kinds[0]]())
 
 
 def table(rows: Sequence[Row]) -> list[str]:

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from semalign.config.extending import extended, read_yaml
+from semalign.config.extending import read_config
 from semalign.config.revisions import LOCKED, read_revisions, write_revisions
 from semalign.models.sources import explained
 from semalign.runtime.errors import UserError
-from semalign.study.definition import parse_study
+from semalign.study.definition import study_of
 
 
 def ask_commits(configfile: Path, update: bool = False) -> dict[str, str]:
@@ -15,8 +15,9 @@ def ask_commits(configfile: Path, update: bool = False) -> dict[str, str]:
     Commits that the lock file lacks are requested from the hub and written to it; `update` requests all of them.
     Raises UserError if the hub can't be reached.
     """
-    data = extended(read_yaml(configfile))
-    parse_study(data)  # report mistakes in the config before contacting the hub
+    config = read_config([configfile])
+    study_of(config)  # report mistakes in the config before contacting the hub
+    data = config.data
     known = {} if update else read_revisions()
     models = (data.get("models") or {}).values()
     wanted = dict.fromkeys(model["repository"] for model in models if model.get("revision") == LOCKED)

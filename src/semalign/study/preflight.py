@@ -1,152 +1,162 @@
-"""Checks of a study's names, settings and models before any long work starts."""
+"""Checks of a study's names, settings, models and texts before any long work starts, from files alone.
 
-import json
-import logging
-from collections.abc import Collection, Iterable
-from pathlib import Path
+Each check yields one line per problem. All of them run, so that a user sees all problems at once.
+"""
+
+from collections.abc import Callable, Iterator
 
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
-from semalign.config.models import FolderModel
-from semalign.config.pruning import PrunedModel
+from semalign.config.benchmarks import FileBenchmark
 from semalign.config.revisions import LOCKED, not_pinned
 from semalign.config.signals import STAGES
-from semalign.config.tiny import TinyBenchmark, TinyModel
+from semalign.config.tiny import TinyBenchmark
 from semalign.evaluation.protocols import TASKS, task_names
-from semalign.models.registry import texts_of
-from semalign.models.vocabulary import check_overlap, read_vocabulary
-from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json
+from semalign.runtime.errors import Problems, UserError
+from semalign.runtime.suggestions import one_of
 from semalign.signals.semantics.registry import MAPS, check_top
 from semalign.study.definition import Study
-from semalign.study.variants import resolve, variants_of
+from semalign.study.layout import Layout
+from semalign.study.measures import Measures, check_notebooks
+from semalign.study.model_checks import check_models, check_projections
+from semalign.study.naming import LONGEST_PART
+from semalign.study.sense import makes_nothing
+from semalign.study.variants import (
+    at_benchmark,
+    axes_key,
+    equal_variants,
+    resolve,
+    signal_name,
+    trials_of,
+    variants_of,
+)
 
-logger = logging.getLogger("semalign")
+Check = Callable[[Study], Iterator[str]]
 
 
 def check_study(study: Study) -> None:
-    """Check all names against the registries, the settings of every variant, and the models.
+    """Check all names against the registries, the settings of every variant, and the models and texts.
 
-    Raises UserError for anything that a later stage could not use.
+    Raises UserError with everything that a later stage could not use.
     """
-    embedded = [name for name, section in study.benchmarks.items() if isinstance(section, TinyBenchmark)]
-    alternative = ", or a name with `benchmark:`, such as `gsm8k-steps: {benchmark: gsm8k}`"
-    _check_names("benchmarks", embedded, [*BENCHMARKS, *PUBLISHED], alternative)
-    for name in embedded:
-        if name not in task_names():
-            raise UserError(f"benchmark {name}: found no task file {TASKS.name}/{name}.yaml, expected one")
-    check_sources(study.benchmarks, study.mirror)
-    for method in study.methods:
-        for variant in variants_of(study, method):
-            settings, signals = resolve(study, method, variant)
-            _check_names(f"method {settings.method}: needs", settings.needs, STAGES)
-            _check_names("alignment.map", [signals.alignment.map], MAPS)
-            check_top(signals.alignment.map, signals.alignment.top)
-    check_models(study)
+    problems = Problems()
+    for check in CHECKS:
+        with problems.collect():
+            for line in check(study):
+                problems.add(line)
+    problems.check()
+
+
+def checked(study: Study, whole: bool = True) -> tuple[Layout, Measures]:
+    """Make all checks of a study, of its layout and of its notebooks; return its artifacts and what it measures.
+
+    With `whole`, the study must also make something. Raises UserError with all problems.
+    """
+    problems = Problems()
+    if whole:
+        problems.add(*makes_nothing(study))
+    with problems.collect():
+        check_study(study)
+    problems.check()
+    layout, measures = planned(study)
+    problems.add(*check_notebooks(measures))
+    problems.check()
+    return layout, measures
+
+
+def planned(study: Study) -> tuple[Layout, Measures]:
+    """Return the artifacts of a study and what it measures, without checks."""
+    layout = Layout(study)
+    return layout, Measures(layout)
 
 
 def check_pinned(study: Study) -> None:
     """Raise UserError if a hub model of the study has no pinned commit."""
-    for repository in unpinned(study):
-        raise UserError(not_pinned(repository))
+    if repositories := unpinned(study):
+        raise UserError(*map(not_pinned, repositories))
 
 
-def check_models(study: Study) -> None:
-    """Check the folders and files that the config names, and compare teachers with students if possible.
-
-    A teacher that is shallower or narrower than its student only causes a warning, because the depth map and the
-    semantic map are defined in that case too. Raises UserError for a missing model folder, and for a pair whose
-    vocabularies share too few tokens.
-    """
-    for name, model in study.models.items():
-        for path in texts_of(model)[1]:
-            if not Path(path).expanduser().is_file():
-                raise UserError(f"models.{name}.text: found no {path}, expected documents as .txt or .jsonl")
-        if isinstance(model, FolderModel):
-            _check_folder(name, Path(model.path).expanduser())
-    for name, pair in study.pairs.items():
-        teacher = _shape(study, pair.teacher)
-        student = _shape(study, pair.student)
-        if teacher and student:
-            _compare(name, teacher, student)
-        _check_vocabularies(study, name)
+def benchmarks(study: Study) -> Iterator[str]:
+    """Embedded benchmarks exist and have task files."""
+    names = dict.fromkeys([*BENCHMARKS, *PUBLISHED])
+    rest = ", or a name with `benchmark:` or `path:`, such as `gsm8k-steps: {benchmark: gsm8k}`"
+    for name, section in study.benchmarks.items():
+        if not isinstance(section, TinyBenchmark):
+            continue
+        if name not in names:
+            yield f"benchmarks.{name}: unknown benchmark, expected {one_of(name, names, rest)}"
+        elif name not in task_names():
+            yield f"benchmarks.{name}: found no task file {TASKS.name}/{name}.yaml, expected one"
 
 
-def _check_names(key: str, names: Iterable[str], known: Collection[str], alternative: str = "") -> None:
-    for name in names:
-        if name not in known:
-            raise UserError(f"config: {key}: found {name!r}, expected one of {', '.join(known)}{alternative}")
-
-
-def _check_folder(name: str, folder: Path) -> None:
-    for wanted in ("config.json", "tokenizer.json"):
-        path = folder / wanted
-        if not path.is_file():
-            raise UserError(f"models.{name}.path: found no {path}; expected a Hugging Face model folder")
+def texts(study: Study) -> Iterator[str]:
+    """Mirrors and users' own files exist, and all of the files' rows can be used."""
+    for name, section in study.benchmarks.items():
         try:
-            read_json(path)
-        except ValueError as error:
-            raise UserError(f"models.{name}.path: {path} is not valid JSON ({error})") from None
-    weights = sorted(folder.glob("*.safetensors"))
-    if not weights:
-        raise UserError(
-            f"models.{name}.path: found no {folder}/*.safetensors; expected the weights in that format"
-        )
-    for path in weights:
-        if path.stat().st_size != _whole_size(path):
-            raise UserError(
-                f"models.{name}.path: found {path} damaged or incomplete, expected a safetensors file"
+            check_sources({name: section}, study.mirror)
+        except UserError as error:
+            yield from error.lines
+            continue
+        if isinstance(section, FileBenchmark):
+            from semalign.benchmarks.own import problems_of
+
+            yield from problems_of(name, section)
+
+
+def variants(study: Study) -> Iterator[str]:
+    """The settings of every variant, on every benchmark and with every learning rate; none equals another."""
+    for method in study.methods:
+        problems = Problems()
+        with problems.collect():
+            for variant in variants_of(study, method):
+                with problems.collect():
+                    problems.add(*_variant(study, method, variant))
+        if not problems.lines:
+            with problems.collect():
+                problems.add(*equal_variants(study, method))
+        yield from problems.lines
+
+
+def _variant(study: Study, method: str, variant: str) -> Iterator[str]:
+    settings, signals = resolve(study, method, variant)
+    where = f"methods.{method}"
+    for need in settings.needs:
+        if need not in STAGES:
+            yield f"{where}: needs signal {need!r}, expected {one_of(need, STAGES)}"
+    name = signals.alignment.map
+    if name not in MAPS:
+        yield f"{_source_of_map(study, method, variant)}: found {name!r}, expected {one_of(name, MAPS)}"
+    else:
+        check_top(name, signals.alignment.top)
+    if len(variant.encode()) > LONGEST_PART:
+        key = axes_key(study, method)
+        yield f"{key}: found a value of {len(variant)} characters, which names a folder; expected a shorter one"
+    for stage in STAGES:
+        folder = signal_name(study, signals, stage)
+        if len(folder.encode()) > LONGEST_PART:
+            yield (
+                f"{where}.signals: found changes whose names, joined, have {len(folder)} characters and name a folder; "
+                "expected fewer changes"
             )
+            break
+    changes = variants_of(study, method)[variant]
+    for benchmark in settings.by_benchmark if variant in variants_of(study, method) else ():
+        if benchmark in study.benchmarks:
+            at_benchmark(study, method, changes, benchmark)
+    for trial in trials_of(study, method, variant):
+        if len(trial.encode()) > LONGEST_PART:
+            yield f"search.learning_rates: found a value that names a folder of {len(trial)} characters, expected less"
 
 
-def _whole_size(path: Path) -> int:
-    """Return the file size in bytes according to a safetensors header, or -1 if there is no valid header."""
-    try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            header = json.loads(file.read(min(length, path.stat().st_size)))
-        ends = (entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__")
-        return 8 + length + max(ends, default=0)
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError):
-        return -1
+def _source_of_map(study: Study, method: str, variant: str) -> str:
+    """The key that sets the map of a variant."""
+    key = "alignment.map"
+    if key in variants_of(study, method)[variant]:
+        return f"{axes_key(study, method)}.{key}"
+    return f"methods.{method}.signals.{key}" if key in study.methods[method].signals else key
 
 
-def _shape(study: Study, model: str) -> tuple[int, int] | None:
-    """Return (layers, width) of a model, or None if they are not known before the model is prepared."""
-    settings = study.models[model]
-    if isinstance(settings, TinyModel):
-        return settings.layers, settings.width
-    if isinstance(settings, PrunedModel):
-        teacher = _shape(study, settings.teacher) or (settings.layers, settings.width)
-        layers = settings.layers or teacher[0]
-        width = settings.width or teacher[1]
-        return (layers, width) if layers and width else None
-    if isinstance(settings, FolderModel):
-        config = read_json(Path(settings.path).expanduser() / "config.json")
-        shape = config.get("num_hidden_layers"), config.get("hidden_size")
-        return None if None in shape else shape
-    return None
-
-
-def _compare(pair: str, teacher: tuple[int, int], student: tuple[int, int]) -> None:
-    for what, of_teacher, of_student in zip(("layers", "width"), teacher, student, strict=True):
-        if of_teacher < of_student:
-            logger.warning(
-                "warning: pairs.%s: the teacher has %s %d, fewer than the student's %d",
-                pair,
-                what,
-                of_teacher,
-                of_student,
-            )
-
-
-def _check_vocabularies(study: Study, name: str) -> None:
-    """Check the vocabulary overlap of a pair, if both models are folders and their tokenizers can be read now."""
-    pair = study.pairs[name]
-    models = (study.models[pair.teacher], study.models[pair.student])
-    if all(isinstance(model, FolderModel) for model in models):
-        folders = [Path(model.path).expanduser() for model in models if isinstance(model, FolderModel)]
-        teacher, student = map(read_vocabulary, folders)
-        check_overlap(name, teacher, student, study.alignment.minimum_shared)
+# every check of `check_study`, in the order in which problems are printed; a check of a new kind is added here
+CHECKS: tuple[Check, ...] = (benchmarks, variants, check_models, check_projections, texts)
 
 
 def unpinned(study: Study) -> list[str]:

@@ -4,10 +4,11 @@ import logging
 from pathlib import Path
 from typing import Literal
 
+from semalign.config.extending import read_config
 from semalign.runtime.files import write_text
 from semalign.runtime.study_lock import hold_study
 from semalign.study import verification
-from semalign.study.definition import load_study
+from semalign.study.definition import study_of
 from semalign.study.documentation import config_reference, config_schema, methods_reference
 from semalign.study.layout import Layout
 from semalign.study.locking import locked_versions
@@ -16,6 +17,7 @@ from semalign.study.pinning import ask_commits
 from semalign.study.planning.study import Plan
 from semalign.study.planning.table import cost_table
 from semalign.study.planning.work import DEVICES
+from semalign.study.preflight import checked
 
 logger = logging.getLogger("semalign")
 
@@ -27,7 +29,7 @@ def verify_results(config: Path = Path("config/config.yaml"), prune: bool = Fals
         config: Config file of the study.
         prune: Remove artifacts that don't match, so that the next run recreates them.
     """
-    layout = Layout(load_study(config))
+    layout = Layout(study_of(read_config([config])))
     hold_study(layout.study.study)
     layout.write_settings()
     write_listings(layout.study, layout.root)
@@ -44,7 +46,11 @@ def plan_costs(configfile: Path, device: Literal["a100", "h100", "cpu"] = "a100"
         configfile: Config file of the study.
         device: Device that is assumed for the hours; cpu means one core.
     """
-    rows = Plan(load_study(configfile), DEVICES[device]).rows()
+    config = read_config([configfile])
+    study = study_of(config)
+    with config.naming():
+        checked(study)
+        rows = Plan(study, DEVICES[device]).rows()
     print(cost_table(rows, on_gpu=device != "cpu"))
 
 

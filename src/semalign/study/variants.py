@@ -4,17 +4,25 @@ An ablation changes one dotted key; its variant is named `<last part of the key>
 agree up to a signal stage share the result of that stage, which is named after its differences from the default.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
 
+from semalign.config.base import shown
 from semalign.config.cells import DEFAULT, Cell, variant_name
+from semalign.config.explaining import explain
 from semalign.config.signals import STAGES, Signals, stages_before
-from semalign.runtime.errors import UserError
-from semalign.study.definition import Study, explain
+from semalign.runtime.errors import Problems, UserError
+from semalign.runtime.suggestions import one_of
+from semalign.study.definition import Study
 from semalign.study.kinds import Method
+from semalign.study.references import RATE
 
-RATE = "optimisation.learning_rate"
+# keys of a method that no variant can change: they say what it is, and where its own changes are
+FIXED = ("method", "signals", "learning_rates", "by_benchmark")
+CHAIN = (*stages_before("alignment"), "alignment")
+_DEFAULTS = Signals()
 
 
 def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
@@ -29,17 +37,41 @@ def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
         other = axes.setdefault(axis, key)
         if other != key:
             raise UserError(
-                f"config: ablations: {method}: found {other} and {key} for axis {axis!r}, expected one of them; ablate "
+                f"{axes_key(study, method)}: found {other} and {key} for axis {axis!r}, expected one of them; ablate "
                 "the other one under a second name of the method"
             )
         for value in values:
             name = variant_name(key, value)
             if name in variants:
                 raise UserError(
-                    f"config: ablations: {method}: {key}: found variant {name} twice, expected it once"
+                    f"{axes_key(study, method)}.{key}: found variant {name} twice, expected values that differ"
                 )
             variants[name] = {key: value}
     return variants
+
+
+def axes_key(study: Study, method: str) -> str:
+    """Return the key of the config at which the axes of a method are."""
+    own = study.ablations.method == method
+    return "ablations.axes" if own else f"ablations.others.{method}"
+
+
+def equal_variants(study: Study, method: str) -> Iterator[str]:
+    """Yield a problem for each value of an axis that equals the default or another value."""
+    changes = variants_of(study, method)
+    seen = {DEFAULT: resolve(study, method, DEFAULT)}
+    for name, change in changes.items():
+        if name == DEFAULT or (RATE in change and rates_of(study, method)):
+            continue
+        own = resolve(study, method, name)
+        [(key, value)] = change.items()
+        for other, settings in seen.items():
+            if own == settings:
+                equal = "the default" if other == DEFAULT else f"variant {other}"
+                where = f"{axes_key(study, method)}.{key}"
+                yield f"{where}: found {shown(value)}, which equals {equal}; expected another value"
+                break
+        seen[name] = own
 
 
 def rates_of(study: Study, method: str) -> list[float]:
@@ -83,7 +115,7 @@ def resolve(study: Study, method: str, variant: str) -> tuple[Method, Signals]:
 
     Raises UserError if a changed key does not exist or its value is out of range.
     """
-    where = f"methods.{method}" if variant == DEFAULT else f"ablations ({variant})"
+    where = f"methods.{method}" if variant == DEFAULT else axes_key(study, method)
     return changed(study, method, variants_of(study, method)[variant], where)
 
 
@@ -98,9 +130,7 @@ def at_benchmark(study: Study, method: str, changes: dict[str, Any], benchmark: 
     settings, signals = changed(study, method, {**own, **changes}, where)
     plain, plain_signals = changed(study, method, changes, where)
     if signals != plain_signals or settings.needs != plain.needs:
-        raise UserError(
-            f"config: {where}: found {', '.join(own)}, expected none that changes the method's signals"
-        )
+        raise UserError(f"{where}: found {', '.join(own)}, expected none that changes the method's signals")
     return settings
 
 
@@ -111,27 +141,52 @@ def changed(study: Study, method: str, changes: dict[str, Any], where: str) -> t
     """
     signal_changes = {key: value for key, value in changes.items() if key.split(".")[0] in STAGES}
     method_changes = {key: value for key, value in changes.items() if key not in signal_changes}
-    settings = _changed(study.methods[method], method_changes, where)
+    settings = _changed(study.methods[method], method_changes, dict.fromkeys(method_changes, where), where)
     # from weakest to strongest: what the method implies, what its section says, what the variant changes
+    own = f"methods.{method}"
+    places = {
+        **dict.fromkeys(settings.demands, own),
+        **dict.fromkeys(settings.signals, f"{own}.signals"),
+        **dict.fromkeys(signal_changes, where),
+    }
     signal_changes = {**settings.demands, **settings.signals, **signal_changes}
-    return settings, _changed(study.signals, signal_changes, where)
+    return settings, _changed(study.signals, signal_changes, places, where)
 
 
-def _changed(section: Any, changes: dict[str, Any], where: str) -> Any:
-    """Return a validated copy of a config section with some dotted keys changed."""
+def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], where: str) -> Any:
+    """Return a validated copy of a config section with some dotted keys changed; `places` say who asks for which."""
+    if not changes:
+        return section
     data = section.model_dump()
+    problems = Problems()
     for key, value in changes.items():
-        *parents, last = key.split(".")
-        inner = data
-        for parent in parents:
-            inner = inner.get(parent) if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or last not in inner:
-            raise UserError(f"config: {where}: unknown key {key!r}")
-        inner[last] = value
+        inner, last = _inside(data, key)
+        if last in FIXED or last not in inner:
+            names = [name for name in inner if name not in FIXED]
+            problems.add(f"{places[key]}.{key}: unknown key, expected {one_of(last, names)}")
+        else:
+            inner[last] = value
+    problems.check()
     try:
         return type(section).model_validate(data)
     except ValidationError as error:
-        raise UserError(f"config: {where}: " + "; ".join(explain(item) for item in error.errors())) from None
+        lines = explain(error, type(section))
+        raise UserError(*(f"{_place(line, places, where)}.{line}" for line in lines)) from None
+
+
+def _inside(data: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
+    """Return the section that a dotted key is in, and its last part; or the first part that is not a section's."""
+    parts = key.split(".")
+    for number, part in enumerate(parts[:-1]):
+        inner = data.get(part)
+        if not isinstance(inner, dict):
+            return data, ".".join(parts[number:])
+        data = inner
+    return data, parts[-1]
+
+
+def _place(line: str, places: dict[str, str], where: str) -> str:
+    return next((place for key, place in places.items() if line.startswith(key)), where)
 
 
 def signal_name(study: Study, signals: Signals, stage: str) -> str:
@@ -142,5 +197,12 @@ def signal_name(study: Study, signals: Signals, stage: str) -> str:
         own = getattr(signals, section)
         for key in type(base).model_fields:
             if getattr(base, key) != getattr(own, key):
-                differences.append(variant_name(key, getattr(own, key)))
+                differences.append(variant_name(_own_name(section, key), getattr(own, key)))
     return "+".join(differences) or DEFAULT
+
+
+def _own_name(section: str, key: str) -> str:
+    """The key of a setting in a folder's name, after its section if a later stage that reads it has that key too."""
+    later = CHAIN[CHAIN.index(section) + 1 :] if section in CHAIN else ()
+    shared = any(key in type(getattr(_DEFAULTS, name)).model_fields for name in later)
+    return f"{section}-{key}" if shared else key

@@ -295,9 +295,11 @@ def test_a_name_tells_the_benchmark_and_a_mixture_has_no_module() -> None:
     assert all(study.benchmarks[name].model_dump() == one.model_dump() for name, one in wanted.items())
     assert module_of("both", study.benchmarks["both"]) is None
     assert isinstance(study.benchmarks["both"], Mixture)
-    with pytest.raises(UserError, match=r"unknown key 'benchmarks.mmlu.tests'"):
+    with pytest.raises(UserError, match=r"benchmarks\.mmlu\.tests: unknown key"):
         parse_study({"study": "s", "benchmarks": {"mmlu": {"tests": 4}}})
-    with pytest.raises(UserError, match=r"benchmarks.x.benchmark: .*'gsm8k', 'humaneval'.* .found 'mlu'"):
+    with pytest.raises(
+        UserError, match=r"benchmarks\.x\.benchmark: found 'mlu', expected one of gsm8k, humaneval"
+    ):
         parse_study({"study": "s", "benchmarks": {"x": {"benchmark": "mlu"}}})
 
 

@@ -73,7 +73,7 @@ def test_limits_of_the_sandbox_are_no_part_of_what_generates() -> None:
         ({"protocols": ["own"]}, "scores.protocols"),
         (
             {"published": [{"model": "n", "benchmark": "gsm8k", "score": 1, "source": "x"}]},
-            "scores.published.model",
+            "scores.published[0].model",
         ),
     ],
 )

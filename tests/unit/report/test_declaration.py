@@ -29,7 +29,7 @@ def test_a_notebook_without_a_declaration_is_refused(tmp_path: Path) -> None:
     (tmp_path / "own.ipynb").write_text('{"cells": [], "metadata": {}}', encoding="utf-8")
     with pytest.raises(UserError, match="found no metadata 'semalign' with caption, reads and figures"):
         read_declaration("own", tmp_path)
-    with pytest.raises(UserError, match="notebooks: found 'other', expected some of own"):
+    with pytest.raises(UserError, match="notebooks: found 'other', expected one of own"):
         read_declaration("other", tmp_path)
 
 

@@ -53,6 +53,19 @@ def test_the_classes_have_the_attributes_in_use() -> None:
     assert "self.configfiles = " in inspect.getsource(Workflow)
 
 
+def test_the_command_line_is_a_local_variable_that_has_config_files_and_targets() -> None:
+    from snakemake.cli import args_to_api
+    from snakemake.settings.types import ConfigSettings
+
+    assert "args" in inspect.signature(args_to_api).parameters
+    source = inspect.getsource(args_to_api)
+    assert "configfiles=args.configfile" in source and "args.targets" in source
+    # the logger is made before the config files are read
+    assert source.index("with SnakemakeApi(output_settings)") < source.index("ConfigSettings(")
+    assert {"config", "configfiles"} <= {field.name for field in dataclasses.fields(ConfigSettings)}
+    assert internals.arguments() is None
+
+
 def test_the_scheduler_still_has_a_rate_limiter_and_none_means_no_limit() -> None:
     import snakemake.api  # noqa: F401 - first: its modules import each other
     from snakemake.scheduling.job_scheduler import JobRateLimiter, JobScheduler
@@ -181,6 +194,9 @@ def test_no_other_file_uses_internals() -> None:
         "_handle_error",
         ".is_main_process",
         ".local_exec",
+        "workflow.config_settings",
+        "workflow.modifier",
+        "args_to_api",
     )
     using = {path.name for path in files if any(name in path.read_text() for name in internal)}
     assert using == {"snakemake_internals.py"}

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from semalign.benchmarks.base import Example, read_split
 from semalign.config.signals import Location
+from semalign.models.architectures import ARCHITECTURES, Architecture
 from semalign.models.loading import load_tokenizer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
@@ -42,6 +43,17 @@ def test_the_token_before_the_answers_end_is_located(pico_pair, answer: str, car
 def test_an_answer_of_ends_alone_is_refused(pico_pair) -> None:
     with pytest.raises(UserError, match="example a: found no token in the answer ' ]'"):
         located_tokens(Example("a", "Question", " ]"), load_tokenizer(pico_pair[0]))
+
+
+def test_a_fused_feed_forward_network_is_refused_in_one_line(
+    sealed_pair, tmp_path: Path, pico_benchmark: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = Architecture(projections={"o": "a", "down": "b"}, fused={"gate": ("c", 0), "up": ("c", 1)})
+    monkeypatch.setitem(ARCHITECTURES, "LlamaForCausalLM", facts)
+    with pytest.raises(
+        UserError, match=r"model .*: found an architecture whose gate and up are one matrix \(c\)"
+    ):
+        run_stage(sealed_pair, pico_benchmark, tmp_path / "location")
 
 
 def run_stage(pair: tuple[Path, Path], benchmark: Path, out: Path, **settings: Any) -> Path:

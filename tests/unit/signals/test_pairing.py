@@ -78,7 +78,7 @@ def test_all_pairs_every_student_layer_with_its_counterpart(teacher: int, studen
 
 @pytest.mark.parametrize("rule", ["cka", "last", "random"])
 def test_all_is_refused_where_a_rule_leaves_student_layers_out(rule: str) -> None:
-    with pytest.raises(ValueError, match=f"pairing.pairs: found `all` with rule `{rule}`"):
+    with pytest.raises(ValueError, match=f"pairs: found `all` with rule `{rule}`"):
         Pairing(rule=rule, pairs="all")
 
 

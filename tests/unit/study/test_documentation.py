@@ -27,7 +27,7 @@ def test_every_link_of_the_config_page_leads_to_a_section() -> None:
         "| `study` | string | required |",
         "| `minimum_shared` | number (> 0, ≤ 1) | `0.5` |",
         "| `contrasts` | list of [string, string] | `[]` |",
-        "| `seeds` | list of integer | `[0, 1, 2]` |",
+        "| `seeds` | list of integer (≥ 0, ≤ 4.29497e+09) | `[0, 1, 2]` |",
     ],
 )
 def test_a_section_says_where_it_is_written_and_what_its_keys_take(line: str) -> None:

@@ -129,7 +129,7 @@ def test_a_method_that_needs_an_unknown_signal_is_refused(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Sft, "needs", ("logit",))
-    with pytest.raises(UserError, match="method sft: needs: found 'logit', expected one of attribution"):
+    with pytest.raises(UserError, match=r"methods\.sft: needs signal 'logit', expected one of attribution"):
         check_study(layout.study)
 
 
@@ -137,7 +137,7 @@ def test_an_embedded_benchmark_without_a_task_is_refused(
     layout: Layout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("semalign.study.preflight.task_names", lambda: ["completion"])
-    with pytest.raises(UserError, match="benchmark facts: found no task file"):
+    with pytest.raises(UserError, match=r"benchmarks\.facts: found no task file"):
         check_study(layout.study)
 
 

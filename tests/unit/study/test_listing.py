@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from semalign import __version__
 from semalign.runtime.errors import UserError
-from semalign.study.listing import LISTS, lines_of
+from semalign.study.listing import LISTS, answer, lines_of
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,10 +33,44 @@ def test_a_method_has_its_title_paper_and_summary() -> None:
     assert " experimental " in lines["prox"] and "experimental" not in lines["sft"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["list"], ["list", "pairs"], ["show", "maps"]])
-def test_any_other_command_is_refused_in_one_line(arguments: list[str]) -> None:
-    with pytest.raises(UserError, match=r"expected `python -m semalign list` and one of methods, maps"):
-        lines_of(arguments)
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "semalign", *arguments], capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"], ["list", "--help"]])
+def test_help_is_printed_with_status_0(arguments: list[str]) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: python -m semalign list {methods,maps,")
+    assert max(map(len, done.stdout.splitlines())) <= 100
+
+
+def test_the_version_is_printed() -> None:
+    assert run("--version").stdout == f"{__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["list"], "python -m semalign list: found nothing, expected one of methods, maps, "),
+        (["list", "pairs"], "found 'pairs', expected one of methods, maps, "),
+        (
+            ["list", "method"],
+            "found 'method', expected one of methods, maps, .* \\(did you mean methods\\?\\)",
+        ),
+        (["list", "maps", "methods"], "found 'maps methods', expected one of methods"),
+        (["show", "maps"], "command: found 'show', expected `python -m semalign list <kind>`"),
+        (["lst"], "found 'lst', expected .* \\(did you mean list\\?\\)"),
+    ],
+)
+def test_any_other_command_is_refused_in_one_line(arguments: list[str], line: str) -> None:
+    with pytest.raises(UserError, match=line):
+        answer(arguments)
+
+
+def test_a_wrong_command_ends_with_status_2() -> None:
+    done = run("show", "maps")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
 def test_the_command_imports_no_large_library() -> None:

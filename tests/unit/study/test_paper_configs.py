@@ -84,7 +84,10 @@ def test_by_benchmark_changes_only_the_methods_own_settings() -> None:
     data["methods"]["semalign"] = {"by_benchmark": {"arithmetic": {"lora.rank": 4}}}
     assert Layout(parse_study(data))
     for wrong, message in (
-        ({"arithmetic": {"optimisation.epoch": 2}}, "unknown key 'optimisation.epoch'"),
+        (
+            {"arithmetic": {"optimisation.epoch": 2}},
+            "by_benchmark.arithmetic.optimisation.epoch: unknown key",
+        ),
         ({"arithmetic": {"label_loss": "kl"}}, "expected none that changes the method's signals"),
         ({"arithmetic": {"optimisation.learning_rate": 0.1}}, "expected none, since search.learning_rates"),
         ({"nothing": {}}, "methods.semalign.by_benchmark: found 'nothing'"),

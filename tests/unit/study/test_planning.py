@@ -48,7 +48,7 @@ GIGA = 1e9
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_the_number_of_parameters_is_exact(kind: str, tmp_path: Path) -> None:
     model = build_model(kind, layers=3, width=32, seed=0, feed_forward=88, tied=kind == "gemma3")
-    model.config.save_pretrained(tmp_path)
+    model.save_pretrained(tmp_path)
     assert read_model_shape(tmp_path).parameters == model.num_parameters()
 
 
@@ -111,7 +111,7 @@ def measured(request: Any, tmp_path: Path) -> tuple[Callable[[], Any], ModelShap
         model = build_model(kind, layers=6, width=128, seed=0, feed_forward=352, vocabulary=512)
         return model.to(getattr(torch, dtype)).eval().requires_grad_(False)
 
-    make().config.save_pretrained(tmp_path)
+    make().save_pretrained(tmp_path)
     return make, read_model_shape(tmp_path, dtype), kind
 
 
@@ -228,6 +228,25 @@ def test_answers_that_are_read_are_not_planned_as_generated() -> None:
     mixed = texts_of("mixture", None, [read, texts_of("gsm8k-steps", RealBenchmark(benchmark="gsm8k"))])
     assert (mixed.choices, mixed.new_tokens) == (1, 0)
     assert texts_of("mixture", None, [read, texts_of("gsm8k", None)]).choices == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file, expected a Hugging Face model folder"),
+        ("[]", "found no sizes of a language model"),
+        ("{", "found no sizes of a language model"),
+        ("{}", "found no num_attention_heads, expected the sizes"),
+        ('{"num_attention_heads": "x"}', "found no sizes of a language model"),
+    ],
+)
+def test_a_folder_without_sizes_is_reported_in_one_line(
+    content: str | None, message: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(UserError, match=rf"config\.json: {message}"):
+        read_model_shape(tmp_path)
 
 
 def test_an_unknown_shape_is_reported_in_one_line() -> None:

@@ -39,9 +39,12 @@ def test_a_pruned_model_has_its_defaults() -> None:
         ),
         (
             {"text": [{"benchmark": "facts", "split": "test"}]},
-            "the experiment reads that split; expected one that it does not",
+            "found 'test', expected a split that the experiment does not read",
         ),
-        ({"layers": None}, "expected at least one of layers, feed_forward and width"),
+        (
+            {"layers": None},
+            "models.small: found none of layers, feed_forward and width, expected at least one of them",
+        ),
         ({"text": []}, "models.small.text"),
     ],
 )

@@ -16,7 +16,7 @@ from semalign.study.verification import check_tables, find_stale, prune, verify
 STUDY = {
     "study": "s",
     "seeds": [0],
-    "models": {"m": {"source": "tiny"}, "n": {"source": "tiny"}},
+    "models": {"m": {"source": "tiny"}, "n": {"source": "tiny", "seed": 1}},
     "pairs": {"p": {"teacher": "m", "student": "n"}},
     "benchmarks": {"facts": {}},
     "methods": {"student": {}, "teacher": {}},

@@ -4,7 +4,7 @@
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,9 @@ class HypernetworkOptimisation(Strict):
 
 class Laten(MethodSettings):
     """LaTen: hypernetworks map the teacher's most attributed neurons to additions to the student's weights."""
+
+    separate: ClassVar[tuple[str, ...]] = ("up", "down", "o")
+    deep_teacher: ClassVar[bool] = True
 
     method: Literal["laten"] = "laten"
     as_released: bool = Field(

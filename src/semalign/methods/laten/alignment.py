@@ -93,8 +93,7 @@ class Aligner:
             steps=steps,
             weight_decay=settings.weight_decay,
             beta2=BETA2,
-            clip_norm=math.inf,
-        )
+        ).model_copy(update={"clip_norm": math.inf})
         schedule = one_cycle(settings.learning_rate, max(steps, len(self.extract)))
         return train(
             self.parameters(),

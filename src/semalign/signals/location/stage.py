@@ -10,11 +10,14 @@ from safetensors.torch import save_file
 
 from semalign.benchmarks.base import read_split
 from semalign.config.signals import Location
+from semalign.models.loading import architecture_in
+from semalign.models.separate import check_separate
 from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.location.examples import common_depth, describe, draw_final, locate_all, tensors_of
 
 logger = logging.getLogger("semalign")
+SEPARATE = ("up", "down", "o")  # projections whose rows or columns are neurons
 
 
 def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
@@ -32,16 +35,18 @@ def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path
     run = Run("location", settings)
     location = Location(**run.settings)
     run.read_all(teacher=teacher, student=student, benchmark=benchmark)
+    for folder in (teacher, student):
+        check_separate(architecture_in(folder), SEPARATE, folder.name)
     depth = common_depth(teacher, student)
     final = draw_final(read_split(benchmark, "train"), location.final_seed)
     examples = [*read_split(benchmark, "extract"), final]
     in_student, counts = locate_all(student, examples, depth, location, None)
     in_teacher, _ = locate_all(teacher, examples, depth, location, counts)
     located = {"teacher": in_teacher, "student": in_student}
-    with replace_folder(out) as folder:
-        save_file(tensors_of(located), folder / "location.safetensors")
-        write_json(folder / "location.json", describe(located, examples))
-        run.seal(folder)
+    with replace_folder(out) as made:
+        save_file(tensors_of(located), made / "location.safetensors")
+        write_json(made / "location.json", describe(located, examples))
+        run.seal(made)
     logger.info(
         "location: %d examples, %d layers; per layer %d feed-forward and %d attention neurons, %d value rows",
         len(examples),

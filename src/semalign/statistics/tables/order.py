@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from semalign.config.base import Strict
+from semalign.config.base import Contrast, Strict
 
 
 class Axis(Strict):
@@ -24,7 +24,7 @@ class Order(Strict):
     baselines: list[str] | None = Field(
         default=None, description="candidates for the best baseline; null: all methods"
     )
-    contrasts: list[tuple[str, str]] = Field(
+    contrasts: list[Contrast] = Field(
         default=[], description="methods to compare with one another, besides student and best baseline"
     )
     default_variant: str = "default"

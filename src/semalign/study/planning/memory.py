@@ -36,18 +36,15 @@ class Peak:
 def saved_a_token(shape: ModelShape) -> int:
     """Return the bytes that one frozen layer saves per token for the backward pass."""
     size, queries = BYTES[shape.dtype], shape.heads * shape.head_dim
-    values = shape.kv_heads * shape.head_dim
-    # RMS norms save their input in float32, including the norms of queries and keys
-    norms = {"gpt_neox": 2 * size * shape.width, "gemma3_text": 4 * (4 * shape.width + queries + values)}
-    norms["qwen3"] = 4 * (2 * shape.width + queries + values)
-    inner = (1 if shape.kind == "gpt_neox" else 3) * shape.feed_forward
-    return norms.get(shape.kind, 2 * 4 * shape.width) + size * (4 * queries + inner)
+    inner = (3 if shape.gated else 1) * shape.feed_forward
+    # the norms of a layer save their input in float32
+    return 2 * 4 * shape.width + size * (4 * queries + inner)
 
 
 def passing_a_token(shape: ModelShape) -> int:
     """Return the bytes per token of the intermediate results in the layer that is being computed."""
     size = BYTES[shape.dtype]
-    inner = (2 if shape.kind == "gpt_neox" else 3) * shape.feed_forward
+    inner = (3 if shape.gated else 2) * shape.feed_forward
     return size * (inner + 4 * shape.width) + 2 * 4 * shape.width
 
 

@@ -1,5 +1,7 @@
 """Shape of a model and the parameter counts that follow from it. Imports neither torch nor transformers."""
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,17 +10,21 @@ from typing import Any
 from semalign.config.models import FolderModel, GgufPackage, HubModel
 from semalign.config.pruning import PrunedModel
 from semalign.config.tiny import TinyModel
+from semalign.models.architectures import ARCHITECTURES, Architecture
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 TINY_VOCABULARY = 1024  # upper bound for the embedded tokenizer
-LLAMA = "llama"
 
 
 @dataclass(frozen=True)
 class ModelShape:
-    """Depth and widths as in config.json; `dtype` is the precision in which the study holds the weights."""
+    """Depth and widths as in config.json; `dtype` is the precision in which the study holds the weights.
+
+    `gated` says whether the feed-forward network has a gate. `stored` is the number of parameters in the model's files;
+    without files, it follows from the widths for a model of Llama's form.
+    """
 
     layers: int
     width: int
@@ -28,8 +34,9 @@ class ModelShape:
     head_dim: int
     vocabulary: int
     tied: bool = False
-    kind: str = LLAMA
+    gated: bool = True
     dtype: str = "float32"
+    stored: int | None = None
 
     @property
     def projections(self) -> dict[str, tuple[int, int]]:
@@ -43,28 +50,18 @@ class ModelShape:
             "up": (self.feed_forward, self.width),
             "down": (self.width, self.feed_forward),
         }
-        return shapes if self.kind == "gpt_neox" else shapes | {"gate": (self.feed_forward, self.width)}
+        return shapes | {"gate": (self.feed_forward, self.width)} if self.gated else shapes
 
     @property
     def layer_parameters(self) -> int:
-        """Number of parameters of one layer, including norms and biases."""
-        matrices = sum(rows * columns for rows, columns in self.projections.values())
-        biases = {
-            "qwen2": sum(self.projections[name][0] for name in "qkv"),
-            "gpt_neox": sum(rows for rows, _ in self.projections.values()) + 2 * self.width,
-        }
-        norms = {
-            "gemma3_text": 4 * self.width + 2 * self.head_dim,
-            "qwen3": 2 * self.width + 2 * self.head_dim,
-        }
-        return matrices + norms.get(self.kind, 2 * self.width) + biases.get(self.kind, 0)
+        """Number of parameters of the matrices and norms of one layer."""
+        return sum(rows * columns for rows, columns in self.projections.values()) + 2 * self.width
 
     @property
     def parameters(self) -> int:
         """Number of parameters of the whole model."""
-        final = 2 * self.width if self.kind == "gpt_neox" else self.width
         embeddings = (1 if self.tied else 2) * self.vocabulary * self.width
-        return embeddings + self.layers * self.layer_parameters + final
+        return self.stored or embeddings + self.layers * self.layer_parameters + self.width
 
     @property
     def weight_bytes(self) -> int:
@@ -90,9 +87,9 @@ KNOWN: dict[str, ModelShape] = {
     "meta-llama/Llama-2-13b-chat-hf": known(40, 5120, 13824, 40, 40, 128, 32000),
     "codellama/CodeLlama-13b-Python-hf": known(40, 5120, 13824, 40, 40, 128, 32000),
     "WizardLMTeam/WizardCoder-Python-13B-V1.0": known(40, 5120, 13824, 40, 40, 128, 32001),
-    "Qwen/Qwen3-8B": known(36, 4096, 12288, 32, 8, 128, 151936, kind="qwen3"),
-    "Qwen/Qwen3-4B": known(36, 2560, 9728, 32, 8, 128, 151936, kind="qwen3", tied=True),
-    "Qwen/Qwen3-1.7B": known(28, 2048, 6144, 16, 8, 128, 151936, kind="qwen3", tied=True),
+    "Qwen/Qwen3-8B": known(36, 4096, 12288, 32, 8, 128, 151936),
+    "Qwen/Qwen3-4B": known(36, 2560, 9728, 32, 8, 128, 151936, tied=True),
+    "Qwen/Qwen3-1.7B": known(28, 2048, 6144, 16, 8, 128, 151936, tied=True),
     "HuggingFaceTB/SmolLM2-1.7B-Instruct": known(24, 2048, 8192, 32, 32, 64, 49152, tied=True),
     "HuggingFaceTB/SmolLM2-360M-Instruct": known(32, 960, 2560, 15, 5, 64, 49152, tied=True),
     "HuggingFaceTB/SmolLM2-135M-Instruct": known(30, 576, 1536, 9, 3, 64, 49152, tied=True),
@@ -152,22 +149,53 @@ def pruned_shape(settings: PrunedModel, teacher: ModelShape) -> ModelShape:
         feed_forward=settings.feed_forward or teacher.feed_forward,
         tied=teacher.tied and width == teacher.width,
         dtype="float32",
+        stored=None,
     )
 
 
 def read_model_shape(folder: Path, dtype: str = "float32") -> ModelShape:
-    """Read the shape of a model from the config.json in its folder."""
-    config = read_json(folder / "config.json")
-    heads = config["num_attention_heads"]
-    return ModelShape(
-        config["num_hidden_layers"],
-        config["hidden_size"],
-        config["intermediate_size"],
-        heads,
-        config.get("num_key_value_heads") or heads,
-        config.get("head_dim") or config["hidden_size"] // heads,
-        config["vocab_size"],
-        bool(config.get("tie_word_embeddings", False)),
-        config.get("model_type", LLAMA),
-        dtype,
-    )
+    """Read the shape of a model from the config.json in its folder, and its size from the headers of its weights.
+
+    Raises UserError if that file can't be read or lacks a size.
+    """
+    path = folder / "config.json"
+    try:
+        config = read_json(path)
+        heads = int(config["num_attention_heads"])
+        names = config.get("architectures") or [""]
+        return ModelShape(
+            int(config["num_hidden_layers"]),
+            int(config["hidden_size"]),
+            int(config["intermediate_size"]),
+            heads,
+            int(config.get("num_key_value_heads") or heads),
+            int(config.get("head_dim") or config["hidden_size"] // heads),
+            int(config["vocab_size"]),
+            bool(config.get("tie_word_embeddings", False)),
+            is_gated(ARCHITECTURES.get(names[0], Architecture())),
+            dtype,
+            stored_parameters(folder),
+        )
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file, expected a Hugging Face model folder") from None
+    except KeyError as error:
+        raise UserError(f"{path}: found no {error.args[0]}, expected the sizes of a language model") from None
+    except (OSError, ValueError, TypeError, AttributeError, LookupError, ZeroDivisionError):
+        raise UserError(f"{path}: found no sizes of a language model, expected them") from None
+
+
+def is_gated(architecture: Architecture) -> bool:
+    """Whether the feed-forward network has a gate, as a matrix or as part of one."""
+    return "gate" in architecture.projections or "gate" in architecture.fused
+
+
+def stored_parameters(folder: Path) -> int | None:
+    """The number of values in the safetensors of a folder, from their headers; None if there are none."""
+    counts = [sum(map(math.prod, _stored_shapes(path))) for path in sorted(folder.glob("*.safetensors"))]
+    return sum(counts) or None
+
+
+def _stored_shapes(path: Path) -> list[list[int]]:
+    with path.open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return [entry["shape"] for name, entry in header.items() if name != "__metadata__"]

@@ -1,0 +1,150 @@
+"""Checks that what one section of a study names is in another section, and that settings of sections agree."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from semalign.config.benchmarks import Mixture
+from semalign.config.evaluation import SAMPLED
+from semalign.config.pruning import check_source
+from semalign.runtime.suggestions import one_of
+from semalign.study.sections import Study
+
+Check = Callable[[Study], Iterator[str]]
+RATE = "optimisation.learning_rate"
+
+
+def known(key: str, names: Iterable[str], section: Iterable[str]) -> Iterator[str]:
+    """Yield a problem of `key` for every name that is not in a section."""
+    section = list(section)
+    for name in names:
+        if name not in section:
+            yield f"{key}: found {name!r}, expected {one_of(name, section)}"
+
+
+def pairs(study: Study) -> Iterator[str]:
+    """The models and benchmarks of pairs, and of models that are pruned from others."""
+    for name, pair in study.pairs.items():
+        yield from known(f"pairs.{name}.teacher", [pair.teacher], study.models)
+        yield from known(f"pairs.{name}.student", [pair.student], study.models)
+        yield from known(f"pairs.{name}.benchmarks", pair.benchmarks or [], study.benchmarks)
+    for name, model in study.models.items():
+        yield from check_source(f"models.{name}", model, study.models, study.benchmarks)
+
+
+def mixtures(study: Study) -> Iterator[str]:
+    """The parts of mixtures, which must be plain benchmarks."""
+    plain = [name for name, section in study.benchmarks.items() if not isinstance(section, Mixture)]
+    for name, benchmark in study.benchmarks.items():
+        yield from known(f"benchmarks.{name}.parts", getattr(benchmark, "parts", []), plain)
+
+
+def methods(study: Study) -> Iterator[str]:
+    """The methods that every table compares with, and those in contrasts and ablations."""
+    kinds = [settings.method for settings in study.methods.values()]
+    for kind in ("student", "teacher"):
+        if study.pairs and kind not in kinds:
+            yield f"methods: found no {kind}, expected `{kind}: {{}}`, since every table compares with it"
+        if kinds.count(kind) > 1:
+            names = [name for name, settings in study.methods.items() if settings.method == kind]
+            yield f"methods: found {' and '.join(names)}, expected one method {kind}"
+    for number, contrast in enumerate(study.contrasts):
+        yield from known(f"contrasts[{number}]", contrast, study.methods)
+    ablations = study.ablations
+    if ablations.axes:
+        yield from known("ablations.method", [ablations.method], study.methods)
+    if ablations.method in ablations.others:
+        yield f"ablations.others: found {ablations.method!r}, expected its axes in ablations.axes"
+    yield from known("ablations.others", ablations.others, study.methods)
+
+
+def analyses(study: Study) -> Iterator[str]:
+    """The models, methods and benchmarks of the analyses."""
+    decomposition = study.analysis.decomposition
+    yield from known("analysis.decomposition.models", decomposition.models, study.models)
+    if decomposition.models or decomposition.prompts:
+        sources = dict.fromkeys([*study.benchmarks, "humaneval"])
+        if not decomposition.prompts:
+            yield f"analysis.decomposition.prompts: found nothing, expected {one_of(None, sources)}"
+        else:
+            yield from known("analysis.decomposition.prompts", [decomposition.prompts], sources)
+    yield from known("analysis.similarity.methods", study.analysis.similarity.methods, study.methods)
+    for section in ("similarity", "geometry"):
+        if benchmark := getattr(study.analysis, section).benchmark:
+            yield from known(f"analysis.{section}.benchmark", [benchmark], study.benchmarks)
+
+
+def evaluation(study: Study) -> Iterator[str]:
+    """The benchmarks with settings of their own; all have the protocol, and those in `samples` are sampled."""
+    settings = study.evaluation
+    protocol = settings.protocol
+    yield from known("evaluation.max_new_tokens", settings.max_new_tokens, study.benchmarks)
+    yield from known("evaluation.samples", settings.samples, study.benchmarks)
+    for name, benchmark in study.benchmarks.items():
+        published = getattr(benchmark, "benchmark", None)
+        if protocol != "paper" and not published and not isinstance(benchmark, Mixture):
+            yield (
+                f"evaluation.protocol: found {protocol!r}, which benchmark {name} does not have; expected 'paper'"
+            )
+        if name in settings.samples and published not in SAMPLED[protocol]:
+            yield (
+                f"evaluation.samples.{name}: found {settings.samples[name]}, expected no entry, since protocol "
+                f"{protocol!r} does not sample its answers"
+            )
+
+
+def scores(study: Study) -> Iterator[str]:
+    """The models and benchmarks to score, and those of published scores; the benchmarks have the protocols."""
+    wanted = study.scores
+    yield from known("scores.models", wanted.models, study.models)
+    yield from known("scores.benchmarks", wanted.benchmarks, study.benchmarks)
+    for number, score in enumerate(wanted.published):
+        yield from known(f"scores.published[{number}].model", [score.model], study.models)
+        yield from known(f"scores.published[{number}].benchmark", [score.benchmark], study.benchmarks)
+    scored = [name for name in wanted.benchmarks or study.benchmarks if name in study.benchmarks]
+    for name in scored if wanted.models else ():
+        if set(wanted.protocols) - {"paper"} and not getattr(study.benchmarks[name], "benchmark", None):
+            yield f"scores.protocols: found {wanted.protocols}, of which benchmark {name} has only 'paper'"
+
+
+def by_benchmark(study: Study) -> Iterator[str]:
+    """Settings for single benchmarks, on which some pair is trained; no learning rate if it is searched."""
+    trained = [name for pair in study.pairs.values() for name in pair.benchmarks or study.benchmarks]
+    for name, settings in study.methods.items():
+        key = f"methods.{name}.by_benchmark"
+        yield from known(key, settings.by_benchmark, study.benchmarks)
+        for benchmark, changes in settings.by_benchmark.items():
+            if study.search.learning_rates and RATE in changes:
+                yield f"{key}.{benchmark}: found {RATE}, expected none, since search.learning_rates chooses it"
+            if study.pairs and benchmark in study.benchmarks and benchmark not in trained:
+                yield f"{key}: found {benchmark!r}, which no pair is trained on; expected {one_of(None, trained)}"
+
+
+def search(study: Study) -> Iterator[str]:
+    """Every trained method has the same search budget, and none sets a learning rate itself."""
+    if not (expected := len(study.search.learning_rates)):
+        return
+    for name, settings in study.methods.items():
+        own = settings.learning_rates
+        if own is not None and len(own) != expected:
+            yield (
+                f"methods.{name}.learning_rates: found {len(own)} learning rates, expected {expected}, as in "
+                "search.learning_rates (every method has the same budget)"
+            )
+        optimisation: Any = getattr(settings, "optimisation", None)
+        if optimisation and "learning_rate" in optimisation.model_fields_set:
+            yield (
+                f"methods.{name}.{RATE}: found {optimisation.learning_rate}, expected none, since "
+                "search.learning_rates chooses it"
+            )
+
+
+CHECKS: tuple[Check, ...] = (
+    pairs,
+    mixtures,
+    methods,
+    by_benchmark,
+    search,
+    evaluation,
+    scores,
+    analyses,
+)

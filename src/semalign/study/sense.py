@@ -1,0 +1,159 @@
+"""Checks for settings that are valid one by one, but would make nothing, or the same thing twice."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from semalign.config.base import shown
+from semalign.config.models import FolderModel
+from semalign.study.references import Check
+from semalign.study.sections import Study
+
+HELD = ("dtype", "device_map")  # how a model is held in memory, whatever the model is
+
+
+def repetitions(study: Study) -> Iterator[str]:
+    """Lists with an entry that is in them twice: seeds, learning rates, benchmarks, parts, notebooks and so on."""
+    yield from _repeated(study, "")
+
+
+def _repeated(section: BaseModel, above: str) -> Iterator[str]:
+    for name in type(section).model_fields:
+        value, key = getattr(section, name), f"{above}{name}"
+        entries = value.items() if isinstance(value, dict) else [("", value)]
+        for inner, entry in entries:
+            place = f"{key}.{inner}" if inner else key
+            if isinstance(entry, BaseModel):
+                yield from _repeated(entry, f"{place}.")
+            elif isinstance(entry, list):
+                yield from (
+                    f"{place}: found {shown(one)} twice, expected it once"
+                    for number, one in enumerate(entry)
+                    if sum(_same(one, other) for other in entry[: number + 1]) == 2
+                )
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two values are the same in a file; Python takes true for 1."""
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def contrasts(study: Study) -> Iterator[str]:
+    """A method that is contrasted with itself, and a contrast that is there in the other direction too."""
+    seen: list[frozenset[str]] = []
+    for number, (one, other) in enumerate(study.contrasts):
+        both = frozenset((one, other))
+        if one == other:
+            yield f"contrasts[{number}]: found {one!r} twice, expected two methods"
+        elif both in seen and (one, other) not in study.contrasts[:number]:
+            yield f"contrasts[{number}]: found [{one}, {other}], expected it in one direction only"
+        seen.append(both)
+
+
+def pairs(study: Study) -> Iterator[str]:
+    """Pairs without benchmarks, of a model with itself, or that are there under another name."""
+    names: dict[tuple[Any, ...], str] = {}
+    for name, pair in study.pairs.items():
+        key = f"pairs.{name}"
+        if pair.benchmarks == []:
+            yield f"{key}.benchmarks: found [], expected at least one benchmark, or no key for all of them"
+        if pair.benchmarks is None and not study.benchmarks:
+            yield f"{key}: found no benchmarks in the study, expected some under `benchmarks`"
+        same = [_identity(study.models.get(model)) for model in (pair.teacher, pair.student)]
+        if pair.teacher == pair.student:
+            yield f"{key}.student: found {pair.student!r}, which is also the teacher; expected another model"
+        elif None not in same and same[0] == same[1]:
+            same_as = f"the same model as the teacher {pair.teacher!r}"
+            yield f"{key}.student: found {pair.student!r}, which is {same_as}; expected another one"
+        for benchmark in pair.benchmarks or study.benchmarks:
+            other = names.setdefault((pair.teacher, pair.student, benchmark), name)
+            if other != name:
+                yield f"{key}: found teacher, student and benchmark {benchmark} of pairs.{other}, expected them once"
+                break
+
+
+def _identity(model: Any) -> Any:
+    """What makes a model this one: the settings without how it is held in memory, and a folder's real path."""
+    if model is None:
+        return None
+    settings = model.model_dump(exclude=set(HELD))
+    if isinstance(model, FolderModel):
+        settings["path"] = str(Path(model.path).expanduser().resolve())
+    return settings
+
+
+def analyses(study: Study) -> Iterator[str]:
+    """Analyses with one half of their settings, or of benchmarks that no pair is trained on."""
+    similarity, geometry = study.analysis.similarity, study.analysis.geometry
+    if similarity.methods and not similarity.benchmark:
+        yield "analysis.similarity.benchmark: found nothing, expected the benchmark that its methods are compared on"
+    if similarity.benchmark and not similarity.methods:
+        yield "analysis.similarity.methods: found nothing, expected the methods to compare"
+    for name in similarity.methods:
+        if name in study.methods and not study.methods[name].trained:
+            yield f"analysis.similarity.methods: found {name!r}, which trains nothing; expected trained methods"
+    for section, benchmark in (("similarity", similarity.benchmark), ("geometry", geometry.benchmark)):
+        if benchmark not in study.benchmarks:
+            continue
+        without = [
+            name
+            for name, pair in study.pairs.items()
+            if benchmark not in (pair.benchmarks or study.benchmarks)
+        ]
+        if len(without) == len(study.pairs) or (without and section == "similarity"):
+            which = f"pairs.{without[0]}" if without else "no pair"
+            rest = "is not trained on" if without else "is in the study to train on"
+            key = f"analysis.{section}.benchmark"
+            yield f"{key}: found {benchmark!r}, which {which} {rest}; expected one that it is trained on"
+
+
+def scores(study: Study) -> Iterator[str]:
+    """Published scores, or benchmarks to score on, without a measured score."""
+    wanted = study.scores
+    models = [score.model for score in wanted.published]
+    if (wanted.benchmarks or wanted.published) and not wanted.models:
+        names = ", ".join(dict.fromkeys(models)) or "names in `models`"
+        yield f"scores.models: found nothing, expected the models to score ({names})"
+        return
+    for number, score in enumerate(wanted.published):
+        key = f"scores.published[{number}]"
+        if score.model in study.models and score.model not in wanted.models:
+            yield f"{key}.model: found {score.model!r}, which is not in scores.models; expected a model that is scored"
+        if (
+            wanted.benchmarks
+            and score.benchmark in study.benchmarks
+            and score.benchmark not in wanted.benchmarks
+        ):
+            name = score.benchmark
+            yield f"{key}.benchmark: found {name!r}, which is not in scores.benchmarks; expected one that is scored"
+
+
+def ablations(study: Study) -> Iterator[str]:
+    """Axes without values."""
+    section = study.ablations
+    axes = {
+        "ablations.axes": section.axes,
+        **{f"ablations.others.{name}": own for name, own in section.others.items()},
+    }
+    for key, varied in axes.items():
+        for axis, values in varied.items():
+            if not values:
+                yield f"{key}.{axis}: found [], expected at least one value"
+
+
+CHECKS: tuple[Check, ...] = (repetitions, contrasts, pairs, analyses, scores, ablations)
+
+
+def makes_nothing(study: Study) -> Iterator[str]:
+    """A study that asks for no cell, no score and no analysis."""
+    cells = study.pairs and study.benchmarks and study.methods
+    if cells or study.scores.models or study.analysis.decomposition.models:
+        return
+    present = [name for name in ("models", "pairs", "benchmarks", "methods") if getattr(study, name)]
+    yield (
+        f"study: found {study.study!r} with {', '.join(present) or 'nothing else'}, which makes nothing; expected "
+        "pairs with benchmarks and methods, or scores.models, or analysis.decomposition.models (to rename the default "
+        "study, add `--configfile config/config.yaml`)"
+    )

@@ -1,0 +1,234 @@
+"""Settings that are valid one by one, but make nothing, or the same thing twice, are told before any work."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from semalign.config.extending import config_of
+from semalign.runtime.errors import UserError
+from semalign.study.definition import study_of
+from semalign.study.preflight import checked
+
+ROOT = Path(__file__).parents[3]
+BASE: dict[str, Any] = {
+    "study": "s",
+    "seeds": [0],
+    "models": {"big": {"source": "tiny"}, "small": {"source": "tiny", "seed": 1}},
+    "pairs": {"p": {"teacher": "big", "student": "small"}},
+    "benchmarks": {"facts": {}, "completion": {}},
+    "methods": {"student": {}, "teacher": {}, "semalign": {}, "sft": {}},
+    "notebooks": ["tables"],
+}
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def told(data: dict[str, Any]) -> list[str]:
+    """The problems of a config without the name of its file; empty if it is good."""
+    config = config_of(data, "mine.yaml")
+    try:
+        study = study_of(config)
+        with config.naming():
+            checked(study)
+    except UserError as error:
+        assert all(line.startswith("mine.yaml: ") and "\n" not in line for line in error.lines), error.lines
+        return [line.removeprefix("mine.yaml: ") for line in error.lines]
+    return []
+
+
+def test_the_base_of_these_tests_is_good() -> None:
+    assert told(BASE) == []
+
+
+SEMALIGN_AXES = "ablations.axes"
+CASES: list[tuple[dict[str, Any], str]] = [
+    # what is given twice
+    ({"seeds": [0, 1, 0]}, "seeds: found 0 twice, expected it once"),
+    ({"ablations": {"seeds": [2, 2]}}, "ablations.seeds: found 2 twice"),
+    ({"search": {"learning_rates": [1e-3, 0.001]}}, "search.learning_rates: found 0.001 twice"),
+    ({"notebooks": ["tables", "tables"]}, "notebooks: found 'tables' twice"),
+    ({"benchmarks": {**BASE["benchmarks"], "m": {"parts": ["facts", "facts"]}}}, "benchmarks.m.parts: found 'facts' twice"),
+    ({"pairs": {"p": {"teacher": "big", "student": "small", "benchmarks": ["facts", "facts"]}}}, "pairs.p.benchmarks: found 'facts' twice"),
+    ({"methods": {**BASE["methods"], "sft": {"lora": {"projections": ["up", "up"]}}}}, "methods.sft.lora.projections: found 'up' twice"),
+    ({"scores": {"models": ["big", "big"]}}, "scores.models: found 'big' twice"),
+    ({"analysis": {"decomposition": {"models": ["big", "big"], "prompts": "facts"}}}, "analysis.decomposition.models: found 'big' twice"),
+    ({"contrasts": [["semalign", "sft"], ["semalign", "sft"]]}, "contrasts: found [semalign, sft] twice"),
+    ({"contrasts": [["semalign", "sft"], ["sft", "semalign"]]}, "contrasts[1]: found [sft, semalign], expected it in one direction"),
+    ({"contrasts": [["sft", "sft"]]}, "contrasts[0]: found 'sft' twice, expected two methods"),
+    ({"methods": {**BASE["methods"], "base": {"method": "student"}}}, "methods: found student and base, expected one method student"),
+    # pairs
+    ({"pairs": {"p": {"teacher": "big", "student": "big"}}}, "pairs.p.student: found 'big', which is also the teacher"),
+    ({"models": {"big": {"source": "tiny"}, "small": {"source": "tiny"}}}, "pairs.p.student: found 'small', which is the same model as the teacher 'big'"),
+    ({"pairs": {**BASE["pairs"], "q": {"teacher": "big", "student": "small", "benchmarks": ["facts"]}}}, "pairs.q: found teacher, student and benchmark facts of pairs.p"),
+    ({"pairs": {"p": {"teacher": "big", "student": "small", "benchmarks": []}}}, "pairs.p.benchmarks: found [], expected at least one benchmark"),
+    ({"benchmarks": {}}, "pairs.p: found no benchmarks in the study"),
+    ({"pairs": {"p": {"teacher": "Big", "student": "small"}}}, "pairs.p.teacher: found 'Big', expected one of big, small (did you mean big?)"),
+    # what makes nothing
+    ({"pairs": {}, "notebooks": []}, "study: found 's' with models, benchmarks, methods, which makes nothing"),
+    ({"scores": {"benchmarks": ["facts"]}}, "scores.models: found nothing, expected the models to score"),
+    ({"scores": {"published": [{"model": "big", "benchmark": "facts", "score": 1.0, "source": "x"}]}}, "scores.models: found nothing, expected the models to score (big)"),
+    ({"scores": {"models": ["small"], "published": [{"model": "big", "benchmark": "facts", "score": 1.0, "source": "x"}]}}, "scores.published[0].model: found 'big', which is not in scores.models"),
+    ({"ablations": {"axes": {"alignment.map": []}}}, "ablations.axes.alignment.map: found [], expected at least one value"),
+    # analyses
+    ({"analysis": {"decomposition": {"models": ["big"], "prompts": "complettion"}}}, "analysis.decomposition.prompts: found 'complettion', expected one of facts, completion, humaneval (did you mean completion?)"),
+    ({"analysis": {"decomposition": {"models": ["big"]}}}, "analysis.decomposition.prompts: found nothing"),
+    ({"analysis": {"decomposition": {"prompts": "humanevl"}}}, "analysis.decomposition.prompts: found 'humanevl'"),
+    ({"analysis": {"similarity": {"benchmark": "facts"}}}, "analysis.similarity.methods: found nothing"),
+    ({"analysis": {"similarity": {"methods": ["sft"]}}}, "analysis.similarity.benchmark: found nothing"),
+    ({"analysis": {"similarity": {"benchmark": "facts", "methods": ["teacher"]}}}, "found 'teacher', which trains nothing"),
+    ({"analysis": {"geometry": {"benchmark": "facts"}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.geometry.benchmark: found 'facts', which pairs.p is not trained on"),
+    # notebooks without their tables
+    ({"notebooks": ["benchmarks"]}, "notebooks: found 'benchmarks', which reads benchmarks.csv; expected `scores.models`"),
+    ({"notebooks": ["decomposition"]}, "which reads decomposition.csv, head.csv; expected `analysis.decomposition.models`"),
+    ({"notebooks": ["tabels"]}, "notebooks: found 'tabels', expected one of ablations, benchmarks, "),
+    ({"pairs": {}, "scores": {"models": ["big"]}}, "notebooks: found 'tables', which reads main.csv, "),
+    # ablated values
+    ({"ablations": {"axes": {"alignment.map": ["pinv"]}}}, "ablations.axes.alignment.map: found 'pinv', which equals the default"),
+    ({"ablations": {"axes": {"layer_loss_weight": [0, 0.0]}}}, "ablations.axes.layer_loss_weight: found 0.0 twice, expected it once"),
+    ({"ablations": {"axes": {"layer_loss_weight": [1]}}}, "found 1, which equals the default"),
+    ({"ablations": {"axes": {"layer_loss_weight": [True]}}}, "ablations.axes.layer_loss_weight: found true, expected a number"),
+    ({"ablations": {"axes": {"layer_loss_weight": ["1e-4"]}}}, "ablations.axes.layer_loss_weight: found '1e-4', expected a number"),
+    ({"ablations": {"axes": {"optimisation.learning_rate": [1e-4, 1e-4]}}}, "ablations.axes.optimisation.learning_rate: found 0.0001 twice"),
+    ({"ablations": {"others": {"sft": {"lora.rnk": [4]}}}}, "ablations.others.sft.lora.rnk: unknown key, expected one of rank, alpha, dropout, projections (did you mean rank?)"),
+    ({"ablations": {"axes": {"method": ["sft"]}}}, "ablations.axes.method: unknown key"),
+    ({"ablations": {"axes": {"alignment.map": ["x" * 300]}}}, "ablations.axes.alignment.map: found 'xxx"),
+    ({"ablations": {"axes": {"lora.projections": [["up"] * 90]}}}, "characters, which names a folder"),
+    # methods
+    ({"methods": {**BASE["methods"], "sft": {"signals": {"alignment.mapp": "random"}}}}, "methods.sft.signals.alignment.mapp: unknown key"),
+    ({"methods": {**BASE["methods"], "m": {"method": "semalign", "signals": {"alignment.map": "radnom"}}}}, "methods.m.signals.alignment.map: found 'radnom', expected one of pinv, "),
+    ({"methods": {**BASE["methods"], "sft": {"lora": {"projections": ["upp"]}}}}, "methods.sft.lora.projections: found 'upp', expected one of q, k, v, o, gate, up, down, embedding, head"),
+    ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"facts": {"optimisation.epoch": 3}}}}}, "methods.sft.by_benchmark.facts.optimisation.epoch: unknown key"),
+    ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"facts": {"optimisation.epochs": -3}}}}}, "methods.sft.by_benchmark.facts.optimisation.epochs: found -3, expected more than 0"),
+    ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"arithmetic": {}}}}, "benchmarks": {**BASE["benchmarks"], "arithmetic": {}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}, "methods.sft.by_benchmark: found 'arithmetic', which no pair is trained on"),
+    ({"alignment": {"map": "pinvv"}}, "alignment.map: found 'pinvv', expected one of pinv, "),
+    ({"models": {"big": {"source": "tiny", "layers": 2}, "small": {"source": "tiny", "layers": 3}}, "methods": {**BASE["methods"], "laten": {}}}, "methods.laten: found teacher big with 2 layers and student small with 3, expected a teacher at least as deep"),
+    # names
+    ({"study": "a" * 101}, "study: found a name of 101 characters, expected at most 100"),
+    ({"study": "a."}, "study: found the name 'a.', expected a letter or digit"),
+    ({"study": ".."}, "study: found the name '..'"),
+    ({"study": "a/b"}, "study: found the name 'a/b'"),
+    ({"study": "ä"}, "study: found the name 'ä'"),
+    ({"models": {**BASE["models"], "Big": {"source": "tiny", "seed": 3}}}, "models: found 'big' and 'Big', expected names that differ in more"),
+    ({"methods": {**BASE["methods"], "x" * 200: {"method": "sft"}}}, ": found a name of 200 characters"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "line"), CASES, ids=[line[:50] for _, line in CASES])
+def test_what_makes_no_sense_is_told_with_its_key(changes: dict[str, Any], line: str) -> None:
+    lines = told({**BASE, **changes})
+    assert any(line in one for one in lines), lines
+
+
+def test_several_kinds_of_problems_are_told_at_once() -> None:
+    data = {**BASE, "seeds": [0, 0], "contrasts": [["sft", "sft"]], "alignment": {"map": "no"}}
+    data["benchmarks"] = {"fact": {}}
+    first = told(data)
+    assert len(first) == 2  # the sections agree before they are compared with what is installed
+    data = {**data, "seeds": [0], "contrasts": []}
+    assert {line.split(":")[0] for line in told(data)} == {"alignment.map", "benchmarks.fact"}
+
+
+def test_problems_that_follow_from_another_one_are_not_told() -> None:
+    methods = {"studnet": {}, "teacher": {}, "semalign": {}, "stf": {}}
+    data = {**BASE, "methods": methods, "contrasts": [["semalign", "stf"]], "seeds": [0, 0]}
+    lines = told(data)
+    assert [line.split(":")[0] for line in lines] == ["methods.studnet", "methods.stf", "seeds"]
+
+
+def test_a_study_that_is_only_prepared_makes_nothing_only_as_a_whole() -> None:
+    data = {"study": "s", "models": {"far": {"source": "tiny"}}}
+    study = study_of(config_of(data))
+    checked(study, whole=False)
+    with pytest.raises(UserError, match="which makes nothing; expected pairs"):
+        checked(study)
+    with pytest.raises(
+        UserError, match=r"found 'foo' with nothing else, .* add `--configfile config/config\.yaml`"
+    ):
+        checked(study_of(config_of({"study": "foo"})))
+
+
+def test_two_names_of_one_folder_are_the_same_model(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    models = {"big": {"source": "folder", "path": str(tmp_path)}, "small": {"source": "folder", "path": str(tmp_path / "link"), "dtype": "bfloat16"}}  # fmt: skip
+    assert any("same model as the teacher" in line for line in told({**BASE, "models": models}))
+
+
+def test_one_notebook_that_reads_only_tables_that_are_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    own = {"caption": "Own.", "reads": ["geometry.csv"], "figures": []}
+    (tmp_path / "notebooks/own.ipynb").write_text(json.dumps({"metadata": {"semalign": own}}))
+    assert told({**BASE, "notebooks": ["own"]}) == [
+        "notebooks: found 'own', which reads geometry.csv; expected analyses that make one of them"
+    ]
+
+
+def test_folders_of_two_stages_with_the_same_key_differ() -> None:
+    from semalign.study.definition import parse_study
+    from semalign.study.variants import resolve, signal_name
+
+    def method(key: str) -> dict[str, Any]:
+        return {"method": "semalign", "signals": {"attribution.score": "random", key: 1}}
+
+    methods = {**BASE["methods"], "a": method("attribution.seed"), "b": method("pairing.seed"), "c": method("alignment.seed")}  # fmt: skip
+    study = parse_study({**BASE, "methods": methods})
+    names = [signal_name(study, resolve(study, name, "default")[1], "alignment") for name in "abc"]
+    assert names == [
+        "score~random+attribution-seed~1",
+        "score~random+pairing-seed~1",
+        "score~random+seed~1",
+    ]
+
+
+@pytest.fixture
+def folder_models(tmp_path: Path) -> Callable[..., dict[str, Any]]:
+    """Writes two folders whose config.json says only the architecture and sizes."""
+
+    def write(**facts: Any) -> dict[str, Any]:
+        for name in ("big", "small"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / "config.json").write_text(json.dumps(facts))
+        return {name: {"source": "folder", "path": str(tmp_path / name)} for name in ("big", "small")}
+
+    return write
+
+
+def test_a_matrix_that_the_student_does_not_have_is_told_before_any_work(
+    folder_models: Callable[..., dict[str, Any]],
+) -> None:
+    models = folder_models(architectures=["GPTNeoXForCausalLM"], hidden_size=32, intermediate_size=64)
+    methods = {**BASE["methods"], "sft": {"lora": {"rank": 65, "projections": ["up", "v"]}}}
+    lines = told({**BASE, "models": models, "methods": methods})
+    assert any("methods.sft.lora.projections: found 'v', which GPTNeoXForCausalLM does not have" in line for line in lines)  # fmt: skip
+    assert any("methods.sft.lora.rank: found 65, expected at most 64" in line for line in lines)
+
+
+def test_an_architecture_with_a_fused_feed_forward_network_is_told_for_laten(
+    folder_models: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from semalign.models.architectures import ARCHITECTURES, Architecture
+
+    fused = {"gate": ("mlp.gate_up_proj", 0), "up": ("mlp.gate_up_proj", 1)}
+    separate = {"o": "self_attn.o_proj", "down": "mlp.down_proj"}
+    monkeypatch.setitem(ARCHITECTURES, "Phi3ForCausalLM", Architecture(projections=separate, fused=fused))
+    models = folder_models(architectures=["Phi3ForCausalLM"], hidden_size=32, intermediate_size=64)
+    methods = {"student": {}, "teacher": {}, "laten": {}}
+    lines = told({**BASE, "models": models, "methods": methods})
+    expected = "whose gate and up are one matrix (mlp.gate_up_proj); expected an architecture with separate matrices up, down, o"
+    assert f"methods.laten: found Phi3ForCausalLM (models.big), {expected}" in lines
+
+
+def test_the_shipped_configs_are_good() -> None:
+    own_pair, own_text = "own-pair.yaml", "pruned.yaml"  # these name files of the user
+    for path in [*ROOT.glob("config/*.yaml"), *ROOT.glob("config/examples/*.yaml")]:
+        if path.name not in (own_pair, own_text) and (data := yaml.safe_load(path.read_text())):
+            assert told(data) == [], path
