@@ -1,0 +1,124 @@
+"""Whether a model folder is whole, from its small files and the headers of its weights, without torch.
+
+Everything that can be told in a fraction of a second is told here, when a study starts. What needs the library or the
+values of the weights is checked when the model is prepared, by `semalign.models.checking`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semalign.models.architectures import ARCHITECTURES, Architecture
+from semalign.models.configs import architecture_name, problems_in, read_checked
+from semalign.models.families import FAMILIES, Shapes
+from semalign.models.headers import FLOATS
+from semalign.models.naming import HARMLESS, common_prefix, listed
+from semalign.models.tokenizers import check_tokenizer
+from semalign.models.weights import Weights, find_weights
+from semalign.runtime.errors import Problems
+
+ADAPTER = "adapter_config.json"
+
+
+def problems_of(folder: Path, where: str = "") -> list[str]:
+    """What is wrong with a model folder, one line each; `where` is the key that names it in the config.
+
+    Looks at config.json, the index of the shards, the headers of the weights and the tokenizer.
+    """
+    problems = Problems()
+    if not folder.is_dir():
+        problems.add(f"{folder}: no such folder, expected a Hugging Face model folder")
+    else:
+        _check(folder, problems)
+    return [f"{where}: {line}" if where else line for line in problems.lines]
+
+
+def _check(folder: Path, problems: Problems) -> None:
+    if (folder / ADAPTER).exists():
+        problems.add(
+            f"{folder / ADAPTER}: found an adapter, expected a whole model; merge it (merge_and_unload) and save the result"
+        )
+    path = folder / "config.json"
+    config = read_checked(path, problems)
+    name = architecture_name(config) if config else ""
+    facts = ARCHITECTURES.get(name, Architecture())
+    weights = find_weights(folder, facts, problems)
+    sound = config is not None and not problems_in(config)
+    if weights and config and sound:
+        problems.add(*weight_problems(weights, expected_tensors(name, config), is_tied(name, config), facts))
+    rows = config.get("vocab_size") if config else None
+    check_tokenizer(folder, rows if type(rows) is int and rows > 0 else None, problems)
+
+
+def expected_tensors(name: str, config: Mapping[str, Any]) -> Shapes | None:
+    """The tensors of a model with this config, by their names in `Architecture`; None if they are not known here.
+
+    A tied head is among them; `is_tied` says whether files may do without it.
+    """
+    family = FAMILIES.get(name)
+    if family is None:
+        return None
+    facts, sizes = ARCHITECTURES[name], family.sizes(config)
+    matrix = (config["vocab_size"], sizes.width)
+    shapes: Shapes = {f"{facts.embedding}.weight": matrix}
+    layer = family.layer(sizes, config)
+    for at in range(config["num_hidden_layers"]):
+        shapes |= {f"{facts.layers}.{at}.{part}": shape for part, shape in layer.items()}
+    shapes |= {f"{facts.final_norm}.{part}": (sizes.width,) for part in family.final_norm}
+    return {**shapes, f"{facts.head}.weight": matrix}
+
+
+def is_tied(name: str, config: Mapping[str, Any]) -> bool:
+    """Whether the config says that embedding and head are one matrix."""
+    family = FAMILIES.get(name)
+    return bool(family.value(config, "tie_word_embeddings") if family else config.get("tie_word_embeddings", False))
+
+
+def weight_problems(weights: Weights, expected: Shapes | None, tied: bool, facts: Architecture) -> list[str]:
+    """How the tensors in files differ from those of the model."""
+    found = {name: entry for name, entry in weights.tensors.items() if not HARMLESS.search(name)}
+    embedding, head = f"{facts.embedding}.weight", f"{facts.head}.weight"
+    needed = set(expected or (embedding, head, f"{facts.final_norm}.weight")) - found.keys()
+    if tied and (embedding in found or head in found):
+        needed -= {embedding, head}
+    more = found.keys() - expected.keys() if expected else set()
+    lines = _names(weights, needed, more)
+    lines += _shapes(weights, expected or {})
+    integers = {name: entry for name, entry in found.items() if entry.dtype not in FLOATS}
+    if integers:
+        kinds = ", ".join(sorted({entry.dtype for entry in integers.values()}))
+        lines.append(
+            f"{weights.source}: found {listed(integers)} as {kinds}, expected {', '.join(FLOATS)}: quantised weights are "
+            "not supported"
+        )
+    return lines
+
+
+def _names(weights: Weights, missing: set[str], more: set[str]) -> list[str]:
+    source = weights.source
+    if missing and (prefix := common_prefix(more, missing)):
+        names = listed(weights.tensors[name].name for name in more)
+        return [
+            f"{source}: found {prefix!r} before the names of tensors ({names}), expected names such as "
+            f"{sorted(missing)[0]}; save the model itself, not a wrapper around it"
+        ]
+    lines = []
+    if missing:
+        lines.append(
+            f"{source}: found no {listed(missing)}; expected all tensors of the model that config.json describes"
+        )
+    if more:
+        names = listed(weights.tensors[name].name for name in more)
+        lines.append(f"{source}: found {names}, which the model that config.json describes does not have")
+    return lines
+
+
+def _shapes(weights: Weights, expected: Shapes) -> list[str]:
+    other = {
+        name: f"{name} {list(entry.shape)} for {list(expected[name])}"
+        for name, entry in weights.tensors.items()
+        if name in expected and entry.shape != expected[name]
+    }
+    if not other:
+        return []
+    return [f"{weights.source}: found other shapes than config.json gives: {listed(other.values())}"]
