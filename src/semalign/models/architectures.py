@@ -84,8 +84,9 @@ def architecture_of(name: str) -> Architecture:
 
 def unknown(found: Any) -> str:
     """The message for what `architectures` of a config.json says, if it is not a known name."""
-    what = "none" if found is None else repr(found[0] if isinstance(found, list) and len(found) == 1 else found)
+    one = found[0] if isinstance(found, list) and len(found) == 1 else found
+    what = "none" if found is None else repr(one)
     return (
-        f"architecture: found {what}, expected one of {', '.join(ARCHITECTURES)} "
+        f"architectures: found {what}, expected one of {', '.join(ARCHITECTURES)} "
         "(to add one, extend src/semalign/models/architectures.py)"
     )

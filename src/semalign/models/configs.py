@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semalign.models.architectures import ARCHITECTURES, unknown
+from semalign.models.architectures import ARCHITECTURES, Architecture, architecture_of, unknown
 from semalign.models.families import FAMILIES, Family
 from semalign.models.weights import read_object, shown
 from semalign.runtime.errors import Problems
 
+FILE = "config.json"
 WHAT = "a model's config.json, as save_pretrained writes it"
 NEEDED = ("num_hidden_layers", "hidden_size", "vocab_size")
 SIZES = (*NEEDED, "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size")
@@ -26,6 +27,20 @@ def read_checked(path: Path, problems: Problems) -> dict[str, Any] | None:
             problems.add(f"{path}: {line}")
         return config
     return None
+
+
+def read_config(folder: Path | str) -> dict[str, Any]:
+    """Read the folder's config.json; raises UserError with all that is wrong in it."""
+    problems = Problems()
+    config = read_checked(Path(folder) / FILE, problems)
+    problems.check()
+    assert config is not None  # otherwise there is a problem
+    return config
+
+
+def architecture_in(folder: Path | str) -> Architecture:
+    """The `Architecture` of the model in `folder`."""
+    return architecture_of(architecture_name(read_config(folder)))
 
 
 def problems_in(config: Mapping[str, Any]) -> list[str]:
@@ -71,7 +86,7 @@ def _type(config: Mapping[str, Any], name: str, family: Family) -> list[str]:
     if found != family.model_type:
         return [f"model_type: found {shown(found)}, expected {shown(family.model_type)} for {name}"]
     if found == "mistral" and "layer_types" in config:
-        return [f"layer_types: found {shown(config['layer_types'])}, expected none: transformers takes it for Ministral"]
+        return [f"layer_types: found {shown(config['layer_types'])}, expected none for {name}"]
     return []
 
 
@@ -95,10 +110,12 @@ def _heads(config: Mapping[str, Any], family: Family) -> list[str]:
     width, heads = config["hidden_size"], family.value(config, "num_attention_heads")
     groups = family.sizes(config).kv_heads
     lines = []
-    if width % heads and family.value(config, "head_dim") is None or width % heads and family.whole_heads:
+    if width % heads and (family.whole_heads or family.value(config, "head_dim") is None):
         lines.append(f"hidden_size: found {width}, expected a multiple of num_attention_heads ({heads})")
     if heads % groups:
-        lines.append(f"num_key_value_heads: found {groups}, expected a divisor of num_attention_heads ({heads})")
+        lines.append(
+            f"num_key_value_heads: found {groups}, expected a divisor of num_attention_heads ({heads})"
+        )
     return lines
 
 

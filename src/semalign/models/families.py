@@ -35,7 +35,9 @@ class Family:
     layer: Callable[[Sizes, Config], Shapes]
     defaults: Config
     final_norm: tuple[str, ...] = ("weight",)
-    whole_heads: bool = False  # transformers refuses a width that is no multiple of the heads, whatever head_dim is
+    whole_heads: bool = (
+        False  # transformers refuses a width that is no multiple of the heads, whatever head_dim is
+    )
 
     def value(self, config: Config, key: str) -> Any:
         """A key of config.json, or the value that transformers takes for it."""
@@ -115,7 +117,9 @@ def _head_norms(sizes: Sizes) -> Shapes:
 
 FAMILIES: dict[str, Family] = {
     "LlamaForCausalLM": Family(
-        "llama", _llama, {"intermediate_size": 11008, "num_attention_heads": 32, "tie_word_embeddings": False},
+        "llama",
+        _llama,
+        {"intermediate_size": 11008, "num_attention_heads": 32, "tie_word_embeddings": False},
         whole_heads=True,
     ),
     "MistralForCausalLM": Family(

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,41 +34,43 @@ class Entry:
         return math.prod(self.shape) * BITS.get(self.dtype, 0) // 8
 
 
-def read_start(path: Path, length: int = 512) -> bytes:
-    """The first bytes of a file. Raises UserError if it is absent, can't be read, or is a Git LFS pointer."""
+def read_start(path: Path, what: str) -> bytes:
+    """The first bytes of a file, which should be `what`.
+
+    Raises UserError if it is absent, can't be read, is a page of a web server, or a Git LFS pointer.
+    """
     try:
         with path.open("rb") as file:
-            start = file.read(length)
+            start = file.read(512)
     except OSError as error:
-        raise UserError(f"{path}: {unreadable(path, error)}") from None
+        raise UserError(f"{path}: {unreadable(path, error)}, expected {what}") from None
+    if start.lstrip()[:1] == b"<":
+        raise UserError(f"{path}: found a page of text (HTML or XML), expected {what}; download it again")
     if start.startswith(POINTER):
         raise UserError(
-            f"{path}: found a Git LFS pointer, expected the file itself; run `git lfs pull` in its repository, or "
-            "download the file"
+            f"{path}: found a Git LFS pointer, expected {what}; run `git lfs pull` in its repository, or download it"
         )
     return start
 
 
 def unreadable(path: Path, error: OSError) -> str:
-    """Why a file can't be read, and what is expected."""
+    """Why a file or folder can't be read."""
     if isinstance(error, FileNotFoundError):
-        gone = f" (it is a link to {os.readlink(path)}, which does not exist)" if path.is_symlink() else ""
+        gone = f" (it is a link to {path.readlink()}, which does not exist)" if path.is_symlink() else ""
         return f"no such file{gone}"
     if isinstance(error, PermissionError):
-        return "can't be read (permission denied), expected a file that this user may read"
+        return "can't be read (permission denied)"
     return f"can't be read ({error.strerror or error})"
 
 
-def read_header(path: Path) -> dict[str, Entry]:
+def read_header(path: Path, what: str = "a safetensors file") -> dict[str, Entry]:
     """The tensors of a file by name, from its header alone.
 
     Raises UserError if the file is absent, unreadable, cut short, or no safetensors file.
     """
-    start = read_start(path)
+    start = read_start(path, what)
     size = path.stat().st_size
     length = int.from_bytes(start[:8], "little")
-    if start.lstrip()[:1] == b"<":
-        raise UserError(f"{path}: found a page of text (HTML or XML), expected a safetensors file; download it again")
     if size < 8 or length > LONGEST:
         raise UserError(f"{path}: found {size} bytes that are no safetensors file; download or save it again")
     if 8 + length > size:
@@ -86,9 +87,7 @@ def read_header(path: Path) -> dict[str, Entry]:
     end = _end(path, places)
     if size != 8 + length + end:
         raise UserError(_cut(path, size, 8 + length + end))
-    return {
-        name: Entry(path, name, entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()
-    }
+    return {name: Entry(path, name, entry["dtype"], tuple(entry["shape"])) for name, entry in entries.items()}
 
 
 def _place(name: str, entry: dict[str, Any]) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from semalign.models.architectures import ARCHITECTURES, Architecture
 from semalign.models.configs import architecture_name, problems_in, read_checked
 from semalign.models.families import FAMILIES, Shapes
-from semalign.models.headers import FLOATS
+from semalign.models.headers import FLOATS, unreadable
 from semalign.models.naming import HARMLESS, common_prefix, listed
 from semalign.models.tokenizers import check_tokenizer
 from semalign.models.weights import Weights, find_weights
@@ -26,28 +26,44 @@ def problems_of(folder: Path, where: str = "") -> list[str]:
     Looks at config.json, the index of the shards, the headers of the weights and the tokenizer.
     """
     problems = Problems()
-    if not folder.is_dir():
-        problems.add(f"{folder}: no such folder, expected a Hugging Face model folder")
-    else:
-        _check(folder, problems)
+    try:
+        if folder.is_dir():
+            _check(folder, problems)
+        else:
+            problems.add(f"{folder}: no such folder, expected a Hugging Face model folder")
+    except OSError as error:
+        problems.add(f"{folder}: {unreadable(folder, error)}, expected a Hugging Face model folder")
     return [f"{where}: {line}" if where else line for line in problems.lines]
 
 
 def _check(folder: Path, problems: Problems) -> None:
     if (folder / ADAPTER).exists():
         problems.add(
-            f"{folder / ADAPTER}: found an adapter, expected a whole model; merge it (merge_and_unload) and save the result"
+            f"{folder / ADAPTER}: found an adapter, expected a whole model; merge it (merge_and_unload) and save "
+            "the result"
         )
     path = folder / "config.json"
     config = read_checked(path, problems)
     name = architecture_name(config) if config else ""
     facts = ARCHITECTURES.get(name, Architecture())
     weights = find_weights(folder, facts, problems)
-    sound = config is not None and not problems_in(config)
-    if weights and config and sound:
-        problems.add(*weight_problems(weights, expected_tensors(name, config), is_tied(name, config), facts))
+    if weights and config and not problems_in(config):
+        problems.add(*weight_problems(weights, name, config))
     rows = config.get("vocab_size") if config else None
     check_tokenizer(folder, rows if type(rows) is int and rows > 0 else None, problems)
+
+
+def weight_problems(weights: Weights, name: str, config: Mapping[str, Any]) -> list[str]:
+    """How the tensors in the files differ from those of the architecture `name` with a sound config."""
+    facts = ARCHITECTURES[name]
+    layers = weights.layers(facts)
+    if layers != config["num_hidden_layers"]:
+        return [
+            f"{weights.source}: found the weights of {layers} layers, expected {config['num_hidden_layers']} "
+            "(num_hidden_layers in config.json)"
+        ]
+    expected = expected_tensors(name, config)
+    return compare(weights, expected, is_tied(name, config), facts)
 
 
 def expected_tensors(name: str, config: Mapping[str, Any]) -> Shapes | None:
@@ -71,11 +87,13 @@ def expected_tensors(name: str, config: Mapping[str, Any]) -> Shapes | None:
 def is_tied(name: str, config: Mapping[str, Any]) -> bool:
     """Whether the config says that embedding and head are one matrix."""
     family = FAMILIES.get(name)
-    return bool(family.value(config, "tie_word_embeddings") if family else config.get("tie_word_embeddings", False))
+    return bool(
+        family.value(config, "tie_word_embeddings") if family else config.get("tie_word_embeddings", False)
+    )
 
 
-def weight_problems(weights: Weights, expected: Shapes | None, tied: bool, facts: Architecture) -> list[str]:
-    """How the tensors in files differ from those of the model."""
+def compare(weights: Weights, expected: Shapes | None, tied: bool, facts: Architecture) -> list[str]:
+    """How the tensors in the files differ from the `expected` ones, if these are known; and from what any model has."""
     found = {name: entry for name, entry in weights.tensors.items() if not HARMLESS.search(name)}
     embedding, head = f"{facts.embedding}.weight", f"{facts.head}.weight"
     needed = set(expected or (embedding, head, f"{facts.final_norm}.weight")) - found.keys()
@@ -88,8 +106,8 @@ def weight_problems(weights: Weights, expected: Shapes | None, tied: bool, facts
     if integers:
         kinds = ", ".join(sorted({entry.dtype for entry in integers.values()}))
         lines.append(
-            f"{weights.source}: found {listed(integers)} as {kinds}, expected {', '.join(FLOATS)}: quantised weights are "
-            "not supported"
+            f"{weights.source}: found {listed(integers)} as {kinds}, expected {', '.join(FLOATS)}: quantised "
+            "weights are not supported"
         )
     return lines
 
@@ -115,7 +133,7 @@ def _names(weights: Weights, missing: set[str], more: set[str]) -> list[str]:
 
 def _shapes(weights: Weights, expected: Shapes) -> list[str]:
     other = {
-        name: f"{name} {list(entry.shape)} for {list(expected[name])}"
+        name: f"{name} {list(entry.shape)} (expected {list(expected[name])})"
         for name, entry in weights.tensors.items()
         if name in expected and entry.shape != expected[name]
     }

@@ -14,8 +14,8 @@ SHOWN = 4
 def own_name(facts: Architecture, stored: str) -> str:
     """The tensor's name in `Architecture`; in a file the head may have another one, and the prefix may be absent.
 
-    transformers accepts a file of the bare decoder (`layers.0...` for `model.layers.0...`), a prefix before the head, and
-    both names of GPT-NeoX's head.
+    transformers accepts a file of the bare decoder (`layers.0...` for `model.layers.0...`), a prefix before the head,
+    and both names of GPT-NeoX's head.
     """
     prefix = facts.embedding.partition(".")[0]
     head = stored.removeprefix(f"{prefix}.")

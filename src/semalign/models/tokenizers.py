@@ -85,7 +85,9 @@ def _end(named: Mapping[str, Any], tokens: Mapping[str, int]) -> list[str]:
     end = named.get("eos_token")
     if not isinstance(end, str):
         return [f"eos_token: found {shown(end)}, expected the token that ends a text"]
-    return [] if end in tokens else [f"eos_token: found {end!r}, expected a token of the vocabulary in {FILE}"]
+    return (
+        [] if end in tokens else [f"eos_token: found {end!r}, expected a token of the vocabulary in {FILE}"]
+    )
 
 
 def _rows(content: Mapping[str, Any], tokens: Mapping[str, int], used: set[Any], rows: int) -> list[str]:
@@ -95,6 +97,6 @@ def _rows(content: Mapping[str, Any], tokens: Mapping[str, int], used: set[Any],
     if not without:
         return []
     return [
-        f"found {len(without)} tokens ({listed(map(repr, without))}) with ids up to {max(without.values())}, expected ids "
-        f"below {rows}, the rows of the embedding (vocab_size in config.json): is this the tokenizer of another model?"
+        f"found {len(without)} tokens ({listed(map(repr, without))}) with ids up to {max(without.values())}, expected "
+        f"ids below {rows}, the rows of the embedding (vocab_size in config.json): is it another model's tokenizer?"
     ]

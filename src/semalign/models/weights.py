@@ -1,13 +1,16 @@
 """The safetensors files that a model's weights are read from, as transformers chooses them, and the tensors in them.
 
-transformers reads `model.safetensors` if it is there, otherwise the files that `model.safetensors.index.json` names, and
-nothing else: other files beside them are of an earlier save or of another format. Everything here does the same.
+transformers reads `model.safetensors` if it is there, otherwise the files that `model.safetensors.index.json` names.
+Other files in the folder are of an earlier save or of another format, and are read neither there nor here.
 """
 
+import contextlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,11 @@ class Weights:
         """The file to name in a message about all tensors."""
         return self.index or self.files[0]
 
+    def layers(self, facts: Architecture) -> int:
+        """Number of layers with at least one tensor, up to the deepest."""
+        at = re.compile(rf"{re.escape(facts.layers)}\.(\d+)\.")
+        return 1 + max((int(found[1]) for name in self.tensors if (found := at.match(name))), default=-1)
+
 
 def read_weights(folder: Path, facts: Architecture) -> Weights:
     """Read the index and the headers; raises UserError with all problems of the files."""
@@ -56,11 +64,8 @@ def read_weights(folder: Path, facts: Architecture) -> Weights:
 
 def find_weights(folder: Path, facts: Architecture, problems: Problems) -> Weights | None:
     """As `read_weights`, with the problems collected. None if it is unknown which tensors the files hold."""
-    try:
-        names = sorted(path.name for path in folder.glob("*.safetensors*"))
-    except OSError as error:
-        problems.add(f"{folder}: {unreadable(folder, error)}")
-        return None
+    # not glob, which says nothing of a folder that can't be read
+    names = sorted(name for name in os.listdir(folder) if fnmatch(name, "*.safetensors*"))
     if ranks := [name for name in names if RANKS.fullmatch(name)]:
         problems.add(
             f"{folder / ranks[0]}: found a checkpoint of several processes, expected {SINGLE} or shards with an index; "
@@ -90,7 +95,7 @@ class _Found:
     tensors: dict[str, Entry] = field(default_factory=dict)
 
     def single(self) -> tuple[Path, ...] | None:
-        entries = self._header(self.folder / SINGLE)
+        entries = self._header(self.folder / SINGLE, "a safetensors file")
         return None if entries is None else (self.folder / SINGLE,)
 
     def sharded(self) -> tuple[Path, ...] | None:
@@ -99,16 +104,16 @@ class _Found:
         with self.problems.collect():
             places = read_index(index)
             files = tuple(self.folder / name for name in sorted(set(places.values())))
-            headers = [self._header(path) for path in files]
+            headers = [self._header(path, f"the shard that {INDEX} names") for path in files]
             for path, header in zip(files, headers, strict=True):
                 if header is not None:
                     self._compare(index, path, places, header)
             return None if None in headers else files
         return None
 
-    def _header(self, path: Path) -> dict[str, Entry] | None:
+    def _header(self, path: Path, what: str) -> dict[str, Entry] | None:
         with self.problems.collect():
-            header = read_header(path)
+            header = read_header(path, what)
             for entry in header.values():
                 self._keep(entry)
             return header
@@ -118,7 +123,9 @@ class _Found:
         name = own_name(self.facts, entry.name)
         if other := self.tensors.get(name):
             same = other.path.name if other.path != entry.path else other.name
-            self.problems.add(f"{entry.path}: {entry.name}: found this tensor also in {same}, expected it once")
+            self.problems.add(
+                f"{entry.path}: {entry.name}: found this tensor also in {same}, expected it once"
+            )
         self.tensors[name] = entry
 
     def _compare(
@@ -150,19 +157,19 @@ def read_index(path: Path) -> dict[str, str]:
             "same folder"
         )
     if not isinstance(index.get("metadata"), dict):
-        raise UserError(f"{path}: metadata: found {shown(index.get('metadata'))}, expected an object (may be empty)")
+        raise UserError(
+            f"{path}: metadata: found {shown(index.get('metadata'))}, expected an object (may be empty)"
+        )
     return places
 
 
 def read_object(path: Path, what: str) -> dict[str, Any]:
     """The object in a JSON file; raises UserError if it is absent, unreadable or anything else."""
-    start = read_start(path)
-    if start.lstrip()[:1] == b"<":
-        raise UserError(f"{path}: found a page of text (HTML or XML), expected {what}; download it again")
+    read_start(path, what)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"{path}: {unreadable(path, error)}") from None
+        raise UserError(f"{path}: {unreadable(path, error)}, expected {what}") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not valid JSON ({error}), expected {what}") from None
     if not isinstance(content, dict):
@@ -184,18 +191,26 @@ def shown(value: Any) -> str:
 def _absent(folder: Path, names: list[str]) -> str:
     if names:
         return (
-            f"{folder}: found neither {SINGLE} nor {INDEX}, only {listed(names)}; expected one of them: rename a single "
-            f"file to {SINGLE}, or add the index of the shards"
+            f"{folder}: found neither {SINGLE} nor {INDEX}, only {listed(names)}; expected one of them: rename "
+            f"a single file to {SINGLE}, or add the index of the shards"
         )
     pickles = [path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern)]
     instead = f", only {listed(pickles)} (pickle files are never read)" if pickles else ""
     return (
-        f"{folder}: found no *.safetensors{instead}; expected the weights in that format, as save_pretrained writes them"
+        f"{folder}: found no *.safetensors{instead}; expected the weights in that format, as save_pretrained "
+        "writes them"
     )
 
 
 def _unread(folder: Path, files: tuple[Path, ...], names: list[str]) -> tuple[str, ...]:
     """Names of files that transformers does not read, and that a person might expect it to read."""
     used = {path.name for path in files} | ({INDEX} if files != (folder / SINGLE,) else set())
-    rest = [name for name in names if name not in used]
+    rest = [name for name in names if name not in used and not _same(folder / name)]
     return tuple(name for name in rest if not any(Path(name).match(pattern) for pattern in OTHERS))
+
+
+def _same(path: Path) -> bool:
+    """Whether a file is an index that leads to the single file anyway, as some tools write it."""
+    with contextlib.suppress(UserError):
+        return path.name == INDEX and set(read_index(path).values()) == {SINGLE}
+    return False

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -64,20 +65,22 @@ def test_a_folder_is_replaced_whole(pico_pair: tuple[Path, Path], tmp_path: Path
     assert not (target / "left-over.safetensors").exists()
 
 
-def test_pickles_are_neither_linked_nor_enough(tmp_path: Path) -> None:
+def test_pickles_are_neither_linked_nor_enough(pico_pair: tuple[Path, Path], tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     settings = FolderModel(source="folder", path=str(source))
-    with pytest.raises(UserError, match=r"no config\.json"):
+    with pytest.raises(UserError, match=r"config\.json: no such file"):
         materialise(settings, tmp_path / "out")
-    (source / "config.json").write_text("{}", encoding="utf-8")
-    (source / "pytorch_model.bin").touch()
-    with pytest.raises(UserError, match=r"no \*\.safetensors.*convert"):
+    shutil.copytree(pico_pair[0], source, dirs_exist_ok=True)
+    weights = (source / "model.safetensors").rename(source / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"no \*\.safetensors.*pytorch_model.bin .pickle"):
         materialise(settings, tmp_path / "out")
-    (source / "model.safetensors").touch()
+    shutil.copy(weights, source / "model.safetensors")
     (source / "consolidated.safetensors").touch()
     materialise(settings, tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "model.safetensors"]
+    linked = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"config.json", "model.safetensors"} < linked
+    assert not linked & {"pytorch_model.bin", "consolidated.safetensors"}
 
 
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
