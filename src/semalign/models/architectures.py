@@ -78,15 +78,16 @@ def architecture_of(name: str) -> Architecture:
     Raises UserError for an unknown name, with the file to extend.
     """
     if name not in ARCHITECTURES:
-        raise UserError(unknown(name))
+        raise UserError(unknown([name]))
     return ARCHITECTURES[name]
 
 
 def unknown(found: Any) -> str:
     """The message for what `architectures` of a config.json says, if it is not a known name."""
     one = found[0] if isinstance(found, list) and len(found) == 1 else found
-    what = "none" if found is None else repr(one)
+    what = "nothing" if found is None else repr(one)
+    kind = "" if isinstance(found, list) or found is None else "a list with "
     return (
-        f"architectures: found {what}, expected one of {', '.join(ARCHITECTURES)} "
+        f"architectures: found {what}, expected {kind}one of {', '.join(ARCHITECTURES)} "
         "(to add one, extend src/semalign/models/architectures.py)"
     )

@@ -6,7 +6,6 @@ Other files in the folder are of an earlier save or of another format, and are r
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,7 +64,7 @@ def read_weights(folder: Path, facts: Architecture) -> Weights:
 def find_weights(folder: Path, facts: Architecture, problems: Problems) -> Weights | None:
     """As `read_weights`, with the problems collected. None if it is unknown which tensors the files hold."""
     # not glob, which says nothing of a folder that can't be read
-    names = sorted(name for name in os.listdir(folder) if fnmatch(name, "*.safetensors*"))
+    names = sorted(path.name for path in folder.iterdir() if fnmatch(path.name, "*.safetensors*"))
     if ranks := [name for name in names if RANKS.fullmatch(name)]:
         problems.add(
             f"{folder / ranks[0]}: found a checkpoint of several processes, expected {SINGLE} or shards with an index; "
