@@ -80,7 +80,7 @@ def _check_tokenizer(folder: Path, config: Mapping[str, Any]) -> None:
 
 
 def _special(tokenizer: Any) -> dict[str, int]:
-    names = ("bos_token", "eos_token", "pad_token", "unk_token")
+    names = ("bos_token", "eos_token", "pad_token")  # an unknown token may be the class's own, and unused
     ids = {name: getattr(tokenizer, f"{name}_id", None) for name in names}
     return {name: number for name, number in ids.items() if number is not None}
 
