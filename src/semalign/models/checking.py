@@ -37,7 +37,6 @@ def check_model(folder: Path, loading: Loading | None = None) -> Weights:
     problems = Problems()
     with problems.collect():
         _compare(folder, weights, config)
-    with problems.collect():
         _check_tokenizer(folder, config)
     dtype = getattr(torch, (loading or Loading()).dtype)
     problems.add(*value_problems(weights, dtype))

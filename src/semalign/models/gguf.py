@@ -75,8 +75,14 @@ def _write_weights(source: Path, folder: Path) -> None:
             del config.quantization_config
         fresh = type(loaded)(config)
         fresh.load_state_dict(loaded.state_dict())
-    if wrong := {*info["missing_keys"], *info["unexpected_keys"], *(key[0] for key in info["mismatched_keys"])}:
-        raise UserError(f"{source}: found not just the tensors of {type(loaded).__name__} ({listed(wrong)} differ)")
+    if wrong := {
+        *info["missing_keys"],
+        *info["unexpected_keys"],
+        *(key[0] for key in info["mismatched_keys"]),
+    }:
+        raise UserError(
+            f"{source}: found not just the tensors of {type(loaded).__name__} ({listed(wrong)} differ)"
+        )
     fresh.generation_config = loaded.generation_config
     fresh.save_pretrained(folder)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import math
 import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from semalign.models.naming import HARMLESS, listed, own_name
 from semalign.models.weights import Weights
 from semalign.runtime.errors import UserError
 
+LONGEST = 300  # characters of another library's message
 MEMORY = (
     "allocate memory",
     f"os error {errno.ENOMEM})",
@@ -32,13 +34,15 @@ def explained(path: Path, what: str) -> Iterator[None]:
     except Exception as error:  # the libraries raise all kinds for files that they do not expect
         if lacks_memory(error):
             raise UserError(f"{path}: not enough memory to load it{_limit()}") from error
-        raise UserError(f"{path}: {what} ({_first_line(error)})") from error
+        raise UserError(f"{path}: {what} ({_in_one_line(error)})") from error
 
 
 def lacks_memory(error: BaseException) -> bool:
     """Whether memory or address space is what an error lacks."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return True
+    if isinstance(error, SystemError) and resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY:
+        return True  # what Python raises if it has no memory for the exception
     return any(text in str(error).lower() for text in MEMORY)
 
 
@@ -49,9 +53,30 @@ def _limit() -> str:
     return f"; this session may use {limit / 2**30:.1f} GiB of address space, raise it (ulimit -v)"
 
 
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _in_one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def check_room(weights: Weights, bytes_each: int) -> None:
+    """Raise UserError if a limit of address space leaves no room for the files, which are mapped, and the weights.
+
+    Without room the libraries fail in many ways, some of which never end.
+    """
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return
+    held = sum(math.prod(entry.shape) for entry in weights.tensors.values()) * bytes_each
+    files = sum(path.stat().st_size for path in weights.files)
+    try:
+        used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    except OSError:  # another system than Linux
+        used = 0
+    if used + held + files > limit:
+        raise UserError(
+            f"{weights.folder}: not enough memory to load it: {(held + files) / 2**30:.1f} GiB more than the "
+            f"{used / 2**30:.1f} GiB in use{_limit()}"
+        )
 
 
 def check_loaded(model: Any, info: Mapping[str, Any], weights: Weights, name: str) -> None:

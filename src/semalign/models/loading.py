@@ -14,7 +14,7 @@ from semalign.models import devices
 from semalign.models.architectures import architecture_of
 from semalign.models.configs import architecture_name, read_config
 from semalign.models.inspection import weight_problems
-from semalign.models.loaded import check_loaded, explained
+from semalign.models.loaded import check_loaded, check_room, explained
 from semalign.models.weights import Weights, read_weights
 from semalign.runtime.errors import UserError
 
@@ -82,11 +82,12 @@ def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype
     weights = whole_weights(folder, config)
     loading = devices.read_loading(folder)
     place = device or devices.device()
-    own = getattr(torch, loading.dtype)
+    precision = dtype or getattr(torch, loading.dtype)
+    check_room(weights, precision.itemsize)
     with explained(folder, "the weights can't be read"):
         model, info = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=dtype or own,
+            dtype=precision,
             local_files_only=True,
             use_safetensors=True,  # never a pickle file, which could run code
             device_map=devices.layout(loading, place),

@@ -36,7 +36,9 @@ CHANGES: list[dict[str, Any]] = [
 @pytest.mark.parametrize("changes", CHANGES, ids=str)
 @pytest.mark.parametrize("name", CONFIGS)
 def test_names_and_shapes_are_those_of_the_library(name: str, changes: dict[str, Any]) -> None:
-    keys = {**FEW, **changes} if changes else {**FEW, "hidden_size": 64}  # by default there are up to 64 heads
+    keys = (
+        {**FEW, **changes} if changes else {**FEW, "hidden_size": 64}
+    )  # by default there are up to 64 heads
     default = CONFIGS[name]()
     if getattr(default, "num_key_value_heads", None) and "num_attention_heads" in keys:
         keys.setdefault("num_key_value_heads", 2)
