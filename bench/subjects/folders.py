@@ -35,7 +35,7 @@ def write_folder(folder: Path, size: Size) -> None:
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text('{"eos_token": "</s>"}', encoding="utf-8")
     shapes = list((expected_tensors(NAME, config) or {}).items())
-    places = {}
+    places: dict[str, str] = {}
     for at in range(size["shards"]):
         part = dict(shapes[at :: size["shards"]])
         file = f"model-{at + 1:05}-of-{size['shards']:05}.safetensors"

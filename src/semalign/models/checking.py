@@ -14,7 +14,7 @@ from semalign.models.architectures import architecture_of
 from semalign.models.configs import architecture_name
 from semalign.models.devices import Loading
 from semalign.models.headers import Entry
-from semalign.models.inspection import compare, is_tied, problems_of
+from semalign.models.inspection import compare, problems_of
 from semalign.models.loaded import explained
 from semalign.models.loading import load_tokenizer, read_config, whole_weights
 from semalign.models.naming import HARMLESS, listed, own_name
@@ -59,7 +59,7 @@ def _compare(folder: Path, weights: Weights, config: Mapping[str, Any]) -> None:
             "`architectures`"
         )
     expected = {own_name(facts, key): tuple(tensor.shape) for key, tensor in model.state_dict().items()}
-    lines = compare(weights, expected, is_tied(name, config), facts)
+    lines = compare(weights, expected, bool(model.config.tie_word_embeddings), facts)
     if lines:
         raise UserError(*lines)
 

@@ -87,10 +87,10 @@ def expected_tensors(name: str, config: Mapping[str, Any]) -> Shapes | None:
 
 
 def is_tied(name: str, config: Mapping[str, Any]) -> bool:
-    """Whether the config says that embedding and head are one matrix."""
+    """Whether embedding and head are one matrix by the config; or may be, if only transformers knows the default."""
     family = FAMILIES.get(name)
     return bool(
-        family.value(config, "tie_word_embeddings") if family else config.get("tie_word_embeddings", False)
+        family.value(config, "tie_word_embeddings") if family else config.get("tie_word_embeddings", True)
     )
 
 

@@ -15,12 +15,14 @@ from fabricated_models import ARCHITECTURES, build_model, write_tokenizer
 from semalign.config.models import GgufPackage
 from semalign.methods.laten.injection import KINDS, TeacherNeurons, module_of
 from semalign.models import gguf
+from semalign.models.architectures import ARCHITECTURES as ARCHITECTURES_KNOWN
 from semalign.models.architectures import Architecture
 from semalign.models.checking import check_model
 from semalign.models.loading import TensorFolder, load_model, read_head
 from semalign.models.naming import own_name
 from semalign.models.readout import final_states, head_logits, read_readout, readout_of
 from semalign.models.sources import materialise
+from semalign.runtime.errors import UserError
 
 SOURCE = Path(__file__).parents[3] / "src/semalign"
 SHAPE: dict[str, Any] = {"layers": 2, "width": 32, "seed": 0}
@@ -207,13 +209,57 @@ def test_a_model_with_a_stored_head_runs_with_it(kind: str, tmp_path: Path) -> N
 
 
 def test_an_untied_model_without_a_head_is_refused_by_every_reader(tmp_path: Path) -> None:
-    from semalign.runtime.errors import UserError
-
     build_model("llama", **SHAPE).save_pretrained(tmp_path)
     edit_weights(tmp_path, lambda t: {name: t[name] for name in t if name != "lm_head.weight"})
     for read in (load_model, read_head, read_readout, TensorFolder):
         with pytest.raises(UserError, match=rf"{WEIGHTS}: found no lm_head\.weight"):
             read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "entry"),
+    [
+        (
+            "Olmo2ForCausalLM",
+            "Olmo2Config",
+            Architecture(attention="post_attention_layernorm", mlp="post_feedforward_layernorm"),
+        ),
+        (
+            "Gemma2ForCausalLM",
+            "Gemma2Config",
+            Architecture(
+                attention="post_attention_layernorm", mlp="post_feedforward_layernorm", gain_offset=1.0
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("tied", [None, False, True])
+def test_a_new_architecture_needs_one_entry_only(
+    name: str,
+    config: str,
+    entry: Architecture,
+    tied: bool | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import transformers as hf
+
+    monkeypatch.setitem(ARCHITECTURES_KNOWN, name, entry)
+    shape = {"vocab_size": 259, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2}
+    ties = {} if tied is None else {"tie_word_embeddings": tied}
+    settings = getattr(hf, config)(
+        **shape, **ties, num_attention_heads=4, num_key_value_heads=2, pad_token_id=0
+    )
+    getattr(hf, name)(settings).save_pretrained(tmp_path)
+    write_tokenizer(tmp_path)
+    if tied is None:
+        edit_json(tmp_path, tie_word_embeddings=...)
+    edit_json(tmp_path, eos_token_id=2, bos_token_id=1)
+    check_model(tmp_path)
+    compare(tmp_path)
+    edit_weights(tmp_path, lambda t: {key: t[key] for key in t if "layers.1.mlp.up" not in key})
+    with pytest.raises(UserError, match=r"found no .*up_proj"):
+        check_model(tmp_path)
 
 
 def test_there_is_one_loader_of_models_and_one_reader_of_their_files() -> None:
