@@ -70,18 +70,20 @@ def _check_tokenizer(folder: Path, config: Mapping[str, Any]) -> None:
     rows, end = config["vocab_size"], tokenizer.eos_token_id
     if end is None:
         raise UserError(f"{folder}: the tokenizer has no eos token, expected the token that ends a text")
-    wrong = {token: number for token, number in _special(tokenizer).items() if not 0 <= number < rows}
+    wrong = {token: number for token, number in _used(tokenizer).items() if not 0 <= number < rows}
     if wrong:
         raise UserError(
-            f"{folder}: the tokenizer's {listed(wrong)} has id {max(wrong.values())}, expected an id below {rows}, the "
-            "rows of the embedding"
+            f"{folder}: the tokenizer's {listed(map(repr, wrong))} has id {max(wrong.values())}, expected an id below "
+            f"{rows}, the rows of the embedding"
         )
 
 
-def _special(tokenizer: Any) -> dict[str, int]:
-    names = ("bos_token", "eos_token", "pad_token")  # an unknown token may be the class's own, and unused
-    ids = {name: getattr(tokenizer, f"{name}_id", None) for name in names}
-    return {name: number for name, number in ids.items() if number is not None}
+def _used(tokenizer: Any) -> dict[str, int]:
+    """Token -> id of all tokens that a text may become: all but special ones, and those that the study adds."""
+    aside = {token.content for token in tokenizer.added_tokens_decoder.values() if token.special}
+    tokens = {token: number for token, number in tokenizer.get_vocab().items() if token not in aside}
+    named = {name: getattr(tokenizer, f"{name}_id", None) for name in ("bos_token", "eos_token", "pad_token")}
+    return tokens | {name: number for name, number in named.items() if number is not None}
 
 
 def value_problems(weights: Weights, dtype: torch.dtype) -> list[str]:

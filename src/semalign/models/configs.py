@@ -29,6 +29,17 @@ def read_checked(path: Path, problems: Problems) -> dict[str, Any] | None:
     return None
 
 
+def check_generation(path: Path, problems: Problems) -> None:
+    """Collect what is wrong with the settings of generation, if there are any: transformers would ignore the file."""
+    if not path.exists() and not path.is_symlink():
+        return
+    with problems.collect():
+        ends = read_object(path, "settings of generation, as save_pretrained writes them").get("eos_token_id")
+        ids = ends if isinstance(ends, list) else [ends]
+        if any(end is not None and (type(end) is not int or end < 0) for end in ids):
+            problems.add(f"{path}: eos_token_id: found {shown(ends)}, expected an id or a list of ids")
+
+
 def read_config(folder: Path | str) -> dict[str, Any]:
     """Read the folder's config.json; raises UserError with all that is wrong in it."""
     problems = Problems()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.models.architectures import ARCHITECTURES, Architecture
-from semalign.models.configs import architecture_name, problems_in, read_checked
+from semalign.models.configs import architecture_name, check_generation, problems_in, read_checked
 from semalign.models.families import FAMILIES, Shapes
 from semalign.models.headers import FLOATS, unreadable
 from semalign.models.naming import HARMLESS, common_prefix, listed
@@ -18,6 +18,7 @@ from semalign.models.weights import Weights, find_weights
 from semalign.runtime.errors import Problems
 
 ADAPTER = "adapter_config.json"
+GENERATION = "generation_config.json"
 MANY = 1000  # layers
 
 
@@ -51,6 +52,7 @@ def _check(folder: Path, problems: Problems) -> None:
     if weights and config and not problems_in(config):
         problems.add(*weight_problems(weights, name, config))
     rows = config.get("vocab_size") if config else None
+    check_generation(folder / GENERATION, problems)
     check_tokenizer(folder, rows if type(rows) is int and rows > 0 else None, problems)
 
 

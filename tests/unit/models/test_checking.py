@@ -138,6 +138,18 @@ def test_a_broken_tokenizer_is_one_line(model: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_tokens_that_only_the_loaded_tokenizer_has_need_rows_too(model: Path) -> None:
+    added = {"content": "<new>", "lstrip": False, "normalized": False, "rstrip": False, "single_word": False}
+    settings = read_json(model / "tokenizer_config.json")
+    decoder = {"259": {**added, "special": True}}
+    edit_json(model, "tokenizer_config.json", added_tokens_decoder=decoder, eos_token=settings["eos_token"])
+    check_model(model)
+    decoder["259"]["special"] = False
+    edit_json(model, "tokenizer_config.json", added_tokens_decoder=decoder)
+    with pytest.raises(UserError, match=r"the tokenizer's '<new>' has id 259, expected an id below 259"):
+        check_model(model)
+
+
 def test_a_model_whose_class_is_another_is_refused_when_loaded(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -264,6 +264,14 @@ TOKENIZERS: dict[str, tuple[Edit, str]] = {
         lambda f: edit_json(f, "tokenizer_config.json", eos_token="<end>"),
         r"eos_token: found '<end>', expected a token of the vocabulary",
     ),
+    "generation as list": (
+        text("generation_config.json", "[]"),
+        r"generation_config\.json: found a JSON list",
+    ),
+    "generation that never ends": (
+        text("generation_config.json", '{"eos_token_id": "x"}'),
+        r'eos_token_id: found "x"',
+    ),
     "larger than the embedding": (
         lambda f: edit_weights(
             edit_json(f, vocab_size=200),
