@@ -14,7 +14,7 @@ from semalign.models.architectures import architecture_of
 from semalign.models.configs import architecture_name
 from semalign.models.devices import Loading
 from semalign.models.headers import Entry
-from semalign.models.inspection import compare, problems_of
+from semalign.models.inspection import GENERATION, compare, problems_of
 from semalign.models.loaded import explained
 from semalign.models.loading import load_tokenizer, read_config, whole_weights
 from semalign.models.naming import HARMLESS, listed, own_name
@@ -46,13 +46,17 @@ def check_model(folder: Path, loading: Loading | None = None) -> Weights:
 
 def _compare(folder: Path, weights: Weights, config: Mapping[str, Any]) -> None:
     """Compare the files with the model that transformers builds from the config, without memory for its weights."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
 
     name = architecture_name(config)
     facts = architecture_of(name)
     with explained(folder / "config.json", "transformers can't build a model from it"), torch.device("meta"):
         settings = AutoConfig.from_pretrained(folder, local_files_only=True)
         model = AutoModelForCausalLM.from_config(settings)
+    generation = folder / GENERATION
+    if generation.exists():
+        with explained(generation, "transformers can't read it"):
+            GenerationConfig.from_pretrained(folder, local_files_only=True).validate()
     if type(model).__name__ != name:
         raise UserError(
             f"{folder / 'config.json'}: transformers makes a {type(model).__name__} of it, expected {name} from its "

@@ -34,10 +34,12 @@ def check_generation(path: Path, problems: Problems) -> None:
     if not path.exists() and not path.is_symlink():
         return
     with problems.collect():
-        ends = read_object(path, "settings of generation, as save_pretrained writes them").get("eos_token_id")
-        ids = ends if isinstance(ends, list) else [ends]
-        if any(end is not None and (type(end) is not int or end < 0) for end in ids):
-            problems.add(f"{path}: eos_token_id: found {shown(ends)}, expected an id or a list of ids")
+        settings = read_object(path, "settings of generation, as save_pretrained writes them")
+        for key in SPECIAL:
+            value = settings.get(key)
+            ids = value if isinstance(value, list) else [value]
+            if any(number is not None and type(number) is not int for number in ids):
+                problems.add(f"{path}: {key}: found {shown(value)}, expected an id or a list of ids")
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:

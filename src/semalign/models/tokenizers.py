@@ -11,6 +11,7 @@ from semalign.runtime.errors import Problems
 FILE = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
 MAP = "special_tokens_map.json"
+CLASS = "tokenizer_class"
 NAMED = ("bos_token", "eos_token", "pad_token", "unk_token")
 # classes without an eos token unless the files name one; others, such as LlamaTokenizer, have their own
 PLAIN = (None, "PreTrainedTokenizerFast", "PreTrainedTokenizer", "TokenizersBackend", "PythonBackend")
@@ -65,13 +66,21 @@ def _named(folder: Path, problems: Problems) -> dict[str, Any] | None:
             content = read_object(folder / name, "a tokenizer's settings, as save_pretrained writes them")
         if content is None:
             return None
+        wrong = [key for key in (*NAMED, CLASS) if not isinstance(_text(content.get(key)), str | None)]
+        problems.add(
+            *(f"{folder / name}: {key}: found {shown(content[key])}, expected a text" for key in wrong)
+        )
+        if wrong:
+            return None
         settings |= content
     if not settings and not _there(folder / SETTINGS):
         return None  # the tokens are then the class's own
-    return {
-        key: value.get("content") if isinstance(value, dict) and key in NAMED else value
-        for key, value in settings.items()
-    }
+    return {key: _text(value) if key in NAMED else value for key, value in settings.items()}
+
+
+def _text(value: Any) -> Any:
+    """A token's text, which may be stored with its properties."""
+    return value.get("content", value) if isinstance(value, dict) else value
 
 
 def _there(path: Path) -> bool:
@@ -80,7 +89,7 @@ def _there(path: Path) -> bool:
 
 def _end(named: Mapping[str, Any], tokens: Mapping[str, int]) -> list[str]:
     """Whether an answer can end: the eos token must be known, and a token of the vocabulary."""
-    if "eos_token" not in named and named.get("tokenizer_class") not in PLAIN:
+    if "eos_token" not in named and named.get(CLASS) not in PLAIN:
         return []
     end = named.get("eos_token")
     if not isinstance(end, str):

@@ -256,6 +256,14 @@ TOKENIZERS: dict[str, tuple[Edit, str]] = {
     ),
     "settings as list": (text("tokenizer_config.json", "[]"), r"tokenizer_config\.json: found a JSON list"),
     "no eos": (lambda f: edit_json(f, "tokenizer_config.json", eos_token=...), r"eos_token: found nothing"),
+    "eos as list": (
+        lambda f: edit_json(f, "tokenizer_config.json", eos_token=[1]),
+        r"eos_token: found \[1\], expected a text",
+    ),
+    "class as number": (
+        lambda f: edit_json(f, "tokenizer_config.json", tokenizer_class=3),
+        r"tokenizer_class: found 3, expected a text",
+    ),
     "eos null": (
         lambda f: edit_json(f, "tokenizer_config.json", eos_token=None),
         r"eos_token: found nothing",
@@ -267,6 +275,10 @@ TOKENIZERS: dict[str, tuple[Edit, str]] = {
     "generation as list": (
         text("generation_config.json", "[]"),
         r"generation_config\.json: found a JSON list",
+    ),
+    "generation with a text": (
+        text("generation_config.json", '{"pad_token_id": "x"}'),
+        r'pad_token_id: found "x"',
     ),
     "generation that never ends": (
         text("generation_config.json", '{"eos_token_id": "x"}'),
