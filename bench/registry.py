@@ -18,6 +18,7 @@ SUBJECTS = {
     "location": "bench.subjects.location",
     "evaluation": "bench.subjects.evaluation",
     "verdicts": "bench.subjects.verdicts",
+    "folders": "bench.subjects.folders",
     "startup": "bench.subjects.startup",
     "study": "bench.subjects.study",
 }

@@ -4,6 +4,7 @@ To add an architecture, add an entry here and a tiny model to the tests; nothing
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from semalign.runtime.errors import UserError
 
@@ -12,6 +13,7 @@ from semalign.runtime.errors import UserError
 class Architecture:
     """Dotted module names of one architecture; names of sublayers are relative to a layer.
 
+    `head` is the head's name in files; `head_module` is its name in a loaded model, which may differ.
     `attention` and `mlp` name the module whose output is added to the residual stream, so a norm that
     follows the sublayer (Gemma 3) counts as part of it. `gain_offset` is what the final norm adds to its
     stored weight. `projections` maps the usual short names to modules that LoRA may adapt. `fused` maps
@@ -22,6 +24,7 @@ class Architecture:
     embedding: str = "model.embed_tokens"
     final_norm: str = "model.norm"
     head: str = "lm_head"
+    head_module: str = "lm_head"
     attention: str = "self_attn"
     mlp: str = "mlp"
     gain_offset: float = 0.0
@@ -75,9 +78,16 @@ def architecture_of(name: str) -> Architecture:
     Raises UserError for an unknown name, with the file to extend.
     """
     if name not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise UserError(
-            f"architecture: found {name!r}, expected one of {known} "
-            "(to add one, extend src/semalign/models/architectures.py)"
-        )
+        raise UserError(unknown([name]))
     return ARCHITECTURES[name]
+
+
+def unknown(found: Any) -> str:
+    """The message for what `architectures` of a config.json says, if it is not a known name."""
+    one = found[0] if isinstance(found, list) and len(found) == 1 else found
+    what = "nothing" if found is None else repr(one)
+    kind = "" if isinstance(found, list) or found is None else "a list with "
+    return (
+        f"architectures: found {what}, expected {kind}one of {', '.join(ARCHITECTURES)} "
+        "(to add one, extend src/semalign/models/architectures.py)"
+    )

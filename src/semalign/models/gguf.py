@@ -11,37 +11,78 @@ from typing import Any
 
 from semalign.benchmarks.corpora import package_folder
 from semalign.config.models import GgufPackage
+from semalign.models.gguf_header import read_gguf
+from semalign.models.naming import listed
 from semalign.runtime.errors import UserError
 
+ARCHITECTURE_KEY = "general.architecture"
+ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "gemma3")
 PRE_TOKENIZER_KEY = "tokenizer.ggml.pre"
+PRE_TOKENIZERS = ("smollm", "gpt-2", "default")
 LOGGER = logging.getLogger(__name__)
+
+
+def problems_of(settings: GgufPackage, where: str) -> list[str]:
+    """What is wrong with a file, one line each, from its header; `where` is the key that names it in the config."""
+    try:
+        _read(settings)
+    except UserError as error:
+        return [f"{where}: {line}" for line in error.lines]
+    return []
 
 
 def write_gguf_model(settings: GgufPackage, folder: Path) -> dict[str, str]:
     """Fill `folder` with config, safetensors in float32 and tokenizer; returns the provenance record.
 
-    Raises UserError if the package or the file is missing, or its tokenizer's splitting rule is unknown.
+    Raises UserError if the package or the file is missing or incomplete, or its architecture or its tokenizer's
+    splitting rule is unknown.
     """
-    source = package_folder(settings.package) / settings.file
-    if not source.is_file():
-        raise UserError(f"{source.name}: no such file in the package {settings.package}")
-    rule = _pre_tokenizer_name(source)
+    source, rule = _read(settings)
     LOGGER.info("reading %s from the package %s", settings.file, settings.package)
     _write_tokenizer(source, rule, folder)
     _write_weights(source, folder)
     return {"source": "gguf-package", "package": settings.package, "file": settings.file}
 
 
+def _read(settings: GgufPackage) -> tuple[Path, str]:
+    """The file, and the name of its tokenizer's splitting rule."""
+    source = package_folder(settings.package) / settings.file
+    if not source.is_file():
+        raise UserError(f"{source.name}: no such file in the package {settings.package}")
+    values = read_gguf(source)
+    rule = values.get(PRE_TOKENIZER_KEY, "default")
+    for key, found, known in (
+        (ARCHITECTURE_KEY, values.get(ARCHITECTURE_KEY), ARCHITECTURES),
+        (PRE_TOKENIZER_KEY, rule, PRE_TOKENIZERS),
+    ):
+        if found not in known:
+            raise UserError(f"{source}: {key}: found {found!r}, expected one of {', '.join(known)}")
+    return source, rule
+
+
 def _write_weights(source: Path, folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
 
-    loaded = AutoModelForCausalLM.from_pretrained(source.parent, gguf_file=source.name, dtype=torch.float32)
-    config = loaded.config
-    if hasattr(config, "quantization_config"):
-        del config.quantization_config
-    fresh = type(loaded)(config)
-    fresh.load_state_dict(loaded.state_dict())
+    from semalign.models.loaded import explained
+
+    with explained(source, "transformers can't convert it"):
+        loaded, info = AutoModelForCausalLM.from_pretrained(
+            source.parent, gguf_file=source.name, dtype=torch.float32, output_loading_info=True
+        )
+        config = loaded.config
+        if hasattr(config, "quantization_config"):
+            del config.quantization_config
+        fresh = type(loaded)(config)
+        fresh.load_state_dict(loaded.state_dict())
+    if wrong := {
+        *info["missing_keys"],
+        *info["unexpected_keys"],
+        *(key[0] for key in info["mismatched_keys"]),
+    }:
+        raise UserError(
+            f"{source}: found not just the tensors of {type(loaded).__name__} ({listed(wrong)} differ)"
+        )
     fresh.generation_config = loaded.generation_config
     fresh.save_pretrained(folder)
 
@@ -49,26 +90,20 @@ def _write_weights(source: Path, folder: Path) -> None:
 def _write_tokenizer(source: Path, rule: str, folder: Path) -> None:
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
+    from semalign.models.loaded import explained
+
+    with explained(source, "transformers can't convert its tokenizer"):
+        tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
     tokenizer.backend_tokenizer.pre_tokenizer = _pre_tokenizer(rule)
     tokenizer.save_pretrained(folder)
 
 
-def _pre_tokenizer_name(source: Path) -> str:
-    """The name of the splitting rule in the GGUF file's header."""
-    from gguf import GGUFReader
-
-    field = GGUFReader(source).get_field(PRE_TOKENIZER_KEY)
-    return "default" if field is None else str(field.contents())
-
-
 def _pre_tokenizer(rule: str) -> Any:
+    """The step of a tokenizer before its merges, by its name in PRE_TOKENIZERS."""
     from tokenizers import pre_tokenizers
 
     # The rule splits a text before byte pairs are merged; with another rule the same vocabulary gives other tokens.
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=True, use_regex=True)
     if rule == "smollm":
         return pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level])
-    if rule in ("default", "gpt-2"):
-        return byte_level
-    raise UserError(f"{PRE_TOKENIZER_KEY}: found {rule!r}, expected smollm, gpt-2 or default")
+    return byte_level

@@ -1,6 +1,8 @@
-"""Reading a model folder: the whole model, its tokenizer, or only the tensors that the semantic bases need."""
+"""Reading a model folder: the whole model, its tokenizer, or only the tensors that the semantic bases need.
 
-import json
+All of them follow `semalign.models.weights`, so that a matrix read alone is the one that the loaded model runs with.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +11,12 @@ import torch
 from safetensors import safe_open
 
 from semalign.models import devices
-from semalign.models.architectures import Architecture, architecture_of
+from semalign.models.architectures import architecture_of
+from semalign.models.configs import architecture_name, read_config
+from semalign.models.inspection import weight_problems
+from semalign.models.loaded import check_loaded, check_room, explained
+from semalign.models.weights import Weights, read_weights
 from semalign.runtime.errors import UserError
-
-NEEDED = ("architectures", "num_hidden_layers", "hidden_size", "vocab_size")
 
 
 @dataclass(frozen=True)
@@ -42,35 +46,24 @@ class Shape:
     vocabulary: int
 
 
-def read_config(folder: Path | str) -> dict[str, Any]:
-    """Read the folder's config.json; raises UserError if it is missing or lacks a key that every model has."""
-    path = Path(folder) / "config.json"
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a model folder with config.json and safetensors")
-    try:
-        config = dict(json.loads(path.read_text(encoding="utf-8")))
-    except ValueError as error:
-        raise UserError(f"{path}: not valid JSON ({error})") from None
-    missing = [key for key in NEEDED if not config.get(key)]
-    if missing:
-        raise UserError(f"{path}: no {', '.join(missing)}; expected a causal language model's config")
-    return config
-
-
 def read_shape(folder: Path | str) -> Shape:
     """Architecture, depth, width and vocabulary size of the model in `folder`."""
     config = read_config(folder)
     return Shape(
-        config["architectures"][0],
+        architecture_name(config),
         config["num_hidden_layers"],
         config["hidden_size"],
         config["vocab_size"],
     )
 
 
-def architecture_in(folder: Path | str) -> Architecture:
-    """The `Architecture` of the model in `folder`."""
-    return architecture_of(read_config(folder)["architectures"][0])
+def whole_weights(folder: Path, config: dict[str, Any]) -> Weights:
+    """The tensors of the model in `folder`; raises UserError unless they are just those of its config."""
+    name = architecture_name(config)
+    weights = read_weights(folder, architecture_of(name))
+    if lines := weight_problems(weights, name, config):
+        raise UserError(*lines)
+    return weights
 
 
 def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype | None = None) -> Any:
@@ -79,24 +72,28 @@ def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype
     The default device is that of `semalign.models.devices`, the default precision the model's own. A model may be
     spread over several GPUs; inputs then go to `model.device`, and a layer's output is on the layer's device.
 
-    Raises UserError if the folder is not a model of a known architecture, or its weights can't be read.
+    Raises UserError if the folder is not a model of a known architecture, or if its files do not hold just the
+    tensors of that model: none is ever left out or initialised at random.
     """
     from transformers import AutoModelForCausalLM
 
-    architecture_in(folder)  # raises for an unknown architecture before any weights are read
+    folder = Path(folder)
+    config = read_config(folder)
+    weights = whole_weights(folder, config)
     loading = devices.read_loading(folder)
     place = device or devices.device()
-    own = getattr(torch, loading.dtype)
-    try:
-        model = AutoModelForCausalLM.from_pretrained(
+    precision = dtype or getattr(torch, loading.dtype)
+    check_room(weights, precision.itemsize)
+    with explained(folder, "the weights can't be read"):
+        model, info = AutoModelForCausalLM.from_pretrained(
             folder,
-            dtype=dtype or own,
+            dtype=precision,
             local_files_only=True,
             use_safetensors=True,  # never a pickle file, which could run code
             device_map=devices.layout(loading, place),
+            output_loading_info=True,
         )
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: the weights can't be read ({str(error).splitlines()[0]})") from error
+    check_loaded(model, info, weights, architecture_name(config))
     return model.eval().requires_grad_(False)
 
 
@@ -104,42 +101,53 @@ def load_tokenizer(folder: Path | str) -> Any:
     """Load the tokenizer of the model in `folder`."""
     from transformers import AutoTokenizer
 
-    try:
+    with explained(Path(folder), "no readable tokenizer"):
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder}: no readable tokenizer ({str(error).splitlines()[0]})") from error
 
 
 def read_head(folder: Path | str) -> Head:
-    """Read the LM head, the embedding and the final norm's gain, without loading the rest of the model."""
-    config = read_config(folder)
-    facts = architecture_of(config["architectures"][0])
+    """Read the LM head, the embedding and the final norm's gain, without loading the rest of the model.
+
+    Of tied matrices one is stored, or both; a stored head that differs from the embedding is the model's head, whatever
+    its config says, because transformers does not tie them then.
+    """
     tensors = TensorFolder(Path(folder))
-    embedding = tensors.read(f"{facts.embedding}.weight")
-    head_name = f"{facts.head}.weight"
-    # a tied head is not stored, and some configs omit the key `tie_word_embeddings`
-    tied = config.get("tie_word_embeddings", False) or head_name not in tensors.files
-    gain = tensors.read(f"{facts.final_norm}.weight") + facts.gain_offset
-    weight = embedding if tied else tensors.read(head_name)
-    return Head(weight, embedding, gain, config.get("final_logit_softcapping"))
+    facts = tensors.facts
+    stored = [name for name in (f"{facts.embedding}.weight", f"{facts.head}.weight") if name in tensors]
+    # the gain is added in float32, as in the model, since the sum would be rounded in half precision
+    gain = tensors.read(f"{facts.final_norm}.weight").float() + facts.gain_offset
+    embedding = tensors.read(stored[0])
+    weight = embedding if len(stored) == 1 else tensors.read(stored[1])
+    return Head(weight, embedding, gain, tensors.config.get("final_logit_softcapping"))
 
 
 class TensorFolder:
-    """Reads single tensors from a folder of safetensors files."""
+    """Reads single tensors of a model, by their names in `Architecture`, as the loaded model holds them.
+
+    Raises UserError if the folder does not hold just the tensors of a model.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.files: dict[str, Path] = {}
-        for path in sorted(folder.glob("*.safetensors")):
-            try:
-                with safe_open(path, "pt") as file:
-                    self.files.update(dict.fromkeys(file.keys(), path))
-            except Exception as error:  # safetensors raises its own exception for a truncated file
-                raise UserError(f"{path}: not a readable safetensors file ({error})") from error
+        self.config = read_config(folder)
+        self.facts = architecture_of(architecture_name(self.config))
+        self.weights = whole_weights(folder, self.config)
+        self.dtype: torch.dtype = getattr(torch, devices.read_loading(folder).dtype)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.weights.tensors
+
+    def read_stored(self, name: str) -> torch.Tensor:
+        """The tensor in the precision of its file."""
+        entry = self.weights.tensors.get(name)
+        if entry is None:
+            raise UserError(f"{self.weights.source}: found no tensor {name!r}")
+        with explained(entry.path, "can't be read"), safe_open(entry.path, "pt") as file:
+            tensor: torch.Tensor = file.get_tensor(entry.name)
+            return tensor
 
     def read(self, name: str) -> torch.Tensor:
-        if name not in self.files:
-            raise UserError(f"{self.folder}: no tensor {name!r} in its safetensors files")
-        with safe_open(self.files[name], "pt") as file:
-            tensor: torch.Tensor = file.get_tensor(name)
-            return tensor
+        """The tensor with the model's values: rounded if the model is loaded in a lower precision than its file has."""
+        tensor = self.read_stored(name)
+        exact = torch.promote_types(tensor.dtype, self.dtype) == self.dtype
+        return tensor if exact else tensor.to(self.dtype)

@@ -8,7 +8,7 @@ import torch
 
 from semalign.benchmarks.encoding import Batch
 from semalign.models.anatomy import facts_of
-from semalign.models.loading import TensorFolder, architecture_in, read_head
+from semalign.models.loading import TensorFolder, read_head
 from semalign.runtime.errors import UserError
 
 
@@ -61,12 +61,12 @@ def read_readout(folder: Path, tokens: torch.Tensor | None = None) -> Readout:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     head = read_head(folder)
-    name = architecture_in(folder).final_norm
+    stored = TensorFolder(folder)
+    name = stored.facts.final_norm
     config = AutoConfig.from_pretrained(folder, local_files_only=True)
     with torch.device("meta"):
         norm = AutoModelForCausalLM.from_config(config).get_submodule(name)
     norm = norm.to_empty(device="cpu").float().eval().requires_grad_(False)
-    stored = TensorFolder(folder)
     norm.load_state_dict({part: stored.read(f"{name}.{part}") for part in norm.state_dict()})
     weight = head.weight if tokens is None else head.weight[tokens]
     return Readout(norm, weight.float(), head.softcap)

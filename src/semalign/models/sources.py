@@ -10,10 +10,15 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from semalign.config.models import BuiltModel, FolderModel, GgufPackage, HubModel
 from semalign.config.revisions import LOCKED, not_pinned
 from semalign.config.tiny import TinyModel
+from semalign.models.configs import architecture_in
+from semalign.models.inspection import problems_of
+from semalign.models.naming import listed
+from semalign.models.weights import read_weights
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import replace_folder
 from semalign.runtime.secrets import masked
@@ -40,7 +45,7 @@ FETCH = "snakemake --cores 4 retrieve --configfile <this config>"
 
 def materialise(
     settings: BuiltModel | GgufPackage | FolderModel | HubModel, folder: Path, checkpoint: Path | None = None
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Write or link the model that `settings` describes as `folder`; returns the record of its origin.
 
     An interrupted pretraining resumes from `checkpoint` (built models only). Raises UserError, in one
@@ -57,37 +62,37 @@ def materialise(
     return _link(snapshot, folder, {**origin, "commit": snapshot.name})
 
 
-def _build(settings: TinyModel, folder: Path, checkpoint: Path) -> dict[str, str]:
+def _build(settings: TinyModel, folder: Path, checkpoint: Path) -> dict[str, Any]:
     from semalign.models.tiny.pretraining import build_model
 
     build_model(settings, folder, checkpoint)
     return {"source": "tiny"}
 
 
-def _unpack(settings: GgufPackage, folder: Path) -> dict[str, str]:
+def _unpack(settings: GgufPackage, folder: Path) -> dict[str, Any]:
     from semalign.models.gguf import write_gguf_model
 
     with replace_folder(folder) as temporary:
         return write_gguf_model(settings, temporary)
 
 
-def _link(source: Path, folder: Path, origin: dict[str, str]) -> dict[str, str]:
-    """Fill `folder` with links to the wanted files of `source`."""
-    if not source.is_dir():
-        raise UserError(f"model folder {source}: no such folder, expected a Hugging Face model folder")
+def _link(source: Path, folder: Path, origin: dict[str, Any]) -> dict[str, Any]:
+    """Fill `folder` with links to the files of `source` that make up the model."""
+    if lines := problems_of(source):
+        raise UserError(*lines)
+    unread = read_weights(source, architecture_in(source)).unread
     files = linked_files(source)
-    names = {path.name for path in files}
-    if "config.json" not in names:
-        raise UserError(f"model folder {source}: found no config.json, expected a Hugging Face model folder")
-    if not any(name.endswith(".safetensors") for name in names):
-        raise UserError(
-            f"model folder {source}: found no *.safetensors, expected the weights in that format "
-            "(pickle files are never read; convert them and use source: folder)"
-        )
     with replace_folder(folder) as temporary:
         for path in files:
-            (temporary / path.name).symlink_to(path.resolve())
-    return origin
+            if path.name not in unread:
+                (temporary / path.name).symlink_to(path.resolve())
+    if unread:
+        LOGGER.warning(
+            "warning: %s: %s are not read, since they are not part of the model that the other files hold",
+            source,
+            listed(unread),
+        )
+    return {**origin, "unread": list(unread)} if unread else origin
 
 
 def linked_files(source: Path) -> list[Path]:

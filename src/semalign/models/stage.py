@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from semalign.config.models import CutModel, Model
+from semalign.config.models import CutModel, FolderModel, Model
 from semalign.config.pruning import BenchmarkText
-from semalign.models.devices import write_loading
+from semalign.models.checking import check_model
+from semalign.models.devices import read_loading, write_loading
 from semalign.models.registry import MAKERS
 from semalign.models.sources import materialise
 from semalign.runtime.errors import UserError
@@ -43,6 +44,9 @@ def prepare_model(
     else:
         origin = materialise(section, out, checkpoint)
     write_loading(out, section)
+    # a user's own folder is read under its own name, which is the one to show in a message
+    own = Path(section.path).expanduser() if isinstance(section, FolderModel) else out
+    check_model(own, read_loading(out))
     run.seal(out, {"origin": origin})
     shutil.rmtree(checkpoint, ignore_errors=True)
 

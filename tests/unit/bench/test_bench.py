@@ -27,7 +27,7 @@ from semalign.evaluation.items import ItemRecord
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 
-FAST = ("bases", "windows", "signals", "steering", "location")
+FAST = ("bases", "windows", "signals", "steering", "location", "folders")
 
 
 def made(check: Callable[[Any, Any], Check], calls: list[str], **more: Any) -> Subject:

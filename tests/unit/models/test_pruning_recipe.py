@@ -12,8 +12,8 @@ from pruning_cases import batches, documents, logits, pico
 from semalign.config.models import CutModel
 from semalign.models.loading import load_model, read_config
 from semalign.models.pruning.documents import draw_batches, in_turn
-from semalign.models.pruning.rebuilding import check_sizes
 from semalign.models.pruning.recipe import cut
+from semalign.models.pruning.sizes import check_sizes
 from semalign.models.stage import prepare_model
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_json, write_jsonl

@@ -2,12 +2,14 @@
 
 import errno
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from fabricated_gguf import write_gguf
 from huggingface_hub import errors
 from pydantic import TypeAdapter, ValidationError
 
@@ -64,20 +66,22 @@ def test_a_folder_is_replaced_whole(pico_pair: tuple[Path, Path], tmp_path: Path
     assert not (target / "left-over.safetensors").exists()
 
 
-def test_pickles_are_neither_linked_nor_enough(tmp_path: Path) -> None:
+def test_pickles_are_neither_linked_nor_enough(pico_pair: tuple[Path, Path], tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
     settings = FolderModel(source="folder", path=str(source))
-    with pytest.raises(UserError, match=r"no config\.json"):
+    with pytest.raises(UserError, match=r"config\.json: no such file"):
         materialise(settings, tmp_path / "out")
-    (source / "config.json").write_text("{}", encoding="utf-8")
-    (source / "pytorch_model.bin").touch()
-    with pytest.raises(UserError, match=r"no \*\.safetensors.*convert"):
+    shutil.copytree(pico_pair[0], source, dirs_exist_ok=True)
+    weights = (source / "model.safetensors").rename(source / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"no \*\.safetensors.*pytorch_model.bin .pickle"):
         materialise(settings, tmp_path / "out")
-    (source / "model.safetensors").touch()
+    shutil.copy(weights, source / "model.safetensors")
     (source / "consolidated.safetensors").touch()
     materialise(settings, tmp_path / "out")
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["config.json", "model.safetensors"]
+    linked = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"config.json", "model.safetensors"} < linked
+    assert not linked & {"pytorch_model.bin", "consolidated.safetensors"}
 
 
 def test_a_missing_folder_is_one_line(tmp_path: Path) -> None:
@@ -203,52 +207,6 @@ def test_digits_are_split_one_by_one_again() -> None:
         "1",
         "Ġ2024",
     ]
-    with pytest.raises(UserError, match="found 'llama-bpe'"):
-        gguf._pre_tokenizer("llama-bpe")
-
-
-def write_gguf(path: Path) -> None:
-    """Write a tiny Llama in GGUF, float32, with a byte-level tokenizer."""
-    from gguf import GGUFWriter
-    from tokenizers import pre_tokenizers
-
-    width, tokens, inner = 16, 259, 32
-    writer = GGUFWriter(path, "llama")
-    writer.add_block_count(1)
-    writer.add_context_length(64)
-    writer.add_embedding_length(width)
-    writer.add_feed_forward_length(inner)
-    writer.add_head_count(2)
-    writer.add_head_count_kv(2)
-    writer.add_layer_norm_rms_eps(1e-5)
-    writer.add_vocab_size(tokens)
-    writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("smollm")
-    writer.add_token_list(["<s>", "</s>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab"])
-    writer.add_token_types([3, 3] + [1] * 257)
-    writer.add_token_merges(["a b"])
-    writer.add_bos_token_id(0)
-    writer.add_eos_token_id(1)
-    shapes = {"token_embd": (tokens, width), "output_norm": (width,), "output": (tokens, width)}
-    for name, shape in {
-        "attn_q": (width, width),
-        "attn_k": (width, width),
-        "attn_v": (width, width),
-        "attn_output": (width, width),
-        "ffn_gate": (inner, width),
-        "ffn_up": (inner, width),
-        "ffn_down": (width, inner),
-        "attn_norm": (width,),
-        "ffn_norm": (width,),
-    }.items():
-        shapes[f"blk.0.{name}"] = shape
-    generator = torch.Generator().manual_seed(0)
-    for name, shape in shapes.items():
-        writer.add_tensor(f"{name}.weight", torch.randn(shape, generator=generator).numpy())
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
 
 
 def test_a_gguf_file_becomes_a_plain_folder_with_equal_logits(

@@ -77,12 +77,12 @@ def test_a_missing_model_folder_is_reported_before_any_work(tmp_path: Path) -> N
 @pytest.mark.parametrize("lost", ["architectures", "vocab_size", "hidden_size", "num_hidden_layers"])
 def test_a_missing_key_of_a_model_config_is_reported_in_one_line(lost: str, tmp_path: Path) -> None:
     facts = {
-        **{"architectures": ["LlamaForCausalLM"], "vocab_size": 8},
+        **{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 8},
         **{"hidden_size": 4, "num_hidden_layers": 2},
     }
     del facts[lost]
     (tmp_path / "config.json").write_text(json.dumps(facts))
-    with pytest.raises(UserError, match=rf"config\.json: no {lost}; expected") as refused:
+    with pytest.raises(UserError, match=rf"config\.json: {lost}: found nothing, expected") as refused:
         read_shape(tmp_path)
     assert "\n" not in str(refused.value)
 

@@ -10,7 +10,7 @@ import torch
 
 from semalign.models.architectures import Architecture
 from semalign.models.deltas import Delta
-from semalign.models.loading import TensorFolder, architecture_in, load_model
+from semalign.models.loading import TensorFolder, load_model
 from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError
 
@@ -48,8 +48,8 @@ class TeacherNeurons:
     """
 
     def __init__(self, folder: Path, parts: Parts) -> None:
-        self.facts = architecture_in(folder)
         self.files = TensorFolder(folder)
+        self.facts = self.files.facts
         self.parts = parts
 
     def read(self, kind: str, row: int) -> torch.Tensor:
@@ -88,7 +88,7 @@ def check_injection(student: Path, teacher: Path, folder: Path, deltas: Sequence
     both, and the share of the slices' entries that changed. Raises UserError if no entry changed, and RuntimeError if
     any other weight did.
     """
-    dtype = TensorFolder(student).read(f"{deltas[0].module}.weight").dtype
+    dtype = TensorFolder(student).read_stored(f"{deltas[0].module}.weight").dtype
     before = load_model(
         student, "cpu", dtype
     )  # two models at once, so on the CPU whatever the training ran on

@@ -23,7 +23,7 @@ from semalign.models.pruning.depth import block_influence, keep_layers, most_inf
 from semalign.models.pruning.documents import draw_batches, encode_documents, in_turn
 from semalign.models.pruning.feed_forward import keep_channels
 from semalign.models.pruning.healing import Cut, Documents, heal
-from semalign.models.pruning.rebuilding import check_sizes
+from semalign.models.pruning.sizes import check_sizes
 from semalign.models.pruning.width import narrow
 from semalign.models.registry import model_source
 from semalign.runtime.files import read_json, replace_folder, write_json

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from semalign.models.anatomy import WHOLE, adapted_modules, facts_of, layers_of
-from semalign.models.loading import architecture_in
+from semalign.models.configs import architecture_in
 from semalign.runtime.errors import UserError
 from semalign.training.low_rank import check_rank
 
