@@ -119,10 +119,8 @@ def architecture_of_folder(study: Study, model: str) -> tuple[Architecture | Non
 
 
 def _folder_problems(name: str, folder: Path) -> list[str]:
-    try:
-        from semalign.models.inspection import problems_of
-    except ImportError:
-        return [] if folder.is_dir() else [f"models.{name}.path: found no {folder}"]
+    from semalign.models.inspection import problems_of
+
     return problems_of(folder, f"models.{name}.path")
 
 
