@@ -32,7 +32,7 @@ def test_an_artifact_that_was_tampered_with(study: Path) -> None:
     assert line.startswith(
         "error: results/mini/models/student/model.safetensors: does not match its provenance ("
     )
-    assert line.endswith("delete the folder and rerun")
+    assert line.endswith("; delete results/mini/models/student/run.json and start the run again")
     assert (
         line
         in (study / "results/mini/logs" / CELL.removeprefix("results/mini/") / "transfer.log").read_text()

@@ -125,6 +125,8 @@ def test_a_second_run_at_the_same_time_is_refused_and_harms_nothing(tmp_path: Pa
             f"error: results/mini: found another run (process {first.process.pid}), expected one at a time"
         )
     assert snakemake(folder, *MINI, "--dry-run", "--config", "seeds=[5]").returncode == 0
+    for look in ("--dag", "--summary", "--list-rules"):
+        assert snakemake(folder, *MINI, "--config", "seeds=[5]", look).returncode == 0, look
     assert {path: path.read_bytes() for path in folder.glob("results/mini/settings/**/*.json")} == slices
     assert first.process.poll() is None
     first.stop(signal.SIGINT)

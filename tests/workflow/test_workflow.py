@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from projects import MINI, ROOT, Finished, planned, snakemake
+from projects import MINI, ROOT, Finished, call, planned, snakemake
 
 LARGE = ("llama2", "qwen3", "smollm2", "tiny-full")  # see test_retrieve
 DEFAULT = "config"  # see test_the_default_is_the_embedded_study
@@ -96,6 +96,35 @@ def test_a_broken_default_config_is_named(project: Path, tmp_path: Path) -> None
 def test_a_study_of_a_name_alone_is_refused(project: Path) -> None:
     message = refused(snakemake(project, "--dry-run", "--config", "study=foo"))
     assert "study: found 'foo' with nothing else, which makes nothing" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            (*MINI, "results/mini/tables/main.csv"),
+            "name targets first: snakemake results/mini/tables/main.csv ",
+        ),
+        (("--configfile", "nowhere.yaml"), "--configfile: nowhere.yaml: found no such file"),
+        ((*MINI, "--directory", "elsewhere"), "--directory: found"),
+    ],
+)
+def test_a_mistake_in_the_command_is_one_line_before_anything_is_written(
+    project: Path, options: tuple[str, ...], message: str
+) -> None:
+    assert message in refused(snakemake(project, *options))
+    assert not (project / "elsewhere").exists()
+
+
+def test_from_another_folder_a_run_is_one_line_and_leaves_nothing_there(
+    project: Path, tmp_path: Path
+) -> None:
+    command = ("env", f"PYTHONPATH={project}/src", "snakemake", "--cores", "1")
+    files = ("--snakefile", str(project / "workflow/Snakefile"), "--configfile", str(project / MINI[1]))
+    ended = call(tmp_path, *command, *files)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("error: working directory: found ")
+    assert "Traceback" not in ended.stderr and not list(tmp_path.iterdir())
 
 
 def test_a_cells_folder_as_target_plans_the_cell_and_its_inputs(project: Path) -> None:

@@ -68,7 +68,7 @@ try:
     if WRITES:
         # first, since Snakemake removes the outputs of a job before the job can notice that a table was edited
         if not given(REPAIRING):
-            check_tables(LAYOUT)
+            check_tables(LAYOUT, *config_files(workflow)[:1])
         LAYOUT.write_settings()
         write_listings(STUDY, LAYOUT.root)
 except UserError as error:

@@ -63,7 +63,10 @@ def _check(notebook: Path, parameters: Mapping[str, str]) -> None:
 
     if not notebook.is_file():
         raise UserError(f"{notebook}: no such notebook")
-    known = inspect_notebook(str(notebook))
+    try:
+        known = inspect_notebook(str(notebook))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # text or JSON of another kind
+        raise UserError(f"{notebook}: not a notebook ({str(error).strip().partition(chr(10))[0]})") from None
     for name in parameters:
         if name not in known:
             raise UserError(f"{notebook}: unknown parameter {name!r}, expected {', '.join(known) or 'none'}")

@@ -11,7 +11,7 @@ from semalign.report.notebooks import publish
 from semalign.runtime.command import grouped
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_text
-from semalign.runtime.provenance import Run, read_settings
+from semalign.runtime.provenance import Run, Settings, read_settings
 
 
 @grouped
@@ -102,7 +102,7 @@ def write_index(
     read = (facts, cells, *listed.tables, *listed.pages, *listed.figures, *noted.reads)
     for path in read if noted.record else ():
         run.read(str(path), path)
-    page, verdict = build(read_settings(facts), read_settings(cells), out, listed)
+    page, verdict = build(Settings.read(facts), read_settings(cells), out, listed)
     write_text(out, page)
     write_text(summary, verdict + "\n")
     if noted.record:

@@ -89,6 +89,9 @@ def _mistakes(error: Any) -> Iterator[str]:
         key = ".".join(map(str, item["loc"])) or "settings"
         if item["type"] == "extra_forbidden":
             yield f"{where}: found unknown key {key!r}"
+        elif item["type"] in ("missing", "union_tag_not_found"):
+            name = item["ctx"]["discriminator"].strip("'") if item["type"] != "missing" else key
+            yield f"{where}: found no key {name!r}, expected one"
         else:
             value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
             yield f"{where}: {key}: {item['msg'][0].lower()}{item['msg'][1:]}{value}"

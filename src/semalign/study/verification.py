@@ -19,7 +19,6 @@ from semalign.runtime.provenance import (
     RECORD,
     RECORDS,
     check_record,
-    differs,
     file_digest,
     versions,
 )
@@ -53,17 +52,21 @@ def verify(layout: Layout) -> int:
     return len(records)
 
 
-def check_tables(layout: Layout) -> None:
+def check_tables(layout: Layout, config: str = "<config file>") -> None:
     """Compare the tables, which pages and other tables are made from, with their records.
 
     A rerun would publish an edited table, or fail on a damaged one after Snakemake has removed the pages made from it.
-    Raises UserError, one line per table that differs.
+    Raises UserError, one line per table that differs. To delete such a table would not help: Snakemake does not make it
+    again while the pages exist. `config` is the config file to name in the message.
     """
     problems = Problems()
     for path in sorted((Path(layout.root) / RECORDS).rglob("*.json")):
         for name, recorded in _recorded_tables(path, layout.root).items():
-            if Path(name).is_file() and (found := file_digest(Path(name))) != recorded:
-                problems.add(differs(Path(name), found, recorded, path))
+            if Path(name).is_file() and file_digest(Path(name)) != recorded:
+                problems.add(
+                    f"{name}: found another content than the one that the study wrote (see {path}); to have it written "
+                    f"again: python scripts/verify_results.py --prune --config {config}, then start the run again"
+                )
     problems.check()
 
 

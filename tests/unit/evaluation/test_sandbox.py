@@ -1,6 +1,7 @@
 """The sandbox on honest programs: tests of every style, limits, order, refusals."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,3 +229,21 @@ def test_a_sandbox_that_does_not_come_up_is_a_users_error(monkeypatch: pytest.Mo
     monkeypatch.setattr(isolation, "interpreter", lambda: "/bin/false")
     with pytest.raises(UserError, match="does not start"), judge.Judge("weak", LIMITS) as it:
         it.run("def f(x): return x", ["assert f(1) == 1"])
+
+
+def test_bubblewrap_as_root_says_which_folder_the_other_user_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "closed"
+    (closed / "bin").mkdir(parents=True)
+    (closed / "bin/python").touch()
+    monkeypatch.setattr(isolation, "_DRIVER", Path("/usr"))
+    monkeypatch.setattr(isolation.shutil, "which", lambda _: "/usr/bin/bwrap")
+    monkeypatch.setattr(isolation, "interpreter", lambda: str(closed / "bin/python"))
+    monkeypatch.setattr(isolation, "user", lambda _: {"user": 65534})
+    closed.chmod(0o700)
+    assert "as root it runs as another user, who can't read /" in (isolation.obstacle("bubblewrap") or "")
+    monkeypatch.setattr(isolation, "interpreter", lambda: "/usr")
+    assert isolation.obstacle("bubblewrap") is None
+    monkeypatch.setattr(isolation.shutil, "which", lambda _: None)
+    assert isolation.obstacle("bubblewrap") == "found no program bwrap, expected the package bubblewrap"

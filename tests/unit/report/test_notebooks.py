@@ -211,6 +211,13 @@ def test_paths_hold_from_the_notebooks_own_folder(tmp_path: Path, monkeypatch: p
     assert len(read_table(PARAMETERS["tables"], "main")) == 20
 
 
+def test_a_file_that_is_no_notebook_is_one_line(tmp_path: Path) -> None:
+    for text in ("not JSON", "[]", '{"cells": 3}'):
+        (tmp_path / "a.ipynb").write_text(text)
+        with pytest.raises(UserError, match=r"a\.ipynb: not a notebook"):
+            execute(tmp_path / "a.ipynb", {}, tmp_path / "log.ipynb", tmp_path)
+
+
 def test_a_disk_that_is_full_in_a_cell_is_told_as_elsewhere(tmp_path: Path) -> None:
     code = "raise OSError(28, 'No space left on device')"
     cell = {"cell_type": "code", "metadata": {}, "source": code, "outputs": [], "execution_count": None}

@@ -98,3 +98,22 @@ def test_without_a_server_the_script_runs_in_its_own_process(script: Path) -> No
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out.split()[1] == str(os.getpid())
+
+
+@pytest.mark.parametrize("length", [10, 60, 90, 200])
+def test_the_socket_has_a_path_that_is_short_enough(
+    tmp_path: Path, length: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / ("x" * length)
+    place.mkdir()
+    monkeypatch.setattr(warm.tempfile, "tempdir", str(place))
+    listener, path = warm._listen()
+    with listener:
+        assert Path(path).is_socket() and Path(path).parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_without_a_place_for_the_socket_jobs_run_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warm.tempfile, "tempdir", "/nowhere")
+    monkeypatch.delenv(warm.VARIABLE, raising=False)
+    warm.start_server()
+    assert warm.VARIABLE not in os.environ

@@ -8,10 +8,11 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 from processes import alive, wait_until
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from semalign.runtime.errors import UserError
 from semalign.runtime.script import RUNNER_VARIABLE, run
@@ -85,11 +86,21 @@ def test_an_error_in_the_code_keeps_its_traceback_and_ends_with_a_line_for_the_d
     assert lines[-1] == last
 
 
+class Model(BaseModel):
+    source: Literal["tiny"]
+
+
+class Other(BaseModel):
+    source: Literal["other"]
+
+
 class Stage(BaseModel):
     """Settings as those of a stage."""
 
     model_config = ConfigDict(extra="forbid")
     top: int = 1
+    needed: int
+    model: Annotated[Model | Other, Field(discriminator="source")] = Model(source="tiny")
 
 
 @pytest.mark.parametrize(
@@ -101,6 +112,8 @@ class Stage(BaseModel):
         ),
         ({"topp": 1}, "found unknown key 'topp'"),
         ({"top": None}, "top: input should be a valid integer (found None)"),
+        ({"needed": None}, "found no key 'needed', expected one"),
+        ({"model": {}}, "found no key 'source', expected one"),
     ],
 )
 def test_mistakes_in_a_stages_settings_are_one_line_each(
@@ -108,8 +121,9 @@ def test_mistakes_in_a_stages_settings_are_one_line_each(
 ) -> None:
     monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
     monkeypatch.setattr(sys, "argv", ["x.py", "--settings", "results/m/settings/a.json"])
+    given = {name: value for name, value in ({"needed": 1} | settings).items() if name != "needed" or value}
     with pytest.raises(SystemExit) as ended:
-        run(lambda: Stage.model_validate(settings) and None)
+        run(lambda: Stage.model_validate(given) and None)
     assert ended.value.code == f"error: results/m/settings/a.json: {message}"
 
 

@@ -17,6 +17,7 @@ from semalign.runtime.command import call
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.statistics.tables.cells import read_groups
+from semalign.statistics.tables.collect import nested_metrics
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.stage import collect_tables
 from semalign.study.definition import load_study
@@ -146,9 +147,22 @@ def test_seeds_and_detectable(study: tuple[list[Path], Path]) -> None:
 def test_metrics_are_nested_and_hold_no_timings(study: tuple[list[Path], Path]) -> None:
     metrics = read_json(study[1] / "metrics.json")
     assert list(metrics) == ORDER.benchmarks
-    assert list(metrics["facts"]) == list(CHANCES)
-    assert set(metrics["facts"]["sft"]) == {"score", "low", "high", "gap_closed"}
-    assert set(metrics["facts"]["student"]) == {"score", "low", "high"}
+    subject = ORDER.contrasts[0][0] if ORDER.contrasts else "semalign"
+    assert set(metrics["facts"]) == {"student", "teacher", subject}
+    assert set(metrics["facts"][subject]) == {"score", "gap_closed"}
+    assert set(metrics["facts"]["student"]) == {"score"}
+
+
+@pytest.mark.parametrize(("contrasts", "subject"), [([], "sft"), ([("laten", "sft")], "laten")])
+def test_metrics_fit_a_screen(contrasts: list[tuple[str, str]], subject: str) -> None:
+    methods = ["student", "teacher", "sft", "laten", *(f"m{number}" for number in range(30))]
+    benchmarks = [*"abcd", "a/x"]
+    order = Order(pairs=["p"], benchmarks=benchmarks, methods=methods, contrasts=contrasts)
+    values = {"score": 1.0, "gap_closed": None}
+    rows = [{"pair": "p", "benchmark": b, "method": m, **values} for b in benchmarks for m in methods]
+    metrics = nested_metrics(rows, order)
+    assert list(metrics) == [*"abcd"]
+    assert metrics["a"].keys() == {"student", "teacher", subject}
 
 
 def test_renderings(study: tuple[list[Path], Path]) -> None:

@@ -96,11 +96,28 @@ def user(isolation: str) -> dict[str, object]:
     return {}
 
 
-def conceivable(isolation: str) -> bool:
-    """Whether this machine may support an isolation, so that a trial is worth its time."""
+def obstacle(isolation: str) -> str | None:
+    """Why this machine can't support an isolation; None if it may, so that a trial is worth its time."""
     if isolation == "bubblewrap":
-        return shutil.which("bwrap") is not None
-    return sys.platform == "linux" and (isolation != "seccomp" or seccomp.available())
+        if shutil.which("bwrap") is None:
+            return "found no program bwrap, expected the package bubblewrap"
+        for needed in (Path(interpreter()), _DRIVER) if user(isolation) else ():
+            if (closed := _closed_part(needed)) is not None:
+                return (
+                    f"as root it runs as another user, who can't read {closed}; expected Python and the clone in "
+                    "folders that all users can read, or an ordinary user, or isolation: namespaces"
+                )
+        return None
+    works = sys.platform == "linux" and (isolation != "seccomp" or seccomp.available())
+    return None if works else "not on this machine"
+
+
+def _closed_part(path: Path) -> Path | None:
+    """The first part of a path that other users can't enter or read; None if they can read the file."""
+    parts = [*reversed(path.parents), path]
+    return next(
+        (part for part in parts if not part.stat().st_mode & (0o001 if part != path else 0o004)), None
+    )
 
 
 def machine() -> str:

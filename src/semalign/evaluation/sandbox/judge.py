@@ -45,8 +45,8 @@ def breaches():
 @functools.cache
 def trial(isolation: str) -> str | None:
     """Try an isolation with a program that looks for gaps; returns None if it holds, else the reason why not."""
-    if not isolations.conceivable(isolation):
-        return "not on this machine"
+    if (obstacle := isolations.obstacle(isolation)) is not None:
+        return obstacle
     try:
         with Worker(isolation, SandboxLimits()) as worker:
             verdict = worker.run(_PROBE, ["assert breaches() == []"], None)

@@ -73,7 +73,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
         "main.md": main_markdown(readable, notes),
         "main.tex": main_latex(readable, notes),
         **grid_files(tested.main, order.references, settings),
-        "metrics.json": _json(nested_metrics(tested.main)),
+        "metrics.json": _json(nested_metrics(tested.main, order)),
         "levels.json": _json(levels(order, settings)),
     }
 
@@ -84,16 +84,21 @@ def levels(order: Order, settings: StatisticsSettings) -> Row:
     return facts if order.controls is None else facts | {"controls": order.controls}
 
 
-def nested_metrics(rows: Iterable[Row]) -> Row:
-    """benchmark -> method -> score, low, high, gap_closed; a study of several pairs has the pairs as the first level.
+def nested_metrics(rows: Iterable[Row], order: Order) -> Row:
+    """benchmark -> method -> score, and the share of the gap closed, for a table that fits a screen.
 
-    Undefined values are left out.
+    It has the student, the teacher and the method under study: the first one of the contrasts, or else of all methods.
+    A study of several pairs has the pairs as the first level. Parts of mixtures and undefined values are left out.
     """
+    trained = [name for name in order.methods if name not in (order.student, order.teacher)]
+    shown = {order.student, order.teacher, *[contrast[0] for contrast in order.contrasts][:1]}
+    shown.update(trained[:1] if len(shown) < 3 else ())
     pairs: dict[str, Row] = {}
     for row in rows:
-        names = {"score": "score", "low": "score_low", "high": "score_high", "gap_closed": "gap_closed"}
-        figures = {name: rounded(row[column]) for name, column in names.items() if row[column] is not None}
-        pairs.setdefault(row["pair"], {}).setdefault(row["benchmark"], {})[row["method"]] = figures
+        if row["method"] in shown and "/" not in row["benchmark"]:
+            method = pairs.setdefault(row["pair"], {}).setdefault(row["benchmark"], {})
+            figures = {name: row[name] for name in ("score", "gap_closed") if row[name] is not None}
+            method[row["method"]] = {name: rounded(value) for name, value in figures.items()}
     return next(iter(pairs.values())) if len(pairs) == 1 else pairs
 
 
