@@ -16,6 +16,7 @@ from typing import Any
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, TestSet, keep_clean
+from semalign.benchmarks.fitting import Room, fitting_rows
 from semalign.benchmarks.mirror import parse_lines
 from semalign.benchmarks.overlap import by_prompt, check_splits
 from semalign.config.base import SPLITS, Split
@@ -39,10 +40,14 @@ KEYS: dict[str, tuple[type, ...]] = {
 }
 
 
-def build(name: str, settings: FileBenchmark) -> Prepared:
-    """Build all splits; raises UserError naming the file and line of an invalid row, or if there are too few rows."""
+def build(name: str, settings: FileBenchmark, room: Room | None = None) -> Prepared:
+    """Build all splits, from the rows that `room` holds if it is given.
+
+    Raises UserError naming the file and line of an invalid row, or if there are too few rows.
+    """
     pool = read_pairs(Path(settings.path).expanduser())
     test_pool = read_pairs(Path(settings.test_path).expanduser()) if settings.test_path else None
+    pool, test_pool, too_long = fitting_rows(name, pool, test_pool, room)
     test = TestSet(map(compared, test_pool or ()))
     clean, dropped = keep_clean(((item, compared(item)) for item in pool), test, set())
     splits = _deal(name, settings, clean, test_pool)
@@ -54,7 +59,7 @@ def build(name: str, settings: FileBenchmark) -> Prepared:
     LOGGER.info("benchmark %s: %d rows; kept out of training: %s", name, len(pool), reasons or "none")
     files = [Path(path).expanduser() for path in (settings.path, settings.test_path) if path]
     digests = {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    return Prepared(named, origin={"files": digests, "overlap": {"dropped": dropped}})
+    return Prepared(named, origin={"files": digests, "overlap": {"dropped": dropped}, **too_long})
 
 
 def read_pairs(path: Path) -> list[Example]:

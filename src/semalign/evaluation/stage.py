@@ -119,8 +119,8 @@ def generate_answers(
     )
     examples = read_split(benchmark, evaluation.split)
     tasks = scored_files(benchmark, evaluation.split)
-    facts = {task: describe(task, path, evaluation) for task, path in tasks.items()}
     model, tokenizer = scored.load(evaluation)
+    facts = {task: describe(task, path, evaluation, tokenizer) for task, path in tasks.items()}
     answering = study_model(model, tokenizer, evaluation, seed)
     started = time.perf_counter()
     by_id = {record.id: record for record in _answers(answering, tasks, evaluation)}
