@@ -6,7 +6,7 @@ reference can be generated and short answers need little room.
 
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import compress
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.base import Example, Prepared
-from semalign.benchmarks.encoding import encode, encode_answer
+from semalign.benchmarks.encoding import encode
 from semalign.config.base import Split
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
@@ -60,16 +60,8 @@ def context_of(config: Any, tokenizer: Any) -> int:
     return int(resolve_max_length(config, tokenizer, default=HFLM._DEFAULT_MAX_LENGTH))
 
 
-def default_limit(answers: Iterable[str], tokenizer: Any) -> int:
-    """The tokens to generate if no setting says it: the longest reference's, half as many again, at least 16 more.
-
-    Without a tokenizer, bytes are counted; a text has at least as many bytes as tokens.
-    """
-    return limit_after(max((_length(answer, tokenizer) for answer in answers), default=0))
-
-
 def limit_after(longest: int) -> int:
-    """The tokens to generate for references of at most `longest` tokens."""
+    """The tokens to generate for references of at most `longest` tokens: half as many again, and at least 16 more."""
     return longest + max(MARGIN, longest // 2)
 
 
@@ -93,7 +85,7 @@ class Length:
 class Room:
     """What every example has to fit into: the contexts of some models, with a number of tokens to generate.
 
-    `new_tokens` is None if the number follows from the references of the examples that fit (`default_limit`).
+    `new_tokens` is None if there has to be room for the longest reference only.
     """
 
     readers: Sequence[Reader]
@@ -107,6 +99,17 @@ class Room:
             fit = self._into(reader.context, items, lengths, fit)
         return fit
 
+    def rows(
+        self, name: str, pool: Sequence[Example], test: Sequence[Example] | None
+    ) -> tuple[list[Example], list[Example] | None, dict[str, list[str]]]:
+        """The rows that fit of a user's file, and of a separate test file, and the others' ids for the origin."""
+        rows = [*pool, *(test or ())]
+        fit = self.holds(rows)
+        left_out = [item.id for item, held in zip(rows, fit, strict=True) if not held]
+        _tell(name, left_out)
+        kept = None if test is None else list(compress(test, fit[len(pool) :]))
+        return list(compress(pool, fit[: len(pool)])), kept, {"too_long": left_out}
+
     def _into(
         self, context: int, items: Sequence[Example], lengths: Sequence[Length], fit: list[bool]
     ) -> list[bool]:
@@ -116,8 +119,8 @@ class Room:
 
         new = self.new_tokens
         if new is None:
-            fit = [held(at, limit_after(lengths[at].answer)) for at in range(len(items))]
-            new = limit_after(max((lengths[at].answer for at in range(len(items)) if fit[at]), default=0))
+            fit = [held(at, 0) for at in range(len(items))]
+            new = 1 + max((lengths[at].answer for at in range(len(items)) if fit[at]), default=0)
         return [held(at, new) for at in range(len(items))]
 
 
@@ -142,25 +145,7 @@ def leave_out(name: str, prepared: Prepared, settings: RealBenchmark, room: Room
     return replace(prepared, splits=splits, origin={**prepared.origin, "too_long": left_out})
 
 
-def fitting_rows(
-    name: str, pool: Sequence[Example], test: Sequence[Example] | None, room: Room | None
-) -> tuple[list[Example], list[Example] | None, dict[str, list[str]]]:
-    """A user's rows that `room` holds, those of a separate test file, and the others' ids for the origin."""
-    if room is None:
-        return list(pool), None if test is None else list(test), {}
-    rows = [*pool, *(test or ())]
-    fit = room.holds(rows)
-    left_out = [item.id for item, held in zip(rows, fit, strict=True) if not held]
-    _tell(name, left_out)
-    kept = None if test is None else list(compress(test, fit[len(pool) :]))
-    return list(compress(pool, fit)), kept, {"too_long": left_out}
-
-
 def _tell(name: str, ids: Sequence[str]) -> None:
     LOGGER.info(
         "benchmark %s: %d examples left out, since they are too long for a model's context", name, len(ids)
     )
-
-
-def _length(answer: str, tokenizer: Any) -> int:
-    return len(answer.encode()) if tokenizer is None else len(encode_answer(answer, tokenizer))

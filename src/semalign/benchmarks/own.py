@@ -12,17 +12,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, TestSet, keep_clean
-from semalign.benchmarks.fitting import Room, fitting_rows
 from semalign.benchmarks.mirror import parse_lines
 from semalign.benchmarks.overlap import by_prompt, check_splits
 from semalign.config.base import SPLITS, Split
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import UserError
 from semalign.runtime.provenance import portable
+
+if TYPE_CHECKING:
+    from semalign.benchmarks.fitting import Room
 
 LOGGER = logging.getLogger(__name__)
 # shares of the splits that are drawn first; train is the rest
@@ -40,14 +42,16 @@ KEYS: dict[str, tuple[type, ...]] = {
 }
 
 
-def build(name: str, settings: FileBenchmark, room: Room | None = None) -> Prepared:
+def build(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:
     """Build all splits, from the rows that `room` holds if it is given.
 
     Raises UserError naming the file and line of an invalid row, or if there are too few rows.
     """
     pool = read_pairs(Path(settings.path).expanduser())
     test_pool = read_pairs(Path(settings.test_path).expanduser()) if settings.test_path else None
-    pool, test_pool, too_long = fitting_rows(name, pool, test_pool, room)
+    too_long: dict[str, list[str]] = {}
+    if room:
+        pool, test_pool, too_long = room.rows(name, pool, test_pool)
     test = TestSet(map(compared, test_pool or ()))
     clean, dropped = keep_clean(((item, compared(item)) for item in pool), test, set())
     splits = _deal(name, settings, clean, test_pool)

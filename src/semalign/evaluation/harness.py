@@ -15,6 +15,7 @@ from lm_eval import evaluator
 from lm_eval.api import task as task_module
 from lm_eval.tasks import TaskManager
 
+from semalign.benchmarks.fitting import Reader
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
@@ -48,7 +49,7 @@ def study_model(model: Any, tokenizer: Any, settings: EvaluationSettings, seed: 
 def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
     """Let any lm-eval model answer the items of a split under the protocol in the settings."""
     with quiet():
-        task = load_task(benchmark, split_file, settings, getattr(lm, "tokenizer", None))
+        task = load_task(benchmark, split_file, settings, getattr(lm, "reader", None))
         name = task.config.task
         results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
     metric = metric_of(task)
@@ -59,11 +60,13 @@ def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSett
     return [_record(samples, task.OUTPUT_TYPE, metric) for samples in by_item.values()]
 
 
-def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings, tokenizer: Any = None) -> Any:
+def load_task(
+    benchmark: str, split_file: Path, settings: EvaluationSettings, reader: Reader | None = None
+) -> Any:
     """The lm-eval task of a benchmark under the settings' protocol, over the items of one file.
 
     The stop strings of a user's own task, and its limit of generated tokens unless the settings have one, follow from
-    the references in the file's folder; the tokens are those of `tokenizer`.
+    the references in the file's folder as `reader` reads them.
 
     Raises UserError if the file does not exist, if the protocol has no task for the benchmark, or if samples are
     requested from a task that decodes greedily.
@@ -76,7 +79,7 @@ def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings, to
     task.set_fewshot_seed(SHOT_SEED)
     if task.OUTPUT_TYPE == "generate_until":
         stops = task.config.generation_kwargs["until"]
-        decoding = own_decoding(split_file, stops, tokenizer) if name.startswith(OWN) else {}
+        decoding = own_decoding(split_file, stops, reader) if name.startswith(OWN) else {}
         if benchmark in settings.max_new_tokens:
             decoding["max_gen_toks"] = settings.max_new_tokens[benchmark]
         task.set_config("generation_kwargs", decoding, update=True)
@@ -96,14 +99,14 @@ def metric_of(task: Any) -> str:
 
 
 def describe(
-    benchmark: str, split_file: Path, settings: EvaluationSettings, tokenizer: Any = None
+    benchmark: str, split_file: Path, settings: EvaluationSettings, reader: Reader | None = None
 ) -> dict[str, Any]:
     """Settings that can change a score, recorded with it: template, shots, decoding, batch, precision, versions.
 
     `first_prompt` is the whole text that the first item's answer continues, shots included.
     """
     with quiet():
-        task = load_task(benchmark, split_file, settings, tokenizer)
+        task = load_task(benchmark, split_file, settings, reader)
         first = task.fewshot_context(task.eval_docs[0], task.config.num_fewshot)
     return {
         "task": task.config.task,

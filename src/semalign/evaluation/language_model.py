@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from semalign.benchmarks.encoding import ANCHOR, encode_answer, encode_prompt
+from semalign.benchmarks.fitting import Reader
 from semalign.evaluation.continuations import Pair, log_likelihoods
 from semalign.evaluation.sampling import Draws, keyed
 from semalign.runtime.errors import UserError
@@ -90,6 +91,7 @@ class StudyModel(HFLM):
             batch_size=batch_size,
             softmax_dtype="float32",
         )
+        self.reader = Reader("", tokenizer, self.max_length)
         self.counts = Counts()
         self._seed = seed
         self._keys: list[str] = []  # keys of the prompts encoded last

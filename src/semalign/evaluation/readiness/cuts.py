@@ -13,6 +13,7 @@ from typing import Any
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.encoding import Encoded, encode
 from semalign.benchmarks.fitting import Reader
+from semalign.config.base import Split
 from semalign.evaluation.language_model import Codec
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
@@ -22,6 +23,7 @@ BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 class Difference:
     """An example that is cut differently, and both cuts of its answer in a readable form."""
 
+    split: Split
     example: str
     teacher: str
     student: str
@@ -31,7 +33,6 @@ class Difference:
 class Cuts:
     """The comparison of one split: differences in answers, and the number of prompts that differ."""
 
-    examples: int
     answers: list[Difference]
     prompts: int
 
@@ -47,20 +48,24 @@ class Comparer:
         self._equal = teacher.identity == student.identity
 
     def compare(
-        self, examples: Sequence[Example], teacher: Sequence[Encoded], student: Sequence[Encoded]
+        self,
+        split: Split,
+        examples: Sequence[Example],
+        teacher: Sequence[Encoded],
+        student: Sequence[Encoded],
     ) -> Cuts:
         """The comparison of a split's examples as teacher and student read them."""
         if self._equal:
-            return Cuts(len(examples), [], 0)
+            return Cuts([], 0)
         answers: list[Difference] = []
         prompts = 0
         for item, theirs, own in zip(examples, teacher, student, strict=True):
             ids = answer_of(theirs, self.teacher), answer_of(own, self.student)
             if not self.alike(*ids):
                 shown = show(ids[0], self.teacher), show(ids[1], self.student)
-                answers.append(Difference(item.id, *shown))
+                answers.append(Difference(split, item.id, *shown))
             prompts += not self.alike(prompt_of(theirs, self.teacher), prompt_of(own, self.student))
-        return Cuts(len(examples), answers, prompts)
+        return Cuts(answers, prompts)
 
     def alike(self, teacher: Sequence[int], student: Sequence[int]) -> bool:
         """Whether two sequences consist of the same pieces of text, token by token."""

@@ -1,6 +1,6 @@
-"""Whether prompts, answers and the tokens to generate fit into the contexts of the models that read them."""
+"""Examples that the contexts of the models that read them do not hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from semalign.benchmarks.base import Example
@@ -11,34 +11,34 @@ from semalign.evaluation.readiness.speaker import Need, Said
 
 @dataclass(frozen=True)
 class TooLong:
-    """The examples of a split that a model's context does not hold, and the first of them."""
+    """An example that a context does not hold: tokens of its prompt, and positions that are needed."""
 
-    first: str
-    count: int
+    split: str
+    example: str
     prompt: int
     positions: int
 
 
-def texts_too_long(examples: Sequence[Example], encoded: Sequence[Encoded], reader: Reader) -> TooLong | None:
+def texts_too_long(
+    split: str, examples: Sequence[Example], encoded: Sequence[Encoded], context: int
+) -> list[TooLong]:
     """The examples whose prompt and answer are longer than the context."""
-    found = [
-        (example.id, item)
+    return [
+        TooLong(split, example.id, item.answer_start, len(item.input_ids))
         for example, item in zip(examples, encoded, strict=True)
-        if len(item.input_ids) > reader.context
+        if len(item.input_ids) > context
     ]
-    if not found:
-        return None
-    first, item = found[0]
-    return TooLong(first, len(found), item.answer_start, len(item.input_ids))
 
 
-def requests_too_long(needs: Mapping[str, Need], reader: Reader) -> TooLong | None:
-    """The items that the evaluation can't ask for: the prompt with the tokens to generate is too long."""
-    found = [(item, need) for item, need in needs.items() if need.positions > reader.context]
-    if not found:
-        return None
-    first, need = found[0]
-    return TooLong(first, len(found), need.prompt, need.positions)
+def requests_too_long(
+    split: str, needs: Mapping[str, Need], context: int, known: Collection[str] = ()
+) -> list[TooLong]:
+    """The items that leave too little room for the tokens to generate, except `known` ones."""
+    return [
+        TooLong(split, item, need.prompt, need.positions)
+        for item, need in needs.items()
+        if need.positions > context and item not in known
+    ]
 
 
 def room_of(needs: Mapping[str, Need], said: Mapping[str, Said], reader: Reader) -> int | None:

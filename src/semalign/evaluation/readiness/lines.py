@@ -1,84 +1,67 @@
-"""The lines that tell a user what a check has found."""
+"""The lines that tell a user what the checks have found: one for each kind of problem of a benchmark."""
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 from semalign.config.checks import CheckSettings, Size
-from semalign.evaluation.readiness.cuts import Cuts
+from semalign.evaluation.readiness.cuts import Difference
 from semalign.evaluation.readiness.lengths import TooLong
-from semalign.evaluation.readiness.reach import Unreachable
-from semalign.evaluation.readiness.speaker import Said
+from semalign.evaluation.readiness.reach import Missed
 
 
-class Named(Protocol):
-    """A split of a benchmark."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def split(self) -> str: ...
-
-
-def cut_differently(part: Named, cuts: Cuts, uses: Sequence[str]) -> str:
-    """Answers whose cuts differ, in a split that something reads token by token."""
-    first = cuts.answers[0]
+def cut_differently(name: str, found: Sequence[Difference], examples: int, uses: Sequence[str]) -> str:
+    """Answers whose cuts differ, in splits that something reads token by token."""
+    first = found[0]
     return (
-        f"{_where(part)}: the answer of example {first.example} is cut into {first.teacher} by the teacher and into "
-        f"{first.student} by the student{_more(len(cuts.answers), cuts.examples)}; {_list(uses)} would supervise one "
-        "token with another: expected tokenizers that cut alike, or only methods that store nothing of the teacher"
+        f"benchmarks.{name}: {first.split}: the answer of example {first.example} is cut into {first.teacher} by the "
+        f"teacher and into {first.student} by the student ({len(found)} of {examples} examples); {_list(uses)} would "
+        "supervise one token with another: expected tokenizers that cut alike, or only methods that store nothing of "
+        "the teacher"
     )
 
 
-def harmless(part: Named, cuts: Cuts) -> str:
-    """Texts whose cuts differ where nothing is read token by token."""
+def harmless(name: str, split: str, answers: int, prompts: int, examples: int) -> str:
+    """Texts whose cuts differ in splits that nothing reads token by token."""
     return (
-        f"{_where(part)}: teacher and student cut {len(cuts.answers)} answers and {cuts.prompts} prompts of "
-        f"{cuts.examples} into different tokens; nothing is trained token by token on them, and KL and agreement leave "
-        "out such answers"
+        f"benchmarks.{name}: {split}: teacher and student cut {answers} answers and {prompts} prompts of {examples} "
+        "into different tokens; no method reads these answers token by token, and KL and agreement leave them out"
     )
 
 
-def text_too_long(part: Named, found: TooLong, model: str, context: int, checks: CheckSettings) -> str:
+def text_too_long(
+    name: str, found: Sequence[TooLong], roles: str, context: int, checks: CheckSettings
+) -> str:
     """Examples longer than a context."""
+    first = found[0]
     return (
-        f"{_where(part)}: example {found.first} has {found.positions} tokens ({found.prompt} of them its prompt), "
-        f"expected at most the {context} of {model}{_more(found.count)}; shorten it{_leave_out(part, checks)}"
+        f"benchmarks.{name}: {first.split}: example {first.example} has {first.positions} tokens ({first.prompt} of "
+        f"them its prompt), expected at most {context}, the context of {roles}{_more(found)}; shorten "
+        f"{'it' if len(found) == 1 else 'them'}{_leave_out(name, checks)}"
     )
 
 
 def request_too_long(
-    part: Named, found: TooLong, model: str, context: int, room: int | None, checks: CheckSettings
+    name: str, found: Sequence[TooLong], roles: str, context: int, room: int | None, checks: CheckSettings
 ) -> str:
     """Prompts after which a context has too little room."""
-    new = found.positions - found.prompt
-    smaller = f"set evaluation.max_new_tokens.{part.name}: {room}" if room else "shorten the prompt"
+    first = found[0]
+    smaller = f"set evaluation.max_new_tokens.{name}: {room}" if room else "shorten the prompt"
     return (
-        f"{_where(part)}: example {found.first} needs {found.positions} positions ({found.prompt} of its prompt, {new} "
-        f"for the answer), expected at most the {context} of {model}{_more(found.count)}; "
-        f"{smaller}{_leave_out(part, checks)}"
+        f"benchmarks.{name}: {first.split}: example {first.example} needs {first.positions} positions ({first.prompt} "
+        f"for its prompt, {first.positions - first.prompt} for the answer), expected at most {context}, the context of "
+        f"{roles}{_more(found)}; {smaller}{_leave_out(name, checks)}"
     )
 
 
-def unreachable(part: Named, missed: Unreachable, said: Mapping[str, Said], checks: CheckSettings) -> str:
+def unreachable(name: str, found: Sequence[Missed], items: int, longest: int, checks: CheckSettings) -> str:
     """References that would not score."""
-    longest = max((each.tokens for each in said.values()), default=0)
-    first = said.get(missed.first)
-    short = first is not None and first.stop is None and first.tokens > first.limit
-    remedy = (
-        f"set evaluation.max_new_tokens.{part.name}: {longest + 1}"
-        if short
-        else "change the answer or its scoring"
-    )
-    keep = (
-        f", or benchmarks.{part.name}.unreachable: report"
-        if checks.unreachable.get(part.name) == "refuse"
-        else ""
-    )
-    advice = "" if checks.unreachable.get(part.name) == "report" else f"; {remedy}{keep}"
+    first = found[0]
+    choice = checks.unreachable.get(name)
+    remedy = "" if first.tokens is None else f"set evaluation.max_new_tokens.{name}: {longest + 1}"
+    keep = f" or benchmarks.{name}.unreachable: report" if choice == "refuse" else ""
+    advice = f"; {remedy or 'change the example'},{keep}".rstrip(",") if choice != "report" else ""
     return (
-        f"{_where(part)}: the reference of example {missed.first} would not be scored as right: {missed.reason}"
-        f"{_more(missed.count, missed.items)}{advice}"
+        f"benchmarks.{name}: {first.split}: the reference of example {first.example} would not be scored as right: "
+        f"{first.reason} ({len(found)} of {items} references){advice}"
     )
 
 
@@ -88,26 +71,17 @@ def too_few(size: Size, examples: int, benchmark: str) -> list[str]:
         return []
     return [
         f"{size.key}: found {size.examples}, expected at most the {examples} examples of the {size.split} split of "
-        f"{benchmark}"
+        f"benchmarks.{benchmark}"
     ]
 
 
-def _where(part: Named) -> str:
-    return f"benchmarks.{part.name}: {part.split}"
+def _more(found: Sequence[TooLong]) -> str:
+    return f" (and {len(found) - 1} more examples)" if len(found) > 1 else ""
 
 
-def _more(count: int, of: int | None = None) -> str:
-    """How many others there are."""
-    if of is not None:
-        return f" ({count} of {of} examples)"
-    return f" (and {count - 1} more)" if count > 1 else ""
-
-
-def _leave_out(part: Named, checks: CheckSettings) -> str:
-    """The advice to leave examples out, if the benchmark has the key and it does not say so yet."""
-    if checks.too_long.get(part.name) != "refuse":
-        return ""
-    return f", or benchmarks.{part.name}.too_long: leave-out"
+def _leave_out(name: str, checks: CheckSettings) -> str:
+    """The advice to leave examples out, if the benchmark has the key and does not do so yet."""
+    return f", or set benchmarks.{name}.too_long: leave-out" if checks.too_long.get(name) == "refuse" else ""
 
 
 def _list(names: Sequence[str]) -> str:

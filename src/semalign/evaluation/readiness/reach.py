@@ -8,6 +8,7 @@ from typing import Any
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.fitting import Reader
 from semalign.config.evaluation import EvaluationSettings
+from semalign.evaluation.functions import last_number
 from semalign.evaluation.harness import load_task, quiet, run_task
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.readiness.speaker import Said, Speaker
@@ -16,13 +17,13 @@ from semalign.evaluation.sandbox.code import score_code
 
 
 @dataclass(frozen=True)
-class Unreachable:
-    """The references of a split that would not score, and the first of them with the reason."""
+class Missed:
+    """A reference that would not be scored as right; `tokens` is the limit that it needs, if the limit is why."""
 
-    first: str
+    split: str
+    example: str
     reason: str
-    count: int
-    items: int
+    tokens: int | None = None
 
 
 def speak(
@@ -33,7 +34,7 @@ def speak(
     Under the paper's protocol the reference is the answer that methods train on, otherwise the one of the task's shots.
     """
     with quiet():
-        of_task = load_task(task, path, settings, reader.tokenizer)
+        of_task = load_task(task, path, settings, reader)
 
     def reference(item: dict[str, Any]) -> str:
         if settings.protocol == "paper":
@@ -56,33 +57,42 @@ def judge(
     return [verdicts.get(record.id, record) for record in records]
 
 
-def unreachable(
+def missed(
+    split: str,
     records: Sequence[ItemRecord],
     said: Mapping[str, Said],
     examples: Mapping[str, Example],
     settings: EvaluationSettings,
-) -> Unreachable | None:
-    """The references that would not score, or None if all of them would."""
-    missed = [record for record in records if record.correct != 1]
-    if not missed:
-        return None
-    first = missed[0]
-    reason = _reason(first, said.get(first.id), examples[first.id], settings)
-    return Unreachable(first.id, reason, len(missed), len(records))
+) -> list[Missed]:
+    """The references that would not score; only the first has its reason, since code is run again for it."""
+    wrong = [record for record in records if record.correct != 1]
+    found = [Missed(split, record.id, "") for record in wrong]
+    if found:
+        first = wrong[0]
+        found[0] = _explained(split, first, said.get(first.id), examples[first.id], settings)
+    return found
 
 
-def _reason(record: ItemRecord, said: Said | None, item: Example, settings: EvaluationSettings) -> str:
+def _explained(
+    split: str, record: ItemRecord, said: Said | None, item: Example, settings: EvaluationSettings
+) -> Missed:
     if said is None:
-        return f"another choice is the same text as the right one, {record.expected!r}"
-    if said.stop is not None:
-        return f"it is cut off at {said.stop!r}, which ends an answer"
-    if said.tokens > said.limit:
-        return f"its {said.tokens} tokens are more than the {said.limit} to generate"
-    if record.verdict is not None:
+        reason = f"another choice is the same text as the right one, {record.expected!r}"
+    elif said.stop is not None:
+        reason = f"it is cut off at {said.stop!r}, which ends an answer"
+    elif said.tokens > said.limit:
+        reason = f"it has {said.tokens} tokens, more than the {said.limit} to generate"
+        return Missed(split, record.id, reason, said.tokens)
+    elif record.verdict is not None:
         program = item.prefix + record.response
         verdict = run_program(program, item.tests or [], settings.sandbox, item.entry_point)
-        return f"it does not pass its own tests ({verdict.status}: {verdict.detail})"
-    return f"found {_short(record.response)}, expected {_short(record.expected)}"
+        detail = f": {verdict.detail}".rstrip(" :")
+        reason = f"it does not pass its own tests ({verdict.status}{detail})"
+    elif (number := last_number(record.expected)) is not None and last_number(record.response) != number:
+        reason = f"its last number counts: found {last_number(record.response)}, expected {number}"
+    else:
+        reason = f"found {_short(record.response)}, expected {_short(record.expected)}"
+    return Missed(split, record.id, reason)
 
 
 def _short(text: str) -> str:

@@ -51,7 +51,7 @@ class Speaker(LM):
     def __init__(self, reader: Reader, ends: set[int], reference: Any) -> None:
         """`reference(item)` gives the text that the task expects as the whole answer."""
         super().__init__()
-        self.tokenizer = reader.tokenizer
+        self.reader = reader
         self.needs: dict[str, Need] = {}
         self.said: dict[str, Said] = {}
         self._codec = Codec(reader.tokenizer)
@@ -87,7 +87,7 @@ class Speaker(LM):
 
     def _generate(self, reference: str, limit: int, until: list[str]) -> Said:
         tokens = self._codec.encode(reference, answer=True)
-        eos = self._codec.decode([self.tokenizer.eos_token_id], skip_special_tokens=False)
+        eos = self._codec.decode([self.reader.tokenizer.eos_token_id], skip_special_tokens=False)
         end = next((at for at, token in enumerate(tokens) if token in self._ends), None)
         written = tokens[:limit] if end is None else tokens[: min(limit, end)]
         text, stop = _stopped(self._codec.decode(written), handle_stop_sequences(until, eos))
