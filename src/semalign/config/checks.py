@@ -14,6 +14,15 @@ class Size(Strict):
     examples: int
     key: str
 
+    def problems(self, present: int, benchmark: str) -> list[str]:
+        """A line if a benchmark's split has fewer examples than are asked for."""
+        if present >= self.examples:
+            return []
+        return [
+            f"{self.key}: found {self.examples}, expected at most the {present} examples of the {self.split} split of "
+            f"benchmarks.{benchmark}; lower it, or give that split more (benchmarks.{benchmark}.{self.split})"
+        ]
+
 
 class CheckSettings(Strict):
     """The part of a study that the checks of one benchmark depend on.

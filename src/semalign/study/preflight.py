@@ -17,6 +17,7 @@ from semalign.models.vocabulary import check_overlap, read_vocabulary
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.signals.semantics.registry import MAPS, check_top
+from semalign.study import sizes
 from semalign.study.definition import Study
 from semalign.study.variants import resolve, variants_of
 
@@ -41,6 +42,8 @@ def check_study(study: Study) -> None:
             _check_names(f"method {settings.method}: needs", settings.needs, STAGES)
             _check_names("alignment.map", [signals.alignment.map], MAPS)
             check_top(signals.alignment.map, signals.alignment.top)
+    if problems := sizes.problems_of(study):
+        raise UserError(*problems)
     check_models(study)
 
 

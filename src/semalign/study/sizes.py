@@ -1,7 +1,9 @@
 """Numbers of examples that settings ask for, against the sizes of the splits."""
 
+from pathlib import Path
 from typing import Any
 
+from semalign.benchmarks.own import SHARES
 from semalign.config.base import Split
 from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
 from semalign.config.checks import Size
@@ -12,14 +14,15 @@ from semalign.study.variants import at_benchmark, resolve, variants_of
 
 
 def problems_of(study: Study) -> list[str]:
-    """A line per setting that asks for more examples than a split has, as far as the config tells the size."""
-    benchmarks = {name for pair in study.pairs.values() for name in pair.benchmarks or study.benchmarks}
+    """A line per setting that asks for more examples than a split has, as far as the config and own files tell."""
+    read = {name for pair in study.pairs.values() for name in pair.benchmarks or study.benchmarks}
     return [
-        f"{size.key}: found {size.examples}, expected at most the {known} examples of the {size.split} split of {name}"
+        line
         for name in study.benchmarks
-        if name in benchmarks
+        if name in read
         for size in sizes_needed(study, name)
-        if (known := size_of(study, name, size.split)) is not None and known < size.examples
+        if (known := size_of(study, name, size.split)) is not None
+        for line in size.problems(known, name)
     ]
 
 
@@ -34,15 +37,24 @@ def sizes_needed(study: Study, benchmark: str) -> list[Size]:
 
 
 def size_of(study: Study, benchmark: str, split: Split) -> int | None:
-    """The size of a split if the config tells it: exact for embedded ones, otherwise the number that is asked for."""
+    """The largest size that a split can have, or None if only its source tells."""
     section = study.benchmarks[benchmark]
     if isinstance(section, Mixture):
         sizes = [size_of(study, part, split) for part in section.parts]
         return None if None in sizes else sum(size for size in sizes if size is not None)
-    if isinstance(section, TinyBenchmark | FileBenchmark | RealBenchmark):
-        size: int | None = getattr(section, split)
-        return size
-    return None
+    if isinstance(section, TinyBenchmark | FileBenchmark | RealBenchmark) and getattr(section, split):
+        return int(getattr(section, split))
+    return _share_of(section, split) if isinstance(section, FileBenchmark) else None
+
+
+def _share_of(section: FileBenchmark, split: Split) -> int | None:
+    """The size of a split that is a share of the rows of a file; repeated rows would make it smaller."""
+    try:
+        lines = Path(section.path).expanduser().read_bytes().splitlines()
+    except OSError:
+        return None
+    rows = sum(bool(line.strip()) for line in lines)
+    return max(1, round(SHARES[split] * rows)) if split in SHARES else rows
 
 
 def _sizes_of(study: Study, method: str, variant: str, benchmark: str) -> list[Size]:

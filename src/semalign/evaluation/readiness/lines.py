@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from semalign.config.checks import CheckSettings, Size
+from semalign.config.checks import CheckSettings
 from semalign.evaluation.readiness.cuts import Difference
 from semalign.evaluation.readiness.lengths import TooLong
 from semalign.evaluation.readiness.reach import Missed
@@ -63,16 +63,6 @@ def unreachable(name: str, found: Sequence[Missed], items: int, longest: int, ch
         f"benchmarks.{name}: {first.split}: the reference of example {first.example} would not be scored as right: "
         f"{first.reason} ({len(found)} of {items} references){advice}"
     )
-
-
-def too_few(size: Size, examples: int, benchmark: str) -> list[str]:
-    """A line if a split has fewer examples than a setting asks for."""
-    if size.examples <= examples:
-        return []
-    return [
-        f"{size.key}: found {size.examples}, expected at most the {examples} examples of the {size.split} split of "
-        f"benchmarks.{benchmark}"
-    ]
 
 
 def _more(found: Sequence[TooLong]) -> str:

@@ -8,7 +8,6 @@ from semalign.benchmarks.fitting import Reader
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.base import SPLITS, Split
 from semalign.config.checks import CheckSettings
-from semalign.evaluation.readiness import lines
 from semalign.evaluation.readiness.examination import Examination, Group
 from semalign.evaluation.readiness.speaker import ends_in
 from semalign.runtime.errors import Problems, UserError
@@ -58,7 +57,7 @@ def check_texts(
         report[name] = examination.report
     for size in checks.sizes:
         examples = sum(splits[size.split]["examples"] for splits in report.values())
-        problems.add(*lines.too_few(size, examples, benchmark.name))
+        problems.add(*size.problems(examples, benchmark.name))
     problems.check()
     contexts = {role: reader.context for role, reader in readers.items()}
     with replace_folder(out) as made:
