@@ -120,9 +120,10 @@ class Examination:
                 lines.request_too_long(self.name, long, group.words, context, room, self.checks)
             )
         if wrong:
-            self._tell_unreachable(wrong, said, len(needs))
+            self._tell_unreachable(wrong, said)
 
-    def _tell_unreachable(self, wrong: list[Missed], said: Mapping[str, Said], items: int) -> None:
+    def _tell_unreachable(self, wrong: list[Missed], said: Mapping[str, Said]) -> None:
+        items = sum(len(self.splits[split][1]) for split in self.checks.scored)
         longest = max((each.tokens for each in said.values()), default=0)
         line = lines.unreachable(self.name, wrong, items, longest, self.checks)
         if self.checks.unreachable.get(self.name) == "report":

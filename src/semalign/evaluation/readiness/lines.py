@@ -66,7 +66,7 @@ def unreachable(name: str, found: Sequence[Missed], items: int, longest: int, ch
 
 
 def _more(found: Sequence[TooLong]) -> str:
-    return f" (and {len(found) - 1} more examples)" if len(found) > 1 else ""
+    return f" (and {len(found) - 1} more)" if len(found) > 1 else ""
 
 
 def _leave_out(name: str, checks: CheckSettings) -> str:
