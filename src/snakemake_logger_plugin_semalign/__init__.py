@@ -9,7 +9,41 @@ import sys
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
+from semalign.config.extending import read_yaml
+from semalign.runtime.causes import explain
+from semalign.runtime.errors import Problems, UserError
+from semalign.runtime.interrupts import end_quietly
+from semalign.runtime.launch import check_limits, check_start, check_writable, config_files_read, place_cache
+from semalign.runtime.snakemake_internals import STATE, arguments
 from semalign.runtime.terminal import Display, Ticker
+
+
+def check_before_start() -> None:
+    """End with one line per mistake in the command line or in config files that Snakemake could not read."""
+    started = arguments()
+    if started is None:
+        return
+    problems = Problems()
+    try:
+        check_limits()
+        check_start(started)
+        check_writable(STATE)  # Snakemake writes there even if it only looks
+        place_cache()
+        for path in config_files_read(started):
+            with problems.collect():
+                try:
+                    read_yaml(path)
+                except UnicodeDecodeError as error:
+                    problems.add(
+                        f"{path}: found bytes that are not UTF-8 at {error.start}, expected YAML in UTF-8"
+                    )
+        problems.check()
+    except UserError as error:
+        sys.exit(error.report())
+    except OSError as error:
+        if line := explain(error):
+            sys.exit(f"error: {line}")
+        raise
 
 
 class LogHandler(LogHandlerBase):
@@ -34,6 +68,8 @@ class LogHandler(LogHandlerBase):
         return not self.is_plain
 
     def __post_init__(self) -> None:
+        end_quietly()
+        check_before_start()
         common = self.common_settings
         quiet = {each.name for each in common.quiet or ()}
         self.display = Display(

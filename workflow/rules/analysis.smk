@@ -8,6 +8,7 @@ rule measure_decomposition:
         model="results/{study}/models/{model}/run.json",
         prompts=decomposition_prompts,
         settings="results/{study}/settings/analysis/decomposition.json",
+        alignment="results/{study}/settings/alignment/default.json",
         code=library("measure_decomposition"),
     output:
         layers="results/{study}/analysis/decomposition/{model}.csv",
@@ -23,7 +24,7 @@ rule measure_decomposition:
         "{wildcards.model}: measure decomposition in every layer"
     shell:
         "python scripts/measure_decomposition.py --model {input.model} --name {wildcards.model}"
-        " --benchmark {params.texts} --settings {input.settings}"
+        " --benchmark {params.texts} --settings {input.settings} --alignment {input.alignment}"
         " --out {output.layers} --head-out {output.head} --record {output.record} 2>&1 | tee {log}"
 
 
@@ -106,6 +107,7 @@ rule collect_signals:
     input:
         attribution=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("attribution")],
         pairing=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("pairing")],
+        alignment=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("alignment")],
         models=[model for _, *models in pairs_of_models() for model in models],
         settings="results/{study}/settings/statistics.json",
         code=library("collect_signals"),
@@ -119,11 +121,12 @@ rule collect_signals:
         "../../environment.yml"
     params:
         pairs=[f"--pair {' '.join(pair)}" for pair in pairs_of_models()],
+        aligned=lambda wildcards, input: f"--alignment {input.alignment}" if input.alignment else "",
     message:
         "tables: collect attributions and pairings"
     shell:
         "python scripts/collect_signals.py --attribution {input.attribution} --pairing {input.pairing}"
-        " {params.pairs} --settings {input.settings} --attribution-out {output.attribution}"
+        " {params.aligned} {params.pairs} --settings {input.settings} --attribution-out {output.attribution}"
         " --pairing-out {output.pairing} --record {output.record} 2>&1 | tee {log}"
 
 

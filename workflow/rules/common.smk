@@ -3,8 +3,9 @@
 # The inputs `settings` and `code` of a job are written while the workflow is parsed (here and in library.smk):
 # - `settings`: the part of the config that the job reads, in results/<study>/settings/<section>.json
 # - `code`: digests of the script and the library files that it runs, in results/<study>/settings/code/<script>.json
-# They are only written if their content changes. An edited config or module therefore reruns exactly the jobs that
-# depend on it, even in a restored clone.
+# - `files`: sizes and times of the user's own files that a model or benchmark is made from, in settings/files
+# They are only written if their content changes. An edited config, module or file therefore reruns exactly the jobs
+# that depend on it, even in a restored clone.
 #
 # Rules pass the record (`run.json`) of an artifact to a script, which uses the folder of the record.
 import sys
@@ -14,42 +15,62 @@ from pathlib import Path
 
 from semalign.config.base import SPLITS
 from semalign.study.definition import parse_study
+from semalign.runtime.causes import explain
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
+from semalign.runtime.interrupts import end_quietly, hand_over
+from semalign.runtime.launch import check_writable
 from semalign.study.layout import Layout
 from semalign.models.registry import texts_of
+from semalign.study.own_files import listing_of, write_listings
 from semalign.study.preflight import check_pinned, check_study
-from semalign.runtime.script import explain_full_disk, prepare_environment
+from semalign.study.verification import check_tables
+from semalign.runtime.progress import KILLED, gave_reason
+from semalign.runtime.script import prepare_environment
 from semalign.runtime.study_lock import hold_study
 from semalign.runtime.terminal import closing
 from semalign.runtime.fork_server import start_server
 from semalign.runtime.snakemake_internals import (
+    REPAIRING,
     config_files,
-    is_dry_run,
+    fail_once,
+    given,
     is_main_process,
     lift_rate_limit,
+    merge_profiles,
+    only_looks,
     runs_here,
     shows_progress,
 )
 
 STARTED = time.time()
 MAIN = is_main_process(workflow)
-DRY = is_dry_run(workflow)
+LOOKS = only_looks(workflow)
+if MAIN:
+    end_quietly()
 try:
+    if MAIN:
+        merge_profiles(workflow)
     STUDY = parse_study(config)
     check_study(STUDY)
     LAYOUT = Layout(STUDY)
-    # a dry run must not change the settings of a run that is active at the same time
-    WRITES = MAIN and hold_study(STUDY.study, only_look=DRY)
-    if MAIN and not DRY:
+    # a dry run or `--dag` must not change the settings of a run that is active at the same time
+    WRITES = MAIN and hold_study(STUDY.study, only_look=LOOKS)
+    if MAIN and not LOOKS:
         check_pinned(STUDY)
+    if WRITES and not LOOKS:
+        check_writable(Path(LAYOUT.root), depth=3)
     if WRITES:
+        # first, since Snakemake removes the outputs of a job before the job can notice that a table was edited
+        if not given(REPAIRING):
+            check_tables(LAYOUT)
         LAYOUT.write_settings()
+        write_listings(STUDY, LAYOUT.root)
 except UserError as error:
     sys.exit(error.report())
-except OSError as error:
-    if line := explain_full_disk(error):
-        sys.exit(line)
+except (OSError, MemoryError) as error:
+    if line := explain(error):
+        sys.exit(f"error: {line}")
     raise
 
 prepare_environment(watched=MAIN, device=STUDY.device)
@@ -57,7 +78,16 @@ prepare_environment(watched=MAIN, device=STUDY.device)
 # may be a training run that saves a checkpoint, and tee must live on to log the script's last lines. A job writes to
 # its log alone if the run shows progress: the display reads the log.
 JOB_OUTPUT = devnull if MAIN and shows_progress(workflow) else "&1"
-shell.prefix(f"set -euo pipefail; trap : TERM; tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT}); ")
+TEE = f"tee() (trap '' TERM; exec tee \"$@\" >{JOB_OUTPUT})"
+# a script that was killed can't say so in its log; braces are doubled, since Snakemake fills in the prefix
+PYTHON = (
+    'python() {{ trap : TERM; local code=0; command python "$@" || code=$?; case $code in'
+    f' 137) echo "error: {KILLED}9 (out of memory, or from outside)";;'
+    f' 13[0-6]|138|139) echo "error: {KILLED}$((code - 128))";;'
+    ' 126|127) echo "error: found no python that starts, expected the one of this environment in PATH";;'
+    " esac; return $code; }}"
+)
+shell.prefix(f"set -euo pipefail; trap : TERM; {TEE}; {PYTHON}; ")
 
 
 def start_local_run():
@@ -67,15 +97,20 @@ def start_local_run():
 
 
 def made_from(wildcards):
-    """The inputs of a pruned model: the records of its teacher and of the benchmarks with its text, and own files."""
+    """The inputs of a model: of a pruned one the records of its teacher and of the benchmarks with its text; own files."""
     settings = STUDY.models[wildcards.model]
     root = f"results/{wildcards.study}"
     teacher = getattr(settings, "teacher", None)
     return {
         "teacher": [f"{root}/models/{teacher}/run.json"] if teacher else [],
         "benchmarks": [f"{root}/benchmarks/{name}/run.json" for name in texts_of(settings)[0]],
-        "own": texts_of(settings)[1],
+        "files": files_of("models", wildcards.model),
     }
+
+
+def files_of(section, name):
+    """The list of the user's own files that a model or benchmark is made from; empty for any that has none."""
+    return listing_of(STUDY, LAYOUT.root, section, name)
 
 
 def model_of(role):

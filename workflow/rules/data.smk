@@ -2,7 +2,6 @@
 import os
 
 from semalign.benchmarks.mirror import VARIABLE as MIRROR_VARIABLE
-from semalign.benchmarks.registry import own_files
 
 # an environment variable and not a parameter of the rule: moving the mirror must not rerun jobs
 if STUDY.mirror:
@@ -13,7 +12,7 @@ if STUDY.mirror:
 rule prepare_benchmark:
     input:
         parts=lambda wildcards: benchmarks_at(LAYOUT.parts_of(wildcards.benchmark)),
-        own=lambda wildcards: own_files(STUDY.benchmarks[wildcards.benchmark]),
+        files=lambda wildcards: files_of("benchmarks", wildcards.benchmark),
         models=readers_of_benchmark,
         fitting=fitting_of_benchmark,
         settings="results/{study}/settings/benchmarks/{benchmark}.json",

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from semalign.analysis.accumulation import Resampling, resample_means
+from semalign.models.trained_head import count_rows, trained_rows
 from semalign.runtime.errors import UserError
-from semalign.signals.semantics.maps import Shared, build_map
-from semalign.signals.semantics.registry import BASES_MAPS, HEAD_MAPS
+from semalign.signals.semantics.maps import Shared, build_map, trained_tokens
+from semalign.signals.semantics.registry import BASES_MAPS, HEAD_MAPS, rows_of
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head
@@ -33,13 +34,14 @@ STANDARD = Resampling()
 
 @dataclass(frozen=True)
 class Crossing:
-    """One map [D_S, D_T] and the gains of both final norms; float32 on the device of the states."""
+    """One map [D_S, D_T] of some tokens, and the gains of both final norms; float32 on the device of the states."""
 
     name: str
     folded: bool
     matrix: Tensor
     teacher_gain: Tensor
     student_gain: Tensor
+    tokens: int = 0
 
     def carry(self, final: Tensor) -> Tensor:
         """The student's state [positions, D_S] for the teacher's final normed state [positions, D_T].
@@ -63,11 +65,15 @@ def build_crossings(
     device: torch.device | str = "cpu",
 ) -> list[Crossing]:
     """Every map without and, if it depends on gains, also with the final norms folded in."""
-    gains = [head.norm_gain.to(device, torch.float32) for head in (teacher, student)]
+    gains = {
+        "teacher_gain": teacher.norm_gain.to(device, torch.float32),
+        "student_gain": student.norm_gain.to(device, torch.float32),
+    }
 
     def build(name: str, fold: bool) -> Crossing:
         matrix = build_map(name, teacher, student, shared, fold_final_norm=fold, seed=seed)
-        return Crossing(name, fold, matrix.to(device, torch.float32), *gains)
+        tokens = len(trained_tokens(name, teacher, student, shared)[0])
+        return Crossing(name, fold, matrix.to(device, torch.float32), tokens=tokens, **gains)
 
     return [
         build(name, fold) for name in maps for fold in ((False,) if name in UNFOLDABLE else (False, True))
@@ -80,19 +86,24 @@ class CrossingStudy:
     def __init__(self, teacher: Head, student: Head, shared: Shared, crossings: Sequence[Crossing]) -> None:
         self.crossings = list(crossings)
         here = self.crossings[0].matrix
-        self.teacher, self.student = teacher.weight.to(here), student.weight.to(here)
+        (ids, self.teacher), (own, self.student) = (
+            (rows.to(here.device), weight.to(here)) for rows, weight in map(trained_rows, (teacher, student))
+        )
         number = torch.full((len(teacher.weight),), ABSENT)  # teacher's token id -> student's token id
         number[shared[0]] = shared[1]
-        self.number = number.to(here.device)
+        self.wanted = number.to(here.device)[ids]  # student's id of what the teacher predicts
+        self.own = own
+        self.heads = {"teacher": teacher, "student": student}
         self.same: list[Tensor] = []
 
     def add(self, final: Tensor) -> None:
         """Add one prompt's final normed teacher states [positions, D_T].
 
-        A predicted token that is not in the student's vocabulary counts as not preserved.
+        A predicted token that is not in the student's vocabulary counts as not preserved. Neither model
+        predicts a token whose row was never trained.
         """
-        wanted = self.number[(final @ self.teacher.T).argmax(-1)]
-        same = [(c.carry(final) @ self.student.T).argmax(-1) == wanted for c in self.crossings]
+        wanted = self.wanted[(final @ self.teacher.T).argmax(-1)]
+        same = [self.own[(c.carry(final) @ self.student.T).argmax(-1)] == wanted for c in self.crossings]
         self.same.append(torch.stack(same, -1).double().cpu())
 
     def rows(self, resampling: Resampling) -> list[dict[str, Any]]:
@@ -106,9 +117,14 @@ class CrossingStudy:
                 "top1_low": float(low[c]),
                 "top1_high": float(high[c]),
                 "positions": sum(map(len, self.same)),
+                "tokens": crossing.tokens,
+                **self._left_out(crossing.name),
             }
             for c, crossing in enumerate(self.crossings)
         ]
+
+    def _left_out(self, name: str) -> dict[str, int]:
+        return {f"{role}_left_out": count_rows(head, rows_of(name))[1] for role, head in self.heads.items()}
 
 
 @torch.no_grad()
@@ -123,7 +139,8 @@ def crossing_table(
 ) -> pd.DataFrame:
     """Measure every map for the teacher `model` on tokenised prompts; `heads` are the teacher's and the student's.
 
-    Columns: map, folded, top1_agreement, top1_low, top1_high, positions. The seed of `resampling` also draws the random
+    Columns: map, folded, top1_agreement, top1_low, top1_high, positions, tokens (shared ones that the map is made of),
+    teacher_left_out and student_left_out (rows that were never trained). The seed of `resampling` also draws the random
     map. `drop_first` leaves out position 0, whose states have a very different norm in many models. Raises UserError if
     no prompt has tokens.
     """

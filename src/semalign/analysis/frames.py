@@ -45,9 +45,9 @@ def build_frames(head: Head, bases: Sequence[str], seed: int = 0) -> list[Frame]
 
 
 def dual_frame(head: Head) -> Frame:
-    """pinv(H) H, computed in chunks of rows: the dual frame's coefficients reconstruct every state exactly."""
-    inverse = inverse_gram(head.weight)
+    """pinv(H) H, computed in chunks of trained rows: the dual frame's coefficients reconstruct every state exactly."""
+    inverse = inverse_gram(head.weight, tokens=head.rows)
     operator = torch.zeros_like(inverse)
-    for rows in stream(head.weight):
+    for rows in stream(head.weight, tokens=head.rows):
         operator += (rows @ inverse).T @ rows
     return Frame("dual", False, operator)

@@ -20,8 +20,9 @@ from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import Encoded, encode
 from semalign.config.cells import Cell
 from semalign.config.signals import Activations, Alignment
-from semalign.models.loading import load_model, load_tokenizer, read_head
+from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import read_states
+from semalign.models.trained_head import read_trained_head
 from semalign.models.transfers import load_student
 from semalign.models.vocabulary import common_tokens
 from semalign.runtime.columns import COLUMNS
@@ -30,7 +31,7 @@ from semalign.runtime.files import read_json
 from semalign.signals.alignment import align_strongest, interpolate, map_states
 from semalign.signals.cka import cka_of_products, gram_diagonal
 from semalign.signals.pairing import LayerPair, from_rows
-from semalign.signals.semantics.maps import build_bases_pair, build_map
+from semalign.signals.semantics.maps import build_bases_pair, build_map, trained_tokens
 from semalign.signals.semantics.registry import BASES_MAPS, FITTED_MAPS, HEAD_MAPS
 
 logger = logging.getLogger("semalign")
@@ -121,8 +122,10 @@ def paper_targets(
             f"analysis.geometry: alignment.map: found {alignment.map!r}, which is fitted to data, expected a map made "
             f"from the heads, one of {', '.join({**BASES_MAPS, **HEAD_MAPS})}"
         )
-    heads = read_head(teacher), read_head(student)
+    untrained = alignment.untrained_rows
+    heads = read_trained_head(teacher, untrained), read_trained_head(student, untrained)
     shared = common_tokens(teacher, student, alignment.minimum_shared)
+    shared = trained_tokens(alignment.map, *heads, shared)
     options: dict[str, Any] = {"fold_final_norm": alignment.fold_final_norm, "seed": alignment.seed}
     hidden = {p.student: interpolate(states, p.below, p.above, p.weight) for p in pairs}
     if alignment.top is not None:

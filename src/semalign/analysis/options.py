@@ -49,6 +49,22 @@ class LayerTables:
 
 @grouped
 @dataclass(frozen=True)
+class SignalTables:
+    """Where the tables of signals are written.
+
+    Attributes:
+        attribution_out: Table of layers (CSV).
+        pairing_out: Table of pairs of layers (CSV).
+        record: File that records what the tables were made from.
+    """
+
+    attribution_out: Path
+    pairing_out: Path
+    record: Path | None = None
+
+
+@grouped
+@dataclass(frozen=True)
 class Machine:
     """How models are loaded.
 

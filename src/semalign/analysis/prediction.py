@@ -17,6 +17,7 @@ from torch import Tensor
 
 from semalign.analysis.accumulation import Resampling, resample_means
 from semalign.analysis.frames import Frame
+from semalign.models.trained_head import count_rows, trained_rows
 
 if TYPE_CHECKING:
     from semalign.models.loading import Head
@@ -48,7 +49,8 @@ class Predictions:
         self.frames, self.operators = list(frames), operators
         self.isotropic = [frame.isotropic() for frame in frames]
         self.gain = head.norm_gain.to(operators)
-        self.weight = head.weight.to(operators)
+        self.weight = trained_rows(head)[1].to(operators)
+        self.counts = count_rows(head), count_rows(head, "embedding")
         self.generator = torch.Generator().manual_seed(seed)
         self.prompts: list[Prompt] = []
 
@@ -75,7 +77,8 @@ class Predictions:
         """One row per frame.
 
         Columns: model, bases, folded, top1_agreement, top1_low, top1_high (bootstrap interval over prompts), cosine,
-        isotropic, deviation, shuffled_top1, isotropic_top1.
+        isotropic, deviation, shuffled_top1, isotropic_top1, used_rows, left_out_rows (of the head, or of the embedding
+        for the input side). Only tokens with a trained row are predicted.
         """
         agreement, low, high = resample_means([p.same(p.recomposed) for p in self.prompts], resampling)
         turned = torch.cat([p.same(p.turned) for p in self.prompts]).mean(dim=0)
@@ -94,6 +97,8 @@ class Predictions:
                 "deviation": frame.deviation(),
                 "shuffled_top1": float(shuffled[f]),
                 "isotropic_top1": float(turned[f]),
+                "used_rows": self.counts[frame.bases == "input"][0],
+                "left_out_rows": self.counts[frame.bases == "input"][1],
             }
             for f, frame in enumerate(self.frames)
         ]

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from semalign.analysis.listing import Signal, signal_of
+from semalign.config.cells import DEFAULT
 from semalign.config.statistics import StatisticsSettings
 from semalign.models.loading import read_shape
 from semalign.models.vocabulary import count_shared
@@ -29,11 +30,14 @@ def attribution_table(folders: Sequence[Path], settings: StatisticsSettings) -> 
     return pd.DataFrame(rows, columns=list(COLUMNS["attribution"]))
 
 
-def pairing_table(folders: Sequence[Path], models: Models) -> pd.DataFrame:
+def pairing_table(folders: Sequence[Path], models: Models, alignments: Sequence[Path] = ()) -> pd.DataFrame:
     """One row per pair of layers of every pairing folder, with the models' depths and their number of shared tokens.
 
-    Raises UserError if a folder's pair is not among `models`.
+    `alignments` are folders of alignments. They tell how many rows of both LM heads are left out because they were
+    never trained; these columns are empty for a pair without alignment. Raises UserError if a folder's pair is not
+    among `models`.
     """
+    left_out = _left_out(alignments)
     depths = {name: (_depth(teacher), _depth(student)) for name, (teacher, student) in models.items()}
     shared = {name: count_shared(*pair) for name, pair in models.items()}
     rows: list[tuple[object, ...]] = []
@@ -41,7 +45,7 @@ def pairing_table(folders: Sequence[Path], models: Models) -> pd.DataFrame:
         signal = signal_of(folder, "pairing")
         if signal.pair not in models:
             raise UserError(f"{folder}: found unknown pair {signal.pair!r}, expected its models with --pair")
-        ends = (*depths[signal.pair], *shared[signal.pair])
+        ends = (*depths[signal.pair], *shared[signal.pair], *left_out.get(signal.pair, (None, None)))
         rows += [(*row, *ends) for row in _pairs(folder, signal)]
     return pd.DataFrame(rows, columns=list(COLUMNS["pairing"]))
 
@@ -85,6 +89,23 @@ def _pairs(folder: Path, signal: Signal) -> list[tuple[object, ...]]:
     keys = ("student", "teacher", "critical", "below", "above", "weight")
     pairs = read_json(folder / "pairing.json")["pairs"]
     return [(signal.pair, signal.benchmark, signal.name, *(row[key] for key in keys)) for row in pairs]
+
+
+def _left_out(alignments: Sequence[Path]) -> dict[str, tuple[int, int]]:
+    """Name of a pair -> rows of the teacher's and of the student's head that its maps leave out.
+
+    If the alignments of a pair differ, the one with the default settings counts.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for folder in alignments:
+        signal = signal_of(folder, "alignment")
+        rows = read_json(folder / "alignment.json")["rows"]
+        if rows and (signal.pair not in found or signal.name == DEFAULT):
+            found[signal.pair] = (
+                rows["teacher"]["head"]["left_out"],
+                rows["student"]["head"]["left_out"],
+            )
+    return found
 
 
 def _depth(model: Path) -> int:

@@ -12,13 +12,24 @@ from semalign.analysis.curves import curves_table
 from semalign.analysis.fidelity import measure_fidelity
 from semalign.analysis.geometry import Goal, Place, geometry_table
 from semalign.analysis.listing import cells_among, defaults_among
-from semalign.analysis.options import DEFAULTS, HERE, LayerTables, Machine, Pair, Sections, Table
+from semalign.analysis.options import (
+    DEFAULTS,
+    HERE,
+    LayerTables,
+    Machine,
+    Pair,
+    Sections,
+    SignalTables,
+    Table,
+)
 from semalign.analysis.signals import attribution_table, pairing_table
 from semalign.benchmarks.corpora import prompts
+from semalign.benchmarks.encoding import encode_prompt
 from semalign.config.analysis import Geometry, MeasuredDecomposition, Similarity
 from semalign.config.signals import Activations, Alignment
 from semalign.config.statistics import StatisticsSettings
-from semalign.models.loading import load_model, load_tokenizer, read_head
+from semalign.models.loading import load_model, load_tokenizer
+from semalign.models.trained_head import read_trained_head
 from semalign.models.vocabulary import common_tokens
 from semalign.runtime.files import write_text
 from semalign.runtime.provenance import Run, portable
@@ -34,6 +45,7 @@ def measure_decomposition(
     tables: LayerTables,
     benchmark: str = "humaneval",
     settings: Path | None = None,
+    alignment: Path | None = None,
     machine: Machine = HERE,
 ) -> None:
     """Measure how well hidden states survive decomposition onto semantic bases (one model, paper Figure 2).
@@ -44,6 +56,7 @@ def measure_decomposition(
         tables: Where the tables are written.
         benchmark: Source of the texts: `humaneval`, or the folder of a benchmark.
         settings: The study's analysis.decomposition, as JSON. Default: its defaults.
+        alignment: The config's section `alignment`, as JSON. Default: its defaults.
         machine: How the model is loaded.
     """
     section = read_section(MeasuredDecomposition, settings)
@@ -51,11 +64,13 @@ def measure_decomposition(
     if tables.record:
         run.read("model", model)
         _read_texts(run, benchmark)
+        if alignment:
+            run.read("alignment settings", alignment)
     tokenizer = load_tokenizer(model)
     layers, head = measure_fidelity(
         load_model(model, machine.name, machine.precision),
-        read_head(model),
-        [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
+        read_trained_head(model, read_section(Alignment, alignment).untrained_rows),
+        [encode_prompt(text, tokenizer) for text in prompts(benchmark, section.count)],
         name=name,
         settings=section,
     )
@@ -126,11 +141,13 @@ def measure_crossing(
         if alignment:
             run.read("alignment settings", alignment)
     tokenizer = load_tokenizer(teacher)
+    aligned = read_section(Alignment, alignment)
+    untrained = aligned.untrained_rows
     crossed = crossing_table(
         load_model(teacher, machine.name, machine.precision),
-        (read_head(teacher), read_head(student)),
-        common_tokens(teacher, student, read_section(Alignment, alignment).minimum_shared),
-        [tokenizer(text)["input_ids"] for text in prompts(benchmark, section.count)],
+        (read_trained_head(teacher, untrained), read_trained_head(student, untrained)),
+        common_tokens(teacher, student, aligned.minimum_shared),
+        [encode_prompt(text, tokenizer) for text in prompts(benchmark, section.count)],
         resampling=Resampling(seed=section.seed, confidence=section.confidence),
     )
     _write(_labelled(crossed, table.labels), table.out, DECIMALS)
@@ -182,35 +199,33 @@ def measure_geometry(
 
 
 def collect_signals(
-    attribution_out: Path,
-    pairing_out: Path,
+    tables: SignalTables,
     attribution: Sequence[Path] = (),
     pairing: Sequence[Path] = (),
     pair: Sequence[tuple[str, Path, Path]] = (),
+    alignment: Sequence[Path] = (),
     settings: Path | None = None,
-    record: Path | None = None,
 ) -> None:
     """Collect the results of attribution and pairing, from every folder of a study, into two tables.
 
     Args:
-        attribution_out: Table of layers (CSV).
-        pairing_out: Table of pairs of layers (CSV).
+        tables: Where the tables are written.
         attribution: Folders of attributions.
         pairing: Folders of pairings.
         pair: For every pair, its name, its teacher's and its student's model folder.
+        alignment: Folders of alignments, which count the vocabulary rows that are left out.
         settings: The config's section `statistics`, as JSON. Default: its defaults.
-        record: File that records what the tables were made from.
     """
     statistics = read_section(StatisticsSettings, settings)
     run = Run("signals", settings)
-    if record:
-        for folder in (*attribution, *pairing):
+    if tables.record:
+        for folder in (*attribution, *pairing, *alignment):
             run.read(portable(folder), folder)
     models = {name: (teacher, student) for name, teacher, student in pair}
-    _write(attribution_table(attribution, statistics), attribution_out, DIGITS)
-    _write(pairing_table(pairing, models), pairing_out, DIGITS)
-    if record:
-        run.note(record, [attribution_out, pairing_out])
+    _write(attribution_table(attribution, statistics), tables.attribution_out, DIGITS)
+    _write(pairing_table(pairing, models, alignment), tables.pairing_out, DIGITS)
+    if tables.record:
+        run.note(tables.record, [tables.attribution_out, tables.pairing_out])
 
 
 def collect_curves(cells: list[str], out: Path, record: Path | None = None) -> None:

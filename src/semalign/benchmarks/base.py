@@ -1,6 +1,6 @@
 """The examples of a benchmark, and how its splits are stored."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ HEAL = "heal"  # items that no split uses, for healing a pruned model
 class Example:
     """One item: `prompt + answer` is its whole text.
 
-    `answer` starts with its separator (a space or a line break). `choices` and `gold` belong to a choice
+    `answer` starts with its separator (a space or a line break) unless the prompt ends in white space; see
+    `semalign.benchmarks.joining`. `choices` and `gold` belong to a choice
     question, `target` to a generated answer scored by exact match, and `tests`, `entry_point` and `prefix` (the code
     that precedes the generated text when it is run) to a programming task. `fields` holds the source's own columns, for
     the templates of protocols other than the paper's.
@@ -58,6 +59,11 @@ class Prepared:
             for split, items in self.splits.items()
         }
         return replace(self, splits=splits)
+
+
+def first_rows(splits: Mapping[Split, Sequence[Example]]) -> dict[Split, str]:
+    """The whole text of each split's first example, as it is trained on: a record for people to read."""
+    return {split: examples[0].prompt + examples[0].answer for split, examples in splits.items() if examples}
 
 
 def write_split(folder: Path, split: Split, examples: Sequence[Example]) -> None:

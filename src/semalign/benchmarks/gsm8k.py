@@ -21,7 +21,7 @@ from semalign.runtime.files import write_jsonl
 SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 200}
 MARKS = re.compile(r"<<[^<>]*>>")  # marks for a calculator, not part of a solution's text
 RESULT = "####"
-COLUMNS = ("question", "answer")
+COLUMNS: dict[str, type] = {"question": str, "answer": str}
 
 
 def _read(folder: Path, parts: Iterable[str]) -> Rows:

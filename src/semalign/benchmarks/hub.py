@@ -15,13 +15,14 @@ LOGGER = logging.getLogger(__name__)
 def fetch(source: Source, parts: Iterable[str]) -> Rows:
     """The rows of some parts, downloaded unless they are in the hub's cache.
 
-    Raises UserError, in one line, if the hub can't be reached or lacks a file or column.
+    Raises UserError, in one line, if the hub can't be reached, lacks a file or column, or sent a damaged file.
     """
     rows: Rows = {}
     for name in parts:
         path = download(source, source.parts[name].hub)
+        found = read_parquet(path)
         try:
-            rows[name] = [source.convert(name, row) for row in read_parquet(path)]
+            rows[name] = [source.convert(name, row) for row in found]
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{source.repository}: {source.parts[name].hub}: found other columns than expected ({error})"
@@ -54,10 +55,16 @@ def download(source: Source, file: str) -> Path:
 
 
 def read_parquet(path: Path) -> list[Row]:
-    """The rows of a parquet file, as plain Python values."""
+    """The rows of a parquet file, as plain Python values; raises UserError for a damaged file."""
     from pyarrow import parquet
 
-    rows: list[Row] = parquet.read_table(path).to_pylist()
+    try:
+        rows: list[Row] = parquet.read_table(path).to_pylist()
+    except (OSError, ValueError, NotImplementedError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"{path}: not a whole Parquet file ({reason}); download it again with `hf download --force-download`"
+        ) from None
     return rows
 
 

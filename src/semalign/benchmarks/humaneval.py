@@ -15,7 +15,8 @@ from pathlib import Path
 from semalign.benchmarks import mbpp
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import WIDTH, Compared, plain, words
-from semalign.benchmarks.mirror import existing, parse_lines
+from semalign.benchmarks.lines import parse_lines
+from semalign.benchmarks.mirror import read_gzip
 from semalign.benchmarks.origin import load
 from semalign.benchmarks.overlap import normalise
 from semalign.benchmarks.real import Sizes, draw
@@ -26,16 +27,15 @@ from semalign.runtime.errors import UserError
 
 # 1,000 as in the paper, but of MBPP's 374 tasks fewer than 274 are left for train
 SIZES: Sizes = {"train": 1000, "extract": 20, "align": 80, "validation": 80}
-COLUMNS = ("task_id", "prompt", "entry_point", "canonical_solution", "test")
+COLUMNS: dict[str, type] = dict.fromkeys(
+    ("task_id", "prompt", "entry_point", "canonical_solution", "test"), str
+)
 FILE = "HumanEval.jsonl.gz"
 
 
 def _read(folder: Path, parts: Iterable[str]) -> Rows:
-    path = existing(folder / FILE)
-    try:
-        text = gzip.decompress(path.read_bytes()).decode("utf-8")
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a whole gzip file ({error})") from None
+    path = folder / FILE
+    text = read_gzip(path, "one JSON object per line")
     return {part: parse_lines(text, path) for part in parts}
 
 
@@ -77,10 +77,18 @@ def build(settings: RealBenchmark, mirror: str | None) -> Prepared:
 
 
 def example(row: Row) -> Example:
-    """Make an item of HumanEval itself: the raw prompt is also the code before the generated text."""
+    """Make an item of HumanEval itself: the raw prompt is also the code before the generated text.
+
+    Raises UserError if the task has no number.
+    """
     name = row["entry_point"]
+    number = row["task_id"].rpartition("/")[2]
+    if not number.isdecimal():
+        raise UserError(
+            f"benchmark humaneval: task_id: found {row['task_id']!r}, expected a name like HumanEval/7"
+        )
     return Example(
-        f"{int(row['task_id'].rpartition('/')[2]):03}",
+        f"{int(number):03}",
         row["prompt"],
         row["canonical_solution"],
         tests=[row["test"], f"check({name})"],

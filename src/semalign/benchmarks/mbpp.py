@@ -30,7 +30,14 @@ TASKS = {
     "train": range(601, 975),
 }
 SHOTS = (2, 3, 4)
-COLUMNS = ("text", "code", "task_id", "test_setup_code", "test_list", "challenge_test_list")
+COLUMNS: dict[str, type] = {
+    "text": str,
+    "code": str,
+    "task_id": int,
+    "test_setup_code": str,
+    "test_list": list,
+    "challenge_test_list": list,
+}
 FILE = "mbpp.jsonl"
 
 
@@ -100,10 +107,16 @@ def example(row: Row) -> Example:
 
 
 def parse(code: str) -> ast.Module:
-    """The syntax tree of `code`; warnings about it (such as a stray backslash in a string) are ignored."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(code)
+    """The syntax tree of `code`; warnings about it (such as a stray backslash in a string) are ignored.
+
+    Raises UserError for a text that is no Python.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise UserError(f"benchmark: found code that is no Python ({error}): {code.strip()[:60]!r}") from None
 
 
 def plain_code(code: str) -> str:
@@ -117,7 +130,8 @@ def entry_point_of(row: Row) -> str:
     Raises UserError if there is none.
     """
     defined = {node.name for node in ast.walk(parse(row["code"])) if isinstance(node, ast.FunctionDef)}
-    calls = (node for node in ast.walk(parse(row["test_list"][0])) if isinstance(node, ast.Call))
+    first = "".join(row["test_list"][:1])
+    calls = (node for node in ast.walk(parse(first)) if isinstance(node, ast.Call))
     for call in calls:
         if isinstance(call.func, ast.Name) and call.func.id in defined:
             return call.func.id

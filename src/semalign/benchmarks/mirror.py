@@ -5,18 +5,26 @@ gsm8k/{train,test}.jsonl, humaneval/HumanEval.jsonl.gz, mbpp/mbpp.jsonl, mmlu/{d
 If such a folder has a file SHA256SUMS, the other files are compared with it.
 """
 
+import gzip
 import hashlib
-import json
 import os
+import re
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from semalign.benchmarks.decoding import decode, read_bytes, read_text, user_path
+from semalign.benchmarks.lines import parse_lines
 from semalign.benchmarks.source import Row, Rows, Source, checksum
 from semalign.runtime.errors import UserError
 
 VARIABLE = "SEMALIGN_MIRROR"
 SUMS = "SHA256SUMS"
+EXPECTED_SUMS = "checksums as `sha256sum` writes them"
+SUM = re.compile(r"\\?(?P<digest>[0-9A-Fa-f]{64})\s+\*?(?P<name>\S.*)")
+GZIP = b"\x1f\x8b"
+HEXADECIMAL = re.compile("[0-9A-Fa-f]{8,}")
 DATA = (".csv", ".jsonl", ".gz")
 HELP = (
     f"run `semalign-data prepare FOLDER` on a machine with internet, then name it in `mirror:` or {VARIABLE}"
@@ -31,10 +39,11 @@ def mirror_folder(setting: str | None) -> Path | None:
     name = setting or os.environ.get(VARIABLE)
     if not name:
         return None
-    folder = Path(name).expanduser()
+    folder = user_path(name)
     if not folder.is_dir():
         key = "config: mirror" if setting else VARIABLE
-        raise UserError(f"{key}: no folder {folder}, expected a mirror of the benchmarks; {HELP}")
+        found = f"found the file {folder}" if folder.exists() else f"no folder {folder}"
+        raise UserError(f"{key}: {found}, expected a mirror of the benchmarks; {HELP}")
     return folder
 
 
@@ -84,14 +93,15 @@ def describe(source: Source, rows: Rows) -> str:
 def check_sums(folder: Path) -> None:
     """Compare a folder's data files with its SHA256SUMS, if it has that file.
 
-    Raises UserError naming the first file that is missing or differs.
+    Raises UserError naming the first file that is missing or differs, or the first line that is no checksum.
     """
     sums = folder / SUMS
-    if not sums.is_file():
+    if not os.path.lexists(sums):
         return
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        expected, _, name = line.partition(" ")
-        name = name.lstrip(" *")
+    for number, line in enumerate(read_text(sums, EXPECTED_SUMS).splitlines(), 1):
+        if not line.strip():
+            continue
+        expected, name = _sum(line, f"{sums}: line {number}")
         if not name.endswith(DATA):
             continue
         path = existing(folder / name)
@@ -102,33 +112,43 @@ def check_sums(folder: Path) -> None:
             )
 
 
+def _sum(line: str, where: str) -> tuple[str, str]:
+    """Digest and file name of a line of SHA256SUMS."""
+    match = SUM.fullmatch(line.rstrip())
+    if match:
+        return match["digest"].lower(), match["name"]
+    word = line.split(maxsplit=1)[0]
+    found = f"{len(word)} hexadecimal digits" if HEXADECIMAL.fullmatch(word) else repr(line[:40])
+    raise UserError(
+        f"{where}: found {found}, expected 64 hexadecimal digits and a file name, as `sha256sum` writes them"
+    )
+
+
 def existing(path: Path) -> Path:
     """Return the path; raises UserError if the mirror has no such file."""
+    if path.is_dir():
+        raise UserError(f"{path}: found a folder, expected a file of the mirror; {HELP}")
     if not path.is_file():
         raise UserError(f"{path}: no such file in the mirror; {HELP}")
     return path
 
 
+def read_gzip(path: Path, expected: str) -> str:
+    """The text in a gzip file; raises UserError, in one line, if it is damaged, cut off, or not UTF-8."""
+    expected = f"gzip-compressed data with {expected}"
+    data = read_bytes(existing(path), expected)
+    if not data.startswith(GZIP):
+        decode(data, path, expected)
+        raise UserError(f"{path}: found text, expected {expected}")
+    try:
+        return decode(gzip.decompress(data), path, expected)
+    except (OSError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: not a whole gzip file ({error}); {HELP}") from None
+
+
 def read_lines(path: Path) -> list[Row]:
     """Read a file with one JSON object per line; raises UserError if a line is something else."""
-    return parse_lines(existing(path).read_text(encoding="utf-8"), path)
-
-
-def parse_lines(text: str, path: Path) -> list[Row]:
-    """Parse a text with one JSON object per line; raises UserError naming a line that is something else."""
-    rows = []
-    # splitlines would also split at separators inside a string
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise UserError(f"{path}: line {number} is not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise UserError(f"{path}: line {number}: found {type(row).__name__}, expected a JSON object")
-        rows.append(row)
-    return rows
+    return parse_lines(read_text(existing(path), "one JSON object per line"), path)
 
 
 def data_files(folder: Path) -> Iterator[Path]:
@@ -144,4 +164,4 @@ def converted(source: Source, rows: Rows) -> Rows:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return hashlib.sha256(read_bytes(path, "a data file")).hexdigest()

@@ -9,11 +9,12 @@ have been trained on a shot; it is never trained on a test question.
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, plain
+from semalign.benchmarks.decoding import read_text
 from semalign.benchmarks.mirror import existing
 from semalign.benchmarks.origin import load
 from semalign.benchmarks.real import Sizes, draw
@@ -58,11 +59,19 @@ def read_csv(path: Path, subject: str) -> Iterator[Row]:
 
     A quoted field may hold line breaks. Raises UserError for a missing file or a row of another form.
     """
-    text = existing(path).read_bytes().decode("utf-8")
-    for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), 1):
+    text = read_text(existing(path), "CSV rows with a question, four options and a letter")
+    rows = csv.reader(io.StringIO(text, newline=""))
+    for number in count(1):
+        try:
+            row = next(rows, None)
+        except csv.Error as error:
+            raise UserError(f"{path}: row {number}: found no CSV ({error})") from None
+        if row is None:
+            return
         if len(row) != 6 or row[5].strip() not in tuple(LETTERS):
+            found = f"{row[5]!r} as the letter" if len(row) == 6 else f"{len(row)} fields"
             raise UserError(
-                f"{path}: row {number}: found {len(row)} fields, expected a question, four options and a letter A-D"
+                f"{path}: row {number}: found {found}, expected a question, four options and a letter A-D"
             )
         yield {
             "subject": subject,
@@ -100,7 +109,7 @@ SOURCE = Source(
     "c30699e8356da336a370243923dbaf21066bb9fe",
     "MIT, Copyright (c) 2020 Dan Hendrycks",
     "github.com/hendrycks/test (Hendrycks et al. 2021)",
-    ("subject", "question", "options", "answer"),
+    {"subject": str, "question": str, "options": list, "answer": int},
     {
         "dev": Part(
             "all/dev-00000-of-00001.parquet",

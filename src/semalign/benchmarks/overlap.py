@@ -1,6 +1,5 @@
 """Checks that splits allow a fair test: none is empty, and no two share an item."""
 
-import re
 from collections.abc import Callable, Iterable
 from itertools import combinations
 
@@ -11,7 +10,7 @@ from semalign.runtime.errors import UserError
 
 def normalise(text: str) -> str:
     """Lower case, with every run of white space as one space; texts that are equal after this count as the same."""
-    return re.sub(r"\s+", " ", text).strip().lower()
+    return " ".join(text.split()).lower()
 
 
 def by_prompt(example: Example) -> str:
@@ -37,10 +36,12 @@ def check_splits(name: str, splits: dict[Split, list[Example]]) -> None:
     for split in SPLITS:
         if not splits.get(split):
             raise UserError(f"benchmark {name}: split {split} is empty; expected at least one example")
-    for (one, first), (other, second) in combinations(splits.items(), 2):
-        for what, key in (("text", by_text), ("prompt", by_prompt)):
-            shared = find_overlap(first, second, key)
-            if shared:
+    for what, key in (("text", by_text), ("prompt", by_prompt)):
+        ids = {
+            split: {key(example): example.id for example in examples} for split, examples in splits.items()
+        }
+        for one, other in combinations(splits, 2):
+            if shared := [(ids[one][text], id_) for text, id_ in ids[other].items() if text in ids[one]]:
                 raise UserError(
                     f"benchmark {name}: {one} and {other} share {len(shared)} items by {what} "
                     f"(first {shared[0][0]} and {shared[0][1]}); expected none"

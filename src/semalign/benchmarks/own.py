@@ -8,19 +8,21 @@ Further keys say how an item is scored: `choices` and `gold` (the answer's index
 import hashlib
 import logging
 import random
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from semalign.benchmarks.base import Example, Prepared
-from semalign.benchmarks.contamination import Compared, TestSet, keep_clean
-from semalign.benchmarks.mirror import parse_lines
+from semalign.benchmarks.contamination import Compared, Reason, TestSet, keep_clean
+from semalign.benchmarks.decoding import user_path
+from semalign.benchmarks.findings import rows_of
 from semalign.benchmarks.overlap import by_prompt, check_splits
+from semalign.benchmarks.own_file import OwnFile, read_file
+from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
 from semalign.config.base import SPLITS, Split
 from semalign.config.benchmarks import FileBenchmark
-from semalign.runtime.errors import UserError
+from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.provenance import portable
 
 if TYPE_CHECKING:
@@ -29,94 +31,102 @@ if TYPE_CHECKING:
 LOGGER = logging.getLogger(__name__)
 # shares of the splits that are drawn first; train is the rest
 SHARES: dict[Split, float] = {"test": 0.2, "extract": 0.05, "align": 0.1, "validation": 0.1}
-KEYS: dict[str, tuple[type, ...]] = {
-    "id": (str, int),
-    "prompt": (str,),
-    "answer": (str,),
-    "choices": (list,),
-    "gold": (int,),
-    "target": (str,),
-    "tests": (list,),
-    "entry_point": (str,),
-    "prefix": (str,),
-}
+
+
+def problems_of(name: str, settings: FileBenchmark) -> list[str]:
+    """All problems of a benchmark's files and sizes, one line each; warnings are logged.
+
+    `build` makes the same checks, so that a benchmark without problems can be built.
+    """
+    try:
+        _assemble(name, settings)
+    except UserError as error:
+        return list(error.lines)
+    return []
 
 
 def build(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:
-    """Build all splits, from the rows that `room` holds if it is given.
+    """Build all splits, of the rows that `room` holds if it is given.
 
-    Raises UserError naming the file and line of an invalid row, or if there are too few rows.
+    Raises UserError with all problems of the rows, or if there are too few rows.
     """
-    pool = read_pairs(Path(settings.path).expanduser())
-    test_pool = read_pairs(Path(settings.test_path).expanduser()) if settings.test_path else None
+    prepared = _assemble(name, settings, room)
+    dropped = prepared.origin["overlap"]["dropped"]
+    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
+    sizes = ", ".join(f"{split} {len(items):,}" for split, items in prepared.splits.items())
+    LOGGER.info("benchmark %s: %s; kept out of training: %s", name, sizes, reasons or "none")
+    return prepared
+
+
+def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:
+    pool, test = _files(name, settings)
     too_long: dict[str, list[str]] = {}
     if room:
-        pool, test_pool, too_long = room.rows(name, pool, test_pool)
-    test = TestSet(map(compared, test_pool or ()))
-    clean, dropped = keep_clean(((item, compared(item)) for item in pool), test, set())
-    splits = _deal(name, settings, clean, test_pool)
+        items, of_test, too_long = room.rows(name, pool.items, test.items if test else None)
+        pool, test = replace(pool, items=items), replace(test, items=of_test or []) if test else None
+    test_set = TestSet(map(compared, test.items if test else ()))
+    clean, dropped = keep_clean(((item, compared(item)) for item in pool.items), test_set, set())
+    splits = _deal(name, settings, pool, clean, test)
     named = {
         split: [replace(item, id=f"{name}-{split}-{item.id}") for item in splits[split]] for split in SPLITS
     }
     check_splits(name, named)
-    reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
-    LOGGER.info("benchmark %s: %d rows; kept out of training: %s", name, len(pool), reasons or "none")
-    files = [Path(path).expanduser() for path in (settings.path, settings.test_path) if path]
-    digests = {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
-    return Prepared(named, origin={"files": digests, "overlap": {"dropped": dropped}, **too_long})
+    warnings = [*pool.warnings, *_shared(pool, test, dropped)]
+    for warning in warnings:
+        LOGGER.warning("warning: benchmarks.%s: %s", name, warning)
+    files = {str(file.path): file.path for file in (pool, test) if file}
+    origin = {
+        "files": {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()},
+        "overlap": {"dropped": dropped},
+        "warnings": [_portable(warning, files) for warning in warnings],
+        **too_long,
+    }
+    return Prepared(named, origin=origin)
 
 
-def read_pairs(path: Path) -> list[Example]:
-    """Read the items of a file; raises UserError naming a row that is not a pair of prompt and answer."""
-    rows = parse_lines(_bytes(path).decode("utf-8", errors="replace"), path)
-    if not rows:
-        raise UserError(f"{path}: found no row, expected one object with `prompt` and `answer` per line")
-    items = [_example(row, f"{path}: row {number}", number) for number, row in enumerate(rows, 1)]
-    [(commonest, count)] = Counter(item.id for item in items).most_common(1)
-    if count > 1:
-        raise UserError(f"{path}: found id {commonest!r} {count} times, expected ids that differ")
-    return items
+def _portable(text: str, files: dict[str, Path]) -> str:
+    """The text with each file's path as the record names it, which is the same on every machine."""
+    for name in sorted(files, key=len, reverse=True):
+        text = text.replace(name, portable(files[name]))
+    return text
 
 
-def _bytes(path: Path) -> bytes:
-    if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a JSONL file with a prompt and an answer per line")
-    return path.read_bytes()
-
-
-def _example(row: dict[str, Any], where: str, number: int) -> Example:
-    for key, value in row.items():
-        if key not in KEYS:
-            raise UserError(f"{where}: found unknown key {key!r}, expected some of {', '.join(KEYS)}")
-        if not isinstance(value, KEYS[key]) or isinstance(value, bool):
-            raise UserError(f"{where}: {key}: found {type(value).__name__}, expected {KEYS[key][0].__name__}")
-    for key in ("prompt", "answer"):
-        if not row.get(key, "").strip():
-            raise UserError(f"{where}: found no {key}, expected a text")
-    fields = {**row, "id": str(row.get("id", f"{number:04}")), "answer": _continuation(row["answer"])}
-    if "tests" not in row and "choices" not in row:
-        fields["target"] = row.get("target", row["answer"]).strip()
-    return Example(**_choice(fields, where))
-
-
-def _choice(fields: dict[str, Any], where: str) -> dict[str, Any]:
-    """Turn choices into continuations; without `gold`, the answer's place among them is the right one."""
-    if "choices" not in fields:
-        if "gold" in fields:
-            raise UserError(f"{where}: found gold without choices, expected both or none")
-        return fields
-    choices = [_continuation(str(choice)) for choice in fields["choices"]]
-    gold = fields.get("gold", choices.index(fields["answer"]) if fields["answer"] in choices else -1)
-    if not 0 <= gold < len(choices) or choices[gold] != fields["answer"]:
-        raise UserError(
-            f"{where}: found an answer that is not the choice at index gold, expected it among the choices"
+def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]:
+    """The file of the rows, and that of the test split if there is one; raises UserError with all their problems."""
+    problems = Problems()
+    if name in BENCHMARKS or name in PUBLISHED:
+        problems.add(
+            f"benchmarks.{name}: found a file of your own under the name of a built-in benchmark, whose scoring would "
+            "be used; expected another name"
         )
-    return {**fields, "choices": choices, "gold": gold}
+    paths = [user_path(path) for path in (settings.path, settings.test_path) if path]
+    if len(paths) == 2 and _same(*paths):
+        problems.add(
+            f"benchmarks.{name}: found the same content in path and test_path ({paths[1]}), expected other rows; "
+            "without test_path, the test split is drawn from path"
+        )
+        paths = paths[:1]
+    files: list[OwnFile] = []
+    for path in paths:
+        with problems.collect():
+            files.append(read_file(path, settings.separator))
+    if len(files) == 2 and files[0].kind != files[1].kind:
+        first, second = files
+        problems.add(
+            f"{second.path}: found rows with {second.kind}, but {first.path} has rows with {first.kind}; expected the "
+            "same kind, as they are scored in one way"
+        )
+    problems.check()
+    return files[0], files[1] if len(files) == 2 else None
 
 
-def _continuation(answer: str) -> str:
-    """The answer, with a separator before it."""
-    return answer if answer[:1].isspace() else f" {answer}"
+def _same(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second) or (
+            first.stat().st_size == second.stat().st_size and first.read_bytes() == second.read_bytes()
+        )
+    except (OSError, ValueError):
+        return False  # said when the file is read
 
 
 def compared(item: Example) -> Compared:
@@ -127,30 +137,67 @@ def compared(item: Example) -> Compared:
     return Compared((by_prompt(item),), "")
 
 
+def _shared(pool: OwnFile, test: OwnFile | None, dropped: dict[Reason, list[str]]) -> list[str]:
+    """Warnings on rows of the test file: those that training rows repeat, and those that repeat each other."""
+    if test is None:
+        return []
+    places: dict[str, int] = {}
+    repeated = [
+        (places[by_prompt(item)], test.lines[item.id])
+        for item in test.items
+        if places.setdefault(by_prompt(item), test.lines[item.id]) != test.lines[item.id]
+    ]
+    warnings = [*test.warnings]
+    if repeated:
+        warnings.append(
+            f"{test.path}: {rows_of(len(repeated))} with the prompt of an earlier row (first: lines {repeated[0][0]} "
+            f"and {repeated[0][1]}); each of them counts in the score"
+        )
+    if shared := dropped["same text"]:
+        first = next(item for item in pool.items if item.id == shared[0])
+        warnings.append(
+            f"{pool.path}: {rows_of(len(shared))} with a prompt of {test.path} (first: line {pool.lines[first.id]}, "
+            f"there line {places[by_prompt(first)]}); kept out of training"
+        )
+    return warnings
+
+
 def _deal(
-    name: str, settings: FileBenchmark, pool: Sequence[Example], test_pool: Sequence[Example] | None
+    name: str, settings: FileBenchmark, pool: OwnFile, clean: Sequence[Example], test: OwnFile | None
 ) -> dict[Split, list[Example]]:
     """Split the shuffled rows: first the splits that have a size or a share, then train from the rest."""
-    order = list(pool)
+    order = list(clean)
     random.Random(f"{name} {settings.seed}").shuffle(order)
+    sizes = {
+        split: getattr(settings, split) or max(1, round(share * len(order)))
+        for split, share in SHARES.items()
+        if split != "test" or test is None
+    }
+    _enough(name, settings, pool, len(order), sizes)
     splits: dict[Split, list[Example]] = {}
+    if test is not None:
+        splits["test"] = list(test.items[: settings.test])
+        if settings.test and len(test.items) < settings.test:
+            raise UserError(
+                f"benchmarks.{name}.test: found {settings.test}, expected at most the {len(test.items):,} rows of "
+                f"{test.path}"
+            )
     start = 0
-    for split, share in SHARES.items():
-        if split == "test" and test_pool is not None:
-            splits[split] = list(test_pool[: settings.test])
-            continue
-        size = getattr(settings, split) or max(1, round(share * len(order)))
+    for split, size in sizes.items():
         splits[split] = order[start : start + size]
-        _enough(name, split, size, len(splits[split]))
         start += size
-    left = order[start:]
-    splits["train"] = left[: settings.train]
-    _enough(name, "train", settings.train or 1, len(splits["train"]))
+    splits["train"] = order[start:][: settings.train]
     return splits
 
 
-def _enough(name: str, split: Split, wanted: int, count: int) -> None:
-    if count < wanted:
-        raise UserError(
-            f"benchmark {name}: {split}: found only {count} different rows left, expected {wanted}"
-        )
+def _enough(name: str, settings: FileBenchmark, pool: OwnFile, count: int, sizes: dict[Split, int]) -> None:
+    wanted = {**sizes, "train": settings.train or 1}
+    needed = sum(wanted.values())
+    if count >= needed:
+        return
+    left_out = len(pool.items) - count
+    repeated = f" ({left_out:,} repeat others or are in the test file)" if left_out else ""
+    raise UserError(
+        f"benchmarks.{name}: found {count:,} different rows in {pool.path}{repeated}, expected at least {needed:,}: "
+        f"{', '.join(f'{split} {size:,}' for split, size in wanted.items())}; add rows or set smaller sizes"
+    )

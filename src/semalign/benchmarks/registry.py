@@ -6,11 +6,9 @@ add a file to this folder and an lm-eval task of the same name to `semalign/eval
 
 from collections.abc import Callable, Mapping
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
-from semalign.runtime.errors import UserError
 from semalign.runtime.registry import Registry
 
 if TYPE_CHECKING:
@@ -84,27 +82,25 @@ def prepare(name: str, settings: Any, mirror: str | None = None, room: "Room | N
 
 
 def check_sources(benchmarks: Mapping[str, Any], mirror: str | None) -> None:
-    """Check, before any work starts, that the mirror (if one is named) and users' own files exist.
+    """Check, before any work starts, that the mirror, if one is named, has the folders of published benchmarks.
 
-    Raises UserError, in one line, for a folder or file that is missing.
+    Raises UserError, in one line, for a folder that is missing. Users' own files have a check of all their rows,
+    `semalign.benchmarks.own.problems_of`.
     """
     from semalign.benchmarks.origin import check_present
 
-    for name, settings in benchmarks.items():
-        for path in own_files(settings):
-            if not Path(path).is_file():
-                raise UserError(
-                    f"benchmarks.{name}: no file {path}, expected a JSONL file of prompts and answers"
-                )
+    for settings in benchmarks.values():
         if isinstance(settings, RealBenchmark):
             check_present(folders_of(settings.benchmark), mirror)
 
 
 def own_files(settings: Any) -> list[str]:
     """The user's own files that a benchmark is made from; empty for any other kind."""
+    from semalign.benchmarks.decoding import user_path
+
     if not isinstance(settings, FileBenchmark):
         return []
-    return [str(Path(path).expanduser()) for path in (settings.path, settings.test_path) if path]
+    return [str(user_path(path)) for path in (settings.path, settings.test_path) if path]
 
 
 def build_benchmark(kind: str, settings: "TinyBenchmark") -> "dict[Split, list[Example]]":

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from semalign.benchmarks.lines import kind_of
 from semalign.runtime.errors import UserError
 
 Row = dict[str, Any]
+EXPECTED = {str: "a string", int: "a whole number", list: "a list of strings"}
 Rows = dict[str, list[Row]]  # part -> its rows, in the source's order
 
 
@@ -42,7 +44,7 @@ class Source:
     revision: str
     licence: str
     origin: str
-    columns: tuple[str, ...]
+    columns: Mapping[str, type]
     parts: Mapping[str, Part]
     read: Callable[[Path, Iterable[str]], Rows] = field(repr=False)
     write: Callable[[Path, Rows], None] = field(repr=False)
@@ -69,7 +71,7 @@ def checksum(rows: Iterable[Row]) -> str:
 
 
 def check_columns(source: Source, rows: Rows, where: str) -> None:
-    """Raise UserError, in one line, if a row lacks a column."""
+    """Raise UserError, in one line, if a row lacks a column or holds a value of another type in it."""
     for name, part in rows.items():
         for number, row in enumerate(part, 1):
             if missing := [column for column in source.columns if column not in row]:
@@ -77,6 +79,18 @@ def check_columns(source: Source, rows: Rows, where: str) -> None:
                     f"{where}: {source.name} {name}: row {number} has no {', '.join(missing)}, expected the "
                     f"columns {', '.join(source.columns)}"
                 )
+            for column, kind in source.columns.items():
+                if not _is(row[column], kind):
+                    raise UserError(
+                        f"{where}: {source.name} {name}: row {number}: {column}: found {kind_of(row[column])}, "
+                        f"expected {EXPECTED[kind]}"
+                    )
+
+
+def _is(value: Any, kind: type) -> bool:
+    if isinstance(value, bool) or not isinstance(value, kind):
+        return False
+    return not isinstance(value, list) or all(isinstance(entry, str) for entry in value)
 
 
 def verify(source: Source, rows: Rows, where: str) -> None:

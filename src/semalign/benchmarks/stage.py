@@ -5,10 +5,11 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from semalign.benchmarks.base import write_prepared
+from semalign.benchmarks.base import first_rows, read_split, write_prepared
 from semalign.benchmarks.fitting import Reader, Room
 from semalign.benchmarks.mixture import write_mixture
 from semalign.benchmarks.registry import module_of, own_files, prepare
+from semalign.config.base import SPLITS
 from semalign.config.benchmarks import Benchmark
 from semalign.config.checks import Fitting
 from semalign.runtime.files import replace_folder
@@ -42,7 +43,7 @@ def prepare_benchmark(
     with replace_folder(out) as folder:
         if parts:
             write_mixture(parts, folder)
-            run.seal(folder)
+            run.seal(folder, {"first": first_rows({split: read_split(folder, split) for split in SPLITS})})
             return
         run.modules += filter(None, [module_of(benchmark, section)])
         for file in filter(inside, own_files(section)):
@@ -50,7 +51,8 @@ def prepare_benchmark(
         room = _room(run, models, fitting)
         prepared = prepare(benchmark, section, mirror, room)
         write_prepared(folder, prepared)
-        run.seal(folder, {"origin": prepared.origin} if prepared.origin else None)
+        origin = {"origin": prepared.origin} if prepared.origin else {}
+        run.seal(folder, {**origin, "first": first_rows(prepared.splits)})
 
 
 def _room(run: Run, models: Sequence[Path], fitting: Path | None) -> Room | None:

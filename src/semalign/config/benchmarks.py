@@ -62,6 +62,12 @@ class FileBenchmark(Strict):
         None,
         description="path of a file that holds the test split; null: the test split is drawn from `path` as well",
     )
+    separator: str | None = Field(
+        None,
+        pattern=r"^\s*$",
+        description="white space put between prompt and answer if neither the prompt ends nor the answer begins with "
+        "some; empty: none. null: a space, and a line break before a program",
+    )
     train: int | None = Field(
         None, ge=1, description="examples a method may train on; null: all rows that are in no other split"
     )

@@ -117,6 +117,11 @@ class Alignment(Strict):
         le=1,
         description="minimum share of the student's vocabulary that the teacher must have; below it, the run stops",
     )
+    untrained_rows: Literal["leave-out", "keep"] = Field(
+        "leave-out",
+        description="rows of the LM head and the embedding that were never trained (`leave-out`: not in the bases and "
+        "not among the shared tokens; `keep`: like all others); the paper does not mention them",
+    )
 
 
 class Logits(Strict):

@@ -17,6 +17,7 @@ from lm_eval.tasks import TaskManager
 
 from semalign.benchmarks.fitting import Reader
 from semalign.config.evaluation import EvaluationSettings
+from semalign.evaluation.bare_items import bare_items
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
@@ -49,7 +50,10 @@ def study_model(model: Any, tokenizer: Any, settings: EvaluationSettings, seed: 
 def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
     """Let any lm-eval model answer the items of a split under the protocol in the settings."""
     with quiet():
-        task = load_task(benchmark, split_file, settings, getattr(lm, "reader", None))
+        reader = getattr(lm, "reader", None)
+        task = load_task(benchmark, split_file, settings, reader)
+        if tokenizer := reader.tokenizer if reader else getattr(lm, "tokenizer", None):
+            bare_items(task, tokenizer)
         name = task.config.task
         results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
     metric = metric_of(task)

@@ -5,7 +5,6 @@ times the teacher's LM head give the logits.
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from semalign.benchmarks.base import Example
 from semalign.benchmarks.encoding import collate, encode
 from semalign.evaluation.states import answer_states
 from semalign.runtime.errors import UserError
+from semalign.runtime.files import replace_file
 
 
 @dataclass(frozen=True)
@@ -66,14 +66,9 @@ def reference_states(model: Any, tokenizer: Any, examples: Sequence[Example], ba
 def write_reference(path: Path, reference: Reference) -> None:
     """Store a reference as one safetensors file, atomically."""
     tensors = {"states": reference.states, "tokens": reference.tokens, "offsets": reference.offsets}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replace_file(path) as temporary:
         # only one metadata key: safetensors writes several keys in no fixed order
         save_file(tensors, temporary, metadata={"ids": json.dumps(reference.ids)})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_reference(path: Path) -> Reference:

@@ -20,13 +20,16 @@ class Head:
     """The tensors that the vocabulary-defined bases are made from.
 
     `weight` [vocabulary, width] is the LM head, `input_embedding` [vocabulary, width] the embedding matrix,
-    `norm_gain` [width] the effective gain of the final norm, `softcap` the final logit soft cap, if any.
+    `norm_gain` [width] the effective gain of the final norm, `softcap` the final logit soft cap, if any. `rows` and
+    `input_rows` are the ids of the rows of `weight` and of `input_embedding` that bases are made from; None: all.
     """
 
     weight: torch.Tensor
     input_embedding: torch.Tensor
     norm_gain: torch.Tensor
     softcap: float | None = None
+    rows: torch.Tensor | None = None
+    input_rows: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def _link(source: Path, folder: Path, origin: dict[str, str]) -> dict[str, str]:
     """Fill `folder` with links to the wanted files of `source`."""
     if not source.is_dir():
         raise UserError(f"model folder {source}: no such folder, expected a Hugging Face model folder")
-    files = sorted(path for path in source.iterdir() if path.is_file() and _wanted(path.name))
+    files = linked_files(source)
     names = {path.name for path in files}
     if "config.json" not in names:
         raise UserError(f"model folder {source}: found no config.json, expected a Hugging Face model folder")
@@ -88,6 +88,11 @@ def _link(source: Path, folder: Path, origin: dict[str, str]) -> dict[str, str]:
         for path in files:
             (temporary / path.name).symlink_to(path.resolve())
     return origin
+
+
+def linked_files(source: Path) -> list[Path]:
+    """The files of a model folder that a study reads, in the order of their names."""
+    return sorted(path for path in source.iterdir() if path.is_file() and _wanted(path.name))
 
 
 def _wanted(name: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from semalign.config.statistics import StatisticsSettings
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
+from semalign.runtime.provenance import check_file
 
 FILE = "levels.json"
 CHANCE = {"random", "shuffled"}  # words in the name of a control, for tables that do not list their controls
@@ -52,6 +53,7 @@ def read_levels(folder: Path) -> Levels:
     path = folder / FILE
     if not path.is_file():
         return STANDARD
+    check_file(path)
     try:
         content: dict[str, Any] = read_json(path)
         controls = None if content.get("controls") is None else list(content["controls"])

@@ -8,6 +8,7 @@ import pandas as pd
 from semalign.report.levels import STANDARD, Levels, read_levels
 from semalign.runtime.columns import COLUMNS, KEYS, LATER
 from semalign.runtime.errors import UserError
+from semalign.runtime.provenance import check_file
 
 # Columns of names, even if they look like numbers ("value" of an ablation) or like missing values ("none").
 TEXT = (
@@ -51,11 +52,12 @@ def levels_of(tables: Mapping[str, pd.DataFrame]) -> Levels:
 def read_table(folder: Path | str, name: str) -> pd.DataFrame:
     """Read the table `<folder>/<name>.csv`; an empty cell becomes NaN, and "none" stays a word.
 
-    Raises UserError if the file or one of its columns is missing.
+    Raises UserError if the file or one of its columns is missing, or if the file differs from the study's record of it.
     """
     path = locate(folder) / f"{name}.csv"
     if not path.is_file():
         raise UserError(f"{path}: no such table, expected one that the study has written")
+    check_file(path)
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=[""])
     except (ValueError, pd.errors.ParserError) as error:

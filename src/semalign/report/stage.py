@@ -75,10 +75,10 @@ def execute_notebook(
     if not cwd.is_dir():
         raise UserError(f"--cwd: found {cwd}, expected a folder")
     run = Run("notebook")
+    for path in (notebook, *noted.reads) if noted.record else ():
+        run.read(str(path), path)
     publish(notebook, dict(parameter), executed, out, cwd, read_settings(pages) if pages else ())
     if noted.record:
-        for path in (notebook, *noted.reads):
-            run.read(str(path), path)
         run.note(noted.record, [out, *noted.leaves])
 
 
@@ -99,12 +99,13 @@ def write_index(
 
     run = Run("index")
     run.modules = [SCORES]
+    read = (facts, cells, *listed.tables, *listed.pages, *listed.figures, *noted.reads)
+    for path in read if noted.record else ():
+        run.read(str(path), path)
     page, verdict = build(read_settings(facts), read_settings(cells), out, listed)
     write_text(out, page)
     write_text(summary, verdict + "\n")
     if noted.record:
-        for path in (facts, cells, *listed.tables, *listed.pages, *listed.figures, *noted.reads):
-            run.read(str(path), path)
         run.note(noted.record, [out, summary, *noted.leaves])
 
 

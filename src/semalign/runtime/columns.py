@@ -68,23 +68,27 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "head": _named(
         """model bases folded top1_agreement top1_low top1_high cosine isotropic deviation
-        shuffled_top1 isotropic_top1"""
+        shuffled_top1 isotropic_top1 used_rows left_out_rows"""
     ),
     "similarity": _named(
         "pair benchmark method comparison left right left_layer right_layer cka cka_debiased"
     ),
-    "crossing": _named("""pair map folded top1_agreement top1_low top1_high positions"""),
+    "crossing": _named(
+        """pair map folded top1_agreement top1_low top1_high positions tokens teacher_left_out student_left_out"""
+    ),
     "geometry": (*KEYS, "seed", "layer", "cosine", "cosine_centred", "cka"),
     "curves": (*KEYS, "seed", "step", "term", "loss"),
     "attribution": _named("""pair benchmark name layer share share_low share_high examples critical"""),
     "pairing": _named(
         """pair benchmark name student_layer teacher_layer critical below above weight
-        teacher_layers student_layers shared_tokens student_tokens"""
+        teacher_layers student_layers shared_tokens student_tokens teacher_left_out student_left_out"""
     ),
 }
 # columns that tables of earlier versions do not have; the report works without them
 LATER: dict[str, tuple[str, ...]] = {
     "ablations": ("vs_default", "vs_default_p"),
     "search": ("variant",),
-    "pairing": ("shared_tokens", "student_tokens"),
+    "pairing": ("shared_tokens", "student_tokens", "teacher_left_out", "student_left_out"),
+    "head": ("used_rows", "left_out_rows"),
+    "crossing": ("tokens", "teacher_left_out", "student_left_out"),
 }

@@ -4,29 +4,42 @@ import contextlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 PARTIAL = ".partial"  # suffix of temporary files and folders while they are written
+LONGEST_NAME = 200  # a file system allows names of 255 bytes
+
+
+@contextlib.contextmanager
+def replace_file(path: Path | str) -> Iterator[Path]:
+    """Yield a new, empty temporary file to write to; it is renamed to `path` on success and removed on failure.
+
+    Its mode follows the umask, whatever library writes it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _unused(path)
+    try:
+        temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
+        yield temporary
+        temporary.chmod(mode & 0o777)
+        temporary.replace(path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            _name(error, temporary, path)
+        raise
 
 
 def write_text(path: Path | str, text: str) -> None:
     """Write `text` to a temporary file in the folder of `path`, then rename it."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            error.filename = str(path)  # an error while writing to an open file does not name the file
-        raise
+    with replace_file(path) as temporary, _named(path), temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -65,21 +78,55 @@ def read_jsonl(path: Path | str) -> list[dict[str, Any]]:
 def replace_folder(path: Path | str) -> Iterator[Path]:
     """Yield a temporary folder to fill; it is renamed to `path` on success and removed on failure.
 
-    An existing folder of that name is renamed first, so that `path` never holds a mixture of old and new files.
+    An existing folder of that name is renamed first, so that `path` never holds a mixture of old and new files. All
+    files get the mode that the umask gives to new ones: some libraries write files that only their owner can read.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=PARTIAL))
-    temporary.chmod(0o755)
+    temporary = _unused(path)
     aside = temporary.with_suffix(f".old{PARTIAL}")
     try:
+        temporary.mkdir()
         yield temporary
+        _make_alike(temporary)
         if path.exists():
             path.replace(aside)
         temporary.replace(path)
+    except OSError as error:
+        _name(error, temporary, path)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _unused(path: Path) -> Path:
+    """A name for a temporary file or folder next to `path`; long names are cut, since it must not be too long."""
+    return path.with_name(f".{path.name[:LONGEST_NAME]}.{uuid.uuid4().hex[:12]}{PARTIAL}")
+
+
+def _make_alike(folder: Path) -> None:
+    """Give all files below a new folder the mode that the umask gave to the folder, without the right to execute."""
+    mode = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            path.chmod(mode)
+
+
+@contextlib.contextmanager
+def _named(path: Path | str) -> Iterator[None]:
+    """Let an error name the file: one while writing to an open file does not."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def _name(error: OSError, temporary: Path, path: Path) -> None:
+    """Let an error name the final file instead of the temporary one."""
+    if isinstance(error.filename, str | os.PathLike):
+        error.filename = os.fspath(error.filename).replace(str(temporary), str(path))
 
 
 def remove_partial(root: Path) -> None:

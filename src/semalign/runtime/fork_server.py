@@ -34,6 +34,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from semalign.runtime.causes import explain
 from semalign.runtime.code import scan
 
 VARIABLE = "SEMALIGN_WARM"
@@ -48,28 +49,52 @@ PRELOADED = (
 )
 _STARTED, _TERMINATE = b"S", b"T"
 _PR_SET_PDEATHSIG = 1  # from linux/prctl.h
+SHORT_PLACE = "/tmp"
+LONGEST_PLACE = 70  # bytes of the folder for temporary files; `semalign-<pid>-<random>/jobs` follows
 
 
 def start_server() -> None:
-    """Start the server as a child process and put the path of its socket into the environment for all jobs."""
-    _remove_abandoned()
-    folder = tempfile.TemporaryDirectory(prefix=f"semalign-{os.getpid()}-")
-    atexit.register(folder.cleanup)
-    path = f"{folder.name}/jobs"
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen(64)
+    """Start the server as a child process and put the path of its socket into the environment for all jobs.
+
+    Jobs run in their own processes, only later, if there is no folder for the socket or no room for the server.
+    """
+    try:
+        _remove_abandoned()
+        listener, path = _listen()
+    except OSError:
+        return
     # The socket is bound here, before the server has imported anything, so that an early client waits in the queue
     # instead of finding no server. The new session keeps the terminal's Ctrl-C away from the server, which must live
     # until the jobs have ended.
-    subprocess.Popen(
-        [sys.executable, "-m", "semalign.runtime.fork_server", str(listener.fileno()), str(os.getpid())],
-        pass_fds=[listener.fileno()],
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    listener.close()
-    os.environ[VARIABLE] = path
+    with listener, contextlib.suppress(OSError):
+        subprocess.Popen(
+            [sys.executable, "-m", "semalign.runtime.fork_server", str(listener.fileno()), str(os.getpid())],
+            pass_fds=[listener.fileno()],
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.environ[VARIABLE] = path
+
+
+def _listen() -> tuple[socket.socket, str]:
+    """A listening socket in a folder that only this user can open, and its path.
+
+    The path of a socket has at most 107 bytes, which a TMPDIR of a cluster may exceed. The folder is then in /tmp.
+    """
+    place = tempfile.gettempdir()
+    if len(os.fsencode(place)) > LONGEST_PLACE:
+        place = SHORT_PLACE
+    folder = tempfile.TemporaryDirectory(prefix=f"semalign-{os.getpid()}-", dir=place)
+    atexit.register(folder.cleanup)
+    path = f"{folder.name}/jobs"
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(path)
+        listener.listen(64)
+    except OSError:
+        listener.close()
+        raise
+    return listener, path
 
 
 def _remove_abandoned() -> None:
@@ -77,7 +102,8 @@ def _remove_abandoned() -> None:
 
     A run in another container looks dead from here. If its socket is removed, its scripts run in their own processes.
     """
-    for folder in Path(tempfile.gettempdir()).glob("semalign-*-*"):
+    places = {Path(tempfile.gettempdir()), Path(SHORT_PLACE)}
+    for folder in (folder for place in places for folder in place.glob("semalign-*-*")):
         pid = folder.name.split("-")[1]
         if pid.isdigit() and not Path(f"/proc/{pid}").exists():
             shutil.rmtree(folder, ignore_errors=True)
@@ -251,9 +277,14 @@ def main() -> None:
     die_with_parent()
     if os.getppid() != parent:  # the run ended before `die_with_parent` took effect
         return
-    for module in PRELOADED:
-        importlib.import_module(module)
-    scan()
+    try:
+        for module in PRELOADED:
+            importlib.import_module(module)
+        scan()
+    except (OSError, MemoryError, ImportError) as error:
+        # too little memory, say; jobs then run in their own processes, and report their own errors
+        reason = explain(error) or f"{type(error).__name__}: {error}"
+        sys.exit(f"warning: every job imports the libraries itself, which takes longer ({reason})")
     _Server(socket.socket(fileno=number)).serve()
 
 

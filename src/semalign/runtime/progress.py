@@ -4,15 +4,18 @@ import re
 import statistics
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 PATIENCE = 2.0  # seconds after which the log of a job is shown
 KNOWN = 5  # number of finished jobs needed to estimate the time left
-TAIL = 2000  # bytes at the end of a log that are searched for a line
+TAIL = 20_000  # bytes at the end of a log that are searched for a line
 ERROR = "error: "
 STEP = re.compile(r"\d+/\d+ \(\d+ %\)")  # in a line about progress
-KILLED = "ended without a message (killed, or out of memory?)"
+LOST = "ended without a message (killed, or out of memory?)"
+# how a job's shell begins the line about a script that was killed (workflow/rules/common.smk)
+KILLED = "killed by signal "
 
 
 @dataclass
@@ -33,12 +36,14 @@ class Job:
 
     def error(self) -> str:
         """The line of its log that says why it failed."""
+        if errors := reasons(self.log, since=self.started):
+            more = f" (and {len(errors) - 1} more in the log)" if len(errors) > 1 else ""
+            return errors[0] + more
         lines = _tail(self.log, since=self.started)
-        errors = [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
-        if errors or not lines:
-            return errors[-1] if errors else KILLED
-        # the last line of a traceback, or how far a job had come that was killed
-        return f"{KILLED}, after: {lines[-1]}" if STEP.search(lines[-1]) else lines[-1]
+        if not lines:
+            return LOST
+        # how far a job had come that was killed, or the last line of an interpreter that could not start
+        return f"{LOST}, after: {lines[-1]}" if STEP.search(lines[-1]) else lines[-1]
 
 
 class Progress:
@@ -101,6 +106,18 @@ class Progress:
         lines = (line for job in longest if (line := job.latest_line()))
         current = next(lines, longest[0].message if longest else "")
         return f"{text} | {current}" if current else text
+
+
+def reasons(log: str | None, since: float) -> list[str]:
+    """The lines of a job's log that say why it failed, without their beginning; none if nothing could say it."""
+    lines = _tail(log, since)
+    return [line.removeprefix(ERROR) for line in lines if line.startswith(ERROR)]
+
+
+def gave_reason(logs: Iterable[str], since: float) -> bool:
+    """Whether a job ended by itself and said why, so that another try would end in the same way."""
+    lines = (line for log in logs for line in reasons(log, since))
+    return any(not line.startswith(KILLED) for line in lines)
 
 
 def span(seconds: float) -> str:

@@ -1,7 +1,7 @@
 """Start and end of every script: logging, one-line errors, exit codes, and ending with the run that started it."""
 
-import errno
 import gc
+import itertools
 import logging
 import os
 import sys
@@ -9,19 +9,16 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+from semalign.runtime.causes import explain
 from semalign.runtime.errors import UserError
 from semalign.runtime.fork_server import delegate
 from semalign.runtime.secrets import log_masked, masked
 
 RUNNER_VARIABLE = "SEMALIGN_RUNNER"
-_NO_ROOM = {
-    errno.ENOSPC: ("the disk is full", "free some space"),
-    errno.EDQUOT: ("the disk quota is used up", "free some space"),
-    errno.EFBIG: ("a file would exceed this session's file-size limit", "raise it (ulimit -f)"),
-}
 # allocations between two runs of the garbage collector; with Python's 700, a tenth of import time is garbage collection
 ALLOCATIONS = 100_000
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
@@ -63,12 +60,38 @@ def run(main: Callable[[], None], online: bool = False) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except Exception as error:
-        if line := explain_full_disk(error):
-            sys.exit(masked(line))
-        text = traceback.format_exc()
-        if masked(text) == text:
-            raise
-        sys.exit(masked(text))
+        sys.exit(masked(report(error)))
+
+
+def report(error: Exception) -> str:
+    """What to print for an error that no stage expects: one line per mistake in the settings or cause in the machine.
+
+    Anything else is a fault in the code: its traceback is followed by a line that asks for a report.
+    """
+    pydantic = sys.modules.get(
+        "pydantic"
+    )  # not imported here, since every job waits for the imports of this file
+    if pydantic and isinstance(error, pydantic.ValidationError):
+        return UserError(*_mistakes(error)).report()
+    if line := explain(error):
+        return f"error: {line}"
+    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    reason = next((line for line in lines if line.strip()), type(error).__name__)
+    last = f"error: internal error: {reason}; please report it with this log"
+    return f"{''.join(traceback.format_exception(error))}{last}"
+
+
+def _mistakes(error: Any) -> Iterator[str]:
+    """One line per mistake in a stage's settings, with the file if the stage was given one."""
+    following = dict(itertools.pairwise(sys.argv))
+    where = following.get("--settings", f"settings of {error.title}")
+    for item in error.errors():
+        key = ".".join(map(str, item["loc"])) or "settings"
+        if item["type"] == "extra_forbidden":
+            yield f"{where}: found unknown key {key!r}"
+        else:
+            value = "" if isinstance(item["input"], dict) else f" (found {item['input']!r})"
+            yield f"{where}: {key}: {item['msg'][0].lower()}{item['msg'][1:]}{value}"
 
 
 def go_offline() -> None:
@@ -77,20 +100,6 @@ def go_offline() -> None:
     # the library reads the variable when it is imported, and the fork server has imported it
     if constants := sys.modules.get("huggingface_hub.constants"):
         constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
-
-
-def explain_full_disk(error: BaseException) -> str | None:
-    """Return the message for a full disk, a used-up quota or a file-size limit; None for any other error.
-
-    Libraries written in Rust, such as safetensors, give the error number only in the text of the error.
-    """
-    number = error.errno if isinstance(error, OSError) else None
-    codes = (code for code in _NO_ROOM if number == code or f"os error {code}" in str(error))
-    if (code := next(codes, None)) is None:
-        return None
-    file = getattr(error, "filename", None) or "an artifact"
-    why, remedy = _NO_ROOM[code]
-    return f"error: {why} while writing {file}; {remedy} and start again"
 
 
 def quiet_libraries() -> None:

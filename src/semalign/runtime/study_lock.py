@@ -20,11 +20,16 @@ _held: list[TextIO] = []  # open lock files: closing one, even by garbage collec
 def hold_study(study: str, only_look: bool = False) -> bool:
     """Take the lock of a study in this folder, and remove the remains of a killed run.
 
-    With `only_look`, nothing is locked or removed; returns false if another run is active. Raises UserError if another
-    run of the study is active, on this machine or on one that shares the folder.
+    With `only_look`, nothing is locked or removed; returns false if another run is active, or if nothing can be written
+    here. Raises UserError if another run of the study is active, on this machine or on one that shares the folder.
     """
-    STATE.mkdir(exist_ok=True)
-    handle = (STATE / f"{study}.lock").open("a+", encoding="ascii")
+    try:
+        STATE.mkdir(exist_ok=True)
+        handle = (STATE / f"{study}.lock").open("a+", encoding="ascii")
+    except OSError:
+        if only_look:
+            return False
+        raise
     if not _lock(handle):
         if only_look:
             return False

@@ -11,8 +11,9 @@ from safetensors.torch import load_file, save_file
 from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
-from semalign.models.loading import load_model, load_tokenizer, read_head, read_shape
+from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.models.states import encode_split, offsets_of, read_states
+from semalign.models.trained_head import describe_rows, read_trained_head
 from semalign.models.vocabulary import common_tokens
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, replace_folder, write_json
@@ -22,6 +23,7 @@ from semalign.signals.anchors import read_anchors
 from semalign.signals.attribution import random_scores, rank_layers, score_layers
 from semalign.signals.likeness import measure_likeness
 from semalign.signals.pairing import LayerPair, choose_pairs, critical_layers, from_rows, to_rows
+from semalign.signals.semantics.maps import trained_tokens
 from semalign.signals.semantics.registry import FITTED_MAPS, check_top
 from semalign.signals.semantics.registry import module_of as module_of_map
 
@@ -133,7 +135,8 @@ def align_states(
     """Map the teacher's stored states into the student's space, which gives the targets of steering.
 
     Only a fitted map runs the two models, on the align split. `map.safetensors` holds the map, or one map per layer if
-    it is fitted; it is not written if the map is not a matrix (`alignment.top`).
+    it is fitted; it is not written if the map is not a matrix (`alignment.top`). `alignment.json` counts the rows of
+    both vocabularies that are left out because they were never trained (null for a fitted map).
 
     Args:
         teacher: Model folder.
@@ -153,10 +156,15 @@ def align_states(
     )
     pairs = from_rows(read_json(pairing / "pairing.json")["pairs"])
     source = read_json(activations / "activations.json")
-    heads = read_head(teacher), read_head(student)
+    fitted = alignment.map in FITTED_MAPS  # such a map does not read the heads
+    untrained = "keep" if fitted else alignment.untrained_rows
+    heads = read_trained_head(teacher, untrained), read_trained_head(student, untrained)
     shared = common_tokens(teacher, student, alignment.minimum_shared)
+    shared = trained_tokens(alignment.map, *heads, shared)
+    named = dict(zip(("teacher", "student"), heads, strict=True))
+    rows = None if fitted else {role: describe_rows(head) for role, head in named.items()}
     anchors = None
-    if alignment.map in FITTED_MAPS:
+    if fitted:
         batch_size = read_json(activations / RECORD)["settings"]["batch_size"]
         anchors, passes = read_anchors(teacher, student, benchmark, pairs, source["interface"], batch_size)
         source["teacher_passes"] += passes
@@ -166,9 +174,9 @@ def align_states(
         targets = shuffle(targets, alignment.seed)
     with replace_folder(out) as folder:
         _save_targets(folder, targets, offsets, maps)
-        facts = {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0])}
+        facts = {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0]), "rows": rows}
         write_json(folder / "alignment.json", facts)
-        run.seal(folder)
+        run.seal(folder, {"rows": rows})
 
 
 def _save_targets(

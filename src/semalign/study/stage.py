@@ -11,6 +11,7 @@ from semalign.study.definition import load_study
 from semalign.study.documentation import config_reference, config_schema, methods_reference
 from semalign.study.layout import Layout
 from semalign.study.locking import locked_versions
+from semalign.study.own_files import write_listings
 from semalign.study.pinning import ask_commits
 from semalign.study.planning.study import Plan
 from semalign.study.planning.table import cost_table
@@ -29,6 +30,7 @@ def verify_results(config: Path = Path("config/config.yaml"), prune: bool = Fals
     layout = Layout(load_study(config))
     hold_study(layout.study.study)
     layout.write_settings()
+    write_listings(layout.study, layout.root)
     if prune:
         logger.info("pruned: %d artifacts of %s", len(verification.prune(layout)), config)
     else:

@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from semalign.runtime.code import dependencies_of, digest_of
-from semalign.runtime.errors import UserError
+from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.files import read_json
-from semalign.runtime.provenance import RECORD, check_record, digest, versions
+from semalign.runtime.provenance import (
+    RECORD,
+    RECORDS,
+    check_record,
+    differs,
+    file_digest,
+    versions,
+)
 from semalign.study.layout import Layout
 
 logger = logging.getLogger("semalign")
@@ -44,6 +51,33 @@ def verify(layout: Layout) -> int:
     records = _records(layout)
     _warn_of_versions(records)
     return len(records)
+
+
+def check_tables(layout: Layout) -> None:
+    """Compare the tables, which pages and other tables are made from, with their records.
+
+    A rerun would publish an edited table, or fail on a damaged one after Snakemake has removed the pages made from it.
+    Raises UserError, one line per table that differs.
+    """
+    problems = Problems()
+    for path in sorted((Path(layout.root) / RECORDS).rglob("*.json")):
+        for name, recorded in _recorded_tables(path, layout.root).items():
+            if Path(name).is_file() and (found := file_digest(Path(name))) != recorded:
+                problems.add(differs(Path(name), found, recorded, path))
+    problems.check()
+
+
+def _recorded_tables(path: Path, root: str) -> dict[str, str]:
+    """The digests of the tables that a record names; empty if the record is damaged, since its job then runs again."""
+    try:
+        outputs = dict(read_json(path)["outputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {
+        name: digest
+        for name, digest in outputs.items()
+        if name.startswith((f"{root}/tables/", f"{root}/analysis/"))
+    }
 
 
 def prune(layout: Layout) -> list[Path]:
@@ -136,8 +170,8 @@ def _digest(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        return str(read_json(path / RECORD)["digest"]) if path.is_dir() else digest(path)
-    except (OSError, UserError, ValueError, KeyError):
+        return str(read_json(path / RECORD)["digest"]) if path.is_dir() else file_digest(path)
+    except (OSError, ValueError, KeyError, TypeError):
         return ""
 
 

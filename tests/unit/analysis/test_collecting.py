@@ -8,6 +8,7 @@ import pytest
 
 from semalign.analysis.curves import thin
 from semalign.analysis.listing import cell_of, cells_among, defaults_among
+from semalign.analysis.options import SignalTables
 from semalign.analysis.signals import attribution_table, shares
 from semalign.analysis.stage import collect_curves, collect_signals
 from semalign.config.statistics import StatisticsSettings
@@ -22,6 +23,21 @@ def attribution(root: Path, scores: list[list[float]], ranking: list[int], name:
     write_json(
         folder / "attribution.json", {"scores": scores, "ranking": ranking, "teacher_passes": len(scores)}
     )
+    return folder
+
+
+def alignment(root: Path, name: str, teacher: int | None) -> Path:
+    """An alignment that leaves out some rows of the teacher's head and two more of the student's."""
+    folder = root / "signals/p/facts/alignment" / name
+    counts = (
+        None
+        if teacher is None
+        else {
+            role: {"head": {"used": 1, "left_out": number}, "embedding": {"used": 1, "left_out": 0}}
+            for role, number in (("teacher", teacher), ("student", teacher + 2))
+        }
+    )
+    write_json(folder / "alignment.json", {"rows": counts})
     return folder
 
 
@@ -78,24 +94,31 @@ def test_tables_of_signals(pico_pair: tuple[Path, Path], tmp_path: Path) -> None
         pairing(tmp_path, [(3, 4, 4, 4, 4, 0.0)], "rule~last"),
     ]
     scored = [attribution(tmp_path, [[1, 2, 3, 4]], [4, 3, 2, 1])]
+    aligned = [
+        alignment(tmp_path, "map~procrustes", None),
+        alignment(tmp_path, "map~dual", 5),
+        alignment(tmp_path, "default", 7),
+    ]
     out = tmp_path / "attribution.csv", tmp_path / "pairing.csv"
-    collect_signals(*out, scored, folders, [("p", *pico_pair)])
+    collect_signals(SignalTables(*out), scored, folders, [("p", *pico_pair)], aligned)
     lines = out[1].read_text(encoding="utf-8").splitlines()
     assert lines == [
-        "pair,benchmark,name,student_layer,teacher_layer,critical,below,above,weight,teacher_layers,student_layers,shared_tokens,student_tokens",
-        "p,facts,default,1,1,2,1,2,0.333333,4,3,259,259",
-        "p,facts,default,3,4,4,3,4,1,4,3,259,259",
-        "p,facts,rule~last,3,4,4,4,4,0,4,3,259,259",
+        "pair,benchmark,name,student_layer,teacher_layer,critical,below,above,weight,teacher_layers,student_layers,shared_tokens,student_tokens,teacher_left_out,student_left_out",
+        "p,facts,default,1,1,2,1,2,0.333333,4,3,259,259,7,9",
+        "p,facts,default,3,4,4,3,4,1,4,3,259,259,7,9",
+        "p,facts,rule~last,3,4,4,4,4,0,4,3,259,259,7,9",
     ]
+    collect_signals(SignalTables(*out), scored, folders, [("p", *pico_pair)])
+    assert pd.read_csv(out[1]).student_left_out.isna().all()  # no alignment, nothing left out
     table = pd.read_csv(out[0])
     assert table.share.tolist() == [0.1, 0.2, 0.3, 0.4] and table.critical.tolist() == [0, 0, 0, 1]
     with pytest.raises(UserError, match="pair 'p'"):
-        collect_signals(*out, pairing=folders, pair=[("q", *pico_pair)])
+        collect_signals(SignalTables(*out), pairing=folders, pair=[("q", *pico_pair)])
 
 
 def test_a_study_without_signals_has_empty_tables(tmp_path: Path) -> None:
     out = tmp_path / "attribution.csv", tmp_path / "pairing.csv"
-    collect_signals(*out)
+    collect_signals(SignalTables(*out))
     assert [len(pd.read_csv(path)) for path in out] == [0, 0]
 
 

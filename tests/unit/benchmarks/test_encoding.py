@@ -56,6 +56,17 @@ def test_no_space_is_put_inside_an_example(answer: str) -> None:
     assert encode_answer("4", tokenizer) == [tokenizer.convert_tokens_to_ids("4")]
 
 
+def test_an_answer_that_would_merge_with_the_anchor_is_kept_whole() -> None:
+    words = ["<s>", "</s>", "<0x0A>", *"▁abcdefghijklmnopqrstuvwxyz)0Qé", "▁x", "▁xr", "▁)", "▁)a"]
+    merges = [("▁", "x"), ("▁x", "r"), ("▁", ")"), ("▁)", "a")]
+    tokenizer = Tokenizer(models.BPE({word: i for i, word in enumerate(words)}, merges, byte_fallback=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>")
+    for answer in ("ray", "ab", "ra", " ray", "\nray", "xray"):
+        spelt = "".join(fast.convert_ids_to_tokens(encode_answer(answer, fast)))
+        assert spelt.replace("▁", " ").replace("<0x0A>", "\n") == answer
+
+
 def test_the_boundary_does_not_depend_on_the_answer() -> None:
     tokenizer = build_tokenizer()
     starts = {

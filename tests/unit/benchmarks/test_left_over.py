@@ -6,10 +6,10 @@ import pytest
 from fabricated_mirror import write_fabricated
 
 from semalign.benchmarks.base import Example, write_prepared
+from semalign.benchmarks.document_files import read_documents
 from semalign.benchmarks.left_over import left_over
 from semalign.benchmarks.registry import prepare
 from semalign.config.benchmarks import RealBenchmark
-from semalign.models.pruning.documents import read_documents
 
 
 def test_what_a_split_drew_is_not_left() -> None:

@@ -51,7 +51,6 @@ def test_a_benchmark_that_fits_passes_and_shows_what_is_read(sealed_pair: Pair, 
 @pytest.mark.parametrize(
     ("odd", "settings", "reason"),
     [
-        (mine(" a</s>b"), {}, "it is cut off at '</s>', which ends an answer"),
         (mine(" five sheep", target="five"), {}, "found 'five sheep', expected 'five'"),
         (mine(" 7 of 9", target="7"), {}, "its last number counts: found 9, expected 7"),
         (
@@ -218,3 +217,29 @@ def test_models_are_a_pair_or_one(sealed_pair: Pair, tmp_path: Path, roles: tupl
     models: Any = dict.fromkeys(roles, sealed_pair[0])
     with pytest.raises(UserError, match="expected either --model, or --teacher and --student together"):
         check_texts(tmp_path, tmp_path, tmp_path, **models)
+
+
+@pytest.mark.parametrize(
+    ("odd", "kinds"),
+    [
+        (
+            mine(" a</s>b"),
+            ["answer: found the eos token </s> inside", "it is cut off at '</s>', which ends an answer"],
+        ),
+        (mine(" a", "Q:</s>"), ["prompt: found the eos token </s> at the end"]),
+        (mine(" a<|im_end|>"), ["answer: found <|im_end|> at its edge, which is no token of this model"]),
+        (mine(" <pad>"), ["answer: found the padding token <pad>"]),
+    ],
+)
+def test_special_tokens_inside_a_text_are_named(
+    sealed_pair: Pair, tmp_path: Path, odd: Example, kinds: list[str]
+) -> None:
+    with pytest.raises(UserError) as error:
+        check(tmp_path, sealed_pair, [*PLAIN, odd])
+    for kind in kinds:
+        assert any(kind in line for line in error.value.lines), error.value.lines
+    assert "for the teacher and the student (2 of 22 examples)" in error.value.lines[0]
+
+
+def test_an_answer_that_ends_in_eos_is_in_reach(sealed_pair: Pair, tmp_path: Path) -> None:
+    check(tmp_path, sealed_pair, [*PLAIN, mine(" a</s>", target="a</s>")])

@@ -11,7 +11,7 @@ from pruning_cases import batches, documents, logits, pico
 
 from semalign.config.models import CutModel
 from semalign.models.loading import load_model, read_config
-from semalign.models.pruning.documents import draw_batches, in_turn, read_documents
+from semalign.models.pruning.documents import draw_batches, in_turn
 from semalign.models.pruning.rebuilding import check_sizes
 from semalign.models.pruning.recipe import cut
 from semalign.models.stage import prepare_model
@@ -131,30 +131,8 @@ def test_an_interrupted_recipe_goes_on_from_the_cut_model(
 
 def test_a_missing_split_is_one_line(tmp_path: Path, models: Callable[..., Path], sums: Path) -> None:
     teacher = models("llama", layers=4, width=16, seed=1)
-    with pytest.raises(UserError, match=r"sums/other\.jsonl: no such file, expected documents"):
+    with pytest.raises(UserError, match=r"sums/other\.jsonl: no such file; expected documents"):
         prepare(tmp_path, "small", teacher, sums, text=[{"benchmark": "sums", "split": "other"}])
-
-
-def test_documents_of_every_kind_of_file(tmp_path: Path) -> None:
-    (tmp_path / "one.txt").write_text("a\n\nb")
-    (tmp_path / "rows.jsonl").write_text('{"text": "c"}\n{"prompt": "d", "answer": " e"}\n')
-    assert read_documents(tmp_path / "one.txt") == ["a\n\nb"]
-    assert read_documents(tmp_path / "rows.jsonl") == ["c", "d e"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.csv", "x", "found .csv, expected documents as .txt or .jsonl"),
-        ("a.txt", " \n", "found no document"),
-        ("a.jsonl", "{", "not JSON lines"),
-        ("a.jsonl", '{"prompt": "x"}', "row 1: expected an object with `text`"),
-    ],
-)
-def test_bad_documents_are_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
-    (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=message):
-        read_documents(tmp_path / name)
 
 
 def test_sources_take_turns() -> None:

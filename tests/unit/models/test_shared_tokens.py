@@ -37,5 +37,11 @@ def test_the_report_says_how_many() -> None:
     table = pairing_table(("facts",)).assign(shared_tokens=32000, student_tokens=32000)
     text = pairing(Tables({"pairing": table}, STANDARD))
     assert text.endswith("share 32,000 of the student's 32,000 tokens, matched by token string.")
+    counted = table.assign(teacher_left_out=6242, student_left_out=0)
+    text = pairing(Tables({"pairing": counted}, STANDARD))
+    assert "6,242 rows of the teacher's LM head and 0 of the student's were never trained" in text
+    for unknown in (0, None):
+        counted = table.assign(teacher_left_out=unknown, student_left_out=unknown)
+        assert "never trained" not in pairing(Tables({"pairing": counted}, STANDARD))
     without = Tables({"pairing": table.drop(columns="shared_tokens")}, STANDARD)
     assert "token string" not in pairing(without)

@@ -14,8 +14,8 @@ import pytest
 
 from semalign.report.notebooks import execute, publish, refuse_paths, render
 from semalign.report.reading import read_table, read_tables
+from semalign.runtime.causes import explain
 from semalign.runtime.errors import UserError
-from semalign.runtime.script import explain_full_disk
 
 pytestmark = pytest.mark.slow
 
@@ -219,6 +219,4 @@ def test_a_disk_that_is_full_in_a_cell_is_told_as_elsewhere(tmp_path: Path) -> N
     notebook.write_text(json.dumps({"cells": [cell], "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
     with pytest.raises(OSError) as refused:
         execute(notebook, {}, tmp_path / "log.ipynb", tmp_path)
-    assert (explain_full_disk(refused.value) or "").startswith(
-        "error: the disk is full while writing the page of"
-    )
+    assert (explain(refused.value) or "").startswith("the disk is full while writing the page of")

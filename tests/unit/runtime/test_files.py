@@ -2,15 +2,19 @@
 
 import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from semalign.runtime import files
 from semalign.runtime.files import (
     read_json,
     read_jsonl,
     remove_partial,
+    replace_file,
     replace_folder,
     write_json,
     write_jsonl,
@@ -24,7 +28,36 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert read_json(tmp_path / "new/a.json") == {"ä": [1.5, None]}
     assert read_jsonl(tmp_path / "b.jsonl") == [{"id": 1}, {"id": "zwei"}]
     assert {path.name for path in tmp_path.iterdir()} == {"new", "b.jsonl"}
-    assert (tmp_path / "b.jsonl").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o007, 0o077])
+def test_all_files_and_folders_have_the_mode_that_the_umask_says(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a.txt", "text")
+        with replace_file(tmp_path / "b.safetensors") as file:
+            save_file({"x": torch.zeros(1)}, file)
+        with replace_folder(tmp_path / "c") as folder:
+            (folder / "d").mkdir()
+            save_file({"x": torch.zeros(1)}, folder / "d/e.safetensors")
+            (folder / "link").symlink_to(tmp_path / "linked")
+            (tmp_path / "linked").touch(0o600)
+    finally:
+        os.umask(before)
+    modes = {path.name: path.lstat().st_mode & 0o777 for path in tmp_path.rglob("*")}
+    assert {modes.pop(name) for name in ("c", "d")} == {0o777 & ~umask}
+    assert modes.pop("linked") == 0o600 & ~umask  # a user's own file is left as it is
+    assert modes.pop("link")
+    assert modes.keys() == {"a.txt", "b.safetensors", "e.safetensors"}
+    assert set(modes.values()) == {0o666 & ~umask}
+
+
+def test_an_error_names_the_final_path_and_a_long_name_gets_a_temporary_one(tmp_path: Path) -> None:
+    write_text(tmp_path / f"{'n' * 250}.csv", "text")
+    assert (tmp_path / f"{'n' * 250}.csv").read_text() == "text"
+    with pytest.raises(OSError) as error, replace_folder(tmp_path / "made") as folder:
+        (folder / "missing/file").touch()
+    assert error.value.filename == str(tmp_path / "made/missing/file")
 
 
 def test_nan_is_refused_and_the_old_file_is_kept(tmp_path: Path) -> None:
@@ -42,7 +75,7 @@ def test_the_error_for_a_full_disk_names_the_file_and_nothing_is_left(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fdopen", full)
+    monkeypatch.setattr(files.Path, "open", full)
     with pytest.raises(OSError, match="No space left") as error:
         write_text(tmp_path / "a.txt", "text")
     assert error.value.filename == str(tmp_path / "a.txt")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from semalign.report.reading import read_table
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import Run, check, digest
@@ -64,6 +65,93 @@ def test_a_changed_missing_or_unrecorded_artifact_is_refused(layout: Layout) -> 
     (folder / "run.json").unlink()
     with pytest.raises(UserError, match=r"run\.json: no such file"):
         digest(folder)
+
+
+def test_only_what_a_stage_made_is_to_be_deleted(layout: Layout, tmp_path: Path) -> None:
+    folder = make_model(layout)
+    (folder / "weights").write_text("weightz")
+    with pytest.raises(UserError, match=r"; delete results/s/models/m/run\.json and start the run again$"):
+        check(folder)
+    moved = folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match=r"; run the stage that wrote it again$"):
+        check(moved)
+
+
+def test_a_users_own_folder_is_said_to_lack_its_preparation(layout: Layout, tmp_path: Path) -> None:
+    for place in (tmp_path / "teacher", tmp_path / "results/teacher"):
+        place.mkdir()
+        (place / "config.json").write_text("{}")
+        with pytest.raises(UserError) as refused:
+            Run("next").read("teacher", place)
+        assert str(refused.value).endswith(
+            "teacher: found a model folder without run.json, expected one that scripts/prepare_model.py made"
+        )
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/rows.jsonl").touch()
+    with pytest.raises(UserError, match=r"expected splits that scripts/prepare_benchmark\.py made"):
+        digest(tmp_path / "data")
+    with pytest.raises(UserError, match="nowhere: no such file or folder; expected the output of an earlier"):
+        digest(tmp_path / "nowhere")
+
+
+def test_a_linked_model_that_changed_is_prepared_again_by_another_run(layout: Layout, tmp_path: Path) -> None:
+    weights = tmp_path / "model.safetensors"
+    weights.write_text("weights")
+    folder = Path(layout.root) / "models/m"
+    folder.mkdir(parents=True)
+    (folder / weights.name).symlink_to(weights)
+    for source, said in (
+        ("folder", "the model folder that it links to changed"),
+        ("hub", "delete results/s/"),
+    ):
+        weights.write_text("weights")
+        Run("model").seal(folder, {"origin": {"source": source}})
+        weights.write_text("retrained")
+        with pytest.raises(UserError, match=said):
+            check(folder)
+
+
+def test_a_file_with_a_record_is_compared_with_it_wherever_the_results_are(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Path(layout.root) / "tables/main.csv"
+    table.parent.mkdir()
+    table.write_text("score\n1\n")
+    Run("tables").note(Path(layout.root) / "records/tables.json", [table])
+    (Path(layout.root) / "records/damaged.json").write_text("[")
+    assert digest(table)
+    (table.parent / "own.csv").write_text("a user's file without a record")
+    assert digest(table.parent / "own.csv")
+    table.write_text("score\n2\n")
+    with pytest.raises(
+        UserError, match=r"main\.csv: does not match .*; delete results/s/tables/main\.csv and start"
+    ):
+        digest(table)
+    moved = (tmp_path / "results").rename(tmp_path / "stored")
+    with pytest.raises(UserError, match=r"stored/s/tables/main\.csv: does not match"):
+        read_table(moved / "s/tables", "main")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "no such file, expected JSON"),
+        (b"{", "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b"[]", "found list, expected an object with settings"),
+    ],
+)
+def test_settings_that_are_missing_or_malformed_are_one_line(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "settings.json"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        Run("stage", path)
+    path.write_text('{"a": 1}')
+    with pytest.raises(UserError, match="found no key 'method', expected one \\(found a\\)"):
+        Run("stage", path).settings["method"]
 
 
 def test_matching_artifacts_verify(layout: Layout) -> None:

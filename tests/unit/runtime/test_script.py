@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from processes import alive, wait_until
+from pydantic import BaseModel, ConfigDict
 
 from semalign.runtime.errors import UserError
 from semalign.runtime.script import RUNNER_VARIABLE, run
@@ -74,12 +75,42 @@ def test_a_file_size_limit_is_one_line_and_leaves_nothing(tmp_path: Path) -> Non
     assert not list(tmp_path.iterdir())
 
 
-def test_an_error_in_the_code_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_in_the_code_keeps_its_traceback_and_ends_with_a_line_for_the_display(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
-    with pytest.raises(ZeroDivisionError):
-        run(lambda: 1 / 0)
-    with pytest.raises(PermissionError):
-        run(lambda: (_ for _ in ()).throw(PermissionError(errno.EACCES, "denied")).__next__())
+    lines = str(exit_code_after(ZeroDivisionError("division by zero"))).splitlines()
+    assert lines[0].startswith("Traceback") and "raise error" in "".join(lines)
+    last = "error: internal error: ZeroDivisionError: division by zero; please report it with this log"
+    assert lines[-1] == last
+
+
+class Stage(BaseModel):
+    """Settings as those of a stage."""
+
+    model_config = ConfigDict(extra="forbid")
+    top: int = 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"top": "x"},
+            "top: input should be a valid integer, unable to parse string as an integer (found 'x')",
+        ),
+        ({"topp": 1}, "found unknown key 'topp'"),
+        ({"top": None}, "top: input should be a valid integer (found None)"),
+    ],
+)
+def test_mistakes_in_a_stages_settings_are_one_line_each(
+    settings: dict[str, object], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(RUNNER_VARIABLE, raising=False)
+    monkeypatch.setattr(sys, "argv", ["x.py", "--settings", "results/m/settings/a.json"])
+    with pytest.raises(SystemExit) as ended:
+        run(lambda: Stage.model_validate(settings) and None)
+    assert ended.value.code == f"error: results/m/settings/a.json: {message}"
 
 
 def test_the_environment_of_jobs_has_this_interpreter_first_and_one_thread() -> None:

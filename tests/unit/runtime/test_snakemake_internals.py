@@ -1,5 +1,6 @@
 """Snakemake has the internals that this project relies on. If a test fails, read snakemake_internals.py first."""
 
+import ast
 import dataclasses
 import inspect
 import subprocess
@@ -15,11 +16,12 @@ from semalign.runtime import snakemake_internals as internals
 
 ROOT = Path(__file__).parents[3]
 SNAKEFILE = """
+    import sys
     from semalign.runtime import snakemake_internals as internals
 
     print("configs", *internals.config_files(workflow))
     print("progress", internals.shows_progress(workflow))
-    print("main", internals.is_main_process(workflow), "dry", internals.is_dry_run(workflow))
+    print("main", internals.is_main_process(workflow), "looks", internals.only_looks(workflow), file=sys.stderr)
 
     onstart:
         print("here", internals.runs_here(workflow))
@@ -74,9 +76,66 @@ def test_locks_are_files_in_one_folder_that_name_artifacts() -> None:
 def test_the_kind_of_a_run_is_recognised(tmp_path: Path) -> None:
     (tmp_path / "Snakefile").write_text(textwrap.dedent(SNAKEFILE))
     lines = run(tmp_path)
-    assert {"main True dry False", "here True", "before JobRateLimiter", "after None"} <= lines
+    assert {"main True looks False", "here True", "before JobRateLimiter", "after None"} <= lines
     assert (tmp_path / "results/s/made").read_text().split() == ["results/s/made"]
-    assert "main True dry True" in run(tmp_path, "--dry-run", "--forceall")
+    for option in ("--dry-run", "--dag", "--summary", "--list-rules", "--list-input-changes"):
+        assert "main True looks True" in run(tmp_path, option), option
+    assert "main True looks False" in run(tmp_path, "--touch")
+
+
+RETRIED = """
+    from semalign.runtime import snakemake_internals as internals
+
+    onstart:
+        internals.fail_once(workflow, lambda logs: "said" in open(logs[0]).read())
+
+    rule all:
+        output: "made"
+        log: "a.log"
+        shell: "echo x >> tries; echo {config[word]} > {log}; exit 1"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("word", "tries"), [("killed", 4), ("said", 1)])
+def test_a_job_that_said_why_it_failed_is_not_tried_again(tmp_path: Path, word: str, tries: int) -> None:
+    (tmp_path / "Snakefile").write_text(textwrap.dedent(RETRIED))
+    ended = call(tmp_path, "--retries", "3", "--config", f"word={word}")
+    assert ended.returncode == 1
+    assert (tmp_path / "tries").read_text().split() == ["x"] * tries
+
+
+MERGED = """
+    import sys
+    from semalign.runtime import snakemake_internals as internals
+
+    internals.merge_profiles(workflow)
+
+    rule all:
+        output: "made"
+
+    for each in workflow.rules:
+        asked = {name: resource.raw for name, resource in each.resources.items() if not name.startswith("_")}
+        print({name: raw for name, raw in asked.items() if name not in ("disk_mb", "tmpdir")}, file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+def test_a_second_profile_keeps_the_resources_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(textwrap.dedent(MERGED))
+    for name, text in {
+        "first": "executor: slurm\njobs: 1\ndefault-resources: {mem_mb: 7, runtime: 8}\n"
+        "set-resources: {all: {gres: gpu:1}}",
+        "site": "default-resources: {slurm_account: '123'}\nset-resources: {all: {runtime: 9}}",
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").write_text(text)
+    expected = {"mem_mb": 7, "runtime": 9, "slurm_account": "'123'", "gres": "gpu:1"}
+    profiles = ("--profile", "first", "--profile", "site")
+    lines = call(tmp_path, "--dry-run", *profiles).stderr.splitlines()
+    assert expected in [ast.literal_eval(line) for line in lines if line.startswith("{")]
+    lines = call(tmp_path, "--dry-run", *profiles, "--default-resources", "mem_mb=6").stderr.splitlines()
+    assert expected | {"mem_mb": 6} in [ast.literal_eval(line) for line in lines if line.startswith("{")]
 
 
 @pytest.mark.slow
@@ -92,10 +151,14 @@ def test_our_logger_is_a_plugin_that_snakemake_finds(tmp_path: Path) -> None:
 
 def run(folder: Path, *arguments: str) -> set[str]:
     """Run the small workflow and return the lines that it prints."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    ended = call(folder, *arguments)
     assert ended.returncode == 0, ended.stderr
-    return set(ended.stdout.splitlines())
+    return {*ended.stdout.splitlines(), *ended.stderr.splitlines()}
+
+
+def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 def test_only_the_locks_of_a_study_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,6 +177,8 @@ def test_no_other_file_uses_internals() -> None:
         "workflow.scheduler",
         "workflow.output_settings",
         "workflow.configfiles",
+        "workflow.resource_settings",
+        "_handle_error",
         ".is_main_process",
         ".local_exec",
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from semalign.runtime import terminal
-from semalign.runtime.progress import KILLED, Job, Progress, span
+from semalign.runtime.progress import LOST, Job, Progress, gave_reason, span
 from semalign.runtime.terminal import Display, Ticker, closing
 
 TOTALS = {"train": 4, "judge": 2, "all": 1, "total": 7}
@@ -127,14 +127,34 @@ def test_a_failed_run_ends_with_one_line_per_failure(tmp_path: Path) -> None:
         "3 failed, 1 of 7 jobs finished and are kept; correct the cause and start again:",
         f"  facts: train 0: facts: found nothing, expected items ({told})",
         f"  facts: train 1: ValueError: no ({traced})",
-        f"  facts: train 2: {KILLED}",
+        f"  facts: train 2: {LOST}",
     ]
 
 
 def test_a_job_that_was_killed_is_not_said_to_have_failed_by_its_progress(tmp_path: Path) -> None:
     log = tmp_path / "killed.log"
     log.write_text("sft: step 4567/9000 (50 %), loss 3.042, 10 s left\n")
-    assert Job("train", "train", str(log)).error().startswith(f"{KILLED}, after: sft: step 4567/9000")
+    assert Job("train", "train", str(log)).error().startswith(f"{LOST}, after: sft: step 4567/9000")
+
+
+def test_several_reasons_are_counted_and_the_first_is_shown(tmp_path: Path) -> None:
+    log = tmp_path / "several.log"
+    log.write_text("error: a: found 1\nerror: b: found 2\nerror: c: found 3\n")
+    assert Job("train", "train", str(log)).error() == "a: found 1 (and 2 more in the log)"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("error: a: found 1\n", True),
+        ("step 3/9 (30 %)\nerror: killed by signal 9 (out of memory, or from outside)\n", False),
+        ("step 3/9 (30 %)\n", False),
+        ("", False),
+    ],
+)
+def test_a_job_that_was_killed_gave_no_reason_not_to_try_again(tmp_path: Path, text: str, said: bool) -> None:
+    (tmp_path / "a.log").write_text(text)
+    assert gave_reason([str(tmp_path / "a.log"), str(tmp_path / "none.log")], since=0) is said
 
 
 def test_an_interrupted_run_names_no_failures() -> None:

@@ -111,6 +111,7 @@ def test_fitted_maps_count_their_passes_and_are_the_same_twice(
     assert read_json(out / "alignment.json") == {
         **default,
         "teacher_passes": default["teacher_passes"] + examples,
+        "rows": None,  # the heads are not read
     }
     assert check(out)["digest"] == check(align(map=name, name="again"))["digest"]
     assert check(out)["inputs"]["benchmark"]["digest"] == check(pico_benchmark)["digest"]

@@ -11,7 +11,7 @@ from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import Run, check_record
 from semalign.study.definition import parse_study
 from semalign.study.layout import Layout
-from semalign.study.verification import find_stale, prune, verify
+from semalign.study.verification import check_tables, find_stale, prune, verify
 
 STUDY = {
     "study": "s",
@@ -121,6 +121,24 @@ def test_a_table_that_was_edited_by_hand_is_refused(layout: Layout) -> None:
     with pytest.raises(UserError, match=r"tables/main\.csv: does not match its provenance"):
         verify(layout)
     assert prune(layout) == [ROOT / "records/tables.json"]
+
+
+def test_edited_and_damaged_tables_are_refused_before_a_run_one_line_each(layout: Layout) -> None:
+    check_tables(layout)
+    other, table = ROOT / "analysis/similarity/p.csv", ROOT / "tables/main.csv"
+    other.parent.mkdir(parents=True)
+    other.write_text("layer\n")
+    Run("similarity").note(ROOT / "records/analysis/similarity/p.json", [other])
+    table.write_text("score\n7\n")
+    other.write_bytes(b"\xff")
+    with pytest.raises(UserError) as refused:
+        check_tables(layout)
+    first, second = sorted(refused.value.lines)
+    assert first.startswith("results/s/analysis/similarity/p.csv: does not match its provenance")
+    assert second.endswith("; delete results/s/tables/main.csv and start the run again")
+    table.unlink()  # as the message says
+    other.unlink()
+    check_tables(layout)
 
 
 def test_artifacts_that_are_no_longer_part_of_the_study_are_refused(layout: Layout) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.base import Example
-from semalign.benchmarks.encoding import Encoded
+from semalign.benchmarks.encoding import Encoded, special_texts
 from semalign.benchmarks.fitting import Reader
 from semalign.config.base import Split
 from semalign.config.checks import CheckSettings
@@ -59,6 +59,7 @@ class Examination:
         if len(self.readers) > 1:
             self._compare_cuts()
         for group in self.groups:
+            self._check_special(group)
             self._check_answers(group, self._check_lengths(group))
 
     def _compare_cuts(self) -> None:
@@ -77,6 +78,18 @@ class Examination:
             uses = list(dict.fromkeys(name for each in found for name in self.checks.uses[each.split]))
             items = sum(len(self.splits[split][1]) for split in self.checks.uses)
             self.problems.add(lines.cut_differently(self.name, found, items, uses))
+
+    def _check_special(self, group: Group) -> None:
+        """Look for special tokens where a text should have none."""
+        found = [
+            (split, example.id, problem)
+            for split, (_, examples) in self.splits.items()
+            for example in examples
+            for problem in special_texts(example, group.reader.tokenizer)[:1]
+        ]
+        if found:
+            items = sum(len(examples) for _, examples in self.splits.values())
+            self.problems.add(lines.special(self.name, *found[0], len(found), items, group.words))
 
     def _check_lengths(self, group: Group) -> set[str]:
         """Return the ids of examples that are too long."""

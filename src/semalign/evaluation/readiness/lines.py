@@ -27,6 +27,13 @@ def harmless(name: str, split: str, answers: int, prompts: int, examples: int) -
     )
 
 
+def special(name: str, split: str, example: str, problem: str, count: int, items: int, roles: str) -> str:
+    """Special tokens of a model where a text should have none."""
+    return (
+        f"benchmarks.{name}: {split}: example {example}: {problem}, for {roles} ({count} of {items} examples)"
+    )
+
+
 def text_too_long(
     name: str, found: Sequence[TooLong], roles: str, context: int, checks: CheckSettings
 ) -> str:

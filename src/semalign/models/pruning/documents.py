@@ -1,46 +1,25 @@
-"""Documents for calibration and healing: reading files, encoding documents, drawing batches."""
+"""Documents for calibration and healing: encoding documents, drawing batches."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from semalign.benchmarks.encoding import Encoded, encode_prompt
+from semalign.benchmarks.encoding import Encoded, encode_prompt, without_eos
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_jsonl
 
 POOL = 256  # documents that are sorted by length together
-
-
-def read_documents(path: Path | str) -> list[str]:
-    """Read the documents of a file.
-
-    A .txt file is one document, a .jsonl file has one per line (`text`, or `prompt` + `answer`). Raises UserError if
-    the file is missing, of another kind, or has a line without a text.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file, expected documents as .txt or .jsonl")
-    if path.suffix == ".txt":
-        documents = [path.read_text(encoding="utf-8")]
-    elif path.suffix == ".jsonl":
-        documents = [_text(row, f"{path}: row {at}") for at, row in enumerate(_rows(path), 1)]
-    else:
-        raise UserError(f"{path}: found {path.suffix or 'no suffix'}, expected documents as .txt or .jsonl")
-    if not any(document.strip() for document in documents):
-        raise UserError(f"{path}: found no document, expected at least one")
-    return documents
 
 
 def encode_documents(documents: Sequence[str], tokenizer: Any, positions: int) -> list[Encoded]:
     """Tokens of every document (bos if the tokenizer adds one, text, eos), cut into pieces of `positions`.
 
+    There is one bos and one eos even if a document begins or ends with their text.
     Every token of a piece except the first is predicted. A last piece of one token is left out.
     """
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    whole = (encode_prompt(document, tokenizer) + end for document in documents)
+    whole = (encode_prompt(without_eos(document, tokenizer), tokenizer) + end for document in documents)
     pieces = (ids[start : start + positions] for ids in whole for start in range(0, len(ids), positions))
     return [Encoded(piece, 1) for piece in pieces if len(piece) > 1]
 
@@ -87,17 +66,3 @@ def _pack(pool: Sequence[int], lengths: Sequence[int], batch_tokens: int) -> lis
         else:
             batches.append([index])
     return batches
-
-
-def _rows(path: Path) -> list[dict[str, Any]]:
-    try:
-        return read_jsonl(path)
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON lines ({error})") from None
-
-
-def _text(row: Any, where: str) -> str:
-    keys = ("text",) if isinstance(row, dict) and "text" in row else ("prompt", "answer")
-    if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in keys):
-        raise UserError(f"{where}: expected an object with `text`, or with `prompt` and `answer`, as strings")
-    return "".join(row[key] for key in keys)

@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from semalign.benchmarks.document_files import read_documents
 from semalign.benchmarks.encoding import Batch, Encoded, collate
 from semalign.config.pruning import PrunedModel
 from semalign.models.anatomy import layers_of
 from semalign.models.loading import load_model, load_tokenizer, read_config
 from semalign.models.pruning.depth import block_influence, keep_layers, most_influential
-from semalign.models.pruning.documents import draw_batches, encode_documents, in_turn, read_documents
+from semalign.models.pruning.documents import draw_batches, encode_documents, in_turn
 from semalign.models.pruning.feed_forward import keep_channels
 from semalign.models.pruning.healing import Cut, Documents, heal
 from semalign.models.pruning.rebuilding import check_sizes

@@ -2,8 +2,6 @@
 
 import contextlib
 import io
-import os
-import tempfile
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from semalign.report.names import spell
+from semalign.runtime.files import replace_file
 
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can distinguish.
 BLACK = "#000000"
@@ -170,13 +169,5 @@ def _parts(figure: Any) -> Iterator[Any]:
 
 
 def _write_bytes(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replace_file(path) as temporary:
+        temporary.write_bytes(content)

@@ -91,6 +91,9 @@ def pairing(tables: Tables) -> dict[str, Any]:
         settings[same].append(str(name))
     first = table.drop_duplicates("pair")
     shared = first.to_dict("records") if "shared_tokens" in table else []
+    for row in shared:
+        counts = (row.get(f"{role}_left_out") or 0 for role in ("teacher", "student"))
+        row["left_out"] = any(count > 0 for count in counts)  # the columns may be missing or empty
     return {"mappings": mappings, "changed": settings[False], "same": settings[True], "shared": shared}
 
 

@@ -9,6 +9,9 @@
 The paper leaves open whether the final norm's gain belongs to the head. `fold_final_norm` multiplies column d of H by
 gain d, so that the bases are directions of the residual stream before that gain is applied.
 
+Rows that were never trained (`Head.rows`, see `semalign.models.untrained`) have no bases, and H is the head without
+them.
+
 Bases are never held as a whole but streamed in chunks of `CHUNK` rows in float64. Row i is the basis of the i-th
 requested token: the stacked chunks are S^T of shape [tokens, D] in the paper's notation.
 """
@@ -35,7 +38,7 @@ class Bases(Protocol):
     """A set of bases, one per token, that is streamed."""
 
     def chunks(self, tokens: Tensor | None = None) -> Iterator[Tensor]:
-        """Yield float64 rows [at most CHUNK, D] for the token ids `tokens` [n] (None: all, in order)."""
+        """Yield float64 rows [at most CHUNK, D] for the token ids `tokens` [n] (None: all that have one, in order)."""
         ...
 
 
@@ -43,16 +46,18 @@ class Bases(Protocol):
 class RowBases:
     """Bases made of the rows of a stored matrix: `(weight[i] * gain) @ transform`, scaled to unit length if `unit`.
 
-    `weight` is [V, D] in any precision and is not copied. `gain` is [D] or None, `transform` [D, D] or None.
+    `weight` is [V, D] in any precision and is not copied. `gain` is [D] or None, `transform` [D, D] or None. `rows` are
+    the ids of the rows that are bases (None: all).
     """
 
     weight: Tensor
     gain: Tensor | None
     transform: Tensor | None
     unit: bool
+    rows: Tensor | None = None
 
     def chunks(self, tokens: Tensor | None = None) -> Iterator[Tensor]:
-        for rows in stream(self.weight, self.gain, tokens):
+        for rows in stream(self.weight, self.gain, self.rows if tokens is None else tokens):
             rows = rows if self.transform is None else rows @ self.transform
             yield unit_rows(rows) if self.unit else rows
 
@@ -142,26 +147,28 @@ def _tolerance(matrix: Tensor) -> float:
 
 
 def output_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
-    """Columns of pinv(H) for the LM head H, over its whole vocabulary (arXiv 2401.16184); `seed` is not used.
+    """Columns of pinv(H) for the trained rows H of the LM head (arXiv 2401.16184); `seed` is not used.
 
     SemAlign (arXiv 2510.24208) scales them to unit length (`unit`) and leaves open whether the final norm's gain is
     folded into H (`fold_final_norm`).
     """
     gain = head.norm_gain if fold_final_norm else None
-    return RowBases(head.weight, gain, inverse_gram(head.weight, gain), unit)
+    return RowBases(head.weight, gain, inverse_gram(head.weight, gain, head.rows), unit, head.rows)
 
 
 def input_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
-    """Rows of the input embedding; `fold_final_norm` scales their columns like those of the head.
+    """Trained rows of the input embedding; `fold_final_norm` scales their columns like those of the head.
 
     SemAlign (arXiv 2510.24208) uses them as a contrast to the output side. `seed` is not used.
     """
-    return RowBases(head.input_embedding, head.norm_gain if fold_final_norm else None, None, unit)
+    gain = head.norm_gain if fold_final_norm else None
+    return RowBases(head.input_embedding, gain, None, unit, head.input_rows)
 
 
 def random_bases(head: Head, *, fold_final_norm: bool = False, unit: bool = True, seed: int = 0) -> Bases:
-    """One Gaussian vector per row of the head; `fold_final_norm` is not used."""
-    return RandomBases(len(head.weight), head.weight.shape[1], unit, seed)
+    """One Gaussian vector per trained row of the head; `fold_final_norm` is not used."""
+    count = len(head.weight) if head.rows is None else len(head.rows)
+    return RandomBases(count, head.weight.shape[1], unit, seed)
 
 
 BASES: dict[str, Callable[..., Bases]] = {

@@ -20,15 +20,27 @@ FITTED_MAPS = MAPS.named(made_of="states")
 
 
 def semantic_map(
-    name: str, *, title: str, made_of: Literal["bases", "heads", "states"]
+    name: str,
+    *,
+    title: str,
+    made_of: Literal["bases", "heads", "states"],
+    rows: Literal["head", "embedding"] = "head",
 ) -> Callable[[MapT], MapT]:
     """Register a map; `title` is its printed name. `made_of` determines the function's arguments and result:
 
     - bases: (teacher head, student head, shared ids, fold_final_norm, seed) -> a `parts.BasesPair`
     - heads: the same arguments -> the matrix [D_S, D_T]
     - states: (unit teacher states, student states), each [positions, width] of the align split -> the matrix
+
+    `rows` says which rows of a token must have been trained in both models, those of the LM heads or of the embeddings;
+    the shared ids have no other tokens.
     """
     return lambda function: function
+
+
+def rows_of(name: str) -> Literal["head", "embedding"]:
+    """The matrix whose rows decide which tokens the map called `name` uses. Raises UserError for an unknown name."""
+    return "embedding" if MAPS.entry(name).facts.get("rows") == "embedding" else "head"
 
 
 def check_top(name: str, top: int | None) -> None:

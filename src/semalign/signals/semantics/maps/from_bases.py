@@ -27,7 +27,7 @@ def pinv_raw(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int
     )
 
 
-@semantic_map("input-side", title="Input embeddings", made_of="bases")
+@semantic_map("input-side", title="Input embeddings", made_of="bases", rows="embedding")
 def input_side(teacher: Head, student: Head, shared: Shared, fold: bool, seed: int) -> BasesPair:
     """Unit rows of the input embeddings instead of columns of pinv(H)."""
     return BasesPair(input_bases(teacher, fold_final_norm=fold), input_bases(student, fold_final_norm=fold))

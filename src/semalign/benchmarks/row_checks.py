@@ -1,0 +1,134 @@
+"""Checks that every row of a user's own file must pass: its keys, their types, and the characters of its texts."""
+
+import difflib
+from typing import Any
+
+from semalign.benchmarks.characters import harmful
+from semalign.benchmarks.findings import Findings
+from semalign.benchmarks.lines import Row, kind_of
+
+KEYS: dict[str, tuple[type, ...]] = {
+    "id": (str, int),
+    "prompt": (str,),
+    "answer": (str,),
+    "choices": (list,),
+    "gold": (int,),
+    "target": (str,),
+    "tests": (list,),
+    "entry_point": (str,),
+    "prefix": (str,),
+}
+EXPECTED = {str: "a string", int: "a whole number", list: "a list"}
+SYNONYMS = {  # keys of other formats -> the key here
+    "prompt": ("question", "input", "instruction", "query", "text", "context", "problem", "messages"),
+    "answer": ("output", "response", "completion", "solution", "answers", "reference", "canonical_solution"),
+    "choices": ("options", "endings", "alternatives"),
+    "gold": ("label", "answer_index", "correct", "answer_idx", "index"),
+    "tests": ("test", "test_list", "unit_tests", "asserts"),
+    "entry_point": ("function", "function_name", "func"),
+    "prefix": ("code", "setup"),
+}
+LONGEST = 1_000_000  # characters of a text
+
+
+class Checker:
+    """Checks one row; every problem of it goes to `findings`."""
+
+    def __init__(self, findings: Findings, line: int, row: Row) -> None:
+        self.findings = findings
+        self.line = line
+        self.row = row
+        self.good = True
+
+    def problem(self, kind: str, text: str | None = None) -> None:
+        """Note a problem; `kind` is counted over rows."""
+        self.good = False
+        self.findings.add(self.line, kind, text or kind)
+
+    def types(self) -> bool:
+        """Whether all keys are known and hold values of their types."""
+        for key, value in self.row.items():
+            if key not in KEYS:
+                self.problem(
+                    f"unknown key {key!r}", f"found unknown key {key!r}, expected {_suggestion(key)}"
+                )
+            elif isinstance(value, bool) or not isinstance(value, KEYS[key]):
+                expected = EXPECTED[KEYS[key][0]]
+                advice = (
+                    " (write it in quotes)" if isinstance(value, int | float) and KEYS[key][0] is str else ""
+                )
+                advice = " (leave the key out if a row has none)" if value is None else advice
+                self.problem(
+                    f"{key} of another type",
+                    f"{key}: found {_shown(value)}, expected {expected}{advice}",
+                )
+        return self.good
+
+    def strings(self) -> None:
+        """Check every text for emptiness, length and characters that no text should hold."""
+        for key in ("prompt", "answer"):
+            if key not in self.row:
+                self.problem(f"no {key}", f"found no {key}, expected a text")
+        for key, value in self.row.items():
+            if isinstance(value, str):
+                self._string(key, value, empty=key == "prefix")
+            elif isinstance(value, list):
+                for at, entry in enumerate(value):
+                    if isinstance(entry, str):
+                        self._string(f"{key}[{at}]", entry, key=key)
+                    else:
+                        self.problem(
+                            f"{key} that are no strings",
+                            f"{key}[{at}]: found {_shown(entry)}, expected a string",
+                        )
+
+    def _string(self, name: str, value: str, empty: bool = False, key: str | None = None) -> None:
+        key = key or name
+        if not empty and not value.strip():
+            found = "an empty text" if not value else "only white space"
+            self.problem(f"{key} without a text", f"{name}: found {found}, expected a text")
+        elif len(value) > LONGEST:
+            self.problem(
+                f"{key} too long", f"{name}: found {len(value):,} characters, expected at most {LONGEST:,}"
+            )
+        elif key == "id" and not value.isprintable():
+            self.problem(
+                "id with such a character", f"id: found {short(value)}, expected printable characters"
+            )
+        elif wrong := harmful(value):
+            what, advice = wrong
+            self.problem(f"{key} with such a character", f"{name}: found {what}; {advice}")
+
+    def kind(self) -> None:
+        """Check that the keys belong together, and the row's choices or tests."""
+        for key, needed in (("gold", "choices"), ("entry_point", "tests"), ("prefix", "tests")):
+            if key in self.row and needed not in self.row:
+                self.problem(
+                    f"{key} without {needed}", f"found {key} without {needed}, expected it with {needed} only"
+                )
+        for first, second in (("choices", "tests"), ("choices", "target"), ("tests", "target")):
+            if first in self.row and second in self.row:
+                self.problem(
+                    f"{first} and {second}",
+                    f"found {first} and {second}, expected one of them: each is a way to score",
+                )
+
+
+def _suggestion(key: str) -> str:
+    plain = key.strip().lower()
+    synonym = next((ours for ours, others in SYNONYMS.items() if plain in others), None)
+    near = plain if plain in KEYS else synonym or next(iter(difflib.get_close_matches(plain, KEYS, 1)), None)
+    known = f"some of {', '.join(KEYS)}"
+    return f"{near!r} ({known})" if near else known
+
+
+def _shown(value: Any) -> str:
+    """A value in words, and the value itself if it is short."""
+    text = "" if value is None or isinstance(value, list | dict) else f" ({short(value)})"
+    return f"{kind_of(value)}{text}"
+
+
+def short(value: Any) -> str:
+    """A value as it is written, cut if it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
