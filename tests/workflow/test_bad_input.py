@@ -1,10 +1,11 @@
 """Mistakes that only show during a job: one line on the screen and in the log, no traceback, exit status 1."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
-from projects import MINI, Finished, snakemake
+from projects import MINI, Finished, planned, snakemake
 
 pytestmark = pytest.mark.study
 
@@ -48,3 +49,25 @@ def test_a_loss_that_is_not_finite(study: Path) -> None:
         f"error: {CELL.removeprefix('results/mini/')}: step 1: layer: found inf, expected a finite number "
         "(try a lower learning_rate)"
     )
+
+
+def test_a_reference_that_can_not_be_scored_ends_the_run_before_any_training(study: Path) -> None:
+    rows = [{"prompt": f"What is {n}?", "answer": f"{n} of 9", "target": f"{n}"} for n in range(10, 50)]
+    (study / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (study / "mine.yaml").write_text(
+        "extends: tests/workflow/mini.yaml\n"
+        "pairs: {mini: {benchmarks: [facts, mixture, mine]}}\n"
+        "benchmarks: {mine: {path: rows.jsonl}}\n"
+    )
+    cell = "results/mini/cells/mini/mine/semalign/default/seed0"
+    line = error_line(snakemake(study, cell, "--configfile", "mine.yaml"), study)
+    assert line.startswith("error: benchmarks.mine: validation: the reference of example mine-validation-00")
+    assert "its last number counts: found 9, expected " in line and "(12 of 12 references)" in line
+    assert not list(study.glob("results/mini/*/mini/mine/**/run.json"))
+
+
+def test_a_check_that_runs_again_makes_nothing_else_stale(study: Path) -> None:
+    source = study / "src/semalign/evaluation/readiness/lines.py"
+    source.write_text(source.read_text() + "\n# changed\n")
+    jobs = planned(snakemake(study, *MINI, "--dry-run"))
+    assert jobs == {"check_texts": 2, "check_texts_as_it_is": 1}

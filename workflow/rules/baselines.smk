@@ -7,6 +7,7 @@ rule store_logits:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/logits/{name}.json",
         code=library("store_logits"),
     output:
@@ -31,6 +32,7 @@ rule store_states:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/states/{name}.json",
         code=library("store_states"),
     output:
@@ -55,6 +57,7 @@ rule select_units:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/units/{name}.json",
         code=library("select_units"),
     output:
@@ -79,6 +82,7 @@ rule extract_windows:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/extraction/{name}.json",
         code=library("extract_windows"),
     output:
@@ -103,6 +107,7 @@ rule locate_neurons:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/location/{name}.json",
         code=library("locate_neurons"),
     output:

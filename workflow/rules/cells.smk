@@ -9,6 +9,7 @@ rule transfer_knowledge:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         signals=signals_of,
         choice=choice_of,
         settings=settings_of_method,
@@ -38,6 +39,7 @@ rule extract_reference:
     input:
         teacher=model_of("teacher"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/evaluation.json",
         code=library("extract_reference"),
     output:
@@ -61,6 +63,7 @@ rule generate_answers:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         reference="results/{study}/signals/{pair}/{benchmark}/reference/run.json",
         settings="results/{study}/settings/evaluation.json",
         code=library("generate_answers"),

@@ -125,6 +125,21 @@ def model_of(role):
     )
 
 
+CHECKED = ancient("results/{study}/checks/pairs/{pair}/{benchmark}/run.json")
+
+
+def readers_of_benchmark(wildcards):
+    """The models whose contexts decide which examples a benchmark leaves out, if it leaves out any."""
+    readers = LAYOUT.settings.get(f"fitting/{wildcards.benchmark}", {}).get("readers", [])
+    return [f"results/{wildcards.study}/models/{name}/run.json" for name in readers]
+
+
+def fitting_of_benchmark(wildcards):
+    """The settings of leaving out examples, if a benchmark leaves out any."""
+    name = f"fitting/{wildcards.benchmark}"
+    return [f"results/{wildcards.study}/settings/{name}.json"] if name in LAYOUT.settings else []
+
+
 def upstream(stage, needed):
     """The record of an earlier signal stage that this folder is made from."""
 

@@ -13,6 +13,8 @@ rule prepare_benchmark:
     input:
         parts=lambda wildcards: benchmarks_at(LAYOUT.parts_of(wildcards.benchmark)),
         files=lambda wildcards: files_of("benchmarks", wildcards.benchmark),
+        models=readers_of_benchmark,
+        fitting=fitting_of_benchmark,
         settings="results/{study}/settings/benchmarks/{benchmark}.json",
         code=library_of_benchmark,
     output:
@@ -22,8 +24,51 @@ rule prepare_benchmark:
         "results/{study}/logs/benchmarks/{benchmark}.log",
     conda:
         "../../environment.yml"
+    params:
+        fitting=options("models", "fitting"),
     message:
         "benchmark {wildcards.benchmark}: prepare the splits"
     shell:
         "python scripts/prepare_benchmark.py --benchmark {wildcards.benchmark} --settings {input.settings}"
-        " --parts {input.parts} --out {output.record} 2>&1 | tee {log}"
+        " --parts {input.parts} {params.fitting} --out {output.record} 2>&1 | tee {log}"
+
+
+# Every job that reads a benchmark with a model waits for the check of its texts. The check is an `ancient` input there:
+# it must have passed, but a later check makes no result stale.
+rule check_texts:
+    input:
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/checks/pairs/{pair}/{benchmark}.json",
+        code=library("check_texts"),
+    output:
+        texts="results/{study}/checks/pairs/{pair}/{benchmark}/texts.json",
+        record="results/{study}/checks/pairs/{pair}/{benchmark}/run.json",
+    log:
+        "results/{study}/logs/checks/pairs/{pair}/{benchmark}.log",
+    priority: 60
+    conda:
+        "../../environment.yml"
+    params:
+        readers=options("teacher", "student", "model"),
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: check cuts, lengths and references"
+    shell:
+        "python scripts/check_texts.py {params.readers} --benchmark {input.benchmark} --settings {input.settings}"
+        " --out {output.record} 2>&1 | tee {log}"
+
+
+use rule check_texts as check_texts_as_it_is with:
+    input:
+        model="results/{study}/models/{model}/run.json",
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/checks/scores/{model}/{benchmark}/{protocol}.json",
+        code=library("check_texts"),
+    output:
+        texts="results/{study}/checks/scores/{model}/{benchmark}/{protocol}/texts.json",
+        record="results/{study}/checks/scores/{model}/{benchmark}/{protocol}/run.json",
+    log:
+        "results/{study}/logs/checks/scores/{model}/{benchmark}/{protocol}.log",
+    message:
+        "{wildcards.model} {wildcards.benchmark}: check lengths and references ({wildcards.protocol})"

@@ -6,6 +6,7 @@ use rule generate_answers as answer_as_it_is with:
     input:
         model="results/{study}/models/{model}/run.json",
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=ancient("results/{study}/checks/scores/{model}/{benchmark}/{protocol}/run.json"),
         settings="results/{study}/settings/scores/{protocol}.json",
         code=library("generate_answers"),
     output:

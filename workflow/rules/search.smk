@@ -8,6 +8,7 @@ use rule transfer_knowledge as transfer_trial with:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         signals=signals_of,
         settings=settings_of_method,
         code=library_of_method,
@@ -32,6 +33,7 @@ use rule generate_answers as answer_trial with:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/validation.json",
         code=library("generate_answers"),
     output:

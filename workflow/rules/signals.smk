@@ -7,6 +7,7 @@ rule attribute_layers:
     input:
         teacher=model_of("teacher"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         settings="results/{study}/settings/attribution/{name}.json",
         code=library("attribute_layers"),
     output:
@@ -29,6 +30,7 @@ rule pair_layers:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         attribution=upstream("pairing", "attribution"),
         settings="results/{study}/settings/pairing/{name}.json",
         code=library("pair_layers"),
@@ -52,6 +54,7 @@ rule extract_activations:
     input:
         teacher=model_of("teacher"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         pairing=upstream("activations", "pairing"),
         settings="results/{study}/settings/activations/{name}.json",
         code=library("extract_activations"),
@@ -78,6 +81,7 @@ rule align_states:
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
         pairing=upstream("alignment", "pairing"),
         activations=upstream("alignment", "activations"),
         settings="results/{study}/settings/alignment/{name}.json",

@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, Reason, TestSet, keep_clean
@@ -23,6 +24,9 @@ from semalign.config.base import SPLITS, Split
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.provenance import portable
+
+if TYPE_CHECKING:
+    from semalign.benchmarks.fitting import Room
 
 LOGGER = logging.getLogger(__name__)
 # shares of the splits that are drawn first; train is the rest
@@ -41,9 +45,12 @@ def problems_of(name: str, settings: FileBenchmark) -> list[str]:
     return []
 
 
-def build(name: str, settings: FileBenchmark) -> Prepared:
-    """Build all splits; raises UserError with all problems of the rows, or if there are too few rows."""
-    prepared = _assemble(name, settings)
+def build(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:
+    """Build all splits, of the rows that `room` holds if it is given.
+
+    Raises UserError with all problems of the rows, or if there are too few rows.
+    """
+    prepared = _assemble(name, settings, room)
     dropped = prepared.origin["overlap"]["dropped"]
     reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
     sizes = ", ".join(f"{split} {len(items):,}" for split, items in prepared.splits.items())
@@ -52,8 +59,12 @@ def build(name: str, settings: FileBenchmark) -> Prepared:
     return prepared
 
 
-def _assemble(name: str, settings: FileBenchmark) -> Prepared:
+def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:
     pool, test = _files(name, settings)
+    too_long: dict[str, list[str]] = {}
+    if room:
+        items, of_test, too_long = room.rows(name, pool.items, test.items if test else None)
+        pool, test = replace(pool, items=items), replace(test, items=of_test or []) if test else None
     test_set = TestSet(map(compared, test.items if test else ()))
     clean, dropped = keep_clean(((item, compared(item)) for item in pool.items), test_set, set())
     splits = _deal(name, settings, pool, clean, test)
@@ -70,6 +81,7 @@ def _assemble(name: str, settings: FileBenchmark) -> Prepared:
         "rows": len(pool.items),
         "overlap": {"dropped": dropped},
         "warnings": [_portable(warning, files) for warning in warnings],
+        **too_long,
     }
     return Prepared(named, origin=origin)
 

@@ -13,6 +13,7 @@ from semalign.runtime.registry import Registry
 
 if TYPE_CHECKING:
     from semalign.benchmarks.base import Example, Prepared
+    from semalign.benchmarks.fitting import Room
     from semalign.config.base import Split
     from semalign.config.tiny import TinyBenchmark
 
@@ -62,18 +63,20 @@ def module_of(name: str, settings: Any) -> str | None:
     return BENCHMARKS.module_of(name)
 
 
-def prepare(name: str, settings: Any, mirror: str | None = None) -> "Prepared":
+def prepare(name: str, settings: Any, mirror: str | None = None, room: "Room | None" = None) -> "Prepared":
     """Make the splits of a benchmark of any kind except a mixture, with a record of where they come from.
 
-    `mirror` is the folder that published benchmarks are read from. Raises UserError if they can't be made.
+    `mirror` is the folder that published benchmarks are read from. Examples that `room` does not hold are left out.
+    Raises UserError if the splits can't be made.
     """
     from semalign.benchmarks.base import Prepared
+    from semalign.benchmarks.fitting import leave_out
 
     if isinstance(settings, RealBenchmark):
-        prepared = PUBLISHED.load(settings.benchmark)(settings, mirror)
-        return prepared.renamed(settings.benchmark, name)
+        prepared = PUBLISHED.load(settings.benchmark)(settings, mirror).renamed(settings.benchmark, name)
+        return leave_out(name, prepared, settings, room) if room else prepared
     if isinstance(settings, FileBenchmark):
-        own: Prepared = import_module(OWN).build(name, settings)
+        own: Prepared = import_module(OWN).build(name, settings, room)
         return own
     return Prepared(build_benchmark(name, settings))
 

@@ -15,13 +15,15 @@ from lm_eval import evaluator
 from lm_eval.api import task as task_module
 from lm_eval.tasks import TaskManager
 
+from semalign.benchmarks.fitting import Reader
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.bare_items import bare_items
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
 from semalign.evaluation.likelihood import response_text
-from semalign.evaluation.protocols import TASKS, task_name
+from semalign.evaluation.own_decoding import own_decoding
+from semalign.evaluation.protocols import OWN, TASKS, task_name
 from semalign.runtime.errors import UserError
 
 SHOT_SEED = 1234  # for drawing the shots; the default of lm-eval's command line
@@ -41,15 +43,16 @@ def evaluate(
 
 def study_model(model: Any, tokenizer: Any, settings: EvaluationSettings, seed: int = 0) -> StudyModel:
     """Wrap a loaded model for lm-eval; raises UserError for a tokenizer without an eos token."""
-    with _quiet():
+    with quiet():
         return StudyModel(model, tokenizer, settings.batch_size, seed)
 
 
 def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
     """Let any lm-eval model answer the items of a split under the protocol in the settings."""
-    with _quiet():
-        task = load_task(benchmark, split_file, settings)
-        if tokenizer := getattr(lm, "tokenizer", None):
+    with quiet():
+        reader = getattr(lm, "reader", None)
+        task = load_task(benchmark, split_file, settings, reader)
+        if tokenizer := reader.tokenizer if reader else getattr(lm, "tokenizer", None):
             bare_items(task, tokenizer)
         name = task.config.task
         results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
@@ -61,8 +64,13 @@ def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSett
     return [_record(samples, task.OUTPUT_TYPE, metric) for samples in by_item.values()]
 
 
-def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings) -> Any:
+def load_task(
+    benchmark: str, split_file: Path, settings: EvaluationSettings, reader: Reader | None = None
+) -> Any:
     """The lm-eval task of a benchmark under the settings' protocol, over the items of one file.
+
+    The stop strings of a user's own task, and its limit of generated tokens unless the settings have one, follow from
+    the references in the file's folder as `reader` reads them.
 
     Raises UserError if the file does not exist, if the protocol has no task for the benchmark, or if samples are
     requested from a task that decodes greedily.
@@ -73,9 +81,12 @@ def load_task(benchmark: str, split_file: Path, settings: EvaluationSettings) ->
     name = task_name(benchmark, settings.protocol, split_file)
     task = manager.load([name])["tasks"][name]
     task.set_fewshot_seed(SHOT_SEED)
-    if benchmark in settings.max_new_tokens and task.OUTPUT_TYPE == "generate_until":
-        tokens = {"max_gen_toks": settings.max_new_tokens[benchmark]}
-        task.set_config("generation_kwargs", tokens, update=True)
+    if task.OUTPUT_TYPE == "generate_until":
+        stops = task.config.generation_kwargs["until"]
+        decoding = own_decoding(split_file, stops, reader) if name.startswith(OWN) else {}
+        if benchmark in settings.max_new_tokens:
+            decoding["max_gen_toks"] = settings.max_new_tokens[benchmark]
+        task.set_config("generation_kwargs", decoding, update=True)
     if benchmark in settings.samples:
         if not (task.config.generation_kwargs or {}).get("do_sample"):
             raise UserError(
@@ -91,13 +102,15 @@ def metric_of(task: Any) -> str:
     return str(task.config.metric_list[0]["metric"])
 
 
-def describe(benchmark: str, split_file: Path, settings: EvaluationSettings) -> dict[str, Any]:
+def describe(
+    benchmark: str, split_file: Path, settings: EvaluationSettings, reader: Reader | None = None
+) -> dict[str, Any]:
     """Settings that can change a score, recorded with it: template, shots, decoding, batch, precision, versions.
 
     `first_prompt` is the whole text that the first item's answer continues, shots included.
     """
-    with _quiet():
-        task = load_task(benchmark, split_file, settings)
+    with quiet():
+        task = load_task(benchmark, split_file, settings, reader)
         first = task.fewshot_context(task.eval_docs[0], task.config.num_fewshot)
     return {
         "task": task.config.task,
@@ -152,7 +165,7 @@ def _value(sample: dict[str, Any], metric: str) -> float | None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence lm-eval's log and its progress bar over prompts; errors are still raised."""
     logger = logging.getLogger("lm_eval")
     level = logger.level

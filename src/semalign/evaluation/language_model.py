@@ -26,6 +26,7 @@ from transformers import (
 )
 
 from semalign.benchmarks.encoding import ANCHOR, encode_answer, encode_prompt
+from semalign.benchmarks.fitting import Reader
 from semalign.evaluation.continuations import Pair, log_likelihoods
 from semalign.evaluation.sampling import Draws, keyed
 from semalign.runtime.errors import UserError
@@ -50,6 +51,30 @@ class Counts:
         }
 
 
+class Codec:
+    """Encodes prompts and answers exactly as training does, and decodes what a model adds to a text."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Raises UserError for a tokenizer without an end-of-text token."""
+        if tokenizer.eos_token_id is None:
+            raise UserError("tokenizer: found no eos token, expected one: it ends an answer")
+        self.tokenizer = tokenizer
+        self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
+        self._anchor_length: dict[bool, int] = {}  # of its text, by whether special tokens are skipped
+
+    def encode(self, text: str, answer: bool) -> list[int]:
+        """The tokens of a prompt, or of an answer, which has no special tokens."""
+        return (encode_answer if answer else encode_prompt)(text, self.tokenizer)
+
+    def decode(self, ids: Sequence[int], skip_special_tokens: bool = True) -> str:
+        """The text that `ids` add after other text."""
+        options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
+        whole: str = self.tokenizer.decode([*self._anchor, *ids], **options)
+        if skip_special_tokens not in self._anchor_length:
+            self._anchor_length[skip_special_tokens] = len(self.tokenizer.decode(self._anchor, **options))
+        return whole[self._anchor_length[skip_special_tokens] :]
+
+
 class StudyModel(HFLM):
     """A causal model for lm-eval that encodes text exactly as training does."""
 
@@ -58,8 +83,7 @@ class StudyModel(HFLM):
 
         Raises UserError for a tokenizer without an end-of-text token.
         """
-        if tokenizer.eos_token_id is None:
-            raise UserError("tokenizer: found no eos token, expected one: it ends an answer")
+        self.codec = Codec(tokenizer)
         super().__init__(
             pretrained=model,
             tokenizer=tokenizer,
@@ -67,17 +91,15 @@ class StudyModel(HFLM):
             batch_size=batch_size,
             softmax_dtype="float32",
         )
+        self.reader = Reader("", tokenizer, self.max_length)
         self.counts = Counts()
         self._seed = seed
         self._keys: list[str] = []  # keys of the prompts encoded last
         self._last: tuple[str | None, list[int]] = (None, [])  # the prompt encoded last, and its tokens
-        self._anchor = list(tokenizer(ANCHOR, add_special_tokens=False)["input_ids"])
-        self._anchor_length: dict[bool, int] = {}  # of its text, by whether special tokens are skipped
 
     def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
         """The tokens of a prompt as in training; without special tokens, the tokens of an answer."""
-        encode = encode_answer if add_special_tokens is False else encode_prompt
-        return encode(string, self.tokenizer)
+        return self.codec.encode(string, answer=add_special_tokens is False)
 
     def _encode_pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
         # the choices of an item follow one another, so the prompt is encoded once for all of them
@@ -112,12 +134,7 @@ class StudyModel(HFLM):
 
     def tok_decode(self, tokens: int | Sequence[int], skip_special_tokens: bool = True) -> str:
         """The text that `tokens` add after other text."""
-        ids = [tokens] if isinstance(tokens, int) else list(tokens)
-        options = {"skip_special_tokens": skip_special_tokens, "clean_up_tokenization_spaces": False}
-        whole: str = self.tokenizer.decode(self._anchor + ids, **options)
-        if skip_special_tokens not in self._anchor_length:
-            self._anchor_length[skip_special_tokens] = len(self.tokenizer.decode(self._anchor, **options))
-        return whole[self._anchor_length[skip_special_tokens] :]
+        return self.codec.decode([tokens] if isinstance(tokens, int) else tokens, skip_special_tokens)
 
     def loglikelihood(self, requests: Any, disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """As lm-eval's, without a progress bar."""
@@ -139,7 +156,14 @@ class StudyModel(HFLM):
         return likelihoods
 
     def generate_until(self, requests: Any, disable_tqdm: bool = True) -> list[str]:
-        """As lm-eval's, without a progress bar; each prompt has its own random draws."""
+        """As lm-eval's, without a progress bar; each prompt has its own random draws.
+
+        Raises UserError if the new tokens alone fill the model's context.
+        """
+        for request in requests:
+            self._check_length(
+                request.args[0], 1 + int(request.args[1].get("max_gen_toks", self.max_gen_toks))
+            )
         return list(super().generate_until(keyed(requests, self._seed), disable_tqdm=disable_tqdm))
 
     def _model_generate(self, context: torch.Tensor, max_length: int, stop: list[str], **kwargs: Any) -> Any:
@@ -170,8 +194,7 @@ class StudyModel(HFLM):
 
     def _greedy(self, max_length: int) -> GenerationConfig:
         """Plain greedy decoding up to `max_length` positions; it ends at the model's or the tokenizer's eos token."""
-        own = self.model.generation_config.eos_token_id
-        ends = {self.tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
+        ends = ends_of(self.tokenizer, self.model.generation_config)
         return GenerationConfig(
             max_length=max_length,
             do_sample=False,
@@ -187,6 +210,12 @@ class StudyModel(HFLM):
                 f"prompt {prompt[:40]!r}: found {positions} positions with its answer, "
                 f"expected at most the model's {self.max_length}"
             )
+
+
+def ends_of(tokenizer: Any, generation_config: Any) -> set[int]:
+    """The tokens that end an answer: the tokenizer's eos token, and those that the model's config names."""
+    own = getattr(generation_config, "eos_token_id", None)
+    return {tokenizer.eos_token_id, *(own if isinstance(own, list) else [own])} - {None}
 
 
 class StopStrings(StoppingCriteria):

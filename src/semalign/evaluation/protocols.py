@@ -8,6 +8,7 @@ from semalign.config.evaluation import Protocol
 from semalign.runtime.errors import UserError
 
 TASKS = Path(__file__).parent / "tasks"
+OWN = "own-"  # begins the names of the tasks for a user's own file
 COLUMNS: dict[str, set[str]] = {
     "mmlu": {"subject", "question", "options"},
     "gsm8k": {"question", "solution"},
@@ -45,7 +46,7 @@ def _kind(item: dict[str, Any]) -> str:
     columns = set(item.get("fields") or {})
     published = next((name for name, needed in COLUMNS.items() if needed <= columns), None)
     own = "choices" if item.get("choices") else "code" if item.get("tests") else "text"
-    return published or f"own-{own}"
+    return published or f"{OWN}{own}"
 
 
 def _first_item(split_file: Path) -> dict[str, Any]:

@@ -119,9 +119,9 @@ def generate_answers(
     )
     examples = read_split(benchmark, evaluation.split)
     tasks = scored_files(benchmark, evaluation.split)
-    facts = {task: describe(task, path, evaluation) for task, path in tasks.items()}
     model, tokenizer = scored.load(evaluation)
     answering = study_model(model, tokenizer, evaluation, seed)
+    facts = {task: describe(task, path, evaluation, answering.reader) for task, path in tasks.items()}
     started = time.perf_counter()
     by_id = {record.id: record for record in _answers(answering, tasks, evaluation)}
     throughput = answering.counts.rates(len(examples), time.perf_counter() - started)

@@ -13,6 +13,7 @@ from semalign.config.signals import stages_before
 from semalign.methods.registry import METHODS
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import update_json
+from semalign.study.checks import CHOICES, checks_of_model, checks_of_pair, new_tokens, readers_of
 from semalign.study.definition import Study
 from semalign.study.variants import (
     RATE,
@@ -40,6 +41,7 @@ class Layout:
         self._needs: dict[tuple[str, str], tuple[str, ...]] = {}
         self._plan()
         self._plan_benchmarks()
+        self._plan_checks()
 
     def stage_name(self, method: str, variant: str, stage: str) -> str:
         """Return the folder name of a signal stage for one variant of a method."""
@@ -116,6 +118,14 @@ class Layout:
         """Return the folder of a cell."""
         return f"{self.root}/cells/{cell.path}"
 
+    def checked(self) -> list[tuple[str, str]]:
+        """Return (pair, benchmark) of every check of a pair's texts."""
+        return [
+            (name, benchmark)
+            for name, pair in self.study.pairs.items()
+            for benchmark in pair.benchmarks or self.study.benchmarks
+        ]
+
     def lists(self, record: Path) -> bool:
         """Return whether the artifact of a record belongs to the study, by its cell, pair, benchmark or notebook."""
         kind, *names = record.relative_to(self.root).parts
@@ -123,6 +133,10 @@ class Layout:
             return "/".join(names[:5]) in {cell.path for cell in self.cells}
         if kind == "scores":
             return "/".join([self.root, kind, *names[:3]]) in self.score_folders()
+        if kind == "checks" and names[0] == "pairs":
+            return (names[1], names[2]) in self.checked()
+        if kind == "checks":
+            return "/".join([self.root, *names[:4]]) in self.score_folders()
         if kind == "signals":
             return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
         if kind in ("choices", "search"):
@@ -146,7 +160,7 @@ class Layout:
         study = self.study
         for section in ("models", "benchmarks"):
             for name, entry in getattr(study, section).items():
-                self.settings[f"{section}/{name}"] = entry.model_dump(mode="json")
+                self.settings[f"{section}/{name}"] = entry.model_dump(mode="json", exclude=CHOICES)
         for method in study.methods:
             for variant in variants_of(study, method):
                 self._plan_variant(method, variant)
@@ -186,6 +200,22 @@ class Layout:
             }
             self.settings[f"scores/{protocol}"] = answering | {"protocol": protocol, "samples": samples}
         self.settings["published"] = study.scores.model_dump(mode="json")["published"]
+
+    def _plan_checks(self) -> None:
+        """Plan what is checked of the texts of each benchmark, for every pair and every model that is scored."""
+        for pair, benchmark in self.checked():
+            self.settings[f"checks/pairs/{pair}/{benchmark}"] = checks_of_pair(self.study, benchmark)
+        for folder in self.score_folders():
+            model, benchmark, protocol = folder.removeprefix(f"{self.root}/scores/").split("/")
+            settings = checks_of_model(self.study, benchmark, self.settings[f"scores/{protocol}"])
+            self.settings[f"checks/scores/{model}/{benchmark}/{protocol}"] = settings
+        for name in self.study.benchmarks:
+            if readers := readers_of(self.study, name):
+                self.settings[f"benchmarks/{name}"]["too_long"] = "leave-out"
+                self.settings[f"fitting/{name}"] = {
+                    "readers": readers,
+                    "new_tokens": new_tokens(self.study, name),
+                }
 
     def _plan_variant(self, method: str, variant: str) -> None:
         settings, signals = resolve(self.study, method, variant)

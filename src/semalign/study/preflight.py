@@ -14,6 +14,7 @@ from semalign.evaluation.protocols import TASKS, task_names
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.suggestions import one_of
 from semalign.signals.semantics.registry import MAPS, check_top
+from semalign.study import sizes
 from semalign.study.definition import Study
 from semalign.study.layout import Layout
 from semalign.study.measures import Measures, check_notebooks
@@ -156,7 +157,12 @@ def _source_of_map(study: Study, method: str, variant: str) -> str:
 
 
 # every check of `check_study`, in the order in which problems are printed; a check of a new kind is added here
-CHECKS: tuple[Check, ...] = (benchmarks, variants, check_models, check_projections, texts)
+def split_sizes(study: Study) -> Iterator[str]:
+    """Yield a line per setting that asks for more examples than a split has."""
+    yield from sizes.problems_of(study)
+
+
+CHECKS: tuple[Check, ...] = (benchmarks, variants, check_models, check_projections, texts, split_sizes)
 
 
 def unpinned(study: Study) -> list[str]:

@@ -1,0 +1,1 @@
+"""Checks of texts before any long work: cuts, lengths, and whether the references can be scored."""
