@@ -6,6 +6,7 @@ from typing import Any
 from semalign.config.base import Split
 from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
 from semalign.config.checks import CheckSettings
+from semalign.config.evaluation import EvaluationSettings
 from semalign.config.pruning import PrunedModel
 from semalign.config.signals import stages_before
 from semalign.evaluation.protocols import TASKS, task_names
@@ -38,7 +39,9 @@ def checks_of_model(study: Study, benchmark: str, evaluation: dict[str, Any]) ->
     """The settings of the check of a benchmark that a model is scored on as it is."""
     sandbox = study.evaluation.model_dump(include={"sandbox", "sandbox_workers"})
     checks = CheckSettings(
-        evaluation=evaluation | sandbox, scored=[evaluation["split"]], **_choices(study, benchmark)
+        evaluation=EvaluationSettings(**evaluation, **sandbox),
+        scored=[evaluation["split"]],
+        **_choices(study, benchmark),
     )
     return checks.model_dump(mode="json")
 
@@ -110,7 +113,7 @@ def _unpruned(study: Study, model: str) -> str:
     return _unpruned(study, section.teacher) if isinstance(section, PrunedModel) else model
 
 
-def _choices(study: Study, benchmark: str) -> dict[str, dict[str, Any]]:
+def _choices(study: Study, benchmark: str) -> dict[str, Any]:
     """The choices of a benchmark, or of each part of a mixture, by name."""
     section = study.benchmarks[benchmark]
     names = section.parts if isinstance(section, Mixture) else [benchmark]

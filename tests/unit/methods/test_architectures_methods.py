@@ -10,7 +10,8 @@ from fabricated_pairs import PAIRS, Pair
 from pydantic import TypeAdapter
 
 from semalign.methods.registry import METHODS
-from semalign.models.loading import architecture_in, load_model
+from semalign.models.configs import architecture_in
+from semalign.models.loading import load_model
 from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError
 from semalign.study.kinds import Method

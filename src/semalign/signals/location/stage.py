@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from semalign.benchmarks.base import read_split
 from semalign.config.signals import Location
-from semalign.models.loading import architecture_in
+from semalign.models.configs import architecture_in
 from semalign.models.separate import check_separate
 from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
