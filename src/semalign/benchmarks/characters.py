@@ -19,7 +19,8 @@ def harmful(text: str) -> tuple[str, str] | None:
     if found := HARMFUL.search(text):
         what, advice = describe(found.group())
         return f"{what} at character {found.start() + 1:,}", advice
-    for edge, where in ((text[:1], "beginning"), (text[-1:], "end")):
+    core = text.strip()  # no white space to Python, so it would stay in a target
+    for edge, where in ((core[:1], "beginning"), (core[-1:], "end")):
         if edge and edge in HIDDEN:
             return f"the invisible character U+{ord(edge):04X} at the {where}", "remove it"
     return None

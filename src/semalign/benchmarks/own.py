@@ -54,7 +54,8 @@ def build(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Pre
     dropped = prepared.origin["overlap"]["dropped"]
     reasons = ", ".join(f"{len(ids)} {reason}" for reason, ids in dropped.items() if ids)
     sizes = ", ".join(f"{split} {len(items):,}" for split, items in prepared.splits.items())
-    LOGGER.info("benchmark %s: %s; kept out of training: %s", name, sizes, reasons or "none")
+    rows = prepared.origin["rows"]
+    LOGGER.info("benchmark %s: %d rows: %s; kept out of training: %s", name, rows, sizes, reasons or "none")
     return prepared
 
 
@@ -77,6 +78,7 @@ def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) ->
     files = {str(file.path): file.path for file in (pool, test) if file}
     origin = {
         "files": {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()},
+        "rows": len(pool.items),
         "overlap": {"dropped": dropped},
         "warnings": [_portable(warning, files) for warning in warnings],
         **too_long,

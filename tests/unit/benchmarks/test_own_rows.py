@@ -77,6 +77,7 @@ def problems(folder: Path, data: bytes, **settings: Any) -> list[str]:
         ),
         ({"answer": "a\uffff"}, "answer: found U+FFFF, which is no character at character 2; "),
         ({"answer": "7\u200b"}, "answer: found the invisible character U+200B at the end; remove it"),
+        ({"answer": "7\u00ad \n"}, "answer: found the invisible character U+00AD at the end; remove it"),
         ({"prompt": "\u2060Q"}, "prompt: found the invisible character U+2060 at the beginning; remove it"),
         (
             {"prompt": "a\u202eb"},
