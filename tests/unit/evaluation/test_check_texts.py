@@ -36,6 +36,12 @@ def refused(folder: Path, models: Sequence[Path], examples: Sequence[Example], *
     return line
 
 
+def assert_in_reach(report: dict[str, Any]) -> None:
+    """Assert that every reference of a split that is scored would be scored as right."""
+    scored = report["benchmarks"]["mine"]["test"]["scored"].values()
+    assert [counts["unreachable"] for counts in scored] == [0] * len(scored) != []
+
+
 def test_a_benchmark_that_fits_passes_and_shows_what_is_read(sealed_pair: Pair, tmp_path: Path) -> None:
     report = check(tmp_path, sealed_pair, PLAIN)
     train = report["benchmarks"]["mine"]["train"]
@@ -98,7 +104,7 @@ def test_references_out_of_reach_are_only_reported_on_request(
 
 @pytest.mark.parametrize("answer", [" a\n\nb", "\n\nb", " a\n\n\n\nb\n\n", " a\r\n\r\nb"])
 def test_blank_lines_in_answers_are_no_end(sealed_pair: Pair, tmp_path: Path, answer: str) -> None:
-    check(tmp_path, sealed_pair, [*PLAIN, mine(answer)])
+    assert_in_reach(check(tmp_path, sealed_pair, [*PLAIN, mine(answer)]))
 
 
 @pytest.mark.parametrize(
@@ -138,11 +144,11 @@ def test_what_a_context_does_not_hold_is_named(
 
 
 def test_a_long_prompt_fits_by_default_if_the_references_fit(sealed_pair: Pair, tmp_path: Path) -> None:
-    check(tmp_path, sealed_pair, [*PLAIN, mine(" a", "w" * 240)])
+    assert_in_reach(check(tmp_path, sealed_pair, [*PLAIN, mine(" a", "w" * 240)]))
 
 
 def test_choices_need_no_room_for_generated_tokens(sealed_pair: Pair, tmp_path: Path) -> None:
-    check(tmp_path, sealed_pair, [mine(" a", "w" * 250, choices=[" a", " b"], gold=0)])
+    assert_in_reach(check(tmp_path, sealed_pair, [mine(" a", "w" * 250, choices=[" a", " b"], gold=0)]))
 
 
 def with_tokenizer(model: Path, folder: Path, merges: Any) -> Path:
@@ -242,4 +248,4 @@ def test_special_tokens_inside_a_text_are_named(
 
 
 def test_an_answer_that_ends_in_eos_is_in_reach(sealed_pair: Pair, tmp_path: Path) -> None:
-    check(tmp_path, sealed_pair, [*PLAIN, mine(" a</s>", target="a</s>")])
+    assert_in_reach(check(tmp_path, sealed_pair, [*PLAIN, mine(" a</s>", target="a</s>")]))

@@ -117,7 +117,7 @@ def test_models_whose_contexts_decide_what_is_left_out() -> None:
     benchmarks = {"gsm8k": {"too_long": "leave-out"}, "facts": {}, "mix": {"parts": ["gsm8k", "facts"]}}
     pairs = {
         "p": {"teacher": "teacher", "student": "cut", "benchmarks": ["mix"]},
-        "other": {"teacher": "student", "student": "student", "benchmarks": ["facts"]},
+        "other": {"teacher": "teacher", "student": "student", "benchmarks": ["facts"]},
     }
     made = study(models=MODELS, benchmarks=benchmarks, pairs=pairs)
     assert readers_of(made, "gsm8k") == ["teacher"] and readers_of(made, "facts") == []
