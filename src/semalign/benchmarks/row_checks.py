@@ -50,7 +50,8 @@ class Checker:
         for key, value in self.row.items():
             if key not in KEYS:
                 self.problem(
-                    f"unknown key {key!r}", f"found unknown key {key!r}, expected {_suggestion(key)}"
+                    f"unknown key {short(key)}",
+                    f"found unknown key {short(key)}, expected {_suggestion(key)}",
                 )
             elif isinstance(value, bool) or not isinstance(value, KEYS[key]):
                 expected = EXPECTED[KEYS[key][0]]

@@ -12,6 +12,7 @@ from semalign.runtime.errors import Problems
 FILE = "config.json"
 WHAT = "a model's config.json, as save_pretrained writes it"
 NEEDED = ("num_hidden_layers", "hidden_size", "vocab_size")
+NOT_NULL = ("num_attention_heads", "intermediate_size")  # without the key, transformers has a default
 SIZES = (*NEEDED, "num_attention_heads", "num_key_value_heads", "head_dim", "intermediate_size")
 CONTEXT = "max_position_embeddings"
 # where quantised models say so: transformers, compressed-tensors, older bitsandbytes, MLX
@@ -106,6 +107,7 @@ def _type(config: Mapping[str, Any], name: str, family: Family) -> list[str]:
 def _sizes(config: Mapping[str, Any], family: Family | None) -> list[str]:
     """Sizes must be whole and positive, and fit each other."""
     lines = [f"{key}: found nothing, expected a whole number" for key in NEEDED if config.get(key) is None]
+    lines += [f"{key}: found null, expected a whole number" for key in NOT_NULL if config.get(key, 1) is None]
     for key in (*SIZES, CONTEXT):
         value = config.get(key)
         if value is not None and (type(value) is not int or value < 1):

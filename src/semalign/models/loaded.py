@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import math
+import re
 import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from semalign.models.naming import HARMLESS, listed, own_name
 from semalign.models.weights import Weights
 from semalign.runtime.errors import UserError
 
+CLASS = re.compile(r"<class '([\w.]+)'>")
 LONGEST = 300  # characters of another library's message
 MEMORY = (
     "allocate memory",
@@ -55,6 +57,7 @@ def _limit() -> str:
 
 def _in_one_line(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    text = CLASS.sub(r"\1", text).replace("NoneType", "null")  # as a user's JSON file says it
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

@@ -1,14 +1,10 @@
-"""Drawn rows and files: a benchmark that holds every text as written, or lines that name the problems.
-
-SEMALIGN_EXAMPLES is the number of drawn inputs per test; with it, they differ from run to run.
-"""
+"""Drawn rows and files: a benchmark that holds every text as written, or lines that name the problems."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from semalign.benchmarks.base import SPLITS
@@ -18,14 +14,6 @@ from semalign.benchmarks.row_checks import KEYS
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import UserError
 
-EXAMPLES = os.environ.get("SEMALIGN_EXAMPLES")
-DRAWN = settings(
-    max_examples=int(EXAMPLES or 150),
-    derandomize=not EXAMPLES,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
 ODD = st.sampled_from(
     ["\0", "\ud800", "\ufffd", "\u200b", "\ufeff", "\u2028", "\u0085", " ", "\n", "\t", "\u00a0", "é"]
 )
@@ -75,7 +63,6 @@ def check(path: Path, section: FileBenchmark) -> list[str]:
     return found
 
 
-@DRAWN
 @given(rows=ROWS, padding=st.booleans())
 def test_drawn_rows_are_kept_as_written_or_named(rows: list[Any], padding: bool, tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
@@ -98,7 +85,6 @@ def test_drawn_rows_are_kept_as_written_or_named(rows: list[Any], padding: bool,
             assert item.target == item.answer.strip()
 
 
-@DRAWN
 @given(
     cut=st.integers(0, 400),
     put=st.binary(max_size=4),
