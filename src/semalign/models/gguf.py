@@ -11,13 +11,12 @@ from typing import Any
 
 from semalign.benchmarks.corpora import package_folder
 from semalign.config.models import GgufPackage
+from semalign.models.gguf_contents import KIND, PRE, left_out
 from semalign.models.gguf_header import read_gguf
 from semalign.models.naming import listed
 from semalign.runtime.errors import UserError
 
-ARCHITECTURE_KEY = "general.architecture"
 ARCHITECTURES = ("llama", "mistral", "qwen2", "qwen3", "gemma3")
-PRE_TOKENIZER_KEY = "tokenizer.ggml.pre"
 PRE_TOKENIZERS = ("smollm", "gpt-2", "default")
 LOGGER = logging.getLogger(__name__)
 
@@ -49,14 +48,16 @@ def _read(settings: GgufPackage) -> tuple[Path, str]:
     source = package_folder(settings.package) / settings.file
     if not source.is_file():
         raise UserError(f"{source.name}: no such file in the package {settings.package}")
-    values = read_gguf(source)
-    rule = values.get(PRE_TOKENIZER_KEY, "default")
+    values, tensors = read_gguf(source)
+    rule = values.get(PRE, "default")
     for key, found, known in (
-        (ARCHITECTURE_KEY, values.get(ARCHITECTURE_KEY), ARCHITECTURES),
-        (PRE_TOKENIZER_KEY, rule, PRE_TOKENIZERS),
+        (KIND, values.get(KIND), ARCHITECTURES),
+        (PRE, rule, PRE_TOKENIZERS),
     ):
         if found not in known:
             raise UserError(f"{source}: {key}: found {found!r}, expected one of {', '.join(known)}")
+    if lines := list(left_out(values, tensors)):
+        raise UserError(*(f"{source}: {line}" for line in lines))
     return source, rule
 
 

@@ -19,8 +19,8 @@ STRING, ARRAY = 8, 9
 ALIGNMENT = "general.alignment"
 
 
-def read_gguf(path: Path) -> dict[str, Any]:
-    """The single values of the header by key; arrays are skipped.
+def read_gguf(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The single values of the header by key, and the names of the tensors; arrays are skipped.
 
     Raises UserError if the file is absent, unreadable, cut short, or no GGUF file.
     """
@@ -29,7 +29,8 @@ def read_gguf(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: found {start[:4]!r} at its beginning, expected {MAGIC!r} of {WHAT}")
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            values, end = _Reader(content).header()
+            reader = _Reader(content)
+            values, end = reader.header()
             size = len(content)
     except (struct.error, UnicodeDecodeError, KeyError, IndexError, OverflowError, ValueError) as error:
         raise UserError(f"{path}: found a damaged or incomplete header ({error}), expected {WHAT}") from None
@@ -40,7 +41,7 @@ def read_gguf(path: Path) -> dict[str, Any]:
             f"{path}: found {size} bytes, expected {end} according to its header; the file is incomplete, copy or "
             "install it again"
         )
-    return values
+    return values, reader.names
 
 
 class _Reader:
@@ -49,6 +50,7 @@ class _Reader:
     def __init__(self, content: mmap.mmap) -> None:
         self.content = content
         self.at = 4
+        self.names: list[str] = []  # of tensors
 
     def header(self) -> tuple[dict[str, Any], int]:
         """The values, and where the data of the last tensor ends."""
@@ -105,6 +107,7 @@ class _Reader:
         from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 
         name = self._string()
+        self.names.append(name)
         (dimensions,) = self.take("I")
         shape = self.take(f"{dimensions}Q")
         kind, offset = self.take("IQ")
