@@ -15,6 +15,7 @@ from typing import Any
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.encoding import encode
+from semalign.benchmarks.tokenizer_files import read_tokenizer
 from semalign.config.base import Split
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
@@ -42,10 +43,10 @@ class Reader:
     @classmethod
     def of(cls, folder: Path) -> "Reader":
         """The reader in a model folder; no weights are loaded."""
-        from transformers import AutoConfig, AutoTokenizer
+        from transformers import AutoConfig
 
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            tokenizer = read_tokenizer(folder)
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: not readable ({str(error).splitlines()[0]})") from error

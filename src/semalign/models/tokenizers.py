@@ -11,6 +11,8 @@ from semalign.runtime.errors import Problems
 FILE = "tokenizer.json"
 SETTINGS = "tokenizer_config.json"
 MAP = "special_tokens_map.json"
+WHAT = "the tokenizer.json of a fast tokenizer (AutoTokenizer.from_pretrained(...).save_pretrained(...) writes it)"
+LONGEST = "model_max_length"
 CLASS = "tokenizer_class"
 NAMED = ("bos_token", "eos_token", "pad_token", "unk_token")
 # classes without an eos token unless the files name one; others, such as LlamaTokenizer, have their own
@@ -23,7 +25,7 @@ def check_tokenizer(folder: Path, rows: int | None, problems: Problems) -> None:
     path = folder / FILE
     content: dict[str, Any] | None = None
     with problems.collect():
-        content = read_object(path, "the tokenizer.json of a fast tokenizer")
+        content = read_object(path, WHAT)
     if content is not None:
         lines, tokens = _vocabulary(content)
         problems.add(*(f"{path}: {line}" for line in lines))
@@ -51,6 +53,9 @@ def _vocabulary(content: Mapping[str, Any]) -> tuple[list[str], dict[str, int] |
     wrong = [token for token, number in tokens.items() if type(number) is not int or number < 0]
     if wrong:
         return [f"model.vocab: {wrong[0]!r}: found {shown(tokens[wrong[0]])}, expected an id from 0"], None
+    if model.get("dropout"):  # type: ignore[union-attr]
+        line = f"model.dropout: found {shown(model['dropout'])}, expected null: a text would get other tokens each time"  # type: ignore[index]
+        return [line], tokens
     return [], tokens
 
 
@@ -70,12 +75,35 @@ def _named(folder: Path, problems: Problems) -> dict[str, Any] | None:
         problems.add(
             *(f"{folder / name}: {key}: found {shown(content[key])}, expected a text" for key in wrong)
         )
+        if LONGEST in content and not _positive(content[LONGEST]):
+            wrong.append(LONGEST)
+            problems.add(
+                f"{folder / name}: {LONGEST}: found {shown(content[LONGEST])}, expected a number above 0"
+            )
         if wrong:
             return None
+        if name == MAP:
+            problems.add(*_contradictions(folder, settings, content))
         settings |= content
     if not settings and not _there(folder / SETTINGS):
         return None  # the tokens are then the class's own
     return {key: _text(value) if key in NAMED else value for key, value in settings.items()}
+
+
+def _positive(value: Any) -> bool:
+    return type(value) in (int, float) and value > 0
+
+
+def _contradictions(folder: Path, settings: Mapping[str, Any], older: Mapping[str, Any]) -> list[str]:
+    """Tokens at the edges of a text that the two files name differently."""
+    return [
+        f"{folder / MAP}: {key}: found {_text(older[key])!r}, but {SETTINGS} says {_text(settings[key])!r}; expected "
+        "the same token in both"
+        for key in NAMED[:2]
+        if settings.get(key) is not None
+        and older.get(key) is not None
+        and _text(settings[key]) != _text(older[key])
+    ]
 
 
 def _text(value: Any) -> Any:
