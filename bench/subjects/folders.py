@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from bench.subject import Case, Check, Goal, Sides, Size, Subject
 from semalign.models.architectures import architecture_of
-from semalign.models.checking import value_problems
 from semalign.models.inspection import expected_tensors, problems_of
+from semalign.models.values import value_problems
 from semalign.models.weights import INDEX, read_weights
 
 NAME = "LlamaForCausalLM"

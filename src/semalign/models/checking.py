@@ -1,27 +1,33 @@
 """The check of a model's folder when it is prepared: the library's own view of it, and the values of its weights.
 
-The files are read once, at the speed of the disk and in parts, so that memory does not grow with the model.
+A model that is small also reads a short text; a larger one does so when it is loaded first.
 """
 
-from collections.abc import Iterator, Mapping
+import logging
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 
-from semalign.models.architectures import architecture_of
+from semalign.models.architectures import Architecture, architecture_of
 from semalign.models.configs import architecture_name
 from semalign.models.devices import Loading
-from semalign.models.headers import Entry
 from semalign.models.inspection import GENERATION, compare, problems_of
 from semalign.models.loaded import explained
-from semalign.models.loading import load_tokenizer, read_config, whole_weights
-from semalign.models.naming import HARMLESS, listed, own_name
-from semalign.models.weights import Weights
+from semalign.models.loading import load_model, load_tokenizer, read_config, whole_weights
+from semalign.models.naming import listed, own_name
+from semalign.models.tokenizers import FILE as TOKENS
+from semalign.models.tokenizers import SETTINGS
+from semalign.models.values import value_problems
+from semalign.models.weights import Weights, shown
 from semalign.runtime.errors import Problems, UserError
+from semalign.runtime.files import read_json
 
-PART = 64 * 2**20  # bytes that are read at once
+LOGGER = logging.getLogger(__name__)
+LIGHT = 2 * 2**30  # bytes of weights that are loaded for a trial
+SAMPLE = "Hello world, it's 12345.6 today!\n\n  x = f(y)  ünï 码 end"
 
 
 def check_model(folder: Path, loading: Loading | None = None) -> Weights:
@@ -34,14 +40,29 @@ def check_model(folder: Path, loading: Loading | None = None) -> Weights:
         raise UserError(*lines)
     config = read_config(folder)
     weights = whole_weights(folder, config)
+    facts = architecture_of(architecture_name(config))
+    if own := config.get("auto_map"):
+        LOGGER.warning(
+            "warning: %s: auto_map names code of its own (%s), which never runs; the model is transformers' %s",
+            folder / "config.json",
+            shown(own),
+            architecture_name(config),
+        )
     problems = Problems()
     with problems.collect():
         _compare(folder, weights, config)
         _check_tokenizer(folder, config)
     dtype = getattr(torch, (loading or Loading()).dtype)
-    problems.add(*value_problems(weights, dtype))
+    problems.add(*value_problems(weights, dtype, *_never_zero(facts)))
     problems.check()
+    if sum(math.prod(entry.shape) for entry in weights.tensors.values()) * dtype.itemsize <= LIGHT:
+        load_model(folder, "cpu", dtype)
     return weights
+
+
+def _never_zero(facts: Architecture) -> list[str]:
+    """Modules without which a model says nothing; a norm whose gain is stored as a difference from 1 may be zero."""
+    return [facts.embedding, facts.head, *([] if facts.gain_offset else [facts.final_norm])]
 
 
 def _compare(folder: Path, weights: Weights, config: Mapping[str, Any]) -> None:
@@ -74,11 +95,40 @@ def _check_tokenizer(folder: Path, config: Mapping[str, Any]) -> None:
     rows, end = config["vocab_size"], tokenizer.eos_token_id
     if end is None:
         raise UserError(f"{folder}: the tokenizer has no eos token, expected the token that ends a text")
+    _check_cut(folder, tokenizer)
     wrong = {token: number for token, number in _used(tokenizer).items() if not 0 <= number < rows}
     if wrong:
         raise UserError(
             f"{folder}: the tokenizer's {listed(map(repr, wrong))} has id {max(wrong.values())}, expected an id below "
             f"{rows}, the rows of the embedding"
+        )
+
+
+def _check_cut(folder: Path, tokenizer: Any) -> None:
+    """Compare a text's tokens with those of the file, which some classes do not follow."""
+    from tokenizers import Tokenizer
+
+    path = folder / TOKENS
+    with explained(path, "the tokenizer can't read a text"):
+        stored = Tokenizer.from_file(str(path))
+        stored.no_truncation()
+        stored.no_padding()
+        expected = stored.encode(SAMPLE, add_special_tokens=False).ids
+        found = tokenizer(SAMPLE, add_special_tokens=False)["input_ids"]
+    if found != expected:
+        raise UserError(
+            f"{folder / SETTINGS}: found a tokenizer ({type(tokenizer).__name__}) that cuts a text into other tokens "
+            f"than {TOKENS} ({len(found)} and {len(expected)} for a sample), expected the same; set tokenizer_class to "
+            "PreTrainedTokenizerFast, which reads the file as it is"
+        )
+    begins = tokenizer(SAMPLE)["input_ids"][:1] == [tokenizer.bos_token_id]
+    settings = read_json(folder / SETTINGS) if (folder / SETTINGS).is_file() else {}
+    if settings.get("add_bos_token", begins) is not begins:
+        LOGGER.warning(
+            "warning: %s: add_bos_token is %s, but %s; training and evaluation follow tokenizer.json",
+            folder / SETTINGS,
+            str(not begins).lower(),
+            "texts begin with bos" if begins else "no text begins with bos",
         )
 
 
@@ -88,57 +138,3 @@ def _used(tokenizer: Any) -> dict[str, int]:
     tokens = {token: number for token, number in tokenizer.get_vocab().items() if token not in aside}
     named = {name: getattr(tokenizer, f"{name}_id", None) for name in ("bos_token", "eos_token", "pad_token")}
     return tokens | {name: number for name, number in named.items() if number is not None}
-
-
-def value_problems(weights: Weights, dtype: torch.dtype) -> list[str]:
-    """Tensors with values that are not finite, or too large for `dtype`, one line for each file."""
-    lines = []
-    for path in weights.files:
-        entries = [entry for entry in weights.tensors.values() if entry.path == path]
-        broken, large = _broken(path, [entry for entry in entries if not HARMLESS.search(entry.name)], dtype)
-        if broken:
-            lines.append(f"{path}: found NaN or infinity in {listed(broken)}, expected finite weights")
-        if large:
-            limit, name = torch.finfo(dtype).max, str(dtype).removeprefix("torch.")
-            lines.append(
-                f"{path}: found values up to {max(large.values()):.3g} in {listed(large)}, expected at most "
-                f"{limit:.3g} for `dtype: {name}`; choose bfloat16 or float32"
-            )
-    return lines
-
-
-def _broken(path: Path, entries: list[Entry], dtype: torch.dtype) -> tuple[list[str], dict[str, float]]:
-    """Names of the tensors that are not finite, and the largest values of those that `dtype` can't hold."""
-    broken: list[str] = []
-    large: dict[str, float] = {}
-    with explained(path, "can't be read"), safe_open(path, "pt") as file:
-        for entry in entries:
-            highest = max((_highest(part) for part in _parts(file, entry)), default=0.0, key=_rank)
-            if highest != highest or highest == float("inf"):
-                broken.append(entry.name)
-            elif highest > torch.finfo(dtype).max:
-                large[entry.name] = highest
-    return broken, large
-
-
-def _rank(value: float) -> float:
-    return float("inf") if value != value else value
-
-
-def _highest(part: torch.Tensor) -> float:
-    """The largest absolute value; NaN if there is one. One pass, without a copy."""
-    low, high = torch.aminmax(part)
-    return max(abs(float(low)), abs(float(high)))
-
-
-def _parts(file: Any, entry: Entry) -> Iterator[torch.Tensor]:
-    """The tensor in parts of bounded size, along its first dimension."""
-    if 0 in entry.shape:
-        return
-    if not entry.shape:
-        yield file.get_tensor(entry.name)
-        return
-    rows = max(1, PART * entry.shape[0] // max(entry.bytes, 1))
-    stored = file.get_slice(entry.name)
-    for start in range(0, entry.shape[0], rows):
-        yield stored[start : start + rows]

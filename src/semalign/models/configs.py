@@ -6,6 +6,7 @@ from typing import Any
 
 from semalign.models.architectures import ARCHITECTURES, Architecture, architecture_of, unknown
 from semalign.models.families import FAMILIES, Family
+from semalign.models.settings import setting_problems
 from semalign.models.weights import read_object, shown
 from semalign.runtime.errors import Problems
 
@@ -30,8 +31,11 @@ def read_checked(path: Path, problems: Problems) -> dict[str, Any] | None:
     return None
 
 
-def check_generation(path: Path, problems: Problems) -> None:
-    """Collect what is wrong with the settings of generation, if there are any: transformers would ignore the file."""
+def check_generation(path: Path, rows: int | None, problems: Problems) -> None:
+    """Collect what is wrong with the settings of generation, if there are any: transformers would ignore the file.
+
+    `rows` is the number of rows of the embedding, None if unknown.
+    """
     if not path.exists() and not path.is_symlink():
         return
     with problems.collect():
@@ -41,6 +45,11 @@ def check_generation(path: Path, problems: Problems) -> None:
             ids = value if isinstance(value, list) else [value]
             if any(number is not None and type(number) is not int for number in ids):
                 problems.add(f"{path}: {key}: found {shown(value)}, expected an id or a list of ids")
+            elif rows is not None and any(number is not None and number >= rows for number in ids):
+                problems.add(
+                    f"{path}: {key}: found {shown(value)}, expected an id below {rows}, the rows of the embedding "
+                    "(vocab_size in config.json): is it another model's file?"
+                )
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
@@ -63,13 +72,14 @@ def problems_in(config: Mapping[str, Any]) -> list[str]:
     if name not in ARCHITECTURES:
         return [*_quantised(config), unknown(config.get("architectures"))]
     family = FAMILIES.get(name)
-    return [
+    lines = [
         *_quantised(config),
         *(_type(config, name, family) if family else []),
         *_sizes(config, family),
         *_special(config),
         *_flags(config),
     ]
+    return lines or setting_problems(config, name, family)
 
 
 def architecture_name(config: Mapping[str, Any]) -> str:
@@ -107,7 +117,11 @@ def _type(config: Mapping[str, Any], name: str, family: Family) -> list[str]:
 def _sizes(config: Mapping[str, Any], family: Family | None) -> list[str]:
     """Sizes must be whole and positive, and fit each other."""
     lines = [f"{key}: found nothing, expected a whole number" for key in NEEDED if config.get(key) is None]
-    lines += [f"{key}: found null, expected a whole number" for key in NOT_NULL if config.get(key, 1) is None]
+    lines += [
+        f"{key}: found null, expected a whole number above 0, or no such key"
+        for key in (*NOT_NULL, CONTEXT)
+        if config.get(key, 1) is None
+    ]
     for key in (*SIZES, CONTEXT):
         value = config.get(key)
         if value is not None and (type(value) is not int or value < 1):
@@ -131,6 +145,9 @@ def _heads(config: Mapping[str, Any], family: Family) -> list[str]:
         lines.append(
             f"num_key_value_heads: found {groups}, expected a divisor of num_attention_heads ({heads})"
         )
+    size = family.sizes(config).head_dim
+    if size % 2 and not lines and family.whole_rotary:
+        lines.append(f"head_dim: found {size}, expected an even number, as rotary positions need")
     return lines
 
 

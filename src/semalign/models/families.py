@@ -28,13 +28,18 @@ class Family:
     """How the layers of an architecture are built.
 
     `model_type` is what config.json must say, and `defaults` are the values that transformers takes for absent keys.
-    `layer` gives the tensors of one layer, `final_norm` the parts of the norm after the last.
+    `layer` gives the tensors of one layer, `final_norm` the parts of the norm after the last. `softcap` and `sliding`
+    say whether it has a soft cap of the logits, and layers that see a window only; `whole_rotary`, whether all of a
+    head's dimensions are rotated.
     """
 
     model_type: str
     layer: Callable[[Sizes, Config], Shapes]
     defaults: Config
     final_norm: tuple[str, ...] = ("weight",)
+    softcap: bool = False
+    sliding: bool = False
+    whole_rotary: bool = True
     whole_heads: bool = (
         False  # transformers refuses a width that is no multiple of the heads, whatever head_dim is
     )
@@ -139,8 +144,10 @@ FAMILIES: dict[str, Family] = {
             "intermediate_size": 22016,
             "num_attention_heads": 32,
             "num_key_value_heads": 32,
+            "use_sliding_window": False,
             "tie_word_embeddings": False,
         },
+        sliding=True,
     ),
     "Qwen3ForCausalLM": Family(
         "qwen3",
@@ -150,8 +157,10 @@ FAMILIES: dict[str, Family] = {
             "num_attention_heads": 32,
             "num_key_value_heads": 32,
             "head_dim": 128,
+            "use_sliding_window": False,
             "tie_word_embeddings": False,
         },
+        sliding=True,
     ),
     "Gemma3ForCausalLM": Family(
         "gemma3_text",
@@ -163,6 +172,8 @@ FAMILIES: dict[str, Family] = {
             "head_dim": 256,
             "tie_word_embeddings": True,
         },
+        softcap=True,
+        sliding=True,
         whole_heads=True,
     ),
     "GPTNeoXForCausalLM": Family(
@@ -170,6 +181,7 @@ FAMILIES: dict[str, Family] = {
         _neox,
         {"intermediate_size": 24576, "num_attention_heads": 64, "tie_word_embeddings": False},
         final_norm=("weight", "bias"),
+        whole_rotary=False,
         whole_heads=True,
     ),
 }

@@ -9,6 +9,7 @@ from typing import Any
 from semalign.runtime.errors import UserError
 
 LONGEST = 100_000_000  # bytes; the library refuses longer headers
+METADATA = "__metadata__"
 POINTER = b"version https://git-lfs"
 BITS = {
     **{"F64": 64, "F32": 32, "F16": 16, "BF16": 16},
@@ -80,7 +81,10 @@ def read_header(path: Path, what: str = "a safetensors file") -> dict[str, Entry
         content = file.read(length)
     try:
         header: dict[str, Any] = json.loads(content)
-        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        entries = {name: entry for name, entry in header.items() if name != METADATA}
+        notes = header.get(METADATA, {})
+        if not isinstance(notes, dict) or not all(isinstance(note, str) for note in notes.values()):
+            raise ValueError(f"{METADATA} is no object of texts")
         places = [_place(name, entry) for name, entry in entries.items()]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: found a damaged header ({error}), expected a safetensors file") from None

@@ -51,9 +51,10 @@ def _check(folder: Path, problems: Problems) -> None:
     weights = find_weights(folder, facts, problems)
     if weights and config and not problems_in(config):
         problems.add(*weight_problems(weights, name, config))
-    rows = config.get("vocab_size") if config else None
-    check_generation(folder / GENERATION, problems)
-    check_tokenizer(folder, rows if type(rows) is int and rows > 0 else None, problems)
+    size = config.get("vocab_size") if config else None
+    rows = size if type(size) is int and size > 0 else None
+    check_generation(folder / GENERATION, rows, problems)
+    check_tokenizer(folder, rows, problems)
 
 
 def weight_problems(weights: Weights, name: str, config: Mapping[str, Any]) -> list[str]:

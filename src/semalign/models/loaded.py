@@ -16,6 +16,7 @@ from semalign.runtime.errors import UserError
 
 CLASS = re.compile(r"<class '([\w.]+)'>")
 LONGEST = 300  # characters of another library's message
+TRIAL = 8  # tokens
 MEMORY = (
     "allocate memory",
     f"os error {errno.ENOMEM})",
@@ -114,6 +115,27 @@ def check_loaded(model: Any, info: Mapping[str, Any], weights: Weights, name: st
     if lines:
         raise UserError(*lines)
     model.config.tie_word_embeddings = shares_matrix(model)
+
+
+def check_runs(model: Any, weights: Weights) -> None:
+    """Raise UserError if the model can't read a short text, or if its logits for it are not finite.
+
+    Finite weights can be too large for their products, and some settings make every result NaN.
+    """
+    import torch
+
+    width = min(TRIAL, model.config.max_position_embeddings)
+    ids = torch.linspace(0, model.config.vocab_size - 1, width, device=model.device).long()[None]
+    with explained(weights.folder, "the model that config.json describes can't run"), torch.no_grad():
+        logits = model(ids, use_cache=False).logits
+    if not logits.isfinite().all():
+        dtype = str(model.dtype).removeprefix("torch.")
+        other = "" if dtype == "float32" else ", or set a wider `dtype` (bfloat16, float32)"
+        raise UserError(
+            f"{weights.folder}: found NaN or infinity in the logits that the model computes in {dtype}, expected "
+            f"finite ones: values in {weights.source.name} or config.json are damaged; copy or download them "
+            f"again{other}"
+        )
 
 
 def shares_matrix(model: Any) -> bool:

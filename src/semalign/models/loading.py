@@ -10,11 +10,12 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
+from semalign.benchmarks.tokenizer_files import read_tokenizer
 from semalign.models import devices
 from semalign.models.architectures import architecture_of
 from semalign.models.configs import architecture_name, read_config
 from semalign.models.inspection import weight_problems
-from semalign.models.loaded import check_loaded, check_room, explained
+from semalign.models.loaded import check_loaded, check_room, check_runs, explained
 from semalign.models.weights import Weights, read_weights
 from semalign.runtime.errors import UserError
 
@@ -94,15 +95,15 @@ def load_model(folder: Path | str, device: str | None = None, dtype: torch.dtype
             output_loading_info=True,
         )
     check_loaded(model, info, weights, architecture_name(config))
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    check_runs(model, weights)
+    return model
 
 
 def load_tokenizer(folder: Path | str) -> Any:
     """Load the tokenizer of the model in `folder`."""
-    from transformers import AutoTokenizer
-
     with explained(Path(folder), "no readable tokenizer"):
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        return read_tokenizer(Path(folder))
 
 
 def read_head(folder: Path | str) -> Head:

@@ -149,17 +149,23 @@ def read_index(path: Path) -> dict[str, str]:
     places = index.get("weight_map")
     if not isinstance(places, dict) or not places:
         raise UserError(f"{path}: weight_map: found {shown(places)}, expected the shard of each tensor")
-    wrong = [name for name, file in places.items() if not isinstance(file, str) or Path(file).name != file]
+    wrong = [name for name, file in places.items() if not _is_shard(file)]
     if wrong:
         raise UserError(
             f"{path}: weight_map: {wrong[0]}: found {shown(places[wrong[0]])}, expected the name of a file in the "
-            "same folder"
+            "same folder, such as model-00001-of-00002.safetensors"
         )
     if not isinstance(index.get("metadata"), dict):
         raise UserError(
             f"{path}: metadata: found {shown(index.get('metadata'))}, expected an object (may be empty)"
         )
     return places
+
+
+def _is_shard(file: Any) -> bool:
+    """Whether it is a name of a file, and one that a study links; a file of another format is never read."""
+    plain = isinstance(file, str) and Path(file).name == file
+    return plain and fnmatch(file, "*.safetensors") and not fnmatch(file, "consolidated*")
 
 
 def read_object(path: Path, what: str) -> dict[str, Any]:

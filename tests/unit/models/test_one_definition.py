@@ -254,7 +254,8 @@ def test_a_new_architecture_needs_one_entry_only(
     write_tokenizer(tmp_path)
     if tied is None:
         edit_json(tmp_path, tie_word_embeddings=...)
-    edit_json(tmp_path, eos_token_id=2, bos_token_id=1)
+    for file in ("config.json", "generation_config.json"):
+        edit_json(tmp_path, file, eos_token_id=2, bos_token_id=1)
     check_model(tmp_path)
     compare(tmp_path)
     edit_weights(tmp_path, lambda t: {key: t[key] for key in t if "layers.1.mlp.up" not in key})
@@ -272,7 +273,7 @@ def test_there_is_one_loader_of_models_and_one_reader_of_their_files() -> None:
     # reference.py reads its own file
     assert found == {
         "models/loading.py",
-        "models/checking.py",
+        "models/values.py",
         "models/gguf.py",
         "evaluation/reference.py",
     }
