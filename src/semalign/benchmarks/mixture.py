@@ -53,8 +53,8 @@ def _check_apart(mixed: Mapping[Split, Sequence[tuple[str, Example]]]) -> None:
         if found:
             name, item, other = found[0]
             raise UserError(
-                f"mixture: found {len(found)} items of the {split} split in what is trained on, first {item.id} of part "
-                f"{name} in part {other}; expected parts without common items"
+                f"mixture: found {len(found)} items of the {split} split in what is trained on, first {item.id} of "
+                f"part {name} in part {other}; expected parts without common items"
             )
 
 

@@ -5,7 +5,7 @@ YAML 1.1 reads as other ones (`010` is 8, `1:30` is 90). A number such as `1e-4`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +108,20 @@ def value_of(text: str) -> Any:
     except UserError:
         return text
     return text if problems.lines or isinstance(data, dict | list) else data
+
+
+def check_values(entries: Iterable[str]) -> None:
+    """Check the lists and sections of the command line, `key=value`, of which Snakemake takes a key's last value.
+
+    Raises UserError with all problems.
+    """
+    problems = Problems()
+    for entry in entries:
+        key, _, value = str(entry).partition("=")
+        if value.lstrip().startswith(("{", "[")):
+            with problems.collect():
+                problems.add(*parse(value, f"--config {key}")[1].lines)
+    problems.check()
 
 
 def _explain(error: yaml.YAMLError, text: str) -> str:

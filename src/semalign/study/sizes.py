@@ -12,7 +12,6 @@ from semalign.config.tiny import TinyBenchmark
 from semalign.study.definition import Study
 from semalign.study.variants import at_benchmark, axes_key, resolve, variants_of
 
-
 EXAMPLES = "optimisation.examples"
 
 

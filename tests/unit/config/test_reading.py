@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from semalign.config.extending import check_config_files, read_config
-from semalign.config.reading import parse, read_mapping, value_of
+from semalign.config.reading import check_values, parse, read_mapping, value_of
 from semalign.runtime.errors import UserError
 
 
@@ -152,3 +152,12 @@ def test_a_file_that_snakemake_is_about_to_read_ends_the_process(tmp_path: Path)
     check_config_files([tmp_path / "a.yaml"])
     with pytest.raises(SystemExit, match=r"^error: b\.yaml: no such config file"):
         check_config_files([tmp_path / "a.yaml", "b.yaml"])
+
+
+def test_values_of_the_command_line_are_read_as_strictly_as_a_file() -> None:
+    check_values(["seeds=[1, 2]", "study=a", "methods={sft: {layers: all}}", "mirror="])
+    with pytest.raises(UserError) as refused:
+        check_values(["methods={sft: {}, sft: {layers: all}}", "seeds=[1,"])
+    first, second = refused.value.lines
+    assert first == "--config methods: line 1: found key 'sft' twice, first in line 1; expected it once"
+    assert second.startswith("--config seeds: line 1, column 4: not valid YAML")
