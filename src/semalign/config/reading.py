@@ -24,8 +24,16 @@ KINDS = {
     "tag:yaml.org,2002:null": "null",
     "tag:yaml.org,2002:timestamp": "a date",
 }
-PYTHON = {"NoneType": "nothing", "list": "a list", "str": "a text", "dict": "a mapping"}
+PYTHON = {
+    "NoneType": "nothing",
+    "list": "a list",
+    "str": "a text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+}
 DEEPEST = 50  # levels of a config; aliases could make a file of any depth
+MOST_MERGED = 10_000  # keys that `<<` brings in; aliases of sections with `<<` multiply
 
 
 class Loader(yaml.SafeLoader):
@@ -91,6 +99,8 @@ def parse(text: str, name: str) -> tuple[Any, Problems]:
             problems.add(*(f"{name}: {line}" for line in _oddities(node)))
             if problems.lines:
                 return None, problems
+            if _merged_keys(node, {}) > MOST_MERGED:
+                raise UserError(f"{name}: found `<<` with more than {MOST_MERGED} keys, expected fewer")
             return loader.construct_document(node), problems
         finally:
             loader.dispose()
@@ -154,6 +164,21 @@ def _oddities(node: yaml.Node, above: tuple[int, ...] = (), seen: set[int] | Non
             yield from _number(node)
         for inner in _inside(node):
             yield from _oddities(inner, (*above, id(node)), seen)
+
+
+def _merged_keys(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """The largest number of keys that a mapping with `<<` has, before equal ones are joined; fills `sizes` of nodes."""
+    if id(node) in sizes:
+        return 0
+    largest = max((_merged_keys(inner, sizes) for inner in _inside(node)), default=0)
+    if isinstance(node, yaml.MappingNode):
+        merges = [value for key, value in node.value if key.tag == MERGE]
+        own = len(node.value) + sum(sizes[id(value)] for value in merges)
+        largest = max(largest, own) if merges else largest
+    else:
+        own = sum(sizes[id(inner)] for inner in _inside(node))
+    sizes[id(node)] = own
+    return largest
 
 
 def _inside(node: yaml.Node) -> list[yaml.Node]:

@@ -21,6 +21,7 @@ PREFIX = "SEMALIGN_"
 INNER = ("SEMALIGN_RUNNER", "SEMALIGN_WARM")  # a run sets them for its own jobs
 VARIABLES = ("SEMALIGN_DEVICE", "SEMALIGN_MIRROR", *INNER)
 DEVICES = ("auto", "cpu", "cuda")
+GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu", "/dev/nvgpu")  # with WSL, ROCm, Jetson
 SETTING = re.compile(r"[a-zA-Z_][\w-]*\w")  # Snakemake's form of a key
 CONFIG_FILES = (".yaml", ".yml", ".json")
 
@@ -58,8 +59,8 @@ def _twice(words: Sequence[str]) -> Iterator[str]:
         number = options.count(option) + options.count(alias)
         if number > 1:
             yield (
-                f"{option}: found it {number} times, of which Snakemake reads only the last one; expected it once, with "
-                "all values after it"
+                f"{option}: found it {number} times, of which Snakemake reads only the last one; expected it once, "
+                "with all values after it"
             )
 
 
@@ -164,6 +165,17 @@ def _check_folder(started: Any, problems: Problems) -> None:
             f"{option}: found {folder}, expected the root of the repository; start there: cd {root}, then snakemake "
             "without -s and --directory (results go to its folder results)"
         )
+
+
+def check_device(device: str) -> None:
+    """Raise UserError if jobs on this machine would need a GPU, and it certainly has none: no driver's device is there.
+
+    `device` is that of the config. A job itself asks the libraries.
+    """
+    variable = os.environ.get("SEMALIGN_DEVICE") if device == "auto" else None
+    if "cuda" in (device, variable) and not any(map(os.path.exists, GPUS)):
+        key = "SEMALIGN_DEVICE" if variable else "device"
+        raise UserError(f"{key}: found cuda, but this machine has no GPU; expected one, or auto or cpu")
 
 
 def _is_target(word: str) -> bool:

@@ -53,7 +53,7 @@ def test_parts_do_not_train_on_each_others_test_items(tmp_path: Path) -> None:
     (tmp_path / "both").mkdir()
     with pytest.raises(
         UserError,
-        match="found 1 items of the validation split in .*, first one-validation of part one in part two",
+        match=r"found 1 items of the validation split in .*, first one-validation of part one in part two",
     ):
         write_mixture([tmp_path / "one", tmp_path / "two"], tmp_path / "both")
 

@@ -28,7 +28,7 @@ def told(content: bytes | str, folder: Path) -> list[str]:
         ("# nothing\n", "found an empty file"),
         ("- a\n- b\n", "found a list, expected a mapping of sections"),
         ("seeds", "found a text, expected a mapping of sections"),
-        ("3", "found int, expected a mapping"),
+        ("3", "found a number, expected a mapping"),
         ("study: a\n---\nstudy: b\n", "line 2: found a second document"),
         ("study: a\n\tseeds: [1]\n", "line 2, column 1: not valid YAML (a tab; indent with spaces)"),
         ("study: [1\nseeds: 2\n", "line 2, column 6: not valid YAML"),
@@ -161,3 +161,14 @@ def test_values_of_the_command_line_are_read_as_strictly_as_a_file() -> None:
     first, second = refused.value.lines
     assert first == "--config methods: line 1: found key 'sft' twice, first in line 1; expected it once"
     assert second.startswith("--config seeds: line 1, column 4: not valid YAML")
+
+
+def test_merged_sections_that_multiply_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 20)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(UserError, match="found `<<` with more than 10000 keys, expected fewer"):
+        read_mapping(path)
+    path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\n")
+    assert read_mapping(path)["b"] == {"x": 1, "y": 2}

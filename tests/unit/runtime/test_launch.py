@@ -9,7 +9,14 @@ import pytest
 
 from semalign.runtime import launch
 from semalign.runtime.errors import UserError
-from semalign.runtime.launch import check_limits, check_start, check_writable, config_files_read, place_cache
+from semalign.runtime.launch import (
+    check_device,
+    check_limits,
+    check_start,
+    check_writable,
+    config_files_read,
+    place_cache,
+)
 
 
 @pytest.fixture
@@ -99,7 +106,7 @@ def test_options_of_which_snakemake_reads_the_last_one(
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("SEMALIGN_MIROR", "/x", "SEMALIGN_MIROR: unknown environment variable, expected one of SEMALIGN_DEVICE, SEMALIGN_MIRROR (did you mean SEMALIGN_MIRROR?); unset it"),
+        ("SEMALIGN_MIROR", "/x", "SEMALIGN_MIROR: unknown environment variable, expected one of SEMALIGN_DEVICE, "),
         ("SEMALIGN_DEVICE", "gpu", "SEMALIGN_DEVICE: found 'gpu', expected one of auto, cpu, cuda"),
     ],
 )  # fmt: skip
@@ -110,6 +117,7 @@ def test_a_misspelt_variable_is_not_passed_over(
     with pytest.raises(UserError) as refused:
         check_start(started())
     assert refused.value.lines[0].startswith(said)
+    assert "(did you mean " in refused.value.lines[0]
     monkeypatch.delenv(name)
     monkeypatch.setenv("SEMALIGN_DEVICE", "cpu")
     monkeypatch.setenv("SEMALIGN_MIRROR", "/x")
@@ -184,3 +192,21 @@ def test_a_limit_below_what_the_libraries_need_is_refused(monkeypatch: pytest.Mo
         check_limits()
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     check_limits()
+
+
+def test_a_gpu_that_is_certainly_not_there_is_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "GPUS", (str(tmp_path / "gpu"),))
+    monkeypatch.delenv("SEMALIGN_DEVICE", raising=False)
+    check_device("auto")
+    with pytest.raises(
+        UserError, match=r"^device: found cuda, but this machine has no GPU; expected one, or auto or"
+    ):
+        check_device("cuda")
+    monkeypatch.setenv("SEMALIGN_DEVICE", "cuda")
+    check_device("cpu")  # the config is stronger
+    with pytest.raises(UserError, match=r"^SEMALIGN_DEVICE: found cuda"):
+        check_device("auto")
+    (tmp_path / "gpu").touch()
+    check_device("cuda")
