@@ -3,7 +3,8 @@
 # The inputs `settings` and `code` of a job are written while the workflow is parsed (here and in library.smk):
 # - `settings`: the part of the config that the job reads, in results/<study>/settings/<section>.json
 # - `code`: digests of the script and the library files that it runs, in results/<study>/settings/code/<script>.json
-# - `files`: sizes and times of the user's own files that a model or benchmark is made from, in settings/files
+# - `files`: sizes, times and digests of the user's own files that a model or benchmark is made from,
+#   in settings/files
 # They are only written if their content changes. An edited config, module or file therefore reruns exactly the jobs
 # that depend on it, even in a restored clone.
 #
