@@ -10,6 +10,7 @@ import sys
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 
 from semalign.config.extending import read_yaml
+from semalign.config.reading import check_values
 from semalign.runtime.causes import explain
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.interrupts import end_quietly
@@ -29,6 +30,8 @@ def check_before_start() -> None:
         check_start(started)
         check_writable(STATE)  # Snakemake writes there even if it only looks
         place_cache()
+        with problems.collect():
+            check_values(started.config or ())
         for path in config_files_read(started):
             with problems.collect():
                 read_yaml(path)

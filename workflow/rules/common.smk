@@ -3,7 +3,8 @@
 # The inputs `settings` and `code` of a job are written while the workflow is parsed (here and in library.smk):
 # - `settings`: the part of the config that the job reads, in results/<study>/settings/<section>.json
 # - `code`: digests of the script and the library files that it runs, in results/<study>/settings/code/<script>.json
-# - `files`: sizes and times of the user's own files that a model or benchmark is made from, in settings/files
+# - `files`: sizes, times and digests of the user's own files that a model or benchmark is made from,
+#   in settings/files
 # They are only written if their content changes. An edited config, module or file therefore reruns exactly the jobs
 # that depend on it, even in a restored clone.
 #
@@ -20,7 +21,7 @@ from semalign.runtime.causes import explain
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import remove_partial
 from semalign.runtime.interrupts import end_quietly, hand_over
-from semalign.runtime.launch import check_writable
+from semalign.runtime.launch import check_device, check_writable
 from semalign.models.registry import texts_of
 from semalign.study.own_files import listing_of, write_listings
 from semalign.study.preflight import check_pinned, checked, planned
@@ -63,6 +64,9 @@ try:
     if MAIN and not LOOKS:
         with CONFIG.naming():
             check_pinned(STUDY)
+    # a dry run, or one that only retrieves, is often started where the jobs will not run
+    if WRITES and not LOOKS and runs_here(workflow) and makes_all(workflow):
+        check_device(STUDY.device)
     if WRITES and not LOOKS:
         check_writable(Path(LAYOUT.root), depth=3)
     if WRITES:

@@ -1,5 +1,6 @@
 """Errors of pydantic as lines of the form `key: found X, expected Y`."""
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from types import NoneType, UnionType
@@ -9,9 +10,11 @@ from pydantic import BaseModel, Discriminator, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
 from semalign.config.base import shown
+from semalign.config.reading import value_of
 from semalign.runtime.suggestions import hint, one_of
 
 Keys = tuple[str | int, ...]
+OF_METHODS = ("optimisation", "lora", "layers", "learning_rates", "by_benchmark", "signals")
 SECTION = "a section (keys with values)"
 # type of pydantic's error -> what was expected
 EXPECTED: dict[str, Callable[[dict[str, Any]], str]] = {
@@ -89,7 +92,7 @@ def _lines(place: Place, items: list[Any], above: str) -> list[str]:
     match item["type"]:
         case "extra_forbidden":
             known = list(place.section.model_fields) if place.section else []
-            return [f"{key}: unknown key, expected {one_of(place.keys[-1], known)}"]
+            return [_unknown(key, str(place.keys[-1]), known)]
         case "missing" if not isinstance(place.keys[-1], int):
             field = place.section.model_fields[str(place.keys[-1])] if place.section else None
             return [f"{key}: found nothing, expected: {field.description if field else 'a value'}"]
@@ -100,8 +103,37 @@ def _lines(place: Place, items: list[Any], above: str) -> list[str]:
     phrases = list(dict.fromkeys(_expected(place, one) for one in items))
     value = item.get("input")
     near = hint(value, [name for one in items for name in _choices(one)])
-    quotes = "; put it in quotes" if phrases == ["a text"] and isinstance(value, bool | int | float) else ""
-    return [f"{key}: found {shown(value)}, expected {' or '.join(phrases)}{quotes}{near}"]
+    return [f"{key}: found {shown(value)}, expected {' or '.join(phrases)}{_form(value, phrases)}{near}"]
+
+
+def _form(value: Any, phrases: list[str]) -> str:
+    """How a value would have to be written to be of the type that is expected."""
+    if phrases == ["a text"] and isinstance(value, bool | int | float):
+        return "; put it in quotes"
+    numbers = [phrase for phrase in phrases if phrase in ("a number", "a whole number")]
+    if numbers and isinstance(value, str) and isinstance(value_of(value), int | float):
+        return "; remove the quotes"
+    if (
+        phrases == ["a whole number"]
+        and isinstance(value, float)
+        and value.is_integer()
+        and abs(value) < 1e15
+    ):
+        return f"; write {value:.0f}"
+    if phrases == [SECTION] and isinstance(value, str) and re.match(r"\w+:\S", value):
+        return "; put a space after the colon"
+    return ""
+
+
+def _unknown(key: str, name: str, known: list[str]) -> str:
+    """The message for a key that a section does not have: what it has, or where the key belongs."""
+    odd = "".join(dict.fromkeys(char for char in name if not char.isascii()))
+    if odd:
+        codes = ", ".join(f"U+{ord(char):04X}" for char in odd)
+        return f"{ascii(key)[1:-1]}: unknown key with {codes}, expected {one_of(name, known)}"
+    if "study" in known and name in OF_METHODS:
+        return f"{key}: unknown key of the top level, expected it in the section of a method (methods.<name>.{name})"
+    return f"{key}: unknown key, expected {one_of(name, known)}"
 
 
 def _expected(place: Place, item: Any) -> str:

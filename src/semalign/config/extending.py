@@ -162,11 +162,11 @@ def _values(value: Any) -> Any:
 
 
 def _depth(data: Any, key: str) -> int:
-    """The number of keys that a dotted key names in nested mappings; names may contain dots themselves."""
+    """How many characters of a dotted key lead to a value in nested mappings; names may contain dots themselves."""
     if not isinstance(data, dict):
         return 0
     depths = [
-        1 + _depth(data[own], key[len(own) :].lstrip("."))
+        len(own) + _depth(data[own], key[len(own) :].lstrip("."))
         for own in map(str, data)
         if key == own or key.startswith((f"{own}.", f"{own}["))
     ]

@@ -1,5 +1,6 @@
 """Sources of a study's models. Whatever the source, the model is prepared as a plain Hugging Face folder."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -8,6 +9,7 @@ from semalign.config.base import Strict
 from semalign.config.pruning import PrunedModel
 from semalign.config.tiny import TinyModel
 
+REVISION = re.compile(r"[\w./-]+")
 MOVING = ("main", "master", "head", "latest")
 
 
@@ -68,9 +70,21 @@ class HubModel(Weights):
     @field_validator("revision")
     @classmethod
     def _pinned(cls, revision: str) -> str:
-        if revision.lower() in MOVING:
+        if revision.strip().lower() in MOVING or revision.startswith("refs/heads/"):
             raise ValueError("expected a commit hash or a tag, since a branch moves")
+        if not REVISION.fullmatch(revision) or ".." in revision:
+            raise ValueError("expected a commit hash or a tag, without spaces")
         return revision
+
+    @field_validator("repository")
+    @classmethod
+    def _named(cls, repository: str) -> str:
+        if any(
+            not part[0].isalnum() or part.endswith((".", "-")) or ".." in part
+            for part in repository.split("/")
+        ):
+            raise ValueError("expected owner/name as on the hub, each beginning with a letter or digit")
+        return repository
 
 
 Model = Annotated[BuiltModel | GgufPackage | CutModel | FolderModel | HubModel, Field(discriminator="source")]

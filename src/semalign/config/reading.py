@@ -5,7 +5,7 @@ YAML 1.1 reads as other ones (`010` is 8, `1:30` is 90). A number such as `1e-4`
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,16 @@ KINDS = {
     "tag:yaml.org,2002:null": "null",
     "tag:yaml.org,2002:timestamp": "a date",
 }
-PYTHON = {"NoneType": "nothing", "list": "a list", "str": "a text", "dict": "a mapping"}
+PYTHON = {
+    "NoneType": "nothing",
+    "list": "a list",
+    "str": "a text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+}
 DEEPEST = 50  # levels of a config; aliases could make a file of any depth
+MOST_MERGED = 10_000  # keys that `<<` brings in; aliases of sections with `<<` multiply
 
 
 class Loader(yaml.SafeLoader):
@@ -91,6 +99,8 @@ def parse(text: str, name: str) -> tuple[Any, Problems]:
             problems.add(*(f"{name}: {line}" for line in _oddities(node)))
             if problems.lines:
                 return None, problems
+            if _merged_keys(node, {}) > MOST_MERGED:
+                raise UserError(f"{name}: found `<<` with more than {MOST_MERGED} keys, expected fewer")
             return loader.construct_document(node), problems
         finally:
             loader.dispose()
@@ -108,6 +118,20 @@ def value_of(text: str) -> Any:
     except UserError:
         return text
     return text if problems.lines or isinstance(data, dict | list) else data
+
+
+def check_values(entries: Iterable[str]) -> None:
+    """Check the lists and sections of the command line, `key=value`, of which Snakemake takes a key's last value.
+
+    Raises UserError with all problems.
+    """
+    problems = Problems()
+    for entry in entries:
+        key, _, value = str(entry).partition("=")
+        if value.lstrip().startswith(("{", "[")):
+            with problems.collect():
+                problems.add(*parse(value, f"--config {key}")[1].lines)
+    problems.check()
 
 
 def _explain(error: yaml.YAMLError, text: str) -> str:
@@ -140,6 +164,21 @@ def _oddities(node: yaml.Node, above: tuple[int, ...] = (), seen: set[int] | Non
             yield from _number(node)
         for inner in _inside(node):
             yield from _oddities(inner, (*above, id(node)), seen)
+
+
+def _merged_keys(node: yaml.Node, sizes: dict[int, int]) -> int:
+    """The largest number of keys that a mapping with `<<` has, before equal ones are joined; fills `sizes` of nodes."""
+    if id(node) in sizes:
+        return 0
+    largest = max((_merged_keys(inner, sizes) for inner in _inside(node)), default=0)
+    if isinstance(node, yaml.MappingNode):
+        merges = [value for key, value in node.value if key.tag == MERGE]
+        own = len(node.value) + sum(sizes[id(value)] for value in merges)
+        largest = max(largest, own) if merges else largest
+    else:
+        own = sum(sizes[id(inner)] for inner in _inside(node))
+    sizes[id(node)] = own
+    return largest
 
 
 def _inside(node: yaml.Node) -> list[yaml.Node]:

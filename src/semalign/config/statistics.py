@@ -1,6 +1,9 @@
 """Settings of the intervals and tests in the tables."""
 
-from pydantic import Field
+import math
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from semalign.config.base import Seed, Strict
 
@@ -29,3 +32,14 @@ class StatisticsSettings(Strict):
         description="power for which the smallest detectable difference is computed",
     )
     seed: Seed = Field(default=0, description="seed of the bootstrap")
+
+    @model_validator(mode="after")
+    def _has_tails(self) -> Self:
+        """An interval's ends are quantiles of the resamples, of which some must lie beyond them."""
+        needed = math.ceil(round(2 / (1 - self.confidence), 6))
+        if self.resamples < needed:
+            raise ValueError(
+                f"resamples: found {self.resamples} with confidence {self.confidence:g}, expected at least {needed}, "
+                "since some must lie beyond both ends of an interval"
+            )
+        return self

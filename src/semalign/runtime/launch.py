@@ -4,16 +4,25 @@ Without them, these mistakes end in stack traces of Snakemake, or leave folders 
 """
 
 import os
+import re
 import resource
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from semalign.runtime.errors import Problems, UserError
+from semalign.runtime.suggestions import one_of
 
 SNAKEFILE = Path("workflow/Snakefile")
 DEFAULT_CONFIG = Path("config/config.yaml")
 ADDRESS_SPACE = 2 << 30  # bytes; torch and its libraries map about 1.5 GB
+PREFIX = "SEMALIGN_"
+INNER = ("SEMALIGN_RUNNER", "SEMALIGN_WARM")  # a run sets them for its own jobs
+VARIABLES = ("SEMALIGN_DEVICE", "SEMALIGN_MIRROR", *INNER)
+DEVICES = ("auto", "cpu", "cuda")
+GPUS = ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd", "/dev/nvhost-gpu", "/dev/nvgpu")  # with WSL, ROCm, Jetson
+SETTING = re.compile(r"[a-zA-Z_][\w-]*\w")  # Snakemake's form of a key
 CONFIG_FILES = (".yaml", ".yml", ".json")
 
 
@@ -24,6 +33,9 @@ def check_start(started: Any) -> None:
     """
     problems = Problems()
     _check_folder(started, problems)
+    problems.add(
+        *_twice(sys.argv), *_settings(getattr(started, "config", None) or ()), *_variables(os.environ)
+    )
     words = [str(word) for word in started.configfile or ()]
     targets = [word for word in words if _is_target(word)]
     if targets:
@@ -37,6 +49,42 @@ def check_start(started: Any) -> None:
             found = "a folder" if Path(word).is_dir() else "no such file"
             problems.add(f"--configfile: {word}: found {found}, expected a config file (YAML)")
     problems.check()
+
+
+def _twice(words: Sequence[str]) -> Iterator[str]:
+    """`--configfile` and `--config` given more than once, of which Snakemake reads the last one only."""
+    names = [word.partition("=")[0] for word in words]
+    options = names[: names.index("--")] if "--" in names else names
+    for option, alias in (("--configfile", "--configfiles"), ("--config", "-C")):
+        number = options.count(option) + options.count(alias)
+        if number > 1:
+            yield (
+                f"{option}: found it {number} times, of which Snakemake reads only the last one; expected it once, "
+                "with all values after it"
+            )
+
+
+def _settings(entries: Iterable[str]) -> Iterator[str]:
+    """Words after `--config` that Snakemake can't read."""
+    for entry in map(str, entries):
+        name, equals, value = entry.partition("=")
+        if equals and SETTING.fullmatch(name):
+            continue
+        first, *inner = name.split(".")
+        example = "'seeds=[0, 1]'"
+        if equals and inner:  # a dotted key
+            example = f"'{first}={''.join(f'{{{part}: ' for part in inner)}{value}{'}' * len(inner)}'"
+        yield f"--config: found {entry}, expected key=value with a key of the top level, such as {example}"
+
+
+def _variables(environment: Mapping[str, str]) -> Iterator[str]:
+    """Variables that are named like those of this project, but that nothing reads."""
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in VARIABLES and not name.startswith(f"{PREFIX}TEST_"):
+            shown = one_of(name, [each for each in VARIABLES if each not in INNER])
+            yield f"{name}: unknown environment variable, expected {shown}; unset it"
+    if (device := environment.get("SEMALIGN_DEVICE")) and device not in DEVICES:
+        yield f"SEMALIGN_DEVICE: found {device!r}, expected {one_of(device, DEVICES)}"
 
 
 def config_files_read(started: Any) -> Iterable[str]:
@@ -117,6 +165,17 @@ def _check_folder(started: Any, problems: Problems) -> None:
             f"{option}: found {folder}, expected the root of the repository; start there: cd {root}, then snakemake "
             "without -s and --directory (results go to its folder results)"
         )
+
+
+def check_device(device: str) -> None:
+    """Raise UserError if jobs on this machine would need a GPU, and it certainly has none: no driver's device is there.
+
+    `device` is that of the config. A job itself asks the libraries.
+    """
+    variable = os.environ.get("SEMALIGN_DEVICE") if device == "auto" else None
+    if "cuda" in (device, variable) and not any(map(os.path.exists, GPUS)):
+        key = "SEMALIGN_DEVICE" if variable else "device"
+        raise UserError(f"{key}: found cuda, but this machine has no GPU; expected one, or auto or cpu")
 
 
 def _is_target(word: str) -> bool:

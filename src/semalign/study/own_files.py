@@ -1,8 +1,9 @@
 """The user's own files that models and benchmarks are made from: a job reruns if one of them changed.
 
-Model folders and data files keep their names when they are trained or written again, and an older file may take the
-place of a newer one. Each start of Snakemake therefore notes size and time of every file in
-results/<study>/settings/files/<kind>-<name>.json, an input of the job that prepares it.
+Model folders and data files keep their names when they are trained or written again, an older file may take the place
+of a newer one, and some tools keep the time of a file that they change. Each start of Snakemake therefore notes size,
+time and content of every file in results/<study>/settings/files/<kind>-<name>.json, an input of the job that prepares
+it. Of a large file, a part of the content is read, spread over the whole file.
 """
 
 import hashlib
@@ -20,6 +21,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import update_json
 from semalign.study.definition import Study
 
+PIECES, PIECE = 128, 1 << 16  # 8 MB of a file
 KINDS = {"models": "model", "benchmarks": "benchmark"}
 
 
@@ -37,7 +39,7 @@ def write_listings(study: Study, root: str) -> None:
 
 
 def describe(files: list[Path]) -> dict[str, dict[str, Any]]:
-    """Name -> size, time and place of each file, also through links; no paths of this machine.
+    """Name -> size, time, content and place of each file, also through links; no paths of this machine.
 
     The place is a digest of the path: a link may be turned to another file of the same size and time.
     """
@@ -45,7 +47,12 @@ def describe(files: list[Path]) -> dict[str, dict[str, Any]]:
     for path in files:
         known = path.stat()
         name = path.name if path.name not in described else f"{path.name} ({len(described)})"
-        described[name] = {"size": known.st_size, "mtime_ns": known.st_mtime_ns, "place": _place(path)}
+        described[name] = {
+            "size": known.st_size,
+            "mtime_ns": known.st_mtime_ns,
+            "content": _content(path, known.st_size),
+            "place": _place(path),
+        }
     return described
 
 
@@ -70,6 +77,19 @@ def _files(settings: Any) -> Iterator[Path]:
     else:
         paths = (Path(path).expanduser() for path in [*texts_of(settings)[1], *own_files(settings)])
         yield from (path for path in paths if path.is_file())
+
+
+def _content(path: Path, size: int) -> str:
+    """A digest of a file, or of PIECES of a large one at equal distances, the first and the last piece included."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        if size <= PIECES * PIECE:
+            digest.update(stream.read())
+        else:
+            for number in range(PIECES):
+                stream.seek(number * (size - PIECE) // (PIECES - 1))
+                digest.update(stream.read(PIECE))
+    return digest.hexdigest()[:12]
 
 
 def _place(path: Path) -> str:

@@ -14,7 +14,7 @@ from semalign.evaluation.protocols import TASKS, task_names
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.suggestions import one_of
 from semalign.signals.semantics.registry import MAPS, check_top
-from semalign.study import sizes
+from semalign.study import effects, same_texts, sizes
 from semalign.study.definition import Study
 from semalign.study.layout import Layout
 from semalign.study.measures import Measures, check_notebooks
@@ -24,7 +24,6 @@ from semalign.study.sense import makes_nothing
 from semalign.study.variants import (
     at_benchmark,
     axes_key,
-    equal_variants,
     resolve,
     signal_name,
     trials_of,
@@ -113,7 +112,7 @@ def variants(study: Study) -> Iterator[str]:
                     problems.add(*_variant(study, method, variant))
         if not problems.lines:
             with problems.collect():
-                problems.add(*equal_variants(study, method))
+                problems.add(*effects.problems_of(study, method))
         yield from problems.lines
 
 
@@ -156,13 +155,26 @@ def _source_of_map(study: Study, method: str, variant: str) -> str:
     return f"methods.{method}.signals.{key}" if key in study.methods[method].signals else key
 
 
-# every check of `check_study`, in the order in which problems are printed; a check of a new kind is added here
 def split_sizes(study: Study) -> Iterator[str]:
     """Yield a line per setting that asks for more examples than a split has."""
     yield from sizes.problems_of(study)
 
 
-CHECKS: tuple[Check, ...] = (benchmarks, variants, check_models, check_projections, texts, split_sizes)
+def same_benchmarks(study: Study) -> Iterator[str]:
+    """Benchmarks that are there twice, or in a mixture with one of the same file."""
+    yield from same_texts.problems_of(study)
+
+
+# every check of `check_study`, in the order in which problems are printed; a check of a new kind is added here
+CHECKS: tuple[Check, ...] = (
+    benchmarks,
+    variants,
+    check_models,
+    check_projections,
+    texts,
+    same_benchmarks,
+    split_sizes,
+)
 
 
 def unpinned(study: Study) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from semalign.config.base import shown
 from semalign.config.benchmarks import Mixture
 from semalign.config.evaluation import SAMPLED
 from semalign.config.pruning import check_source
@@ -121,16 +122,22 @@ def by_benchmark(study: Study) -> Iterator[str]:
 
 def search(study: Study) -> Iterator[str]:
     """Every trained method has the same search budget, and none sets a learning rate itself."""
-    if not (expected := len(study.search.learning_rates)):
-        return
+    expected = len(study.search.learning_rates)
     for name, settings in study.methods.items():
         own = settings.learning_rates
-        if own is not None and len(own) != expected:
+        if own is not None and not settings.trained:
+            yield f"methods.{name}.learning_rates: found {shown(own)}, expected none, since {name} trains nothing"
+        elif own is not None and not expected:
+            yield (
+                f"methods.{name}.learning_rates: found {shown(own)} without search.learning_rates, expected as many "
+                f"rates there, or methods.{name}.{RATE} for a single rate without a search"
+            )
+        elif own is not None and len(own) != expected:
             yield (
                 f"methods.{name}.learning_rates: found {len(own)} learning rates, expected {expected}, as in "
                 "search.learning_rates (every method has the same budget)"
             )
-        optimisation: Any = getattr(settings, "optimisation", None)
+        optimisation: Any = getattr(settings, "optimisation", None) if expected else None
         if optimisation and "learning_rate" in optimisation.model_fields_set:
             yield (
                 f"methods.{name}.{RATE}: found {optimisation.learning_rate}, expected none, since "

@@ -68,7 +68,11 @@ def pairs(study: Study) -> Iterator[str]:
             same_as = f"the same model as the teacher {pair.teacher!r}"
             yield f"{key}.student: found {pair.student!r}, which is {same_as}; expected another one"
         for benchmark in pair.benchmarks or study.benchmarks:
-            other = names.setdefault((pair.teacher, pair.student, benchmark), name)
+            models = [
+                str(each) if each else which
+                for each, which in zip(same, (pair.teacher, pair.student), strict=True)
+            ]
+            other = names.setdefault((*models, benchmark), name)
             if other != name:
                 yield f"{key}: found teacher, student and benchmark {benchmark} of pairs.{other}, expected them once"
                 break
@@ -113,7 +117,8 @@ def scores(study: Study) -> Iterator[str]:
     """Published scores, or benchmarks to score on, without a measured score."""
     wanted = study.scores
     models = [score.model for score in wanted.published]
-    if (wanted.benchmarks or wanted.published) and not wanted.models:
+    asked = wanted.benchmarks or wanted.published or "protocols" in wanted.model_fields_set
+    if asked and not wanted.models:
         names = ", ".join(dict.fromkeys(models)) or "names in `models`"
         yield f"scores.models: found nothing, expected the models to score ({names})"
         return

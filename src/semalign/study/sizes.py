@@ -10,7 +10,9 @@ from semalign.config.checks import Size
 from semalign.config.signals import stages_before
 from semalign.config.tiny import TinyBenchmark
 from semalign.study.definition import Study
-from semalign.study.variants import at_benchmark, resolve, variants_of
+from semalign.study.variants import at_benchmark, axes_key, resolve, variants_of
+
+EXAMPLES = "optimisation.examples"
 
 
 def problems_of(study: Study) -> list[str]:
@@ -48,13 +50,29 @@ def size_of(study: Study, benchmark: str, split: Split) -> int | None:
 
 
 def _share_of(section: FileBenchmark, split: Split) -> int | None:
-    """The size of a split that is a share of the rows of a file; repeated rows would make it smaller."""
+    """The size of a split that is a share of the rows of a file, or the rest; repeated rows would make it smaller."""
+    if split == "test" and section.test_path:
+        return _rows_of(section.test_path)
+    rows = _rows_of(section.path)
+    if rows is None:
+        return None
+    if split in SHARES:
+        return _share(rows, split)
+    others = [each for each in SHARES if not (each == "test" and section.test_path)]
+    return max(1, rows - sum(getattr(section, each) or _share(rows, each) for each in others))
+
+
+def _share(rows: int, split: Split) -> int:
+    return max(1, round(SHARES[split] * rows))
+
+
+def _rows_of(path: str) -> int | None:
+    """The rows of a file; None if it can't be read, which another check says."""
     try:
-        lines = Path(section.path).expanduser().read_bytes().splitlines()
+        lines = Path(path).expanduser().read_bytes().splitlines()
     except OSError:
         return None
-    rows = sum(bool(line.strip()) for line in lines)
-    return max(1, round(SHARES[split] * rows)) if split in SHARES else rows
+    return sum(bool(line.strip()) for line in lines)
 
 
 def _sizes_of(study: Study, method: str, variant: str, benchmark: str) -> list[Size]:
@@ -67,8 +85,19 @@ def _sizes_of(study: Study, method: str, variant: str, benchmark: str) -> list[S
         sizes.append(Size(split="align", examples=batch, key=f"{where}.align_batch"))
     optimisation: Any = getattr(settings, "optimisation", None)
     if examples := getattr(optimisation, "examples", None):
-        sizes.append(Size(split="train", examples=examples, key=f"{where}.optimisation.examples"))
+        sizes.append(
+            Size(split="train", examples=examples, key=_key_of(study, method, variant, benchmark, EXAMPLES))
+        )
     read = {stage for need in settings.needs for stage in (*stages_before(need), need)}
     if "attribution" in read and signals.attribution.examples:
         sizes.append(Size(split="extract", examples=signals.attribution.examples, key="attribution.examples"))
     return sizes
+
+
+def _key_of(study: Study, method: str, variant: str, benchmark: str, key: str) -> str:
+    """Where the config sets a value that a variant of a method has on a benchmark."""
+    if key in variants_of(study, method)[variant]:
+        return f"{axes_key(study, method)}.{key}"
+    where = f"methods.{method}"
+    own = key in study.methods[method].by_benchmark.get(benchmark, {})
+    return f"{where}.by_benchmark.{benchmark}.{key}" if own else f"{where}.{key}"

@@ -4,7 +4,6 @@ An ablation changes one dotted key; its variant is named `<last part of the key>
 agree up to a signal stage share the result of that stage, which is named after its differences from the default.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -54,24 +53,6 @@ def axes_key(study: Study, method: str) -> str:
     """Return the key of the config at which the axes of a method are."""
     own = study.ablations.method == method
     return "ablations.axes" if own else f"ablations.others.{method}"
-
-
-def equal_variants(study: Study, method: str) -> Iterator[str]:
-    """Yield a problem for each value of an axis that equals the default or another value."""
-    changes = variants_of(study, method)
-    seen = {DEFAULT: resolve(study, method, DEFAULT)}
-    for name, change in changes.items():
-        if name == DEFAULT or (RATE in change and rates_of(study, method)):
-            continue
-        own = resolve(study, method, name)
-        [(key, value)] = change.items()
-        for other, settings in seen.items():
-            if own == settings:
-                equal = "the default" if other == DEFAULT else f"variant {other}"
-                where = f"{axes_key(study, method)}.{key}"
-                yield f"{where}: found {shown(value)}, which equals {equal}; expected another value"
-                break
-        seen[name] = own
 
 
 def rates_of(study: Study, method: str) -> list[float]:
@@ -164,6 +145,8 @@ def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], wher
         if last in FIXED or last not in inner:
             names = [name for name in inner if name not in FIXED]
             problems.add(f"{places[key]}.{key}: unknown key, expected {one_of(last, names)}")
+        elif isinstance(inner[last], dict):
+            problems.add(_whole_section(f"{places[key]}.{key}", key, value, inner[last]))
         else:
             inner[last] = value
     problems.check()
@@ -172,6 +155,12 @@ def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], wher
     except ValidationError as error:
         lines = explain(error, type(section))
         raise UserError(*(f"{_place(line, places, where)}.{line}" for line in lines)) from None
+
+
+def _whole_section(place: str, key: str, value: Any, section: dict[str, Any]) -> str:
+    """The problem of a change that would reset all other settings of a section."""
+    own = value if isinstance(value, dict) and value else section
+    return f"{place}: found {shown(value)}, expected dotted keys of single settings, such as `{key}.{next(iter(own))}`"
 
 
 def _inside(data: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:

@@ -8,7 +8,7 @@ import pytest
 from fabricated_cells import write_tables
 
 from semalign.benchmarks.base import Example, read_split, write_split
-from semalign.benchmarks.mixture import interleave, scored_files
+from semalign.benchmarks.mixture import interleave, scored_files, write_mixture
 from semalign.benchmarks.stage import prepare_benchmark
 from semalign.config.base import SPLITS
 from semalign.config.statistics import StatisticsSettings
@@ -43,6 +43,19 @@ def mixture(tmp_path: Path) -> Path:
     parts = [tmp_path / name for name in SIZES]
     prepare_benchmark("mixture", tmp_path / "settings.json", tmp_path / "mixture", parts)
     return tmp_path / "mixture"
+
+
+def test_parts_do_not_train_on_each_others_test_items(tmp_path: Path) -> None:
+    for part, shift in (("one", 0), ("two", 1)):  # the test item of one is the extract item of the other
+        for number, split in enumerate(SPLITS):
+            item = Example(f"{part}-{split}", f"question {(number + shift) % len(SPLITS)}", " x")
+            write_split(tmp_path / part, split, [item])
+    (tmp_path / "both").mkdir()
+    with pytest.raises(
+        UserError,
+        match=r"found 1 items of the validation split in .*, first one-validation of part one in part two",
+    ):
+        write_mixture([tmp_path / "one", tmp_path / "two"], tmp_path / "both")
 
 
 def test_items_stand_in_turn_and_every_part_apart(mixture: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semalign.config.extending import config_of, extended, merged, read_config
+from semalign.config.extending import Config, config_of, extended, merged, read_config
 from semalign.runtime.errors import UserError
 from semalign.study.definition import load_study, study_of
 
@@ -98,3 +98,9 @@ def test_names_with_dots_are_found_in_their_file() -> None:
     config = config_of({"models": {"qwen3-1.7b": {"path": 1}, "qwen3-1": {}}}, "x.yaml")
     assert config.name("models.qwen3-1.7b.path: found 1") == "x.yaml: models.qwen3-1.7b.path: found 1"
     assert config.name("data/rows.jsonl: row 3: found 1") == "data/rows.jsonl: row 3: found 1"
+
+
+def test_a_dotted_key_is_named_with_the_file_that_has_it() -> None:
+    config = Config({}, (("a.yaml", {"methods": {"sft": {}}}), ("b.yaml", {"methods.sft.layers": "all"})))
+    assert config.name("methods.sft.layers: unknown key") == "b.yaml: methods.sft.layers: unknown key"
+    assert config.name("methods.sft: found 3") == "a.yaml: methods.sft: found 3"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from semalign.config.extending import check_config_files, read_config
-from semalign.config.reading import parse, read_mapping, value_of
+from semalign.config.reading import check_values, parse, read_mapping, value_of
 from semalign.runtime.errors import UserError
 
 
@@ -28,7 +28,7 @@ def told(content: bytes | str, folder: Path) -> list[str]:
         ("# nothing\n", "found an empty file"),
         ("- a\n- b\n", "found a list, expected a mapping of sections"),
         ("seeds", "found a text, expected a mapping of sections"),
-        ("3", "found int, expected a mapping"),
+        ("3", "found a number, expected a mapping"),
         ("study: a\n---\nstudy: b\n", "line 2: found a second document"),
         ("study: a\n\tseeds: [1]\n", "line 2, column 1: not valid YAML (a tab; indent with spaces)"),
         ("study: [1\nseeds: 2\n", "line 2, column 6: not valid YAML"),
@@ -152,3 +152,23 @@ def test_a_file_that_snakemake_is_about_to_read_ends_the_process(tmp_path: Path)
     check_config_files([tmp_path / "a.yaml"])
     with pytest.raises(SystemExit, match=r"^error: b\.yaml: no such config file"):
         check_config_files([tmp_path / "a.yaml", "b.yaml"])
+
+
+def test_values_of_the_command_line_are_read_as_strictly_as_a_file() -> None:
+    check_values(["seeds=[1, 2]", "study=a", "methods={sft: {layers: all}}", "mirror="])
+    with pytest.raises(UserError) as refused:
+        check_values(["methods={sft: {}, sft: {layers: all}}", "seeds=[1,"])
+    first, second = refused.value.lines
+    assert first == "--config methods: line 1: found key 'sft' twice, first in line 1; expected it once"
+    assert second.startswith("--config seeds: line 1, column 4: not valid YAML")
+
+
+def test_merged_sections_that_multiply_are_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 9)}]}}" for i in range(1, 20)]
+    path.write_text("\n".join(lines))
+    with pytest.raises(UserError, match="found `<<` with more than 10000 keys, expected fewer"):
+        read_mapping(path)
+    path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\n")
+    assert read_mapping(path)["b"] == {"x": 1, "y": 2}

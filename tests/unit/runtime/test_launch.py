@@ -9,7 +9,14 @@ import pytest
 
 from semalign.runtime import launch
 from semalign.runtime.errors import UserError
-from semalign.runtime.launch import check_limits, check_start, check_writable, config_files_read, place_cache
+from semalign.runtime.launch import (
+    check_device,
+    check_limits,
+    check_start,
+    check_writable,
+    config_files_read,
+    place_cache,
+)
 
 
 @pytest.fixture
@@ -51,6 +58,70 @@ def test_words_after_configfile_that_are_no_config_files(clone: Path, words: lis
         check_start(started(*words))
     (line,) = refused.value.lines
     assert said in line
+
+
+@pytest.mark.parametrize(
+    ("entry", "example"),
+    [
+        ("methods.sft.layers=all", "'methods={sft: {layers: all}}'"),
+        ("seeds", "'seeds=[0, 1]'"),
+        ('{"seeds": [1]}', "'seeds=[0, 1]'"),
+        ("=3", "'seeds=[0, 1]'"),
+    ],
+)
+def test_settings_that_snakemake_cannot_read_are_shown_as_they_should_be(
+    clone: Path, entry: str, example: str
+) -> None:
+    options = started()
+    options.config = ["seeds=[1]", entry]
+    with pytest.raises(UserError) as refused:
+        check_start(options)
+    assert refused.value.lines == (
+        f"--config: found {entry}, expected key=value with a key of the top level, such as {example}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["--configfile", "a", "-n", "--configfile", "b"], "--configfile"),
+        (["--configfile=a", "--configfiles", "b"], "--configfile"),
+        (["--config", "a=1", "-C", "b=2"], "--config"),
+    ],
+)
+def test_options_of_which_snakemake_reads_the_last_one(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], option: str
+) -> None:
+    monkeypatch.setattr("sys.argv", ["snakemake", *words])
+    with pytest.raises(
+        UserError, match=f"^{option}: found it 2 times, of which Snakemake reads only the last one"
+    ):
+        check_start(started())
+    monkeypatch.setattr(
+        "sys.argv", ["snakemake", "--configfile", "a", "b", "--config", "c=1", "--", "--configfile"]
+    )
+    check_start(started())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SEMALIGN_MIROR", "/x", "SEMALIGN_MIROR: unknown environment variable, expected one of SEMALIGN_DEVICE, "),
+        ("SEMALIGN_DEVICE", "gpu", "SEMALIGN_DEVICE: found 'gpu', expected one of auto, cpu, cuda"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_variable_is_not_passed_over(
+    clone: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError) as refused:
+        check_start(started())
+    assert refused.value.lines[0].startswith(said)
+    assert "(did you mean " in refused.value.lines[0]
+    monkeypatch.delenv(name)
+    monkeypatch.setenv("SEMALIGN_DEVICE", "cpu")
+    monkeypatch.setenv("SEMALIGN_MIRROR", "/x")
+    check_start(started())
 
 
 def test_config_files_are_taken_wherever_they_are(clone: Path, tmp_path: Path) -> None:
@@ -121,3 +192,21 @@ def test_a_limit_below_what_the_libraries_need_is_refused(monkeypatch: pytest.Mo
         check_limits()
     monkeypatch.setattr(resource, "getrlimit", lambda _: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     check_limits()
+
+
+def test_a_gpu_that_is_certainly_not_there_is_told_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "GPUS", (str(tmp_path / "gpu"),))
+    monkeypatch.delenv("SEMALIGN_DEVICE", raising=False)
+    check_device("auto")
+    with pytest.raises(
+        UserError, match=r"^device: found cuda, but this machine has no GPU; expected one, or auto or"
+    ):
+        check_device("cuda")
+    monkeypatch.setenv("SEMALIGN_DEVICE", "cuda")
+    check_device("cpu")  # the config is stronger
+    with pytest.raises(UserError, match=r"^SEMALIGN_DEVICE: found cuda"):
+        check_device("auto")
+    (tmp_path / "gpu").touch()
+    check_device("cuda")

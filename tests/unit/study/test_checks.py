@@ -52,11 +52,11 @@ def study(**sections: Any) -> Study:
                 "methods": {"sft": {}},
                 "ablations": {"axes": {}, "others": {"sft": {"optimisation.examples": [25]}}},
             },
-            "methods.sft.optimisation.examples: found 25",
+            "ablations.others.sft.optimisation.examples: found 25",
         ),
         (
             {"methods": {"sft": {"by_benchmark": {"facts": {"optimisation.examples": 99}}}}},
-            "methods.sft.optimisation.examples: found 99",
+            "methods.sft.by_benchmark.facts.optimisation.examples: found 99",
         ),
     ],
 )

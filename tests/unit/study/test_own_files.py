@@ -9,7 +9,7 @@ import pytest
 
 from semalign.runtime.files import read_json
 from semalign.study.definition import parse_study
-from semalign.study.own_files import listing_of, write_listings
+from semalign.study.own_files import PIECE, PIECES, describe, listing_of, write_listings
 
 STUDY = {
     "study": "s",
@@ -56,6 +56,13 @@ def write_older(path: Path) -> None:
     os.utime(path, (500, 500))
 
 
+def write_at_the_same_time(path: Path) -> None:
+    """Change a file and keep its size and time, as some tools do."""
+    kept = path.stat()
+    path.write_text("y" * kept.st_size)
+    os.utime(path, ns=(kept.st_atime_ns, kept.st_mtime_ns))
+
+
 def turn_link(path: Path) -> None:
     """Turn a link from a file to another one of the same size and time."""
     for name in ("a", "b"):
@@ -88,6 +95,8 @@ def test_only_what_is_made_from_own_files_has_a_list(project: Path) -> None:
         ("models/own/config.json", lambda path: path.unlink(), "model-own"),
         ("data/corpus.txt", write_older, "model-cut"),
         ("data/rows.jsonl", write_older, "benchmark-mine"),
+        ("models/own/model.safetensors", write_at_the_same_time, "model-own"),
+        ("data/rows.jsonl", write_at_the_same_time, "benchmark-mine"),
         ("data/test.jsonl", lambda path: path.write_text("other"), "benchmark-mine"),
     ],
 )
@@ -111,3 +120,16 @@ def test_files_that_the_model_does_not_use_and_a_moved_clone_change_nothing(
     project.rename(moved)
     monkeypatch.chdir(moved)
     assert listings() == before
+
+
+def test_of_a_large_file_pieces_are_read_from_the_first_to_the_last(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    seen = set()
+    for changed in (None, 0, 2 * PIECES * PIECE - 1):
+        content = bytearray(2 * PIECES * PIECE)
+        if changed is not None:
+            content[changed] = 1
+        path.write_bytes(content)
+        os.utime(path, (1000, 1000))
+        seen.add(str(describe([path])))
+    assert len(seen) == 3

@@ -109,6 +109,26 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"arithmetic": {}}}}, "benchmarks": {**BASE["benchmarks"], "arithmetic": {}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}, "methods.sft.by_benchmark: found 'arithmetic', which no pair is trained on"),
     ({"alignment": {"map": "pinvv"}}, "alignment.map: found 'pinvv', expected one of pinv, "),
     ({"models": {"big": {"source": "tiny", "layers": 2}, "small": {"source": "tiny", "layers": 3}}, "methods": {**BASE["methods"], "laten": {}}}, "methods.laten: found teacher big with 2 layers and student small with 3, expected a teacher at least as deep"),
+    # what has no effect
+    ({"methods": {**BASE["methods"], "sft": {"layers": "all", "signals": {"alignment.map": "random"}}}}, "methods.sft.signals.alignment.map: found 'random', which changes nothing in sft, which reads no signals; remove it"),
+    ({"methods": {**BASE["methods"], "sft": {"signals": {"logits.temperature": 2.0}}}}, "methods.sft.signals.logits.temperature: found 2.0, which the method sft does not read; expected a change of one of attribution, pairing"),
+    ({"methods": {**BASE["methods"], "teacher": {"signals": {"pairing.pairs": 2}}}}, "which changes nothing in teacher, which reads no signals"),
+    ({"methods": {**BASE["methods"], "semalign": {"signals": {"alignment.seed": 3}}}}, "methods.semalign.signals.alignment.seed: found 3, which changes nothing with the other settings; remove it"),
+    ({"methods": {**BASE["methods"], "seeking": {"signals": {"extraction.rank": 4}}}}, "methods.seeking.signals.extraction.rank: found 4, expected 16, which the method's own settings ask for"),
+    ({"ablations": {"axes": {"logits.temperature": [2.0]}}}, "ablations.axes.logits.temperature: found 2.0, which changes nothing that semalign reads"),
+    ({"ablations": {"axes": {"alignment.seed": [1]}}}, "ablations.axes.alignment.seed: found 1, which changes nothing"),
+    ({"ablations": {"axes": {"attribution.granularity": ["neuron"]}}, "pairing": {"rule": "last"}}, "ablations.axes.attribution.granularity: found 'neuron', which changes nothing"),
+    ({"ablations": {"others": {"sft": {"optimisation.epochs": [3]}}}, "methods": {**BASE["methods"], "sft": {"optimisation": {"steps": 5}}}}, "ablations.others.sft.optimisation.epochs: found 3, which changes nothing"),
+    ({"ablations": {"others": {"sft": {"lora.projections": [["down", "up"], ["up", "down"]]}}}}, "found ['up', 'down'], which equals variant projections~--down----up--"),
+    ({"methods": {**BASE["methods"], "sft": {"optimisation": {"steps": 5}, "by_benchmark": {"facts": {"optimisation.epochs": 3}}}}}, "methods.sft.by_benchmark.facts.optimisation.epochs: found 3, which changes nothing"),
+    ({"methods": {**BASE["methods"], "sft": {"learning_rates": [1e-3]}}}, "methods.sft.learning_rates: found [0.001] without search.learning_rates, expected as many rates there, or methods.sft.optimisation.learning_rate"),
+    ({"methods": {**BASE["methods"], "student": {"learning_rates": [1e-3]}}, "search": {"learning_rates": [1e-2]}}, "methods.student.learning_rates: found [0.001], expected none, since student trains nothing"),
+    ({"scores": {"protocols": ["lm-eval"]}}, "scores.models: found nothing, expected the models to score"),
+    # what changes more than it says
+    ({"ablations": {"others": {"sft": {"optimisation": [{"epochs": 3}]}}}}, "ablations.others.sft.optimisation: found a section, expected dotted keys of single settings, such as `optimisation.epochs`"),
+    ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"facts": {"lora": {"rank": 4}}}}}}, "methods.sft.by_benchmark.facts.lora: found a section, expected dotted keys"),
+    ({"methods": {**BASE["methods"], "semalign": {"signals": {"alignment": {"map": "random"}}}}}, "methods.semalign.signals.alignment: found a section, expected dotted keys"),
+    ({"statistics": {"confidence": 0.999, "resamples": 1000}}, "statistics.resamples: found 1000 with confidence 0.999, expected at least 2000"),
     # names
     ({"study": "a" * 101}, "study: found a name of 101 characters, expected at most 100"),
     ({"study": "a."}, "study: found the name 'a.', expected a letter or digit"),
@@ -232,3 +252,47 @@ def test_the_shipped_configs_are_good() -> None:
     for path in [*ROOT.glob("config/*.yaml"), *ROOT.glob("config/examples/*.yaml")]:
         if path.name not in (own_pair, own_text) and (data := yaml.safe_load(path.read_text())):
             assert told(data) == [], path
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Path:
+    """80 rows of a user's own file."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text(
+        "".join(json.dumps({"prompt": f"Add {i} and 1:", "answer": str(i + 1)}) + "\n" for i in range(80))
+    )
+    return path
+
+
+def test_equal_rows_are_one_benchmark_and_no_mixture(rows: Path) -> None:
+    copy = rows.with_name("copy.jsonl")
+    copy.write_bytes(rows.read_bytes())
+    own = {"path": str(rows)}
+    assert told({**BASE, "benchmarks": {"a": own, "b": {"path": str(copy)}}}) == [
+        "benchmarks.b: found the rows and settings of benchmarks.a, expected them once"
+    ]
+    other = {"path": str(copy), "seed": 1}
+    assert told({**BASE, "benchmarks": {"a": own, "b": other}}) == []  # two draws of the splits
+    [line] = told({**BASE, "benchmarks": {"a": own, "b": other, "m": {"parts": ["a", "b"]}}})
+    assert line.startswith("benchmarks.m.parts: found a and b, which read the same rows")
+
+
+def test_examples_are_compared_with_what_is_left_for_training(rows: Path) -> None:
+    def asked(count: int) -> list[str]:
+        methods = {**BASE["methods"], "sft": {"optimisation": {"examples": count}}}
+        return told({**BASE, "benchmarks": {"a": {"path": str(rows)}}, "methods": methods})
+
+    assert asked(44) == []  # 80 rows without 16 of test, 4 of extract, 8 of align and 8 of validation
+    assert asked(45)[0].startswith(
+        "methods.sft.optimisation.examples: found 45, expected at most the 44 examples"
+    )
+    axes = {"others": {"sft": {"optimisation.examples": [45]}}}
+    [line] = told({**BASE, "benchmarks": {"a": {"path": str(rows)}}, "ablations": axes})
+    assert line.startswith("ablations.others.sft.optimisation.examples: found 45")
+
+
+def test_two_pairs_of_one_folder_under_two_names_are_one(rows: Path) -> None:
+    models = {"big": {"source": "folder", "path": str(rows.parent)}, "again": {"source": "folder", "path": f"{rows.parent}/."}, "small": {"source": "tiny"}}  # fmt: skip
+    pairs = {"p": {"teacher": "big", "student": "small"}, "q": {"teacher": "again", "student": "small"}}
+    lines = told({**BASE, "models": models, "pairs": pairs})
+    assert "pairs.q: found teacher, student and benchmark facts of pairs.p, expected them once" in lines
