@@ -117,8 +117,9 @@ def is_study(text: str) -> bool:
 def miniature(study: dict[str, Any]) -> dict[str, Any]:
     """A page's study with everything that costs time made small; its names stay.
 
-    Published benchmarks become sums in a file. Training has one epoch, one seed and no search. A study that extends
-    another one extends the miniature study, and is it if it was the default study.
+    Published benchmarks become sums in a file. Training has one epoch, one seed and no search, and an ablated number of
+    examples is one that there is. A study that extends another one extends the miniature study, and is it if it was the
+    default study.
     """
     small: dict[str, Any] = dict(study)
     small["search"] = {"learning_rates": []}
@@ -131,6 +132,8 @@ def miniature(study: dict[str, Any]) -> dict[str, Any]:
             for name, given in study["benchmarks"].items()
         }
         small["evaluation"] = {"max_new_tokens": dict.fromkeys(study["benchmarks"], 8)}
+    if "optimisation.examples" in (axes := (study.get("ablations") or {}).get("axes", {})):
+        small["ablations"] = study["ablations"] | {"axes": axes | {"optimisation.examples": [8, 16]}}
     small["methods"] = {name: _short(name, given or {}) for name, given in study.get("methods", {}).items()}
     return small
 

@@ -46,7 +46,7 @@ def test_a_moved_mirror_reruns_nothing_but_changed_data_do(folder: Path) -> None
     (folder.parent / "mirror").rename(folder.parent / "moved")
     gone = snakemake(folder, *TARGETS, "--configfile", "sources.yaml", "--dry-run")
     assert gone.returncode != 0
-    assert "error: config: mirror: no folder ../mirror, expected a mirror" in gone.stderr + gone.stdout
+    assert "error: sources.yaml: mirror: no folder ../mirror, expected a mirror" in gone.stderr + gone.stdout
     moved = [*TARGETS, "--configfile", "sources.yaml", "--config", "mirror=../moved"]
     same = snakemake(folder, *moved, "--dry-run")
     assert "Nothing to be done" in same.stderr + same.stdout

@@ -120,6 +120,14 @@ def test_a_second_run_does_nothing(study: Path) -> None:
     assert not rewritten(study, before)
 
 
+def test_a_deleted_table_and_a_deleted_cell_are_made_again_by_a_plain_run(study: Path) -> None:
+    (study / "results/mini/tables/main.csv").unlink()
+    shutil.rmtree(study / CELL)
+    jobs = planned(snakemake(study, *MINI, "--dry-run"))
+    again = {"transfer_knowledge", "generate_answers", "judge_answers", "collect_tables", "write_index"}
+    assert {jobs[rule] for rule in again} == {1}
+
+
 def test_only_a_deleted_cell_is_made_again_with_the_same_result(study: Path) -> None:
     before, scored = records(study), metrics(study)
     for path in sorted((study / CELL).rglob("*"), reverse=True):

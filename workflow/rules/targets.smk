@@ -125,5 +125,5 @@ def figures_shown():
 
 
 def final_targets():
-    """The study's page; everything else is on the way to it."""
-    return [f"{LAYOUT.root}/index.html"]
+    """The study's page, its tables and its cells; everything else is on the way to them."""
+    return [f"{LAYOUT.root}/index.html", *tables_shown(), *cell_records(None)]

@@ -132,7 +132,7 @@ def _mismatch(path: Path, layout: Layout, present: _Present) -> str | None:
             or _input_mismatch(record, present)
         )
     except UserError as error:
-        return str(error)
+        return str(error).partition("; ")[0]  # the advice to prune suits every reason
     except (ValueError, KeyError, TypeError, AttributeError):
         return "not a record of this version"
 

@@ -123,6 +123,16 @@ def test_a_table_that_was_edited_by_hand_is_refused(layout: Layout) -> None:
     assert prune(layout) == [ROOT / "records/tables.json"]
 
 
+def test_the_line_about_what_differs_has_one_advice(layout: Layout) -> None:
+    """To delete a table, as a stage says of its input, would leave the pages that were made from it."""
+    (ROOT / "tables/main.csv").write_text("score\n100\n")
+    with pytest.raises(UserError) as refused:
+        verify(layout)
+    (line,) = refused.value.lines
+    assert line.endswith("); run the same command with --prune, then snakemake")
+    assert "delete" not in line
+
+
 def test_edited_and_damaged_tables_are_refused_before_a_run_one_line_each(layout: Layout) -> None:
     check_tables(layout)
     other, table = ROOT / "analysis/similarity/p.csv", ROOT / "tables/main.csv"
