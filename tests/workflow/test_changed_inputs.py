@@ -58,6 +58,24 @@ def test_a_model_or_data_file_that_changed_is_prepared_again_alone(tmp_path: Pat
     assert prepares(folder) == {"prepare_benchmark": 1}
 
 
+def test_teacher_and_student_that_change_places_are_trained_again(study: Path) -> None:
+    """Both pairs have the same models as inputs, in another order."""
+    swapped = "pairs={mini: {teacher: student, student: teacher}}"
+    jobs = planned(snakemake(study, "--dry-run", *MINI, "--config", swapped))
+    before = planned(snakemake(study, "--dry-run", "--forceall", *MINI, "--config", swapped))
+    kept = {
+        "prepare_model",
+        "prepare_benchmark",
+        "answer_as_it_is",
+        "judge_as_it_is",
+        "measure_decomposition",
+    }
+    kept |= {"check_texts_as_it_is", "collect_scores", "all"}
+    assert {
+        rule: number for rule, number in before.items() if rule not in kept and jobs[rule] != number
+    } == {}
+
+
 @pytest.mark.parametrize("damage", [b"\xff\x00", b""], ids=["garbled", "empty"])
 def test_a_damaged_table_is_refused_before_anything_is_removed(study: Path, damage: bytes) -> None:
     table = study / "results/mini/tables/main.csv"

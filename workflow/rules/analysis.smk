@@ -31,6 +31,7 @@ rule measure_decomposition:
 rule measure_similarity:
     input:
         transfer=compared_transfer,
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark=compared_benchmark,
@@ -56,6 +57,7 @@ rule measure_similarity:
 
 rule measure_crossing:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         prompts=decomposition_prompts,
@@ -109,6 +111,7 @@ rule collect_signals:
         pairing=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("pairing")],
         alignment=[f"{signal}/run.json" for signal in LAYOUT.signal_folders("alignment")],
         models=[model for _, *models in pairs_of_models() for model in models],
+        roles=[f"{LAYOUT.root}/settings/pairs/{pair}.json" for pair in STUDY.pairs],
         settings="results/{study}/settings/statistics.json",
         code=library("collect_signals"),
     output:

@@ -4,6 +4,7 @@
 
 rule store_logits:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
@@ -29,6 +30,7 @@ rule store_logits:
 
 rule store_states:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
@@ -54,6 +56,7 @@ rule store_states:
 
 rule select_units:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
@@ -79,6 +82,7 @@ rule select_units:
 
 rule extract_windows:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
@@ -104,6 +108,7 @@ rule extract_windows:
 
 rule locate_neurons:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",

@@ -6,6 +6,7 @@
 # low-rank. The methods `student` and `teacher`, which train nothing, write neither.
 rule transfer_knowledge:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
@@ -37,6 +38,7 @@ rule transfer_knowledge:
 
 rule extract_reference:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         checked=CHECKED,
@@ -60,6 +62,7 @@ rule extract_reference:
 rule generate_answers:
     input:
         transfer="results/{study}/cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}/transfer/run.json",
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",

@@ -3,6 +3,8 @@
 # The inputs `settings` and `code` of a job are written while the workflow is parsed (here and in library.smk):
 # - `settings`: the part of the config that the job reads, in results/<study>/settings/<section>.json
 # - `code`: digests of the script and the library files that it runs, in results/<study>/settings/code/<script>.json
+# - `roles`: which models are teacher and student of a pair, in settings/pairs; Snakemake does not see that two inputs
+#   have changed places
 # - `files`: sizes, times and digests of the user's own files that a model or benchmark is made from,
 #   in settings/files
 # They are only written if their content changes. An edited config, module or file therefore reruns exactly the jobs
@@ -38,6 +40,7 @@ from semalign.runtime.snakemake_internals import (
     fail_once,
     given,
     is_main_process,
+    judge_past_ancient_inputs,
     lift_rate_limit,
     makes_all,
     merge_profiles,
@@ -51,6 +54,7 @@ MAIN = is_main_process(workflow)
 LOOKS = only_looks(workflow)
 if MAIN:
     end_quietly()
+judge_past_ancient_inputs()
 try:
     if MAIN:
         merge_profiles(workflow)

@@ -37,6 +37,7 @@ rule prepare_benchmark:
 # it must have passed, but a later check makes no result stale.
 rule check_texts:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",

@@ -5,6 +5,7 @@
 
 use rule transfer_knowledge as transfer_trial with:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
@@ -30,6 +31,7 @@ use rule transfer_knowledge as transfer_trial with:
 use rule generate_answers as answer_trial with:
     input:
         transfer="results/{study}/search/{pair}/{benchmark}/{method}/{variant}/{trial}/transfer/run.json",
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",

@@ -5,6 +5,7 @@
 
 rule attribute_layers:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         checked=CHECKED,
@@ -27,6 +28,7 @@ rule attribute_layers:
 
 rule pair_layers:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
@@ -52,6 +54,7 @@ rule pair_layers:
 
 rule extract_activations:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",
         checked=CHECKED,
@@ -78,6 +81,7 @@ rule extract_activations:
 # also writes map.safetensors, the map itself, if it is a matrix
 rule align_states:
     input:
+        roles="results/{study}/settings/pairs/{pair}.json",
         teacher=model_of("teacher"),
         student=model_of("student"),
         benchmark="results/{study}/benchmarks/{benchmark}/run.json",

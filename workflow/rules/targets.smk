@@ -63,6 +63,7 @@ def placed_pair(wildcards):
     cells = (cell for cell in LAYOUT.cells if (cell.pair, cell.benchmark) == (pair, benchmark))
     return {
         "transfers": [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in cells],
+        "roles": f"{LAYOUT.root}/settings/pairs/{pair}.json",
         "teacher": model_of("teacher")(wildcards),
         "student": model_of("student")(wildcards),
         "benchmark": f"{LAYOUT.root}/benchmarks/{benchmark}/run.json",

@@ -205,3 +205,40 @@ def remove_stale_locks(study: str) -> None:
     for lock in (STATE / "locks").glob("*.lock"):
         if f"results/{study}/" in lock.read_text(encoding="utf-8", errors="replace"):
             lock.unlink(missing_ok=True)
+
+
+def judge_past_ancient_inputs() -> None:
+    """Let Snakemake see changed inputs of a job although the job that makes an `ancient` input of it has to run.
+
+    Without this, such a job is not looked at (`masked` in `DAG.update_needrun`), since it counts as one that runs after
+    the other in any case, which `ancient` then prevents: changed settings would go unnoticed for a whole run.
+    """
+    from snakemake.dag import DAG  # type: ignore[import-untyped]
+
+    update, walk = DAG.update_needrun, DAG.bfs
+    if hasattr(DAG, "judging"):
+        return
+
+    async def update_needrun(self: Any, *arguments: Any, **options: Any) -> None:
+        self.judging = True
+        try:
+            await update(self, *arguments, **options)
+        finally:
+            self.judging = False
+
+    def bfs(self: Any, direction: Any, *jobs: Any, **options: Any) -> Any:
+        along = _Fresh(direction) if self.judging and direction is self.depending else direction
+        return walk(self, along, *jobs, **options)
+
+    DAG.judging, DAG.update_needrun, DAG.bfs = False, update_needrun, bfs
+
+
+class _Fresh:
+    """The jobs that depend on a job by more than `ancient` inputs."""
+
+    def __init__(self, depending: Any) -> None:
+        self.depending = depending
+
+    def __getitem__(self, job: Any) -> dict[Any, Any]:
+        after = self.depending[job].items()
+        return {other: files for other, files in after if not all(file.is_ancient for file in files)}

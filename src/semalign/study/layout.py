@@ -161,6 +161,9 @@ class Layout:
         for section in ("models", "benchmarks"):
             for name, entry in getattr(study, section).items():
                 self.settings[f"{section}/{name}"] = entry.model_dump(mode="json", exclude=CHOICES)
+        for name in study.pairs:
+            teacher, student = self.models_of(name)
+            self.settings[f"pairs/{name}"] = {"teacher": teacher, "student": student}
         for method in study.methods:
             for variant in variants_of(study, method):
                 self._plan_variant(method, variant)

@@ -94,6 +94,9 @@ def prune(layout: Layout) -> list[Path]:
     return removed
 
 
+OF_PAIRS = ("checks", "signals", "search", "choices", "cells", "records")  # folders with artifacts of a pair
+
+
 @dataclass
 class _Present:
     """Cache of the digests of inputs and code as they are now."""
@@ -129,6 +132,7 @@ def _mismatch(path: Path, layout: Layout, present: _Present) -> str | None:
         return (
             _settings_mismatch(record, layout)
             or _code_mismatch(record, present)
+            or _role_mismatch(record, path, layout)
             or _input_mismatch(record, present)
         )
     except UserError as error:
@@ -150,6 +154,20 @@ def _code_mismatch(record: dict[str, Any], present: _Present) -> str | None:
     code = record["code"]
     if code and present.code(code["script"], code["modules"]) != code["digest"]:
         return f"made with another version of the code that {code['script']} runs"
+    return None
+
+
+def _role_mismatch(record: dict[str, Any], path: Path, layout: Layout) -> str | None:
+    """Compare the teacher and the student of a record with those of its pair, which may have changed places."""
+    pair = next(
+        (name for name in path.relative_to(layout.root).parts[1:] if name in layout.study.pairs), None
+    )
+    if pair is None:
+        return None
+    for role, model in zip(("teacher", "student"), layout.models_of(pair), strict=True):
+        made_from = record["inputs"].get(role, {}).get("path")
+        if made_from not in (None, f"{layout.root}/models/{model}"):
+            return f"made with {Path(made_from).name} as the {role}, which is {model} in the config"
     return None
 
 

@@ -204,3 +204,40 @@ def test_no_other_file_uses_internals() -> None:
 
 def test_jobs_of_a_cluster_run_are_on_other_machines() -> None:
     assert not internals.runs_here(SimpleNamespace(local_exec=False))
+
+
+ANCIENT = """
+    from semalign.runtime import snakemake_internals as internals
+
+    internals.judge_past_ancient_inputs()
+
+    rule all:
+        input: "answer"
+
+    rule check:
+        input: "settings"
+        output: "checked"
+        shell: "cp {input} {output}"
+
+    rule answer:
+        input: ancient("checked"), "own"
+        output: "answer"
+        shell: "cat {input} > {output}"
+"""
+
+
+def test_a_changed_input_is_seen_although_an_ancient_one_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "Snakefile").write_text(textwrap.dedent(ANCIENT))
+
+    def made(settings: str, own: str) -> str:
+        for name, text in (("settings", settings), ("own", own)):
+            if not (tmp_path / name).is_file() or (tmp_path / name).read_text() != text:
+                (tmp_path / name).write_text(text)
+        command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all"]
+        subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+        return (tmp_path / "answer").read_text()
+
+    assert made("1", "a") == "1a"
+    assert made("2", "b") == "2b"
+    assert made("3", "b") == "2b", "a check that is made again alone starts nothing"
+    assert (tmp_path / "checked").read_text() == "3"

@@ -85,6 +85,18 @@ def test_an_edit_of_the_code_makes_its_artifacts_stale(layout: Layout) -> None:
     assert verify(layout) == 5
 
 
+def test_an_adapter_of_a_pair_whose_models_changed_places_is_refused(layout: Layout) -> None:
+    cell = ROOT / "cells/p/facts/teacher/default/seed0"
+    run = Run("transfer", settings_of(cell))
+    for role, name in {"teacher": "n", "student": "m"}.items():
+        seal(ROOT / f"models/{name}", Run("model", ROOT / f"settings/models/{name}.json"))
+        run.read(role, ROOT / f"models/{name}")
+    seal(cell / "transfer", run)
+    with pytest.raises(UserError, match="made with n as the teacher, which is m in the config"):
+        verify(layout)
+    assert cell / "transfer/run.json" in prune(layout)
+
+
 def test_an_artifact_made_from_a_removed_one_is_removed_too(layout: Layout) -> None:
     """Snakemake would not recreate it, since it ignores missing intermediate files."""
     transfer = ROOT / "cells/p/facts/teacher/default/seed0/transfer"
