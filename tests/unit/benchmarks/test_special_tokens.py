@@ -170,9 +170,9 @@ def test_every_habit_reads_what_is_written(tokenizer: Any) -> None:
     bos, eos = tokenizer.bos_token or "", tokenizer.eos_token
     for prompt, answer in [
         ("What is  2?", " 4 x"),
-        (f"{bos}Q", f" a{eos}"),
+        (f"{bos}What", f" a{eos}"),
         ("a", "b"),
-        (" Q", " x "),
+        (" What", " x "),
     ]:
         item = Example("a", prompt, answer)
         assert difference(item, encode(item, tokenizer), tokenizer) is None
