@@ -6,6 +6,7 @@ HARMFUL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufeff\ufffd-\uffff\u202d\u202e]"
 )
 """Controls except tab and line breaks; surrogates; noncharacters; U+FEFF and U+FFFD; direction overrides."""
+UNREADABLE = re.compile("[\0\ud800-\udfff]")  # other odd characters are common in collected texts
 HIDDEN = "\u00ad\u180e\u200b\u2060"  # invisible and not white space; joiners and direction marks have a use
 HIDDEN_INSIDE = re.compile(f"[{HIDDEN}]")
 TWICE_ENCODED = re.compile("Ã[\u00a0-\u00bf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]|Â[\u00a0-\u00bf]|â€[\u009d™œ“”˜¦¢–—]")

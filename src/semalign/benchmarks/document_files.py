@@ -1,10 +1,9 @@
 """Files of plain documents: a .txt file is one, a .jsonl file has one per line."""
 
 import logging
-import re
 from pathlib import Path
 
-from semalign.benchmarks.characters import describe
+from semalign.benchmarks.characters import UNREADABLE, describe
 from semalign.benchmarks.decoding import decode, read_bytes, user_path
 from semalign.benchmarks.findings import Findings
 from semalign.benchmarks.joining import separated
@@ -14,7 +13,6 @@ from semalign.runtime.errors import UserError
 LOGGER = logging.getLogger(__name__)
 EXPECTED = "documents as .txt or .jsonl"
 SUFFIXES = (".txt", ".jsonl")
-UNREADABLE = re.compile("[\0\ud800-\udfff]")  # other odd characters are common in collected texts
 CHECKED = 32 * 2**20  # bytes of a file that are checked before any work
 
 

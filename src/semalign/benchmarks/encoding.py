@@ -139,6 +139,12 @@ def special_texts(example: Example, tokenizer: Any) -> list[str]:
         **{f"choices[{at}]": text for at, text in enumerate(example.choices or [])},
     }
     answers = {name: bare_answer(text, tokenizer) for name, text in written.items()}
+    targets = {"target": bare_answer(example.target, tokenizer)} if example.target else {}
+    found += [
+        f"{name}: found nothing but special tokens, expected a text"
+        for name, text in {**answers, **targets}.items()
+        if not text.strip()
+    ]
     for name, answer in answers.items():
         if eos and eos in answer:
             found.append(f"{name}: found the eos token {eos} inside, expected it at the end or not at all")

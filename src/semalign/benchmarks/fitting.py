@@ -26,11 +26,15 @@ MARGIN = 16  # least number of tokens that the limit leaves after the longest re
 
 @dataclass(frozen=True)
 class Reader:
-    """A model as a reader of texts: its name, its tokenizer and its context in tokens."""
+    """A model as a reader of texts: its name, its tokenizer, its context in tokens, and the rows of its embedding.
+
+    `rows` is None if they are not known.
+    """
 
     name: str
     tokenizer: Any
     context: int
+    rows: int | None = None
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
@@ -48,9 +52,21 @@ class Reader:
         try:
             tokenizer = read_tokenizer(folder)
             config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # the tokenizers library raises no other kind
             raise UserError(f"{folder}: not readable ({str(error).splitlines()[0]})") from error
-        return cls(folder.name, tokenizer, context_of(config, tokenizer))
+        _check_cuts(folder, tokenizer)
+        rows = getattr(config.get_text_config(), "vocab_size", None)
+        return cls(folder.name, tokenizer, context_of(config, tokenizer), rows)
+
+
+def _check_cuts(folder: Path, tokenizer: Any) -> None:
+    """Raise UserError if the tokenizer cuts the same text in another way each time."""
+    model = getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)
+    if dropout := getattr(model, "dropout", None):
+        raise UserError(
+            f"{folder}/tokenizer.json: model.dropout: found {dropout:.2g}, with which every text is cut at random; "
+            "expected null in the files of the model"
+        )
 
 
 def context_of(config: Any, tokenizer: Any) -> int:

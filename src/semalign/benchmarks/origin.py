@@ -1,10 +1,14 @@
 """Loading the rows of a published benchmark from the mirror, if one is named, or else from the hub."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
 from semalign.benchmarks.mirror import folder_of, mirror_folder, read_mirror
 from semalign.benchmarks.source import Rows, Source, check_columns, checksum, verify
+from semalign.runtime.errors import UserError
+
+logger = logging.getLogger("semalign")
 
 
 def load(
@@ -25,8 +29,12 @@ def load(
         rows = fetch(source, wanted)
     where = f"mirror {folder}" if folder else source.repository
     check_columns(source, rows, where)
-    if strict:
+    try:
         verify(source, rows, where)
+    except UserError as error:
+        if strict:
+            raise
+        logger.warning("warning: %s", str(error).partition(" (another")[0])
     return rows, {
         "source": "mirror" if folder else "hub",
         "repository": source.repository,

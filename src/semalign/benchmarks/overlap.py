@@ -1,5 +1,6 @@
 """Checks that splits allow a fair test: none is empty, and no two share an item."""
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from itertools import combinations
 
@@ -8,9 +9,14 @@ from semalign.config.base import SPLITS, Split
 from semalign.runtime.errors import UserError
 
 
+def composed(text: str) -> str:
+    """The text with accents and their letters as one character (Unicode's NFC)."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def normalise(text: str) -> str:
     """Lower case, with every run of white space as one space; texts that are equal after this count as the same."""
-    return " ".join(text.split()).lower()
+    return " ".join(composed(text).split()).lower()
 
 
 def by_prompt(example: Example) -> str:

@@ -17,6 +17,7 @@ from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, Reason, TestSet, keep_clean
 from semalign.benchmarks.decoding import user_path
 from semalign.benchmarks.findings import rows_of
+from semalign.benchmarks.oddities import unlike
 from semalign.benchmarks.overlap import by_prompt, check_splits
 from semalign.benchmarks.own_file import OwnFile, read_file
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
@@ -66,8 +67,13 @@ def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) ->
         items, of_test, too_long = room.rows(name, pool.items, test.items if test else None)
         pool, test = replace(pool, items=items), replace(test, items=of_test or []) if test else None
     test_set = TestSet(map(compared, test.items if test else ()))
+    long = len(too_long.get("too_long", ()))
+    if test and not test.items:
+        raise UserError(
+            f"benchmarks.{name}: found no row of {test.path} that fits into the models' contexts, expected some"
+        )
     clean, dropped = keep_clean(((item, compared(item)) for item in pool.items), test_set, set())
-    splits = _deal(name, settings, pool, clean, test)
+    splits = _deal(name, settings, pool, clean, test, long)
     named = {
         split: [replace(item, id=f"{name}-{split}-{item.id}") for item in splits[split]] for split in SPLITS
     }
@@ -150,6 +156,8 @@ def _shared(pool: OwnFile, test: OwnFile | None, dropped: dict[Reason, list[str]
         if places.setdefault(by_prompt(item), test.lines[item.id]) != test.lines[item.id]
     ]
     warnings = [*test.warnings]
+    if pool.items and test.items:
+        warnings += unlike((pool.path, pool.items), (test.path, test.items))
     if repeated:
         warnings.append(
             f"{test.path}: {rows_of(len(repeated))} with the prompt of an earlier row (first: lines {repeated[0][0]} "
@@ -165,7 +173,12 @@ def _shared(pool: OwnFile, test: OwnFile | None, dropped: dict[Reason, list[str]
 
 
 def _deal(
-    name: str, settings: FileBenchmark, pool: OwnFile, clean: Sequence[Example], test: OwnFile | None
+    name: str,
+    settings: FileBenchmark,
+    pool: OwnFile,
+    clean: Sequence[Example],
+    test: OwnFile | None,
+    long: int,
 ) -> dict[Split, list[Example]]:
     """Split the shuffled rows: first the splits that have a size or a share, then train from the rest."""
     order = list(clean)
@@ -175,7 +188,7 @@ def _deal(
         for split, share in SHARES.items()
         if split != "test" or test is None
     }
-    _enough(name, settings, pool, len(order), sizes)
+    _enough(name, settings, pool, len(order), sizes, long)
     splits: dict[Split, list[Example]] = {}
     if test is not None:
         splits["test"] = list(test.items[: settings.test])
@@ -192,13 +205,20 @@ def _deal(
     return splits
 
 
-def _enough(name: str, settings: FileBenchmark, pool: OwnFile, count: int, sizes: dict[Split, int]) -> None:
+def _enough(
+    name: str, settings: FileBenchmark, pool: OwnFile, count: int, sizes: dict[Split, int], long: int
+) -> None:
     wanted = {**sizes, "train": settings.train or 1}
     needed = sum(wanted.values())
     if count >= needed:
         return
     left_out = len(pool.items) - count
-    repeated = f" ({left_out:,} repeat others or are in the test file)" if left_out else ""
+    reasons = (
+        (left_out, "repeat others or are in the test file"),
+        (long, "do not fit into the models' contexts"),
+    )
+    others = ", ".join(f"{number:,} {reason}" for number, reason in reasons if number)
+    repeated = f" ({others})" if others else ""
     raise UserError(
         f"benchmarks.{name}: found {count:,} different rows in {pool.path}{repeated}, expected at least {needed:,}: "
         f"{', '.join(f'{split} {size:,}' for split, size in wanted.items())}; add rows or set smaller sizes"

@@ -1,17 +1,14 @@
 """A user's own file as items: every row checked, the file's kind, and what deserves a warning."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from semalign.benchmarks.base import Example
-from semalign.benchmarks.characters import HIDDEN_INSIDE, TWICE_ENCODED
 from semalign.benchmarks.decoding import read_text
-from semalign.benchmarks.findings import Findings, rows_of
-from semalign.benchmarks.joining import gap
+from semalign.benchmarks.findings import Findings
 from semalign.benchmarks.lines import Row, numbered_rows
-from semalign.benchmarks.overlap import by_prompt
+from semalign.benchmarks.oddities import oddities
 from semalign.benchmarks.rows import item_of, kind_of_row
 from semalign.runtime.errors import UserError
 
@@ -54,7 +51,7 @@ def read_file(path: Path, separator: str | None = None) -> OwnFile:
     problems = [*_mixed(path, rows), *findings.lines]
     if problems:
         raise UserError(*problems)
-    return OwnFile(path, items, lines, kind_of_row(rows[0][1]), list(_oddities(path, items, lines)))
+    return OwnFile(path, items, lines, kind_of_row(rows[0][1]), list(oddities(path, items, lines, separator)))
 
 
 def _mixed(path: Path, rows: list[tuple[int, Row]]) -> list[str]:
@@ -69,50 +66,3 @@ def _mixed(path: Path, rows: list[tuple[int, Row]]) -> list[str]:
     return [
         f"{path}: found rows of several kinds: {kinds}; expected one kind per file, as they are scored in one way"
     ]
-
-
-def _oddities(path: Path, items: list[Example], lines: dict[str, int]) -> Iterator[str]:
-    """Warnings: texts that are allowed and seldom meant."""
-    if items[0].tests is None:
-        gaps = Counter(gap(item.prompt, item.answer) for item in items)
-        if len(gaps) > 1:
-            yield f"{path}: the white space between prompt and answer differs: {_gaps(gaps, items, lines)}"
-    else:
-        spaced = [
-            item for item in items if item.prompt.endswith(" ") and item.prompt.rpartition("\n")[2].strip()
-        ]
-        if spaced:
-            first = lines[spaced[0].id]
-            yield f"{path}: {rows_of(len(spaced))} with a space at the end of the prompt, first in line {first}"
-    wide = [(item, texts) for item in items if (texts := _wide_texts(item))]
-    for pattern, what in (
-        (TWICE_ENCODED, "with text like 'Ã©' for 'é' (UTF-8 read as Windows-1252?)"),
-        (HIDDEN_INSIDE, "with invisible characters (soft hyphen, zero-width space or word joiner)"),
-    ):
-        found = [item for item, texts in wide if any(map(pattern.search, texts))]
-        if found:
-            yield f"{path}: {rows_of(len(found))} {what}, first in line {lines[found[0].id]}"
-    answers: dict[str, Example] = {}
-    clashes = []
-    for item in items:
-        earlier = answers.setdefault(by_prompt(item), item)
-        if item.answer.strip() != earlier.answer.strip():
-            clashes.append((lines[earlier.id], lines[item.id]))
-    if clashes:
-        yield (
-            f"{path}: {rows_of(len(clashes))} with another answer to the prompt of an earlier row (first: lines "
-            f"{clashes[0][0]} and {clashes[0][1]}); only the first answer is used for training"
-        )
-
-
-def _wide_texts(item: Example) -> list[str]:
-    texts = (item.prompt, item.answer, *(item.choices or []), item.target or "")
-    return [text for text in texts if not text.isascii()]
-
-
-def _gaps(gaps: Counter[str], items: list[Example], lines: dict[str, int]) -> str:
-    first: dict[str, int] = {}
-    for item in items:
-        first.setdefault(gap(item.prompt, item.answer), lines[item.id])
-    most = gaps.most_common(3)
-    return ", ".join(f"{text!r} in {rows_of(count)} (first in line {first[text]})" for text, count in most)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 from semalign.benchmarks.joining import separated
+from semalign.benchmarks.overlap import composed
 from semalign.benchmarks.row_checks import Checker, short
 
 FENCE = "```"  # ends generated code
@@ -14,7 +15,7 @@ FENCE = "```"  # ends generated code
 def check_choices(check: Checker, prompt: str, texts: Sequence[str], choices: Sequence[str]) -> int:
     """The index of the right choice; `texts` are the choices as written, `choices` as continuations."""
     gold = check.row.get("gold")
-    stripped = [text.strip() for text in texts]
+    stripped = [composed(text.strip()) for text in texts]
     answer = check.row["answer"]
     if len(texts) < 2:
         check.problem("too few choices", f"choices: found {len(texts)}, expected at least two")
@@ -24,6 +25,11 @@ def check_choices(check: Checker, prompt: str, texts: Sequence[str], choices: Se
         check.problem(
             "choices with and without white space",
             "choices: found some that begin with white space and some that do not, expected all alike",
+        )
+    elif len({_ending(text) for text in texts}) > 1:
+        check.problem(
+            "choices with and without white space at the end",
+            "choices: found some that end in white space and some that do not, expected all alike",
         )
     elif gold is not None and not 0 <= gold < len(texts):
         check.problem(
@@ -56,8 +62,19 @@ def check_program(check: Checker, answer: str) -> None:
             ((at, why) for at, test in enumerate(tests) if (why := _unparsable(test))), (0, wrong)
         )
         check.problem("tests that are not Python", f"tests[{at}]: found no Python ({wrong}), expected a test")
+    elif tests and (vain := _vain(tests, check.row.get("prefix", "") + answer)):
+        check.problem(
+            "tests that no program fails",
+            f"tests: {vain}, so that wrong programs pass; expected `assert f(1) == 2`",
+        )
     prefix = check.row.get("prefix", "")
-    code = prefix + answer.partition(FENCE)[0]
+    code = prefix + (answer if _unparsable(prefix + answer) is None else answer.partition(FENCE)[0])
+    if answer.lstrip().startswith(FENCE):
+        check.problem(
+            "answer in a Markdown fence",
+            f"answer: found a Markdown fence ({FENCE}) around the program, expected the program alone",
+        )
+        return
     if reason := _unparsable(code):
         check.problem(
             "answer that is not Python",
@@ -82,17 +99,37 @@ def _entry_point(check: Checker, code: str) -> None:
         )
 
 
+def _vain(tests: Sequence[str], program: str) -> str | None:
+    """Why tests hold whatever a program returns; None if nothing says so."""
+    if not any(word in text for text in (*tests, program) for word in ("assert", "raise")):
+        return "found no assertion"
+    found = [node for test in tests for node in ast.walk(_parsed(test)) if isinstance(node, ast.Assert)]
+    constant = [node for node in found if isinstance(node.test, ast.Constant) and node.test.value]
+    pairs = [node for node in found if isinstance(node.test, ast.Tuple) and node.test.elts]
+    if pairs:
+        return f"found an assertion about a pair, which always holds (`{ast.unparse(pairs[0])[:50]}`)"
+    return "found only assertions that always hold" if found and len(constant) == len(found) else None
+
+
+def _parsed(code: str) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(code)
+
+
 def _unparsable(code: str) -> str | None:
     """Why a text is no Python; None if it is."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(code)
+        _parsed(code)
     except SyntaxError as error:
         return f"line {error.lineno}: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:
         return str(error) or type(error).__name__
     return None
+
+
+def _ending(text: str) -> str:
+    return text[len(text.rstrip()) :]
 
 
 def _blank(text: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from semalign.benchmarks.characters import UNREADABLE
 from semalign.benchmarks.lines import kind_of
 from semalign.runtime.errors import UserError
 
@@ -84,6 +85,12 @@ def check_columns(source: Source, rows: Rows, where: str) -> None:
                     raise UserError(
                         f"{where}: {source.name} {name}: row {number}: {column}: found {kind_of(row[column])}, "
                         f"expected {EXPECTED[kind]}"
+                    )
+                texts = [row[column]] if isinstance(row[column], str) else row[column]
+                if kind is not int and any(map(UNREADABLE.search, texts)):
+                    raise UserError(
+                        f"{where}: {source.name} {name}: row {number}: {column}: found NUL or half of a character "
+                        "(a lone surrogate), expected text; take the file again from its source"
                     )
 
 

@@ -6,15 +6,15 @@ returns the metric's value for this item.
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.base import SHOTS
+from semalign.benchmarks.numbers import is_number, last_number
+from semalign.benchmarks.overlap import composed
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_jsonl
 
-NUMBER = re.compile(r"(?<!\d)-?\d+(?:,\d{3})*(?:\.\d+)?")
 FINAL_NUMBER = re.compile(r"[-+]?\d*\.\d+|\d+")
 
 
@@ -49,12 +49,6 @@ def likeliest_choice(item: dict[str, Any], results: Sequence[tuple[float, bool]]
     return {"accuracy": float(likeliest(results) == item["gold"])}
 
 
-def last_number(text: str) -> Decimal | None:
-    """The last number in a text, or None if there is none; this is GSM8K's flexible extraction."""
-    numbers = NUMBER.findall(text)
-    return Decimal(numbers[-1].replace(",", "")) if numbers else None
-
-
 def same_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Whether the last number of the generated text equals the last number of the reference."""
     number = last_number(results[0])
@@ -79,13 +73,15 @@ def same_final_number(item: dict[str, Any], results: Sequence[str]) -> dict[str,
 def same_lines_or_number(item: dict[str, Any], results: Sequence[str]) -> dict[str, float]:
     """Whether the generated text begins with the lines of the target (of the answer if there is no target).
 
-    Surrounding white space does not count. If the target is a number, it must be the last number of the text instead.
+    Surrounding white space and the way of writing accents (Unicode's normal forms) do not count. If the target is a
+    number, it must be the last number of the text instead. No text is right if there is nothing to begin with.
     """
     target = item["target"] or item["answer"]
-    if item["target"] and NUMBER.fullmatch(item["target"].strip()):
+    if item["target"] and is_number(item["target"]):
         return same_number(item, results)
-    expected = target.strip().splitlines()
-    return {"exact_match": float(results[0].strip().splitlines()[: len(expected)] == expected)}
+    expected = composed(target).strip().splitlines()
+    written = composed(results[0]).strip().splitlines()
+    return {"exact_match": float(bool(expected) and written[: len(expected)] == expected)}
 
 
 def generated_code(_item: dict[str, Any], _results: Sequence[str]) -> dict[str, float]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.fitting import Length, Reader, limit_after
+from semalign.benchmarks.row_kinds import FENCE
 from semalign.config.base import SPLITS
 from semalign.runtime.files import read_jsonl
 
@@ -43,4 +44,8 @@ def usable_stops(stops: Sequence[str], answers: Iterable[str]) -> list[str]:
     answers = list(answers)
     longest = max((len(run) for answer in answers for run in re.findall(r"\n+", answer)), default=0)
     lengthened = ("\n" * max(len(stop), longest + 1) if set(stop) == {"\n"} else stop for stop in stops)
-    return [stop for stop in lengthened if not any(stop in answer for answer in answers)]
+    inner = [
+        answer.rstrip().removesuffix(FENCE) for answer in answers
+    ]  # a closing fence is where a program ends
+    texts = {True: inner, False: answers}
+    return [stop for stop in lengthened if not any(stop in answer for answer in texts[stop == FENCE])]

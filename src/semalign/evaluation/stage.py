@@ -6,14 +6,14 @@ verdicts and scores are made from the stored answers, in a separate job (`semali
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from semalign.benchmarks.base import read_split
+from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.agreement import StoredTeacher, add_comparisons, compare
@@ -126,6 +126,7 @@ def generate_answers(
     by_id = {record.id: record for record in _answers(answering, tasks, evaluation)}
     throughput = answering.counts.rates(len(examples), time.perf_counter() - started)
     records = [by_id[example.id] for example in examples]
+    _warn_if_none_is_right(benchmark.name, examples, records)
     if reference and scored.teacher:
         stored = _stored_teacher(scored.teacher, reference, model, tokenizer)
         sizes = {"batch_size": evaluation.batch_size, "positions_per_chunk": evaluation.positions_per_chunk}
@@ -142,6 +143,21 @@ def _answers(model: Any, tasks: Mapping[str, Path], settings: EvaluationSettings
     for task, path in tasks.items():
         records = run_task(model, task, path, settings)
         yield from (replace(record, part=task) for record in records) if len(tasks) > 1 else records
+
+
+def _warn_if_none_is_right(name: str, examples: Sequence[Example], records: Sequence[ItemRecord]) -> None:
+    """Show the first answer if all are wrong: the texts may have another form than the model knows."""
+    if any(record.correct != 0 for record in records):
+        return
+    prompt, first = examples[0].prompt, records[0]
+    logger.warning(
+        "warning: %s: none of %d answers is right; after %r the model wrote %r, expected %r",
+        name,
+        len(records),
+        prompt[-30:],
+        first.response[:60],
+        first.expected[:60],
+    )
 
 
 def _stored_teacher(teacher: Path, reference: Path, model: Any, tokenizer: Any) -> StoredTeacher:

@@ -109,7 +109,7 @@ def test_a_damaged_file_is_named(
         (MBPP, {"test_list": "assert"}, "row 2: test_list: found a string, expected a list of strings"),
         (MBPP, {"test_list": []}, "found no test that calls a function of its code"),
         (MBPP, {"code": "def f(:"}, "found code that is no Python ("),
-        (MBPP, {"code": "a\0"}, "found code that is no Python ("),
+        (MBPP, {"code": "a\0"}, "code: found NUL or half of a character"),
     ],
 )
 def test_a_row_of_another_form_is_named(
@@ -184,3 +184,14 @@ def test_damaged_prompts_of_the_package_are_one_line(tmp_path: Path, monkeypatch
     (tmp_path / corpora.HUMANEVAL_FILE).write_bytes(gzip.compress(b'{"prompt": "a"}\n{"text": "b"}\n'))
     with pytest.raises(UserError, match="row 2: found no prompt"):
         corpora.prompts("humaneval")
+
+
+def test_other_rows_that_are_accepted_are_warned_of(mirror: Path, caplog: pytest.LogCaptureFixture) -> None:
+    prepare("gsm8k", RealBenchmark(benchmark="gsm8k", verify=False), str(mirror))
+    assert "gsm8k train: found" in caplog.text and "verify: false" not in caplog.text
+
+
+def test_half_of_a_character_in_a_mirror_is_named(mirror: Path) -> None:
+    path = mirror / GSM8K
+    path.write_bytes(changed(question="\ud800?")(path.read_bytes()))
+    assert "gsm8k test: row 2: question: found NUL or half of a character" in refused(mirror, GSM8K)

@@ -42,7 +42,7 @@ def items(folder: Path, row: dict[str, Any], **settings: Any) -> list[Example]:
 def test_a_space_only_where_neither_side_has_white_space(
     prompt: str, answer: str, whole: str, tmp_path: Path
 ) -> None:
-    other = gap("", answer) + "other"  # begins with the same white space
+    other = gap("", answer) + "other" + answer[len(answer.rstrip()) :]  # the same white space around it
     for row in ({"answer": answer}, {"answer": answer, "choices": [other, answer]}):
         for item in items(tmp_path, {"prompt": prompt, **row}):
             assert (item.prompt + item.answer).partition(" ")[2] == whole

@@ -76,7 +76,7 @@ def test_questions_asked_of_mbpp_are_not_trained_on_for_humaneval(prepared: dict
 
 
 def test_a_solution_ends_in_its_result(prepared: dict[str, Prepared]) -> None:
-    from semalign.evaluation.functions import last_number
+    from semalign.benchmarks.numbers import last_number
 
     for split in SPLITS:
         for item in prepared["gsm8k"].splits[split]:

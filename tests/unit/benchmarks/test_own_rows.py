@@ -361,10 +361,14 @@ def test_what_is_seldom_meant_is_a_counted_warning(
 def test_a_space_before_a_program_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     body = {"answer": "return 1", "prefix": "def f():\n    ", "tests": ["assert f()"]}
     rows = [{**body, "prompt": f"# {at}\ndef f():\n    "} for at in range(9)]
-    assert problems(tmp_path, lines(*rows)) == [] and not caplog.records
+    assert problems(tmp_path, lines(*rows)) == []
+    assert "9 rows with a space at the end of the prompt (it belongs to the answer)" in caplog.text
     rows = [{**CODE, "prompt": f"Write {at}: " if at else "Write:"} for at in range(9)]
     assert problems(tmp_path, lines(*rows)) == []
-    assert "8 rows with a space at the end of the prompt, first in line 2" in caplog.text
+    assert (
+        "8 rows with a space at the end of the prompt (it belongs to the answer), first in line 2"
+        in caplog.text
+    )
 
 
 def test_prompts_that_end_in_a_space_or_not_are_alike(
@@ -391,3 +395,59 @@ def test_the_checks_need_no_model_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            {**CHOICE, "choices": ["a ", "b"], "answer": "a "},
+            "found some that end in white space and some that",
+        ),
+        (
+            {**CHOICE, "choices": ["\u00e9", "e\u0301"], "answer": "\u00e9"},
+            "twice, expected choices that differ",
+        ),
+        ({**CODE, "tests": ["f() == 1"]}, "tests: found no assertion, so that wrong programs pass"),
+        ({**CODE, "tests": ["print(f())"]}, "tests: found no assertion"),
+        (
+            {**CODE, "tests": ["assert f() == 1", "assert (f() == 1, 'no')"]},
+            "about a pair, which always holds",
+        ),
+        ({**CODE, "tests": ["assert True, f()"]}, "found only assertions that always hold"),
+        (
+            {**CODE, "answer": "```python\ndef f(): return 1\n```"},
+            "found a Markdown fence (```) around the program",
+        ),
+    ],
+)
+def test_rows_that_would_score_wrongly(tmp_path: Path, row: Row, message: str) -> None:
+    [line] = problems(tmp_path, lines(row))
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {**CHOICE, "choices": ["a\n", "b\n"], "answer": "a\n"},
+        {**CODE, "tests": ["assert True, 'a note'", "assert f() == 1"]},
+        {**CODE, "tests": ["check(f)"], "prefix": "def check(g):\n    assert g() == 1\n\n"},
+        {**CODE, "answer": "def f():\n    '''```'''\n    return 1"},
+    ],
+)
+def test_rows_that_look_alike_and_are_good(tmp_path: Path, row: Row) -> None:
+    assert problems(tmp_path, lines(*({**row, "prompt": f"Q{at}"} for at in range(9)))) == []
+
+
+def test_rows_left_out_as_too_long_are_counted(tmp_path: Path) -> None:
+    from semalign.benchmarks.fitting import Reader, Room
+    from semalign.models.tiny.tokenizer import build_tokenizer
+
+    path, test = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    path.write_bytes(lines(*pairs(20)))
+    test.write_bytes(lines(*pairs(5, 30)))
+    room = Room([Reader("m", build_tokenizer(), 4)], None)
+    with pytest.raises(UserError, match=r"\(20 do not fit into the models' contexts\)"):
+        build("mine", FileBenchmark(path=str(path)), room)
+    with pytest.raises(UserError, match=r"found no row of .*b.jsonl that fits into the models' contexts"):
+        build("mine", FileBenchmark(path=str(path), test_path=str(test)), room)

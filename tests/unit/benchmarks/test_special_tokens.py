@@ -162,3 +162,18 @@ def test_documents_have_one_bos_and_one_eos(tokenizer: Any) -> None:
         assert (
             encode_documents([tokenizer.bos_token + written], tokenizer, 100)[0].input_ids == plain.input_ids
         )
+
+
+def test_every_habit_reads_what_is_written(tokenizer: Any) -> None:
+    from semalign.evaluation.readiness.fidelity import added_tokens, difference
+
+    bos, eos = tokenizer.bos_token or "", tokenizer.eos_token
+    for prompt, answer in [
+        ("What is  2?", " 4 x"),
+        (f"{bos}What", f" a{eos}"),
+        ("a", "b"),
+        (" What", " x "),
+    ]:
+        item = Example("a", prompt, answer)
+        assert difference(item, encode(item, tokenizer), tokenizer) is None
+    assert added_tokens(tokenizer) == ""

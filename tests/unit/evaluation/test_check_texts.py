@@ -13,7 +13,7 @@ from cutting_tokenizers import write_merging
 
 from semalign.benchmarks.base import Example
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json
+from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import RECORD, Run
 
 Pair = tuple[Path, Path]
@@ -155,6 +155,8 @@ def with_tokenizer(model: Path, folder: Path, merges: Any) -> Path:
     """A copy of a model with another tokenizer."""
     shutil.copytree(model, folder)
     write_merging(folder, merges)
+    config = read_json(folder / "config.json")
+    write_json(folder / "config.json", {**config, "vocab_size": 512})
     Run("model").seal(folder)
     return folder
 

@@ -15,9 +15,9 @@ from transformers import PreTrainedTokenizerFast
 
 from semalign.benchmarks.base import Example, write_split
 from semalign.benchmarks.encoding import encode, encode_prompt
+from semalign.benchmarks.numbers import last_number
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation import harness
-from semalign.evaluation.functions import last_number
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StopStrings, StudyModel
 from semalign.models.loading import load_model, load_tokenizer

@@ -11,7 +11,7 @@ from semalign.benchmarks.encoding import Encoded, special_texts
 from semalign.benchmarks.fitting import Reader
 from semalign.config.base import Split
 from semalign.config.checks import CheckSettings
-from semalign.evaluation.readiness import lines
+from semalign.evaluation.readiness import fidelity, lines
 from semalign.evaluation.readiness.cuts import Comparer, Difference, encode_all
 from semalign.evaluation.readiness.lengths import TooLong, requests_too_long, room_of, texts_too_long
 from semalign.evaluation.readiness.reach import Missed, judge, missed, speak
@@ -60,6 +60,7 @@ class Examination:
             self._compare_cuts()
         for group in self.groups:
             self._check_special(group)
+            self._check_reading(group)
             self._check_answers(group, self._check_lengths(group))
 
     def _compare_cuts(self) -> None:
@@ -90,6 +91,15 @@ class Examination:
         if found:
             items = sum(len(examples) for _, examples in self.splits.values())
             self.problems.add(lines.special(self.name, *found[0], len(found), items, group.words))
+
+    def _check_reading(self, group: Group) -> None:
+        """Say where a model reads another text than is written; refuse tokens that it has no embedding of."""
+        encoded = {split: texts[group.roles[0]] for split, texts in self.encoded.items()}
+        for line in fidelity.warnings_of(group.reader, self.splits, encoded):
+            logger.warning("warning: benchmarks.%s: %s", self.name, lines.read_by(line, group.words))
+        if found := fidelity.beyond(encoded, group.reader.rows, self.splits):
+            token = group.reader.tokenizer.convert_ids_to_tokens(found[2])
+            self.problems.add(lines.without_row(self.name, *found, token, group.reader.rows, group.words))
 
     def _check_lengths(self, group: Group) -> set[str]:
         """Return the ids of examples that are too long."""

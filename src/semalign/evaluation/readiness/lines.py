@@ -34,6 +34,21 @@ def special(name: str, split: str, example: str, problem: str, count: int, items
     )
 
 
+def read_by(line: str, roles: str) -> str:
+    """A warning on how models read texts."""
+    return f"{line} (for {roles})"
+
+
+def without_row(
+    name: str, split: str, example: str, number: int, token: str, rows: int | None, roles: str
+) -> str:
+    """A token that a model has no embedding of."""
+    return (
+        f"benchmarks.{name}: {split}: example {example} has the token {token!r} (id {number}), expected ids below "
+        f"{rows}, the rows of the embedding of {roles}; remove it from the text"
+    )
+
+
 def text_too_long(
     name: str, found: Sequence[TooLong], roles: str, context: int, checks: CheckSettings
 ) -> str:

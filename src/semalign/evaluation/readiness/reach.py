@@ -1,5 +1,6 @@
 """Whether the references would be scored as right if a model wrote them."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,8 +8,8 @@ from typing import Any
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.fitting import Reader
+from semalign.benchmarks.numbers import is_number, last_number
 from semalign.config.evaluation import EvaluationSettings
-from semalign.evaluation.functions import last_number
 from semalign.evaluation.harness import load_task, quiet, run_task
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.readiness.speaker import Said, Speaker
@@ -88,11 +89,28 @@ def _explained(
         verdict = run_program(program, item.tests or [], settings.sandbox, item.entry_point)
         detail = f": {verdict.detail}".rstrip(" :")
         reason = f"it does not pass its own tests ({verdict.status}{detail})"
-    elif (number := last_number(record.expected)) is not None and last_number(record.response) != number:
+    elif is_number(record.expected) and last_number(record.response) != (
+        number := last_number(record.expected)
+    ):
         reason = f"its last number counts: found {last_number(record.response)}, expected {number}"
     else:
-        reason = f"found {_short(record.response)}, expected {_short(record.expected)}"
+        reason = f"found {_short(record.response)}, expected {_short(record.expected)}{_hint(record)}"
     return Missed(split, record.id, reason)
+
+
+def _hint(record: ItemRecord) -> str:
+    """What two texts that do not match differ in, if it is hard to see."""
+    one, other = (
+        "".join(unicodedata.normalize("NFKC", text).split()) for text in (record.response, record.expected)
+    )
+    if one.startswith(other):
+        return " (they differ only in white space, or in characters that look alike)"
+    if one.casefold().startswith(other.casefold()):
+        return " (they differ only in case)"
+    numbers = last_number(record.response), last_number(record.expected)
+    if None not in numbers and numbers[0] == numbers[1]:
+        return " (a target that is not only a number is compared as text)"
+    return ""
 
 
 def _short(text: str) -> str:
