@@ -30,7 +30,7 @@ class Family:
     `model_type` is what config.json must say, and `defaults` are the values that transformers takes for absent keys.
     `layer` gives the tensors of one layer, `final_norm` the parts of the norm after the last. `softcap` and `sliding`
     say whether it has a soft cap of the logits, and layers that see a window only; `whole_rotary`, whether all of a
-    head's dimensions are rotated.
+    head's dimensions are rotated; `two_ropes`, whether both kinds of layers have positions of their own.
     """
 
     model_type: str
@@ -40,6 +40,7 @@ class Family:
     softcap: bool = False
     sliding: bool = False
     whole_rotary: bool = True
+    two_ropes: bool = False
     whole_heads: bool = (
         False  # transformers refuses a width that is no multiple of the heads, whatever head_dim is
     )
@@ -174,6 +175,7 @@ FAMILIES: dict[str, Family] = {
         },
         softcap=True,
         sliding=True,
+        two_ropes=True,
         whole_heads=True,
     ),
     "GPTNeoXForCausalLM": Family(

@@ -81,6 +81,10 @@ def _one(where: str, part: Mapping[str, Any]) -> list[str]:
     kind = part.get("rope_type", "default" if "factor" not in part else None)
     if kind not in NEEDED:
         return [f"{where}.rope_type: found {shown(kind)}, expected one of {', '.join(NEEDED)}"]
+    if kind == "default" and part.get("factor", 1.0) != 1.0:
+        return [
+            f"{where}.factor: found {shown(part['factor'])} beside rope_type default, expected none, or another type"
+        ]
     lacking = [key for key in NEEDED[kind] if part.get(key) is None]
     lines = [f"{where}.{key}: found nothing, expected a value for rope_type {kind}" for key in lacking]
     return [*lines, *_numbers(f"{where}.", part)]
@@ -129,3 +133,16 @@ def _lengths(
         pairs = int(family.sizes(config).head_dim * share) // 2
         for key in (key for key in LISTS if key in part and len(part[key]) != pairs):
             yield f"{where}.{key}: found {len(part[key])} numbers, expected {pairs}, half of the rotated dimensions"
+
+
+def layered_problems(config: Mapping[str, Any], family: Family) -> list[str]:
+    """Only architectures with two kinds of layers have settings for each; others would not read them."""
+    found = config.get(TODAY) or {}
+    layered = [key for key in found if key in LAYERS]
+    if family.two_ropes and found and len(layered) < len(found):
+        return [f"{TODAY}: found {shown(found)}, expected settings for each of {' and '.join(LAYERS)}"]
+    if layered and not family.two_ropes:
+        return [
+            f"{TODAY}.{layered[0]}: found settings for a kind of layers, expected the same settings for all"
+        ]
+    return []

@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from semalign.models.families import Family
-from semalign.models.rope import LAYERS, rope_problems
+from semalign.models.rope import LAYERS, layered_problems, rope_problems
 from semalign.models.weights import shown
 
 SOFTCAP = "final_logit_softcapping"
 FLOAT = "__float__"  # how transformers writes a number that is not finite
+CAUSAL = ("is_causal", "use_bidirectional_attention")
 ABOVE = "a number above 0"
 
 
@@ -37,6 +38,11 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         (lambda value: is_number(value) and 0 <= value < 1, "a number from 0, below 1"),
     ),
     "sliding_window": (_whole, "a whole number above 0, or null for none"),
+    "is_causal": (lambda value: value is True, "true: a model that sees later tokens would read the answers"),
+    "use_bidirectional_attention": (
+        lambda value: value is False,
+        "false: a model that sees later tokens would read the answers",
+    ),
     "return_dict": (lambda value: value is True, "true, or no such key"),
     "hidden_act": (lambda value: isinstance(value, str), "the name of a function"),
     "hidden_activation": (lambda value: isinstance(value, str), "the name of a function"),
@@ -47,7 +53,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-NULLABLE = (SOFTCAP, "attn_logit_softcapping", "sliding_window", "return_dict", "text_config")
+NULLABLE = (SOFTCAP, "attn_logit_softcapping", "sliding_window", "return_dict", "text_config", *CAUSAL)
 
 
 def setting_problems(config: Mapping[str, Any], name: str, family: Family | None) -> list[str]:
@@ -66,7 +72,7 @@ def setting_problems(config: Mapping[str, Any], name: str, family: Family | None
             f"{SOFTCAP}: found {shown(config[SOFTCAP])}, expected no such key for {name}, which has no soft cap: is it "
             "the config of another architecture?"
         )
-    return [*lines, *_layer_types(config, name, family)]
+    return [*lines, *_layer_types(config, name, family), *layered_problems(config, family)]
 
 
 def _odd(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:

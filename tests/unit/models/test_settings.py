@@ -58,6 +58,31 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "window as text": ("gemma3", {"sliding_window": "8"}, 'sliding_window: found "8"'),
     "all dropped": ("llama", {"attention_dropout": 1}, "attention_dropout: found 1, expected .* below 1"),
+    "both directions": (
+        "llama",
+        {"is_causal": False},
+        "is_causal: found false, expected true: a model that sees later",
+    ),
+    "both directions, Gemma": (
+        "gemma3",
+        {"use_bidirectional_attention": True},
+        "use_bidirectional_attention: found true, expected false: a model that sees later",
+    ),
+    "positions of one kind": (
+        "gemma3",
+        {"rope_parameters": ROPE},
+        "rope_parameters: found .*, expected settings for each of full_attention and sliding_attention",
+    ),
+    "positions of two kinds": (
+        "llama",
+        {"rope_parameters": {"full_attention": ROPE}},
+        r"rope_parameters\.full_attention: found settings for a kind of layers",
+    ),
+    "a factor without an effect": (
+        "llama",
+        {"rope_parameters": {**ROPE, "factor": 8.0}},
+        r"rope_parameters\.factor: found 8\.0 beside rope_type default",
+    ),
     "tuples": ("llama", {"return_dict": False}, "return_dict: found false, expected true"),
     "function as number": ("llama", {"hidden_act": 3}, "hidden_act: found 3, expected the name"),
     "settings inside": (
@@ -213,7 +238,7 @@ RIGHT: dict[str, tuple[str, dict[str, Any]]] = {
         {"rope_parameters": ..., "rope_theta": 1e6, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}},
     ),
     "Gemma 3, capped": ("gemma3", {"final_logit_softcapping": 30.0, "attn_logit_softcapping": None}),
-    "no cap": ("llama", {"final_logit_softcapping": None, "sliding_window": None}),
+    "no cap": ("llama", {"final_logit_softcapping": None, "sliding_window": None, "is_causal": True}),
     "Pythia": ("neox", {"rope_parameters": ..., "rotary_pct": 0.25, "rotary_emb_base": 10000}),
 }
 
