@@ -148,7 +148,25 @@ def ablations(study: Study) -> Iterator[str]:
                 yield f"{key}.{axis}: found [], expected at least one value"
 
 
-CHECKS: tuple[Check, ...] = (repetitions, contrasts, pairs, analyses, scores, ablations)
+def methods(study: Study) -> Iterator[str]:
+    """Trained methods that are there under two names; their results would be equal."""
+    names: dict[str, str] = {}
+    for name, settings in study.methods.items():
+        other = names.setdefault(settings.model_dump_json(), name)
+        if other != name and settings.trained:
+            yield f"methods.{name}: found the settings of methods.{other}, expected another value of at least one"
+
+
+def evaluation(study: Study) -> Iterator[str]:
+    """Scores on the split that the learning rates are chosen on."""
+    if study.evaluation.split == "validation" and study.search.learning_rates and study.pairs:
+        yield (
+            "evaluation.split: found 'validation', on which search.learning_rates chooses, so that scores would be too "
+            "high; expected another split, or no search"
+        )
+
+
+CHECKS: tuple[Check, ...] = (repetitions, contrasts, pairs, methods, evaluation, analyses, scores, ablations)
 
 
 def makes_nothing(study: Study) -> Iterator[str]:
