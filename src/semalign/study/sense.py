@@ -95,6 +95,10 @@ def analyses(study: Study) -> Iterator[str]:
         yield "analysis.similarity.benchmark: found nothing, expected the benchmark that its methods are compared on"
     if similarity.benchmark and not similarity.methods:
         yield "analysis.similarity.methods: found nothing, expected the methods to compare"
+    decomposition = study.analysis.decomposition
+    for name in ("interfaces", "bases"):
+        if not getattr(decomposition, name):
+            yield f"analysis.decomposition.{name}: found [], expected at least one"
     for name in similarity.methods:
         if name in study.methods and not study.methods[name].trained:
             yield f"analysis.similarity.methods: found {name!r}, which trains nothing; expected trained methods"
@@ -122,8 +126,14 @@ def scores(study: Study) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(models)) or "names in `models`"
         yield f"scores.models: found nothing, expected the models to score ({names})"
         return
+    seen: dict[tuple[str, str, str], int] = {}
     for number, score in enumerate(wanted.published):
         key = f"scores.published[{number}]"
+        if score.protocol not in wanted.protocols:
+            yield f"{key}.protocol: found {score.protocol!r}, which is not in scores.protocols; expected one that is"
+        other = seen.setdefault((score.model, score.benchmark, score.protocol), number)
+        if other != number:
+            yield f"{key}: found model, benchmark and protocol of scores.published[{other}], expected them once"
         if score.model in study.models and score.model not in wanted.models:
             yield f"{key}.model: found {score.model!r}, which is not in scores.models; expected a model that is scored"
         if (
