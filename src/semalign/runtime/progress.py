@@ -1,6 +1,7 @@
 """The jobs of a run: which have finished, which are running, what these are doing, and how long the rest will take."""
 
 import re
+import shutil
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -13,6 +14,8 @@ KNOWN = 5  # number of finished jobs needed to estimate the time left
 TAIL = 20_000  # bytes at the end of a log that are searched for a line
 ERROR = "error: "
 STEP = re.compile(r"\d+/\d+ \(\d+ %\)")  # in a line about progress
+FULL = "the disk is full, even for its log; free some space and start again"
+ROOM = 1 << 16  # bytes; a disk with less is full
 LOST = "ended without a message (killed, or out of memory?)"
 # how a job's shell begins the line about a script that was killed (workflow/rules/common.smk)
 KILLED = "killed by signal "
@@ -41,9 +44,17 @@ class Job:
             return errors[0] + more
         lines = _tail(self.log, since=self.started)
         if not lines:
-            return LOST
+            return FULL if _is_full(self.log) else LOST
         # how far a job had come that was killed, or the last line of an interpreter that could not start
         return f"{LOST}, after: {lines[-1]}" if STEP.search(lines[-1]) else lines[-1]
+
+
+def _is_full(log: str | None) -> bool:
+    """Whether the disk of a log has no room for a line."""
+    try:
+        return bool(log) and shutil.disk_usage(Path(str(log)).parent).free < ROOM
+    except OSError:
+        return False
 
 
 class Progress:

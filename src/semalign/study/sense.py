@@ -95,6 +95,10 @@ def analyses(study: Study) -> Iterator[str]:
         yield "analysis.similarity.benchmark: found nothing, expected the benchmark that its methods are compared on"
     if similarity.benchmark and not similarity.methods:
         yield "analysis.similarity.methods: found nothing, expected the methods to compare"
+    decomposition = study.analysis.decomposition
+    for name in ("interfaces", "bases"):
+        if not getattr(decomposition, name):
+            yield f"analysis.decomposition.{name}: found [], expected at least one"
     for name in similarity.methods:
         if name in study.methods and not study.methods[name].trained:
             yield f"analysis.similarity.methods: found {name!r}, which trains nothing; expected trained methods"
@@ -122,8 +126,14 @@ def scores(study: Study) -> Iterator[str]:
         names = ", ".join(dict.fromkeys(models)) or "names in `models`"
         yield f"scores.models: found nothing, expected the models to score ({names})"
         return
+    seen: dict[tuple[str, str, str], int] = {}
     for number, score in enumerate(wanted.published):
         key = f"scores.published[{number}]"
+        if score.protocol not in wanted.protocols:
+            yield f"{key}.protocol: found {score.protocol!r}, which is not in scores.protocols; expected one that is"
+        other = seen.setdefault((score.model, score.benchmark, score.protocol), number)
+        if other != number:
+            yield f"{key}: found model, benchmark and protocol of scores.published[{other}], expected them once"
         if score.model in study.models and score.model not in wanted.models:
             yield f"{key}.model: found {score.model!r}, which is not in scores.models; expected a model that is scored"
         if (
@@ -148,7 +158,25 @@ def ablations(study: Study) -> Iterator[str]:
                 yield f"{key}.{axis}: found [], expected at least one value"
 
 
-CHECKS: tuple[Check, ...] = (repetitions, contrasts, pairs, analyses, scores, ablations)
+def methods(study: Study) -> Iterator[str]:
+    """Trained methods that are there under two names; their results would be equal."""
+    names: dict[str, str] = {}
+    for name, settings in study.methods.items():
+        other = names.setdefault(settings.model_dump_json(), name)
+        if other != name and settings.trained:
+            yield f"methods.{name}: found the settings of methods.{other}, expected another value of at least one"
+
+
+def evaluation(study: Study) -> Iterator[str]:
+    """Scores on the split that the learning rates are chosen on."""
+    if study.evaluation.split == "validation" and study.search.learning_rates and study.pairs:
+        yield (
+            "evaluation.split: found 'validation', on which search.learning_rates chooses, so that scores would be too "
+            "high; expected another split, or no search"
+        )
+
+
+CHECKS: tuple[Check, ...] = (repetitions, contrasts, pairs, methods, evaluation, analyses, scores, ablations)
 
 
 def makes_nothing(study: Study) -> Iterator[str]:

@@ -7,12 +7,13 @@ import re
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from semalign.runtime import terminal
-from semalign.runtime.progress import LOST, Job, Progress, gave_reason, span
+from semalign.runtime.progress import FULL, LOST, Job, Progress, gave_reason, span
 from semalign.runtime.terminal import Display, Ticker, closing
 
 TOTALS = {"train": 4, "judge": 2, "all": 1, "total": 7}
@@ -260,3 +261,13 @@ def test_a_ticker_ends_when_it_is_told() -> None:
     ticker.stopped.set()
     ticker.join(timeout=5)
     assert not ticker.is_alive()
+
+
+def test_a_log_that_is_empty_since_the_disk_is_full_is_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "a.log"
+    log.touch()
+    assert Job("train", "train", str(log)).error() == LOST
+    monkeypatch.setattr("shutil.disk_usage", lambda _folder: SimpleNamespace(free=100))
+    assert Job("train", "train", str(log)).error() == FULL

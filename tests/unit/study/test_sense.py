@@ -124,6 +124,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "sft": {"learning_rates": [1e-3]}}}, "methods.sft.learning_rates: found [0.001] without search.learning_rates, expected as many rates there, or methods.sft.optimisation.learning_rate"),
     ({"methods": {**BASE["methods"], "student": {"learning_rates": [1e-3]}}, "search": {"learning_rates": [1e-2]}}, "methods.student.learning_rates: found [0.001], expected none, since student trains nothing"),
     ({"scores": {"protocols": ["lm-eval"]}}, "scores.models: found nothing, expected the models to score"),
+    ({"methods": {**BASE["methods"], "again": {"method": "sft", "lora": {"rank": 16}}}}, "methods.again: found the settings of methods.sft, expected another value of at least one"),
+    ({"evaluation": {"split": "validation"}, "search": {"learning_rates": [1e-2]}}, "evaluation.split: found 'validation', on which search.learning_rates chooses"),
+    ({"analysis": {"decomposition": {"models": ["big"], "prompts": "facts", "bases": []}}}, "analysis.decomposition.bases: found [], expected at least one"),
+    ({"scores": {"models": ["big"], "published": [{"model": "big", "benchmark": "facts", "score": 50, "source": "x", "protocol": "lm-eval"}]}}, "scores.published[0].protocol: found 'lm-eval', which is not in scores.protocols"),
+    ({"scores": {"models": ["big"], "published": [{"model": "big", "benchmark": "facts", "score": 50, "source": "x"}, {"model": "big", "benchmark": "facts", "score": 50, "source": "x"}]}}, "scores.published[1]: found model, benchmark and protocol of scores.published[0]"),
     # what changes more than it says
     ({"ablations": {"others": {"sft": {"optimisation": [{"epochs": 3}]}}}}, "ablations.others.sft.optimisation: found a section, expected dotted keys of single settings, such as `optimisation.epochs`"),
     ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"facts": {"lora": {"rank": 4}}}}}}, "methods.sft.by_benchmark.facts.lora: found a section, expected dotted keys"),
