@@ -32,7 +32,8 @@ def problems_of(folder: Path, where: str = "") -> list[str]:
         if folder.is_dir():
             _check(folder, problems)
         else:
-            problems.add(f"{folder}: no such folder, expected a Hugging Face model folder")
+            found = "found a file" if folder.exists() else "no such folder"
+            problems.add(f"{folder}: {found}, expected a Hugging Face model folder")
     except OSError as error:
         problems.add(f"{folder}: {unreadable(folder, error)}, expected a Hugging Face model folder")
     return [f"{where}: {line}" if where else line for line in problems.lines]

@@ -9,6 +9,7 @@ from semalign.config.models import FolderModel
 from semalign.config.pruning import PrunedModel
 from semalign.config.tiny import TinyModel
 from semalign.models.architectures import ARCHITECTURES, Architecture
+from semalign.models.pruning.sizes import check_sizes
 from semalign.models.registry import texts_of
 from semalign.models.separate import inseparable
 from semalign.models.vocabulary import check_overlap, read_vocabulary
@@ -38,9 +39,8 @@ def check_models(study: Study) -> Iterator[str]:
     """
     broken = set()
     for name, model in study.models.items():
-        for path in texts_of(model)[1]:
-            if not Path(path).expanduser().is_file():
-                yield f"models.{name}.text: found no {path}, expected documents as .txt or .jsonl"
+        if isinstance(model, PrunedModel):
+            yield from _pruned_problems(study, name, model)
         if isinstance(model, FolderModel):
             lines = _folder_problems(name, Path(model.path).expanduser())
             broken |= {name} if lines else set()
@@ -49,6 +49,35 @@ def check_models(study: Study) -> Iterator[str]:
         if not {pair.teacher, pair.student} & broken:
             _warn(study, name)
             yield from _vocabularies(study, name)
+
+
+def _pruned_problems(study: Study, name: str, model: PrunedModel) -> Iterator[str]:
+    """The documents of a pruned model, and its sizes if those of its teacher are known now."""
+    from semalign.benchmarks.document_files import problems_of
+
+    for path in texts_of(model)[1]:
+        yield from (f"models.{name}.text: {line}" for line in problems_of(path))
+    try:
+        check_sizes(_sizes(study.models[model.teacher]), model)
+    except UserError as error:
+        yield from (f"models.{name}: {line.removeprefix('pruning: ')}" for line in error.lines)
+    except (KeyError, TypeError):
+        return  # a config.json that is not known, or broken, which is said of the teacher
+
+
+def _sizes(model: Any) -> dict[str, Any]:
+    """The sizes of a model as a config.json has them; raises KeyError if they are not known now."""
+    if isinstance(model, TinyModel):
+        return {
+            "architectures": ["LlamaForCausalLM"],
+            "num_hidden_layers": model.layers,
+            "intermediate_size": model.feed_forward,
+            "hidden_size": model.width,
+            "num_attention_heads": model.heads,
+        }
+    if config := _config(model):
+        return config
+    raise KeyError(model)
 
 
 def check_projections(study: Study) -> Iterator[str]:

@@ -330,6 +330,10 @@ def test_a_missing_or_closed_folder_is_one_line(tmp_path: Path, monkeypatch: pyt
         f"models.a.path: {tmp_path / 'absent'}: no such folder, expected a Hugging Face model folder"
     ]
 
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"GGUF")
+    assert problems_of(file) == [f"{file}: found a file, expected a Hugging Face model folder"]
+
     def closed(self: Path) -> Any:
         raise PermissionError(13, "Permission denied")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fabricated_models import write_model
 
 from semalign.config.models import CutModel
 from semalign.models.registry import module_of, texts_of
@@ -54,6 +55,53 @@ def test_an_impossible_model_is_refused(changes: dict[str, Any], message: str) -
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"width": 7},
+            "models.small: width: found 7, expected a multiple of the teacher's 4 attention heads",
+        ),
+        ({"width": 4096}, "models.small: width: found 4096, expected at most the teacher's"),
+        ({"layers": 5}, "models.small: layers: found 5, expected at most the teacher's 4"),
+    ],
+)
+@pytest.mark.parametrize("folder", [False, True], ids=["built", "folder"])
+def test_sizes_above_the_teachers_are_told_before_any_work(
+    changes: dict[str, Any], message: str, folder: bool, tmp_path: Path
+) -> None:
+    big = BIG
+    if folder:
+        write_model(tmp_path / "big", "llama", layers=4, width=64, seed=0)
+        big = {"source": "folder", "path": str(tmp_path / "big")}
+    with pytest.raises(UserError) as error:
+        check_study(parse_study(study(changes, big=big)))
+    (line,) = error.value.lines
+    assert line.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        (
+            "own.txt",
+            "d\xe9j\xe0".encode("latin-1"),
+            "own.txt: line 1, byte 2: found 0xE9, which is not UTF-8",
+        ),
+        ("own.jsonl", b"[1, 2]\n", "own.jsonl: "),
+        ("own.csv", b"a,b", "own.csv: found .csv, expected documents as .txt or .jsonl"),
+    ],
+)
+def test_documents_that_cannot_be_read_are_told_before_any_work(
+    name: str, data: bytes, message: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(UserError) as error:
+        check_study(parse_study(study({"text": [{"path": str(path)}]})))
+    assert error.value.lines[0].startswith(f"models.small.text: {tmp_path}/{message}")
+
+
 def test_two_models_that_are_pruned_from_each_other_are_refused() -> None:
     other = {"source": "pruned", "teacher": "small", "layers": 1, "text": [{"benchmark": "facts"}]}
     with pytest.raises(UserError, match="expected a model that is not made from this one"):
@@ -62,7 +110,7 @@ def test_two_models_that_are_pruned_from_each_other_are_refused() -> None:
 
 def test_a_missing_text_file_is_reported_before_any_work(tmp_path: Path) -> None:
     data = study({"text": [{"path": str(tmp_path / "a.txt")}]})
-    with pytest.raises(UserError, match=r"models.small.text: found no .*a\.txt"):
+    with pytest.raises(UserError, match=r"models\.small\.text: .*a\.txt: no such file; expected"):
         check_study(parse_study(data))
     (tmp_path / "a.txt").write_text("text")
     check_study(parse_study(data))
