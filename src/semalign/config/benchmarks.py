@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from semalign.config.base import Seed, Strict
 from semalign.config.tiny import TinyBenchmark
@@ -64,7 +64,6 @@ class FileBenchmark(Strict):
     )
     separator: str | None = Field(
         None,
-        pattern=r"^\s*$",
         description="white space put between prompt and answer if neither the prompt ends nor the answer begins with "
         "some; empty: none. null: a space, and a line break before a program",
     )
@@ -86,6 +85,14 @@ class FileBenchmark(Strict):
     seed: Seed = Field(0, description="seed for drawing the splits")
     too_long: TooLong = Field("refuse", description=TOO_LONG)
     unreachable: Unreachable = Field("refuse", description=UNREACHABLE)
+
+    @field_validator("separator")
+    @classmethod
+    def _white_space(cls, separator: str | None) -> str | None:
+        if separator and not separator.isspace():
+            advice = '; a line break is "\\n", in double quotes' if separator.startswith("\\") else ""
+            raise ValueError(f"expected white space or an empty text{advice}")
+        return separator
 
 
 class Mixture(Strict):

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 def one_of(found: object, names: Iterable[object], rest: str = "") -> str:
@@ -23,6 +24,14 @@ def nearest(found: object, known: Iterable[str]) -> str | None:
     names = {_plain(name): name for name in reversed(list(known))}
     close = difflib.get_close_matches(_plain(found), names, 1)
     return names[close[0]] if close else None
+
+
+def names_in(folder: Path) -> list[str]:
+    """Return the names of the files in a folder; none if it can't be read."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except OSError:
+        return []
 
 
 def _plain(name: str) -> str:

@@ -5,6 +5,7 @@ Each check yields one line per problem. All of them run, so that a user sees all
 
 from collections.abc import Callable, Iterator
 
+from semalign.benchmarks.decoding import user_path
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
 from semalign.config.benchmarks import FileBenchmark
 from semalign.config.revisions import LOCKED, not_pinned
@@ -12,7 +13,7 @@ from semalign.config.signals import STAGES
 from semalign.config.tiny import TinyBenchmark
 from semalign.evaluation.protocols import TASKS, task_names
 from semalign.runtime.errors import Problems, UserError
-from semalign.runtime.suggestions import one_of
+from semalign.runtime.suggestions import hint, names_in, one_of
 from semalign.signals.semantics.registry import MAPS, check_top
 from semalign.study import effects, same_texts, sizes
 from semalign.study.definition import Study
@@ -99,7 +100,18 @@ def texts(study: Study) -> Iterator[str]:
         if isinstance(section, FileBenchmark):
             from semalign.benchmarks.own import problems_of
 
-            yield from problems_of(name, section)
+            yield from _absent(name, section) or problems_of(name, section)
+
+
+def _absent(name: str, section: FileBenchmark) -> list[str]:
+    """A line per file of a benchmark that does not exist, with the key that names it."""
+    keys = [key for key in ("path", "test_path") if getattr(section, key)]
+    return [
+        f"benchmarks.{name}.{key}: found no file {path}{hint(path.name, names_in(path.parent))}, expected one JSON "
+        "object per line; a relative path starts at the folder that snakemake runs in"
+        for key in keys
+        if not (path := user_path(getattr(section, key))).exists()
+    ]
 
 
 def variants(study: Study) -> Iterator[str]:

@@ -172,3 +172,9 @@ def test_merged_sections_that_multiply_are_refused_at_once(tmp_path: Path) -> No
         read_mapping(path)
     path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\n")
     assert read_mapping(path)["b"] == {"x": 1, "y": 2}
+
+
+def test_a_hash_that_begins_like_a_number_is_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("commit: 1e45abc\nrate: 1e-4\nother: 1_0.5e3\n")
+    assert read_mapping(path) == {"commit": "1e45abc", "rate": 1e-4, "other": 10500.0}

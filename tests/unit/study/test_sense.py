@@ -301,3 +301,16 @@ def test_two_pairs_of_one_folder_under_two_names_are_one(rows: Path) -> None:
     pairs = {"p": {"teacher": "big", "student": "small"}, "q": {"teacher": "again", "student": "small"}}
     lines = told({**BASE, "models": models, "pairs": pairs})
     assert "pairs.q: found teacher, student and benchmark facts of pairs.p, expected them once" in lines
+
+
+def test_a_data_file_that_is_not_there_is_told_with_its_key_and_a_near_name(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").touch()
+    section = {"path": str(tmp_path / "trian.jsonl"), "separator": r"\n"}
+    lines = told({**BASE, "benchmarks": {"mine": section}})
+    assert lines == [r"benchmarks.mine.separator: " + lines[0].partition(": ")[2]]
+    assert lines[0].endswith(r'; a line break is "\n", in double quotes')
+    del section["separator"]
+    (line,) = told({**BASE, "benchmarks": {"mine": section}})
+    assert line.startswith(
+        f"benchmarks.mine.path: found no file {tmp_path}/trian.jsonl (did you mean train.jsonl?)"
+    )
