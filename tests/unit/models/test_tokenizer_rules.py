@@ -130,6 +130,7 @@ def test_what_is_wrong_is_told_before_any_work(
 def test_equal_tokens_in_both_files_are_in_order(model: Path) -> None:
     write_json(model / "special_tokens_map.json", {"eos_token": {"content": "</s>"}, "bos_token": "<s>"})
     check_model(model)
+    assert load_tokenizer(model).eos_token == "</s>"
 
 
 def test_a_tokenizer_that_follows_other_rules_is_refused(
