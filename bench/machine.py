@@ -8,7 +8,7 @@ import torch
 
 from semalign.runtime.commit import current_commit
 from semalign.runtime.errors import UserError
-from semalign.runtime.provenance import hardware, versions
+from semalign.runtime.machine import hardware, versions
 
 ROOT = Path(__file__).parents[1]
 

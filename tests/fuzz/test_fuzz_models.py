@@ -72,7 +72,7 @@ def assert_from_files(loaded: Any, model: Path) -> None:
     assert torch.equal(head.input_embedding, loaded.get_input_embeddings().weight)
 
 
-def check(model: Path) -> None:
+def assert_whole_or_refused(model: Path) -> None:
     if (loaded := outcome(model)) is not None:
         assert_from_files(loaded, model)
 
@@ -139,7 +139,7 @@ def test_dropped_and_added_files(originals: Path, folder: Path, kind: str, data:
         case _:
             places = dict.fromkeys(load_file(model / WEIGHTS), "model-00001-of-00002.safetensors")
             write_json(model / "model.safetensors.index.json", {"metadata": {}, "weight_map": places})
-    check(model)
+    assert_whole_or_refused(model)
 
 
 @given(kind=KINDS, data=st.data())
@@ -157,7 +157,7 @@ def test_flipped_and_cut_bytes(originals: Path, folder: Path, kind: str, data: s
     else:
         content[place] ^= 1 << data.draw(st.integers(0, 7), label="bit")
     (model / name).write_bytes(content)
-    check(model)
+    assert_whole_or_refused(model)
 
 
 CONFIG_VALUES = st.one_of(
@@ -178,4 +178,4 @@ def test_changed_configs(originals: Path, folder: Path, kind: str, data: st.Data
     else:
         config[key] = data.draw(CONFIG_VALUES, label="value")
     (model / "config.json").write_text(json.dumps(config))
-    check(model)
+    assert_whole_or_refused(model)

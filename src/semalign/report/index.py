@@ -21,7 +21,7 @@ from semalign.report.summary import summarize
 from semalign.report.words import wholes
 from semalign.runtime.commit import CHANGED, current_commit
 from semalign.runtime.files import read_json
-from semalign.runtime.provenance import versions
+from semalign.runtime.machine import versions
 
 # content of each table
 CONTENTS = {

@@ -7,11 +7,8 @@ package versions, hardware, wall time and peak memory. Tables, figures and pages
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
-import resource
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -21,11 +18,11 @@ from typing import Any
 from semalign.runtime.code import dependencies_of, digest_of
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
+from semalign.runtime.machine import accelerator_memory, hardware, peak_memory_mb, versions
 
 RECORD = "run.json"
 RECORDS = "records"  # folder of the records of single files, in a study's results
 RESULTS = "results"
-PACKAGES = ("semalign", "torch", "transformers", "peft", "lm-eval", "snakemake", "numpy", "pandas", "scipy")
 _CHUNK = 1 << 20
 
 
@@ -259,44 +256,6 @@ def inside(path: Path | str) -> bool:
     return Path(portable(path)).resolve() == Path(path).resolve()
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of the packages that can change a result."""
-    installed = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            installed[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return installed
-
-
-def hardware() -> dict[str, Any]:
-    """Return processor, cores, memory and GPU of this machine, without its name."""
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return {
-        "machine": platform.machine(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_mb": pages >> 20,
-        "accelerator": _accelerator(),
-    }
-
-
-def peak_memory_mb() -> float:
-    """Return the peak resident memory of this process in MB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-
-
-def accelerator_memory() -> dict[str, Any]:
-    """Return the measured peak memory, summed over all GPUs of this process; empty if it used none."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available() or not torch.cuda.is_initialized():
-        return {}
-    gpus = range(torch.cuda.device_count())
-    peak = sum(torch.cuda.max_memory_allocated(gpu) for gpu in gpus)
-    return {"device_memory": {"peak_mb": round(peak / 1e6, 1), "gpus": len(gpus)}}
-
-
 def _code(modules: list[str]) -> dict[str, Any] | None:
     """Return the running script and the digest of all library files it depends on; None outside `scripts/`."""
     script = portable(sys.argv[0])
@@ -317,20 +276,3 @@ def file_digest(path: Path) -> str:
         while chunk := file.read(_CHUNK):
             total.update(chunk)
     return total.hexdigest()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def _accelerator() -> str | None:
-    """Return the name of the GPU; torch is not imported for it."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return None
-    return str(torch.cuda.get_device_name())

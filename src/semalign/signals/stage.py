@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Activations, Alignment, Attribution, Pairing
-from semalign.models.loading import load_model, load_tokenizer, read_shape
+from semalign.models.loading import Head, load_model, load_tokenizer, read_shape
 from semalign.models.states import encode_split, offsets_of, read_states
 from semalign.models.trained_head import describe_rows, read_trained_head
 from semalign.models.vocabulary import common_tokens
@@ -156,15 +156,9 @@ def align_states(
     )
     pairs = from_rows(read_json(pairing / "pairing.json")["pairs"])
     source = read_json(activations / "activations.json")
-    fitted = alignment.map in FITTED_MAPS  # such a map does not read the heads
-    untrained = "keep" if fitted else alignment.untrained_rows
-    heads = read_trained_head(teacher, untrained), read_trained_head(student, untrained)
-    shared = common_tokens(teacher, student, alignment.minimum_shared)
-    shared = trained_tokens(alignment.map, *heads, shared)
-    named = dict(zip(("teacher", "student"), heads, strict=True))
-    rows = None if fitted else {role: describe_rows(head) for role, head in named.items()}
+    heads, shared, rows = _shared_basis(teacher, student, alignment)
     anchors = None
-    if fitted:
+    if alignment.map in FITTED_MAPS:
         batch_size = read_json(activations / RECORD)["settings"]["batch_size"]
         anchors, passes = read_anchors(teacher, student, benchmark, pairs, source["interface"], batch_size)
         source["teacher_passes"] += passes
@@ -177,6 +171,22 @@ def align_states(
         facts = {**source, "pairs": to_rows(pairs), "shared_tokens": len(shared[0]), "rows": rows}
         write_json(folder / "alignment.json", facts)
         run.seal(folder, {"rows": rows})
+
+
+def _shared_basis(
+    teacher: Path, student: Path, alignment: Alignment
+) -> tuple[tuple[Head, Head], tuple[torch.Tensor, torch.Tensor], dict[str, Any] | None]:
+    """The trained rows of both heads, their shared tokens, and counts of the rows by role.
+
+    A fitted map does not read the heads, so it leaves no rows out and has no counts.
+    """
+    fitted = alignment.map in FITTED_MAPS
+    untrained = "keep" if fitted else alignment.untrained_rows
+    heads = read_trained_head(teacher, untrained), read_trained_head(student, untrained)
+    shared = common_tokens(teacher, student, alignment.minimum_shared)
+    shared = trained_tokens(alignment.map, *heads, shared)
+    named = dict(zip(("teacher", "student"), heads, strict=True))
+    return heads, shared, None if fitted else {role: describe_rows(head) for role, head in named.items()}
 
 
 def _save_targets(

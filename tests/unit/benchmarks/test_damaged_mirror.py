@@ -8,27 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricated_mirror import write_fabricated
+from fabricated_mirror import SMALL
 
 from semalign.benchmarks import corpora, hub
 from semalign.benchmarks.mirror import SUMS, mirror_folder
-from semalign.benchmarks.registry import PUBLISHED, prepare
+from semalign.benchmarks.registry import prepare
 from semalign.config.benchmarks import RealBenchmark
 from semalign.runtime.errors import UserError
 
-SMALL = {"train": 8, "extract": 2, "align": 3, "validation": 4}
 GSM8K = "gsm8k/test.jsonl"
 HUMANEVAL = "humaneval/HumanEval.jsonl.gz"
 MMLU = "mmlu/val/abstract_algebra_val.csv"
 MBPP = "mbpp/mbpp.jsonl"
-
-
-@pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("SEMALIGN_MIRROR", raising=False)
-    for name in PUBLISHED:
-        monkeypatch.setattr(f"semalign.benchmarks.{name}.SIZES", SMALL)
-    return write_fabricated(tmp_path / "mirror")
 
 
 def refused(mirror: Path, file: str) -> str:

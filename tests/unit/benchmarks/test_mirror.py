@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fabricated_mirror import rows, write_fabricated, write_hub
+from fabricated_mirror import rows, write_hub
 from huggingface_hub import errors
 
 from semalign.benchmarks import command, gsm8k, hub
@@ -24,16 +24,6 @@ from semalign.config.benchmarks import Mixture, RealBenchmark
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.study.definition import parse_study
-
-SMALL = {"train": 8, "extract": 2, "align": 3, "validation": 4}
-
-
-@pytest.fixture
-def mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.delenv("SEMALIGN_MIRROR", raising=False)
-    for name in PUBLISHED:
-        monkeypatch.setattr(f"semalign.benchmarks.{name}.SIZES", SMALL)
-    return write_fabricated(tmp_path / "mirror")
 
 
 def one_line(error: pytest.ExceptionInfo[UserError]) -> str:

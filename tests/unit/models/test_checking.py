@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from edited_models import WEIGHTS, copy_of, edit_json, edit_weights, in_shards, with_stale_shards
+from edited_models import WEIGHTS, edit_json, edit_weights, in_shards, with_stale_shards
 from fabricated_gguf import write_gguf
-from fabricated_models import build_model, write_tokenizer
+from fabricated_models import build_model
 
 from semalign.models import families, gguf, inspection, loaded, values
 from semalign.models.checking import check_model
@@ -23,21 +23,6 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 
 SHAPE: dict[str, Any] = {"layers": 3, "width": 32, "seed": 0}
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama without any problem."""
-    folder = tmp_path_factory.mktemp("whole") / "model"
-    build_model("llama", **SHAPE).save_pretrained(folder)
-    write_tokenizer(folder)
-    return folder
-
-
-@pytest.fixture
-def model(whole: Path, tmp_path: Path) -> Path:
-    """A copy to change."""
-    return copy_of(whole, tmp_path / "model")
 
 
 def spoil(

@@ -23,7 +23,7 @@ from semalign.models import devices
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import read_states
 from semalign.runtime.errors import UserError
-from semalign.runtime.provenance import accelerator_memory
+from semalign.runtime.machine import accelerator_memory
 from semalign.signals.attribution import score_layers
 from semalign.signals.distillation.units import score_units
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from edited_models import INDEX, WEIGHTS, copy_of, edit_json, edit_weights, in_shards, with_stale_shards
+from edited_models import INDEX, WEIGHTS, edit_json, edit_weights, in_shards, with_stale_shards
 from fabricated_models import ARCHITECTURES, build_model, write_tokenizer
 
 from semalign.models.inspection import problems_of
@@ -17,21 +17,6 @@ from semalign.models.inspection import problems_of
 SHAPE: dict[str, Any] = {"layers": 3, "width": 32, "seed": 0}
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0\n"
 PAGE = "<!doctype html>\n" * 20
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Llama without any problem."""
-    folder = tmp_path_factory.mktemp("whole") / "model"
-    build_model("llama", **SHAPE).save_pretrained(folder)
-    write_tokenizer(folder)
-    return folder
-
-
-@pytest.fixture
-def model(whole: Path, tmp_path: Path) -> Path:
-    """A copy to change."""
-    return copy_of(whole, tmp_path / "model")
 
 
 Edit = Callable[[Path], Any]
