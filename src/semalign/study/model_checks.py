@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from semalign.config.models import FolderModel
+from semalign.config.models import FolderModel, GgufPackage
 from semalign.config.pruning import PrunedModel
 from semalign.config.tiny import TinyModel
 from semalign.models.architectures import ARCHITECTURES, Architecture
@@ -41,6 +41,10 @@ def check_models(study: Study) -> Iterator[str]:
     for name, model in study.models.items():
         if isinstance(model, PrunedModel):
             yield from _pruned_problems(study, name, model)
+        if isinstance(model, GgufPackage):
+            from semalign.models.gguf import problems_of
+
+            yield from problems_of(model, f"models.{name}.file")
         if isinstance(model, FolderModel):
             lines = _folder_problems(name, Path(model.path).expanduser())
             broken |= {name} if lines else set()

@@ -314,3 +314,9 @@ def test_a_data_file_that_is_not_there_is_told_with_its_key_and_a_near_name(tmp_
     assert line.startswith(
         f"benchmarks.mine.path: found no file {tmp_path}/trian.jsonl (did you mean train.jsonl?)"
     )
+
+
+def test_a_gguf_file_that_is_not_in_its_package_is_told_at_the_start() -> None:
+    big = {"source": "gguf-package", "file": "nothing.gguf"}
+    (line,) = told({**BASE, "models": {**BASE["models"], "big": big}})
+    assert line.startswith("models.big.file: ") and "nothing.gguf" in line
