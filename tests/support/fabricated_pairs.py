@@ -8,11 +8,16 @@ from typing import Any
 from fabricated_models import write_model
 from fabricated_signals import run_transfer
 
+from semalign.config.methods import Lora
+from semalign.config.optimisation import Optimisation
 from semalign.config.signals import UPSTREAM, Signals
+from semalign.methods.sft import Sft
 from semalign.runtime.files import write_json
 from semalign.signals.distillation.stage import select_units, store_logits, store_states
 from semalign.signals.extraction.stage import extract_windows
 from semalign.signals.location.stage import locate_neurons
+from semalign.signals.oracle import read_oracle
+from semalign.signals.residual.stage import recompose_residual
 from semalign.signals.stage import align_states, attribute_layers, extract_activations, pair_layers
 
 STAGES: dict[str, Callable[..., None]] = {
@@ -25,6 +30,8 @@ STAGES: dict[str, Callable[..., None]] = {
     "states": store_states,
     "extraction": extract_windows,
     "location": locate_neurons,
+    "residual": recompose_residual,
+    "oracle": read_oracle,
 }
 TEACHER, STUDENT = {"layers": 4, "width": 48, "seed": 1}, {"layers": 3, "width": 32, "seed": 2}
 # name -> architecture and options of teacher and student
@@ -65,9 +72,19 @@ class Pair:
 
     def _run(self, stage: str) -> Callable[..., None]:
         """The stage's function with the pair's folders bound."""
+        if stage == "oracle":
+            return self._read_oracle
         if stage in ("attribution", "activations"):
             return partial(STAGES[stage], self.teacher, self.benchmark)
         return partial(STAGES[stage], self.teacher, self.student, self.benchmark)
+
+    def _read_oracle(self, pairing: Path, settings: Path, out: Path) -> None:
+        """Read the student that fine-tuning trains for two updates on the paired layers."""
+        optimisation = Optimisation(steps=2, batch_size=4, learning_rate=1e-2)
+        sft = Sft(lora=Lora(rank=4, projections=["up", "down"]), optimisation=optimisation)
+        folders = self.teacher, self.student
+        trained = run_transfer(folders, self.benchmark, {"pairing": pairing}, sft, out.parent / "sft")
+        read_oracle(*folders, self.benchmark, pairing, trained, settings, out)
 
     def signals(self, settings: Any, demands: dict[str, Any] | None = None) -> dict[str, Path]:
         """Folders of the signals that a method needs; `demands` are added to the method's own."""

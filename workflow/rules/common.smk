@@ -25,6 +25,7 @@ from semalign.runtime.files import remove_partial
 from semalign.runtime.interrupts import end_quietly, hand_over
 from semalign.runtime.launch import check_device, check_writable
 from semalign.models.registry import texts_of
+from semalign.study.oracles import student_of
 from semalign.study.own_files import listing_of, write_listings
 from semalign.study.preflight import check_pinned, checked, planned
 from semalign.study.verification import check_tables
@@ -156,6 +157,13 @@ def upstream(stage, needed):
         return f"results/{wildcards.study}/signals/{wildcards.pair}/{wildcards.benchmark}/{needed}/{name}/run.json"
 
     return record
+
+
+def read_student(wildcards):
+    """The student that an oracle reads, which another method trains with a seed of its own."""
+    settings = LAYOUT.settings[f"oracle/{wildcards.name}"]
+    cell = student_of(wildcards.pair, wildcards.benchmark, settings)
+    return f"{LAYOUT.cell_folder(cell)}/transfer/run.json"
 
 
 def signals_of(wildcards):

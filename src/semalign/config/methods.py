@@ -8,7 +8,8 @@ from semalign.config.base import Strict
 from semalign.config.optimisation import Optimisation
 from semalign.config.search import Rate
 
-Layers = Literal["paired", "all"]
+Layers = Literal["paired", "first", "last", "all"]
+PairedOrAll = Literal["paired", "all"]
 MAX_RANK = 65_536  # wider than any matrix of a layer
 
 
@@ -81,11 +82,13 @@ def refuse_portions(optimisation: Optimisation, why: str) -> None:
 class Adapted(MethodSettings):
     """A method that trains a LoRA adapter on some layers of the student."""
 
-    layers: Layers = Field("paired", description="layers to adapt: only the paired ones, or all")
+    layers: Layers = Field(
+        "paired", description="layers to adapt: the paired ones, only the first, only the last, or all"
+    )
     lora: Lora = Lora()
     optimisation: Optimisation = Optimisation()
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """The layer pairing, unless all layers are adapted."""
+        """The layer pairing, if paired layers are adapted."""
         return ("pairing",) if self.layers == "paired" else ()

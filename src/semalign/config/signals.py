@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from semalign.config.base import Seed, Strict
+from semalign.config.displacements import Oracle, Residual
 
 
 class Attribution(Strict):
@@ -197,6 +198,8 @@ class Signals(Strict):
     extraction: Extraction = Extraction()
     location: Location = Location()
     states: States = States()
+    residual: Residual = Residual()
+    oracle: Oracle = Oracle()
 
 
 # stage -> the stages whose results it reads; a stage that is not listed reads none
@@ -204,6 +207,8 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "pairing": ("attribution",),
     "activations": ("pairing",),
     "alignment": ("pairing", "activations"),
+    "residual": ("states",),
+    "oracle": ("pairing",),
 }
 STAGES = tuple(Signals.model_fields)
 

@@ -12,6 +12,7 @@ from semalign.benchmarks.encoding import Encoded, collate, encode, like_lengths
 from semalign.config.base import Split
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.loading import load_tokenizer
+from semalign.models.readout import final_states
 
 
 class _DeepEnough(Exception):
@@ -40,6 +41,21 @@ def read_states(
             output = states.pop((interface, layer))
             kept[layer].put(indices, output[batch.supervised.to(output.device)].float().cpu())
     return {layer: rows.tensor for layer, rows in kept.items()}
+
+
+def read_final_states(model: Any, encoded: Sequence[Encoded], batch_size: int, pad_id: int) -> torch.Tensor:
+    """Float32 states after the final norm [positions, width] at every supervised position."""
+    kept = Rows(encoded)
+    for indices in like_lengths(encoded, batch_size):
+        batch = collate([encoded[i] for i in indices], pad_id).to(model.device)
+        with torch.no_grad():
+            kept.put(indices, final_states(model, batch).float().cpu())
+    return kept.tensor
+
+
+def answer_tokens(encoded: Sequence[Encoded]) -> torch.Tensor:
+    """The answers' tokens [positions], those that the supervised positions predict."""
+    return torch.tensor([token for item in encoded for token in item.input_ids[item.answer_start :]])
 
 
 def encode_split(folder: Path, benchmark: Path, split: Split) -> tuple[list[Encoded], int]:

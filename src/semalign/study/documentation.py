@@ -47,6 +47,8 @@ SIGNALS = {
     "logits": "top-k logits",
     "units": "relevant dimensions of final states",
     "states": "final states",
+    "residual": "recomposed difference of predictions",
+    "oracle": "displacements of another method's student",
     "extraction": "sensitive windows of the weights",
     "location": "neurons located by a logit lens",
 }

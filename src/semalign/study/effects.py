@@ -26,6 +26,10 @@ READ_IF: dict[str, Read] = {
     "pairing.interpolate": lambda signals: signals.pairing.rule == "depth",
     "alignment.seed": lambda signals: signals.alignment.shuffled or signals.alignment.map not in DRAWLESS,
     "extraction.seed": lambda signals: signals.extraction.windows == "random",
+    "residual.seed": lambda signals: (
+        signals.residual.bases == "random" or signals.residual.source == "shuffled"
+    ),
+    "residual.fold_final_norm": lambda signals: signals.residual.bases != "random",
 }
 
 

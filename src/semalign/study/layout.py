@@ -15,6 +15,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import update_json
 from semalign.study.checks import CHOICES, checks_of_model, checks_of_pair, new_tokens, readers_of
 from semalign.study.definition import Study
+from semalign.study.oracles import cells_behind
 from semalign.study.variants import (
     RATE,
     at_benchmark,
@@ -26,6 +27,10 @@ from semalign.study.variants import (
     trials_of,
     variants_of,
 )
+
+
+# values of signals that make a method a control
+CONTROLS = (("residual.source", "shuffled"), ("residual.source", "student"))
 
 
 class Layout:
@@ -130,7 +135,8 @@ class Layout:
         """Return whether the artifact of a record belongs to the study, by its cell, pair, benchmark or notebook."""
         kind, *names = record.relative_to(self.root).parts
         if kind == "cells":
-            return "/".join(names[:5]) in {cell.path for cell in self.cells}
+            read = cells_behind(self.signal_folders("oracle"), self.settings)
+            return "/".join(names[:5]) in {cell.path for cell in (*self.cells, *read)}
         if kind == "scores":
             return "/".join([self.root, kind, *names[:3]]) in self.score_folders()
         if kind == "checks" and names[0] == "pairs":
@@ -304,11 +310,12 @@ class Layout:
 
 
 def _is_control(settings: Any) -> bool:
-    """Whether a method is a control: it uses random signals, or only the student's own."""
+    """Whether a method is a control: it uses random signals, only the student's own, or another method's result."""
     chance = (
-        value == "random" or (key.endswith(".shuffled") and value) for key, value in settings.signals.items()
+        value == "random" or (key.endswith(".shuffled") and value) or (key, value) in CONTROLS
+        for key, value in settings.signals.items()
     )
-    return settings.method == "self-anchor" or any(chance)
+    return settings.method in ("self-anchor", "oracle") or any(chance)
 
 
 def title_of(name: str, kind: str) -> str:

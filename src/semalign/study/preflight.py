@@ -15,7 +15,7 @@ from semalign.evaluation.protocols import TASKS, task_names
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.suggestions import hint, names_in, one_of
 from semalign.signals.semantics.registry import MAPS, check_top
-from semalign.study import effects, same_texts, sizes
+from semalign.study import effects, oracles, same_texts, sizes
 from semalign.study.definition import Study
 from semalign.study.layout import Layout
 from semalign.study.measures import Measures, check_notebooks
@@ -124,6 +124,7 @@ def variants(study: Study) -> Iterator[str]:
                     problems.add(*_variant(study, method, variant))
         if not problems.lines:
             with problems.collect():
+                problems.add(*oracles.problems_of(study, method))
                 problems.add(*effects.problems_of(study, method))
         yield from problems.lines
 

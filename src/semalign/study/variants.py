@@ -20,7 +20,6 @@ from semalign.study.references import RATE
 
 # keys of a method that no variant can change: they say what it is, and where its own changes are
 FIXED = ("method", "signals", "learning_rates", "by_benchmark")
-CHAIN = (*stages_before("alignment"), "alignment")
 _DEFAULTS = Signals()
 
 
@@ -192,6 +191,6 @@ def signal_name(study: Study, signals: Signals, stage: str) -> str:
 
 def _own_name(section: str, key: str) -> str:
     """The key of a setting in a folder's name, after its section if a later stage that reads it has that key too."""
-    later = CHAIN[CHAIN.index(section) + 1 :] if section in CHAIN else ()
+    later = [stage for stage in STAGES if section in stages_before(stage)]
     shared = any(key in type(getattr(_DEFAULTS, name)).model_fields for name in later)
     return f"{section}-{key}" if shared else key

@@ -66,9 +66,10 @@ def all_layers(work: Work) -> list[int]:
 
 
 def chosen_layers(task: TransferTask[Adapted], work: Work) -> tuple[list[int], int]:
-    """The layers to adapt (all, or the paired ones), and the number of teacher passes that choosing them took."""
-    if task.settings.layers == "all":
-        return all_layers(work), 0
+    """The layers to adapt, and the number of teacher passes that choosing them took."""
+    chosen = {"all": slice(None), "first": slice(1), "last": slice(-1, None)}.get(task.settings.layers)
+    if chosen is not None:
+        return all_layers(work)[chosen], 0
     paired = read_json(task.signals["pairing"] / "pairing.json")
     return [pair["student"] for pair in paired["pairs"]], paired["teacher_passes"]
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from semalign.config.methods import Adapted
+from semalign.config.methods import Adapted, PairedOrAll
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.registry import method
 
@@ -14,6 +14,10 @@ class DistillHidden(Adapted):
     """Distillation of the teacher's hidden states at the paired layers, through learned linear projectors."""
 
     method: Literal["distill-hidden"] = "distill-hidden"
+    layers: PairedOrAll = Field(
+        "paired",
+        description="layers to adapt: the paired ones, or all; the layer loss covers the paired ones",
+    )
     layer_loss_weight: float = Field(1.0, ge=0, description="weight of the loss on the hidden states")
     label_loss_weight: float = Field(1.0, ge=0, description="weight of cross-entropy on the answers")
 

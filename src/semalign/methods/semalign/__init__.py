@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from semalign.config.methods import Adapted, Layers
+from semalign.config.methods import Adapted, PairedOrAll
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.registry import method
 
@@ -24,7 +24,7 @@ class SemAlign(Adapted):
         "cross-entropy, KL divergence to the teacher's stored logits, or none",
     )
     label_loss_weight: float = Field(1.0, ge=0, description="weight of the label loss; 1 in the paper")
-    layers: Layers = Field(
+    layers: PairedOrAll = Field(
         "paired",
         description="adapt the paired layers (paper) or all; the layer loss covers only the paired ones",
     )

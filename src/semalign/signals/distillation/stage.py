@@ -3,12 +3,11 @@
 import logging
 from pathlib import Path
 
-import torch
 from safetensors.torch import save_file
 
 from semalign.config.signals import Logits, States, Units
 from semalign.models.loading import load_model, read_shape
-from semalign.models.states import encode_split, offsets_of
+from semalign.models.states import encode_split, offsets_of, read_final_states
 from semalign.models.vocabulary import common_tokens
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import replace_folder, write_json
@@ -101,7 +100,7 @@ def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     common_tokens(teacher, student)  # raises for incompatible vocabularies before the teacher runs
     width = read_shape(teacher).width
     encoded, pad_id = encode_split(teacher, benchmark, "train")
-    states = read_units(load_model(teacher), encoded, torch.arange(width), batch_size, pad_id)
+    states = read_final_states(load_model(teacher), encoded, batch_size, pad_id)
     with replace_folder(out) as folder:
         save_file({"states": states, "offsets": offsets_of(encoded)}, folder / NAME)
         write_json(folder / "states.json", {"width": width, "teacher_passes": len(encoded)})

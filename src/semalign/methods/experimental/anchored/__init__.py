@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from semalign.config.methods import Adapted
+from semalign.config.methods import Adapted, PairedOrAll
 
 Distillation = Literal["none", "logits"]
 
@@ -15,6 +15,10 @@ Distillation = Literal["none", "logits"]
 class Anchored(Adapted):
     """Shared settings of prox and self-anchor: a loss on the paired layers' block outputs, and losses on answers."""
 
+    layers: PairedOrAll = Field(
+        "paired",
+        description="layers to adapt: the paired ones, or all; the layer loss covers the paired ones",
+    )
     layer_loss_weight: float = Field(
         1.0,
         ge=0,

@@ -9,7 +9,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from semalign.config.methods import Adapted, refuse_portions
+from semalign.config.methods import Adapted, PairedOrAll, refuse_portions
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.registry import method
 
@@ -22,6 +22,10 @@ class ResidualGeometry(Adapted):
     """
 
     method: Literal["residual-geometry"] = "residual-geometry"
+    layers: PairedOrAll = Field(
+        "paired",
+        description="layers to adapt: the paired ones, or all; the layer loss covers the paired ones",
+    )
     layer_loss_weight: float = Field(1.0, ge=0, description="weight of 1 - CKA(contributions, targets)")
     divergence_weight: float = Field(
         1.0, ge=0, description="weight of the KL divergence to the teacher's logits"

@@ -1,0 +1,60 @@
+"""Displacements: where the states of the student's layers should move, by token of the train split.
+
+Three stages write them in one format, `displacement.safetensors`: either `shared` [positions, width], one displacement
+for whichever layer is steered, or `layer.<k>` [positions, width] for each paired layer.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from semalign.benchmarks.encoding import Encoded
+from semalign.models.states import offsets_of
+from semalign.runtime.errors import UserError
+from semalign.runtime.files import replace_folder, write_json
+from semalign.runtime.provenance import Run
+from semalign.signals.stored import Stored
+
+NAME = "displacement.safetensors"
+SHARED = "shared"
+
+
+def layer_name(layer: int) -> str:
+    """Name of the tensor with the displacements of one layer (from 1)."""
+    return f"layer.{layer}"
+
+
+def write_displacements(
+    out: Path,
+    run: Run,
+    tensors: Mapping[str, torch.Tensor],
+    encoded: Sequence[Encoded],
+    facts: Mapping[str, Any],
+) -> None:
+    """Write and seal a stage's folder: tensors [positions, width] by name, and `<stage>.json` with its facts."""
+    contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    with replace_folder(out) as folder:
+        save_file({**contiguous, "offsets": offsets_of(encoded)}, folder / NAME)
+        write_json(folder / f"{run.stage}.json", dict(facts))
+        run.seal(folder)
+
+
+def read_displacements(
+    folder: Path, examples: Sequence[Encoded], layers: Sequence[int]
+) -> dict[int, torch.Tensor]:
+    """Layer -> displacements [positions, width] of the examples, for the student's `layers`.
+
+    Raises UserError if the folder has none of a layer.
+    """
+    tensors = Stored(folder / NAME, examples).tensors
+    if SHARED in tensors:
+        return dict.fromkeys(layers, tensors[SHARED])
+    for layer in layers:
+        if layer_name(layer) not in tensors:
+            raise UserError(
+                f"{folder / NAME}: found no displacements of layer {layer}, expected those of {layers}"
+            )
+    return {layer: tensors[layer_name(layer)] for layer in layers}

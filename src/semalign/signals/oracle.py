@@ -1,0 +1,51 @@
+"""The oracle: how far a student that another method trained has moved, as targets known to be reachable.
+
+A control, not a method of transfer: it tells whether steering one layer towards given states can carry a skill at all,
+whatever the way in which targets are made. The student that is read was trained with a seed of its own.
+"""
+
+import logging
+from pathlib import Path
+
+from semalign.config.displacements import Oracle
+from semalign.models.loading import load_model
+from semalign.models.states import encode_split, read_states
+from semalign.models.transfers import load_student
+from semalign.runtime.files import read_json
+from semalign.runtime.provenance import Run
+from semalign.signals.displacement import layer_name, write_displacements
+from semalign.signals.pairing import from_rows
+
+INTERFACE = "block"
+logger = logging.getLogger("semalign")
+
+
+def read_oracle(
+    teacher: Path, student: Path, benchmark: Path, pairing: Path, transfer: Path, settings: Path, out: Path
+) -> None:
+    """Store how far a trained student's block outputs are from the untouched student's, on the train split.
+
+    Args:
+        teacher: Model folder.
+        student: Model folder.
+        benchmark: Folder of the splits.
+        pairing: Folder of the pairing.
+        transfer: Transfer folder of the trained student.
+        settings: Section `oracle` of the config, as JSON.
+        out: Folder of the result.
+    """
+    run = Run("oracle", settings)
+    batch_size = Oracle(**run.settings).batch_size
+    run.read_all(student=student, benchmark=benchmark, pairing=pairing, transfer=transfer)
+    paired = read_json(pairing / "pairing.json")
+    layers = [pair.student for pair in from_rows(paired["pairs"])]
+    encoded, pad_id = encode_split(student, benchmark, "train")
+    before, after = (
+        read_states(model, encoded, layers, INTERFACE, batch_size, pad_id)
+        for model in (load_model(student), load_student(student, teacher, transfer))
+    )
+    moved = {layer_name(layer): after[layer] - before[layer] for layer in layers}
+    # the passes that the other method's targets took are part of its costs
+    passes = paired["teacher_passes"] + read_json(transfer / "run.json")["cost"]["teacher_passes"]
+    write_displacements(out, run, moved, encoded, {"teacher_passes": passes})
+    logger.info("oracle: displacements of student layers %s", ", ".join(map(str, layers)))

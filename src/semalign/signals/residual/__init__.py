@@ -1,0 +1,1 @@
+"""The semantic residual: what the teacher predicts beyond the student, recomposed on the student's bases."""

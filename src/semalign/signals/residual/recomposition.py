@@ -1,0 +1,130 @@
+"""The semantic residual of a position: d = S_S (p_T - p_S), [student width].
+
+p_T and p_S are the distributions of teacher and student over the next token, restricted to the tokens that both have
+and that both heads were trained on, and renormalised. S_S holds the student's semantic basis of each of these tokens
+(SemAlign, arXiv 2510.24208, section "semantic bases"). SemAlign decomposes a hidden state of the teacher; here the
+difference of two distributions takes the place of that state's coefficients. The paper does not have this variant.
+
+A distribution comes from a final state (after the final norm) and the LM head, so neither model is in memory. With the
+head's rows as bases, d is the direction in which KL(p_T || p_S) falls fastest at the student's final state.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from semalign.config.displacements import Residual
+from semalign.models.loading import Head
+from semalign.models.readout import Readout, read_readout
+from semalign.models.trained_head import read_trained_head
+from semalign.models.vocabulary import common_tokens
+from semalign.signals.semantics.bases import Bases, RowBases, input_bases, output_bases, random_bases
+from semalign.signals.semantics.maps import trained_tokens
+
+NUMBERS = 1 << 25  # differences of probabilities held at once: 256 MB in float64
+SHARPNESS = 2.0  # exponent of the control that sharpens the student's own distribution
+
+
+def _head_rows(head: Head, *, fold_final_norm: bool, seed: int) -> Bases:
+    return RowBases(head.weight, head.norm_gain if fold_final_norm else None, None, False, head.rows)
+
+
+def _raw(head: Head, *, fold_final_norm: bool, seed: int) -> Bases:
+    return output_bases(head, fold_final_norm=fold_final_norm, unit=False)
+
+
+BASES: dict[str, Callable[..., Bases]] = {
+    "pinv": output_bases,
+    "pinv-raw": _raw,
+    "head-rows": _head_rows,
+    "input-side": input_bases,
+    "random": random_bases,
+}
+
+
+@dataclass(frozen=True)
+class Recomposed:
+    """The residuals [positions, student width] in float32, and each model's mean probability on the shared tokens."""
+
+    displacement: Tensor
+    kept_teacher: float
+    kept_student: float
+
+
+class Recomposition:
+    """Recomposes the difference of two models' predictions with one choice of bases and of the taught distribution."""
+
+    def __init__(self, teacher: Path, student: Path, settings: Residual, device: str | torch.device = "cpu"):
+        self.settings = settings
+        self.device = torch.device(device)
+        heads = [read_trained_head(folder, "leave-out") for folder in (teacher, student)]
+        rows = "input-side" if settings.bases == "input-side" else "pinv"
+        self.ids = trained_tokens(rows, heads[0], heads[1], common_tokens(teacher, student))
+        self.readouts = [_moved(read_readout(folder), self.device) for folder in (teacher, student)]
+        make = BASES[settings.bases]
+        self.bases = make(heads[1], fold_final_norm=settings.fold_final_norm, seed=settings.seed)
+
+    def of(self, taught: Tensor, own: Tensor, labels: Tensor) -> Recomposed:
+        """The residuals of positions with the teacher's final states, the student's, and the answers' tokens.
+
+        `taught` is [positions, teacher width], `own` [positions, student width], `labels` [positions] in the student's
+        vocabulary. Computed in float64, in blocks of positions.
+        """
+        if self.settings.source == "shuffled":
+            taught = taught[_permutation(len(taught), self.settings.seed)]
+        size = max(1, NUMBERS // len(self.ids[0]))
+        blocks = zip(*(rows.split(size) for rows in (taught, own, labels)), strict=True)
+        parts, masses = zip(*(self._block(*block) for block in blocks), strict=True)
+        kept = torch.stack(masses).sum(0) / len(own)
+        return Recomposed(torch.cat(parts), *kept.tolist())
+
+    def _block(self, taught: Tensor, own: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        p_student, kept_student = self._shared(1, own)
+        p_teacher, kept_teacher = self._shared(0, taught)
+        source = self.settings.source
+        if source == "student":
+            p_teacher = _sharpened(p_student)
+        elif source == "labels":
+            p_teacher = (labels.to(self.device)[:, None] == self.ids[1].to(self.device)).double()
+        difference = p_teacher - p_student
+        if source == "labels":
+            # an answer's token that the teacher does not have teaches nothing
+            difference *= p_teacher.sum(-1, keepdim=True)
+        masses = torch.stack([kept_teacher.sum(), kept_student.sum()]).cpu()
+        return recompose(self.bases, self.ids[1], difference).float().cpu(), masses
+
+    def _shared(self, side: int, states: Tensor) -> tuple[Tensor, Tensor]:
+        """A model's distribution over the shared tokens [positions, tokens], and its mass on them [positions]."""
+        logits = self.readouts[side].of_final(states.to(self.device).float()).double()
+        logits /= self.settings.temperature
+        shared = logits[:, self.ids[side].to(self.device)]
+        return shared.softmax(-1), (shared.logsumexp(-1) - logits.logsumexp(-1)).exp()
+
+
+def recompose(bases: Bases, ids: Tensor, coefficients: Tensor) -> Tensor:
+    """S a [positions, width] in float64, for coefficients a [positions, tokens] of the bases of the tokens `ids`."""
+    total: Tensor | None = None
+    first = 0
+    for rows in bases.chunks(ids):
+        part = coefficients[:, first : first + len(rows)] @ rows.to(coefficients)
+        total = part if total is None else total.add_(part)
+        first += len(rows)
+    if total is None:
+        raise ValueError("no bases to recompose with")
+    return total
+
+
+def _sharpened(probabilities: Tensor) -> Tensor:
+    powers = probabilities**SHARPNESS
+    return powers / powers.sum(-1, keepdim=True)
+
+
+def _permutation(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+
+
+def _moved(readout: Readout, device: torch.device) -> Readout:
+    return Readout(readout.norm, readout.weight.to(device), readout.softcap)
