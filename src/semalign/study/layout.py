@@ -28,7 +28,6 @@ from semalign.study.variants import (
     variants_of,
 )
 
-
 # values of signals that make a method a control
 CONTROLS = (("residual.source", "shuffled"), ("residual.source", "student"))
 
