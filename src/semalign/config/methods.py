@@ -54,6 +54,12 @@ class MethodSettings(Strict):
         description="learning rates to try with this method, the same number as in search.learning_rates; null: those "
         "in search.learning_rates",
     )
+    benchmarks: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="benchmarks that the method is trained on; null: all those of a pair. The student and the teacher "
+        "are scored on all",
+    )
     by_benchmark: dict[str, dict[str, Any]] = Field(
         {},
         description="benchmark -> changes to this method's settings on it, by dotted key, such as "

@@ -17,10 +17,12 @@ from semalign.study.checks import CHOICES, checks_of_model, checks_of_pair, new_
 from semalign.study.definition import Study
 from semalign.study.oracles import cells_behind
 from semalign.study.variants import (
+    FIXED,
     RATE,
     at_benchmark,
     cells_of,
     changed,
+    methods_at,
     resolve,
     searched_variant,
     signal_name,
@@ -109,7 +111,7 @@ class Layout:
             (name, benchmark, method, variant)
             for name, pair in self.study.pairs.items()
             for benchmark in pair.benchmarks or self.study.benchmarks
-            for method in self.study.methods
+            for method in methods_at(self.study, benchmark)
             for variant in variants_of(self.study, method)
             if trials_of(self.study, method, variant)
         ]
@@ -328,7 +330,7 @@ def title_of(name: str, kind: str) -> str:
 
 def _slice(settings: Any) -> dict[str, Any]:
     """Return the settings that a method itself reads, without those for the signal stages and the search."""
-    return dict(settings.model_dump(mode="json", exclude={"signals", "learning_rates", "by_benchmark"}))
+    return dict(settings.model_dump(mode="json", exclude=set(FIXED) - {"method"}))
 
 
 def _lookup(key: str, *sections: Any) -> Any:

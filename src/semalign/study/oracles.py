@@ -33,11 +33,14 @@ def problems_of(study: Study, method: str) -> Iterator[str]:
         if STAGE not in settings.needs:
             continue
         of, seed = signals.oracle.of, signals.oracle.seed
+        where = set(settings.benchmarks or study.benchmarks)
         trained = [
             name for name, other in study.methods.items() if other.trained and STAGE not in other.needs
         ]
         if of not in trained:
             yield f"methods.{method}: oracle.of: found {of!r}, expected {one_of(of, trained)}"
+        elif not where <= set(study.methods[of].benchmarks or study.benchmarks):
+            yield f"methods.{method}: oracle.of: found {of!r}, expected a method that is trained on all its benchmarks"
         if seed in study.seeds:
             seeds = shown(study.seeds)
             yield f"methods.{method}: oracle.seed: found {seed}, expected none of the study's seeds {seeds}"

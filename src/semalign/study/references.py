@@ -120,6 +120,30 @@ def by_benchmark(study: Study) -> Iterator[str]:
                 yield f"{key}: found {benchmark!r}, which no pair is trained on; expected {one_of(None, trained)}"
 
 
+def own_benchmarks(study: Study) -> Iterator[str]:
+    """The benchmarks of single methods; student and teacher, with which all are compared, have all."""
+    for name, settings in study.methods.items():
+        if settings.benchmarks is None:
+            continue
+        key = f"methods.{name}.benchmarks"
+        yield from known(key, settings.benchmarks, study.benchmarks)
+        if not settings.trained:
+            found = shown(settings.benchmarks)
+            yield f"{key}: found {found}, expected none, since {name} is compared with on all benchmarks"
+        for benchmark in settings.by_benchmark:
+            if benchmark not in settings.benchmarks:
+                own = f"methods.{name}.by_benchmark"
+                yield f"{own}: found {benchmark!r}, expected {one_of(benchmark, settings.benchmarks)}, as in {key}"
+    compared = study.analysis.similarity
+    for name in compared.methods:
+        own_list = study.methods[name].benchmarks if name in study.methods else None
+        if own_list is not None and compared.benchmark not in own_list:
+            yield (
+                f"analysis.similarity.methods: found {name!r}, which is not trained on {compared.benchmark}; expected "
+                "methods that are"
+            )
+
+
 def search(study: Study) -> Iterator[str]:
     """Every trained method has the same search budget, and none sets a learning rate itself."""
     expected = len(study.search.learning_rates)
@@ -150,6 +174,7 @@ CHECKS: tuple[Check, ...] = (
     mixtures,
     methods,
     by_benchmark,
+    own_benchmarks,
     search,
     evaluation,
     scores,

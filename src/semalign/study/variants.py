@@ -19,7 +19,7 @@ from semalign.study.kinds import Method
 from semalign.study.references import RATE
 
 # keys of a method that no variant can change: they say what it is, and where its own changes are
-FIXED = ("method", "signals", "learning_rates", "by_benchmark")
+FIXED = ("method", "signals", "learning_rates", "benchmarks", "by_benchmark")
 _DEFAULTS = Signals()
 
 
@@ -77,12 +77,22 @@ def searched_variant(study: Study, method: str, variant: str) -> str | None:
     return variant if study.ablations.search else DEFAULT
 
 
+def methods_at(study: Study, benchmark: str) -> list[str]:
+    """Return the methods that are trained on a benchmark, and the student and the teacher."""
+    return [
+        name
+        for name, settings in study.methods.items()
+        if settings.benchmarks is None or benchmark in settings.benchmarks
+    ]
+
+
 def cells_of(study: Study) -> list[Cell]:
     """Return every cell of the study, those of the main table first, then those of the ablations."""
     cells = []
     for name, pair in study.pairs.items():
         for benchmark in pair.benchmarks or study.benchmarks:
-            for method, settings in study.methods.items():
+            for method in methods_at(study, benchmark):
+                settings = study.methods[method]
                 for variant in variants_of(study, method):
                     seeds = study.seeds if variant == DEFAULT else study.ablations.seeds
                     for seed in seeds if settings.trained else seeds[:1]:

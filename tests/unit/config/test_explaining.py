@@ -131,7 +131,7 @@ def test_every_error_of_the_schema_was_caused_above() -> None:
         (("methods", "semaling"), {}, ", or another name with `method:` (did you mean semalign?)"),
         (("methods", "x"), {"method": "SFT"}, "methods.x.method: found 'SFT', expected one of "),
         (("methods", "sft"), 3, "methods.sft: found 3, expected a section (keys with values)"),
-        (("methods", "sft", "layers"), "al", "methods.sft.layers: found 'al', expected one of paired, all (did you"),
+        (("methods", "sft", "layers"), "al", "methods.sft.layers: found 'al', expected one of paired, first, last, all (did you"),
         (("models", "a"), {"source": "tyni"}, "models.a.source: found 'tyni', expected one of tiny, "),
         (("models", "a"), {"sources": "tiny"}, "models.a.source: found nothing, expected one of tiny, "),
         (("models", "d"), {"source": "folder"}, "models.d.path: found nothing, expected: folder that contains"),
