@@ -44,6 +44,12 @@ class MethodSettings(Strict):
     deep_teacher: ClassVar[bool] = False
 
     method: str = Field(description="name of the method")
+    title: str | None = Field(
+        None,
+        min_length=1,
+        max_length=60,
+        description="printed name in tables and figures; null: made from the method's own and its name in the config",
+    )
     signals: dict[str, Any] = Field(
         {},
         description="changes to the signal stages for this method only, by dotted key, such as `alignment.map: random`",

@@ -297,7 +297,10 @@ class Layout:
         benchmarks = {**BENCHMARKS, **PUBLISHED}
         return {
             **{name: benchmarks[name].title for name in self.study.benchmarks if name in benchmarks},
-            **{name: title_of(name, settings.method) for name, settings in self.study.methods.items()},
+            **{
+                name: settings.title or title_of(name, settings.method)
+                for name, settings in self.study.methods.items()
+            },
         }
 
     def _axis(self, method: str, key: str, values: list[Any]) -> tuple[str, dict[str, Any]]:

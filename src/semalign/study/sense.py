@@ -159,10 +159,13 @@ def ablations(study: Study) -> Iterator[str]:
 
 
 def methods(study: Study) -> Iterator[str]:
-    """Trained methods that are there under two names; their results would be equal."""
+    """Trained methods that are there under two names, whose results would be equal; and titles that are there twice."""
     names: dict[str, str] = {}
+    titles: dict[str, str] = {}
     for name, settings in study.methods.items():
-        other = names.setdefault(settings.model_dump_json(), name)
+        if settings.title and titles.setdefault(settings.title, name) != name:
+            yield f"methods.{name}.title: found {settings.title!r}, the title of methods.{titles[settings.title]}"
+        other = names.setdefault(settings.model_dump_json(exclude={"title"}), name)
         if other != name and settings.trained:
             yield f"methods.{name}: found the settings of methods.{other}, expected another value of at least one"
 

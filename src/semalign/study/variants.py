@@ -19,7 +19,7 @@ from semalign.study.kinds import Method
 from semalign.study.references import RATE
 
 # keys of a method that no variant can change: they say what it is, and where its own changes are
-FIXED = ("method", "signals", "learning_rates", "benchmarks", "by_benchmark")
+FIXED = ("method", "title", "signals", "learning_rates", "benchmarks", "by_benchmark")
 _DEFAULTS = Signals()
 
 

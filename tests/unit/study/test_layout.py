@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from semalign.config.cells import Cell
+from semalign.config.extending import read_config
 from semalign.methods.sft import Sft
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
@@ -115,6 +116,17 @@ def test_methods_and_benchmarks_have_printed_titles(layout: Layout) -> None:
     assert titles["semalign"] == "SemAlign" and titles["facts"] == "Facts"
     assert title_of("sft-all-layers", "sft") == "SFT, all layers"
     assert title_of("mine", "sft") == "mine"
+
+
+def test_a_method_can_have_a_title_and_benchmarks_of_its_own() -> None:
+    data = read_config(["config/config.yaml"]).data
+    data["methods"]["sft"] |= {"title": "Fine-tuning", "benchmarks": ["facts"]}
+    layout = Layout(parse_study(data))
+    assert layout.settings["order"]["titles"]["sft"] == "Fine-tuning"
+    assert {cell.benchmark for cell in layout.cells if cell.method == "sft"} == {"facts"}
+    assert {cell.benchmark for cell in layout.cells if cell.method == "laten"} == set(data["benchmarks"])
+    assert {search[1] for search in layout.searched() if search[2] == "sft"} == {"facts"}
+    assert not {"title", "benchmarks"} & set(layout.settings["methods/sft/default"])
 
 
 def test_the_controls_follow_from_the_config() -> None:

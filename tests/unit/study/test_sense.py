@@ -58,6 +58,12 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"pairs": {"p": {"teacher": "big", "student": "small", "benchmarks": ["facts", "facts"]}}}, "pairs.p.benchmarks: found 'facts' twice"),
     ({"methods": {**BASE["methods"], "sft": {"lora": {"projections": ["up", "up"]}}}}, "methods.sft.lora.projections: found 'up' twice"),
     ({"scores": {"models": ["big", "big"]}}, "scores.models: found 'big' twice"),
+    ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "all", "title": "B"}}}, "methods.b: found the settings of methods.a"),
+    ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "last", "title": "A"}}}, "methods.b.title: found 'A', the title of methods.a"),
+    # methods on some benchmarks
+    ({"methods": {**BASE["methods"], "sft": {"benchmarks": ["fact"]}}}, "methods.sft.benchmarks: found 'fact', expected"),
+    ({"methods": {**BASE["methods"], "student": {"benchmarks": ["facts"]}}}, "methods.student.benchmarks: found ['facts'], expected none"),
+    ({"methods": {**BASE["methods"], "sft": {"benchmarks": ["facts"], "by_benchmark": {"arithmetic": {"optimisation.epochs": 3}}}}}, "methods.sft.by_benchmark: found 'arithmetic', expected"),
     ({"analysis": {"decomposition": {"models": ["big", "big"], "prompts": "facts"}}}, "analysis.decomposition.models: found 'big' twice"),
     ({"contrasts": [["semalign", "sft"], ["semalign", "sft"]]}, "contrasts: found [semalign, sft] twice"),
     ({"contrasts": [["semalign", "sft"], ["sft", "semalign"]]}, "contrasts[1]: found [sft, semalign], expected it in one direction"),
