@@ -25,6 +25,7 @@ rule collect_tables:
         detectable="results/{study}/tables/detectable.csv",
         contrasts="results/{study}/tables/contrasts.csv",
         costs="results/{study}/tables/costs.csv",
+        ladder="results/{study}/tables/ladder.csv",
         metrics="results/{study}/tables/metrics.json",
         levels="results/{study}/tables/levels.json",
         record="results/{study}/records/tables.json",

@@ -59,9 +59,23 @@ class Geometry(Strict):
     count: int = Field(100, ge=4, description="number of test items to read")
 
 
+class Ladder(Strict):
+    """Methods that differ in one thing, each tested against the one below it."""
+
+    benchmarks: list[str] = Field(
+        [], description="benchmarks of the ladder; an empty list takes all that the pairs are trained on"
+    )
+    rungs: list[str] = Field(
+        [],
+        description="methods, the one expected lowest first; each is tested against the one before it. An empty list "
+        "skips this analysis",
+    )
+
+
 class Analysis(Strict):
     """The analyses outside the main table."""
 
     decomposition: Decomposition = Decomposition()
     similarity: Similarity = Similarity()
     geometry: Geometry = Geometry()
+    ladder: Ladder = Ladder()

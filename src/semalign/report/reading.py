@@ -27,6 +27,7 @@ TEXT = (
     "table",
     "against",
     "baseline",
+    "below",
     "test",
     "protocol",
     "metric",

@@ -54,6 +54,16 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         train_seconds train_seconds_low train_seconds_high search_seconds signal_seconds
         peak_memory_mb signal_memory_mb signal_mb teacher_passes"""
     ),
+    "ladder": (
+        *_named("pair benchmark method rung below seeds items score score_low score_high"),
+        *_named("score_vs_below score_vs_below_low score_vs_below_high score_p score_p_holm"),
+        *_named("teacher_kl teacher_kl_low teacher_kl_high"),
+        *_named("kl_vs_below kl_vs_below_low kl_vs_below_high kl_p kl_p_holm"),
+        *_named("teacher_agreement teacher_agreement_low teacher_agreement_high"),
+        *_named(
+            "agreement_vs_below agreement_vs_below_low agreement_vs_below_high agreement_p agreement_p_holm"
+        ),
+    ),
     "search": _named(
         "pair benchmark method variant learning_rate items score score_low score_high chosen at_edge"
     ),

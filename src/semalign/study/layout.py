@@ -22,6 +22,7 @@ from semalign.study.variants import (
     at_benchmark,
     cells_of,
     changed,
+    dose_variants,
     methods_at,
     resolve,
     searched_variant,
@@ -271,6 +272,8 @@ class Layout:
             "teacher": kinds.get("teacher", "teacher"),
             "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
+            "ladder": study.analysis.ladder.model_dump(mode="json"),
+            "doses": {name: variants for name in study.methods if (variants := dose_variants(study, name))},
             "titles": self._titles(),
             "controls": [name for name, settings in study.methods.items() if _is_control(settings)],
         }

@@ -69,6 +69,9 @@ def analyses(study: Study) -> Iterator[str]:
         else:
             yield from known("analysis.decomposition.prompts", [decomposition.prompts], sources)
     yield from known("analysis.similarity.methods", study.analysis.similarity.methods, study.methods)
+    ladder = study.analysis.ladder
+    yield from known("analysis.ladder.rungs", ladder.rungs, study.methods)
+    yield from known("analysis.ladder.benchmarks", ladder.benchmarks, study.benchmarks)
     for section in ("similarity", "geometry"):
         if benchmark := getattr(study.analysis, section).benchmark:
             yield from known(f"analysis.{section}.benchmark", [benchmark], study.benchmarks)

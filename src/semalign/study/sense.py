@@ -117,6 +117,24 @@ def analyses(study: Study) -> Iterator[str]:
             yield f"{key}: found {benchmark!r}, which {which} {rest}; expected one that it is trained on"
 
 
+def ladder(study: Study) -> Iterator[str]:
+    """A ladder without two rungs, or of benchmarks that no pair is trained on."""
+    section = study.analysis.ladder
+    if len(set(section.rungs)) == 1:
+        yield f"analysis.ladder.rungs: found only {section.rungs[0]!r}, expected at least two methods to compare"
+    if section.rungs and not study.pairs:
+        yield "analysis.ladder.rungs: found methods in a study without pairs to train on; expected pairs, or no ladder"
+    if section.benchmarks and not section.rungs:
+        yield "analysis.ladder.rungs: found nothing, expected the methods to compare on analysis.ladder.benchmarks"
+    trained = {name for pair in study.pairs.values() for name in pair.benchmarks or study.benchmarks}
+    for name in section.benchmarks if study.pairs else ():
+        if name in study.benchmarks and name not in trained:
+            yield (
+                f"analysis.ladder.benchmarks: found {name!r}, which no pair is trained on; expected one that a pair is "
+                "trained on"
+            )
+
+
 def scores(study: Study) -> Iterator[str]:
     """Published scores, or benchmarks to score on, without a measured score."""
     wanted = study.scores
@@ -179,7 +197,17 @@ def evaluation(study: Study) -> Iterator[str]:
         )
 
 
-CHECKS: tuple[Check, ...] = (repetitions, contrasts, pairs, methods, evaluation, analyses, scores, ablations)
+CHECKS: tuple[Check, ...] = (
+    repetitions,
+    contrasts,
+    pairs,
+    methods,
+    evaluation,
+    analyses,
+    ladder,
+    scores,
+    ablations,
+)
 
 
 def makes_nothing(study: Study) -> Iterator[str]:

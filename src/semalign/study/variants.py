@@ -20,6 +20,8 @@ from semalign.study.references import RATE
 
 # keys of a method that no variant can change: they say what it is, and where its own changes are
 FIXED = ("method", "title", "signals", "learning_rates", "benchmarks", "by_benchmark")
+# keys that change how much a method is trained, and nothing else
+DOSE = (RATE, "optimisation.epochs", "optimisation.steps")
 _DEFAULTS = Signals()
 
 
@@ -46,6 +48,13 @@ def variants_of(study: Study, method: str) -> dict[str, dict[str, Any]]:
                 )
             variants[name] = {key: value}
     return variants
+
+
+def dose_variants(study: Study, method: str) -> list[str]:
+    """Return the variants that change only the learning rate or the length of the training."""
+    return [
+        name for name, changes in variants_of(study, method).items() if changes and set(changes) <= set(DOSE)
+    ]
 
 
 def axes_key(study: Study, method: str) -> str:

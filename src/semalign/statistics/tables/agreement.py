@@ -20,7 +20,7 @@ from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
 Figure = Literal["kl", "agreement"]
-_BOUNDS: dict[Figure, tuple[float, float]] = {"kl": (0.0, np.inf), "agreement": (0.0, SCALE)}
+BOUNDS: dict[Figure, tuple[float, float]] = {"kl": (0.0, np.inf), "agreement": (0.0, SCALE)}
 
 
 def agreement_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
@@ -30,11 +30,12 @@ def agreement_rows(results: Results, order: Order, settings: StatisticsSettings)
     and seeds, and its paired difference from the untouched student (a negative difference in KL is closer to the
     teacher). `items` is the number of items compared, without those that the two tokenizers split differently.
     """
-
-    def compared(cell: Cell) -> bool:
-        return cell.tokens is not None and bool(cell.tokens.any())
-
     return rows_by_block(results, compared, lambda block: _block_rows(block, order, settings))
+
+
+def compared(cell: Cell) -> bool:
+    """Whether any of a cell's items was compared with the teacher."""
+    return cell.tokens is not None and bool(cell.tokens.any())
 
 
 def rows_by_block(
@@ -66,7 +67,7 @@ def _block_rows(block: Sequence[Group], order: Order, settings: StatisticsSettin
     for group in block:
         compared = max(int(np.count_nonzero(np.asarray(cell.tokens))) for cell in group.cells)
         rows[group.key] = {**group.key._asdict(), "seeds": len(group.cells), "items": compared}
-    for figure, bounds in _BOUNDS.items():
+    for figure, bounds in BOUNDS.items():
         scores = {group.key: fidelity(group, figure) for group in block}
         intervals = ratio_intervals(list(scores.values()), settings, bounds)
         differences = differences_from_student(scores, order, settings)

@@ -15,6 +15,7 @@ from semalign.statistics.tables.contrasts import contrast_rows
 from semalign.statistics.tables.costs import cost_rows
 from semalign.statistics.tables.extra import comparison_rows, detectable_rows, seed_rows, warn_of_resolution
 from semalign.statistics.tables.grid import grid_files
+from semalign.statistics.tables.ladder import ladder_rows
 from semalign.statistics.tables.notes import main_notes
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.parts import part_rows
@@ -40,6 +41,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     Files: main.csv, ablations.csv, parts.csv (scores of a mixture's cells on each of its parts), agreement.csv (KL and
     agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, seeds.csv (one row
     per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv,
+    ladder.csv (methods against the one below each),
     main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and
     levels.json (the level of the tests, the confidence of the intervals, the printed names of methods, and
     which are controls).
@@ -65,6 +67,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
         "costs": cost_rows(results, main_keys(results, order)),
         "contrasts": contrast_rows(results, order, settings),
         "detectable": detectable,
+        "ladder": ladder_rows(results, order, settings),
     }
     notes = main_notes(detectable, len(tested.p_values["main"]), settings)
     readable = _with_baselines(tested.main, results)

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from semalign.config.analysis import Ladder
 from semalign.config.base import Contrast, Strict
 
 
@@ -26,6 +27,13 @@ class Order(Strict):
     )
     contrasts: list[Contrast] = Field(
         default=[], description="methods to compare with one another, besides student and best baseline"
+    )
+    ladder: Ladder = Field(
+        default=Ladder(), description="methods to compare with the one below each, and on which benchmarks"
+    )
+    doses: dict[str, list[str]] = Field(
+        default={},
+        description="method -> variants that change only how much it is trained, by learning rate, epochs or steps",
     )
     default_variant: str = "default"
     axes: dict[str, dict[str, Axis]] = Field(

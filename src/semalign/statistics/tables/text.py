@@ -44,4 +44,4 @@ def csv_text(columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _is_p(column: str) -> bool:
-    return column in ("p", "p_holm") or column.endswith("_p")
+    return column in ("p", "p_holm") or column.endswith(("_p", "_p_holm"))
