@@ -26,6 +26,7 @@ rule collect_tables:
         contrasts="results/{study}/tables/contrasts.csv",
         costs="results/{study}/tables/costs.csv",
         ladder="results/{study}/tables/ladder.csv",
+        dose="results/{study}/tables/dose.csv",
         metrics="results/{study}/tables/metrics.json",
         levels="results/{study}/tables/levels.json",
         record="results/{study}/records/tables.json",

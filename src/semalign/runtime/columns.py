@@ -64,6 +64,12 @@ COLUMNS: dict[str, tuple[str, ...]] = {
             "agreement_vs_below agreement_vs_below_low agreement_vs_below_high agreement_p agreement_p_holm"
         ),
     ),
+    "dose": _named(
+        """pair benchmark method variant seeds items learning_rate updates loss_start loss_end drop drop_low drop_high
+        score score_low score_high vs_student vs_student_low vs_student_high vs_student_p
+        teacher_kl teacher_kl_low teacher_kl_high kl_vs_student kl_vs_student_low kl_vs_student_high
+        teacher_agreement teacher_agreement_low teacher_agreement_high"""
+    ),
     "search": _named(
         "pair benchmark method variant learning_rate items score score_low score_high chosen at_edge"
     ),

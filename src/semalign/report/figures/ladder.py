@@ -40,7 +40,7 @@ LOOKS: dict[str, tuple[str, str, str]] = {
 
 @figure("ladder", title="Ladder", tables=("ladder", "main"))
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
-    """Draw `ladder`: one line of panels per pair and benchmark, the score on the left, KL from the teacher on the right.
+    """Draw `ladder`: one line of panels per pair and benchmark, score on the left, KL from the teacher on the right.
 
     One row per rung with its interval, the lowest at the bottom. Colour and marker give the corrected paired test
     against the rung below; the vertical lines are the student and the teacher of `main`.

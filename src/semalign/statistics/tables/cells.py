@@ -14,6 +14,7 @@ from semalign.runtime import provenance
 from semalign.runtime.columns import COSTS, SPENT
 from semalign.runtime.errors import UserError
 from semalign.statistics.scores import SCALE, Scores, balanced
+from semalign.statistics.tables.losses import LayerLoss, read_layer_loss
 from semalign.statistics.tables.order import part_name
 
 _LAYOUT = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
@@ -35,7 +36,8 @@ class Cell:
 
     `kl` (nats) and `agreement` (percent) `[items]` are means over the item's `tokens` answer tokens. All three are 0
     for an item that was not compared with the teacher, and None if no item was. `parts` names the part of a mixture
-    that each item belongs to. `metric` is the name of the cell's metric, `part_metrics` that of each part.
+    that each item belongs to. `metric` is the name of the cell's metric, `part_metrics` that of each part. `layer_loss`
+    is None if the training has no such loss.
     """
 
     key: Key
@@ -49,6 +51,7 @@ class Cell:
     parts: tuple[str | None, ...] = ()
     metric: str = ""
     part_metrics: Mapping[str, str] = field(default_factory=dict)
+    layer_loss: LayerLoss | None = None
 
     @property
     def weighed(self) -> np.ndarray:
@@ -75,6 +78,7 @@ class Cell:
             agreement,
             tokens,
             metric=self.part_metrics.get(name, ""),
+            layer_loss=self.layer_loss,
         )
 
 
@@ -119,7 +123,8 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
         )
     kl, agreement, tokens = _fidelity([items[name] for name in ids])
     metric, part_metrics = _names_of_metrics(recorded)
-    return Cell(key, seed, ids, scores, metrics, kl, agreement, tokens, parts, metric, part_metrics)
+    loss = read_layer_loss(folder, verify=verify)
+    return Cell(key, seed, ids, scores, metrics, kl, agreement, tokens, parts, metric, part_metrics, loss)
 
 
 def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[Key, Group]:

@@ -13,6 +13,7 @@ from semalign.statistics.tables.cells import Key
 from semalign.statistics.tables.compare import AGAINST, Against, Results
 from semalign.statistics.tables.contrasts import contrast_rows
 from semalign.statistics.tables.costs import cost_rows
+from semalign.statistics.tables.dose import dose_rows
 from semalign.statistics.tables.extra import comparison_rows, detectable_rows, seed_rows, warn_of_resolution
 from semalign.statistics.tables.grid import grid_files
 from semalign.statistics.tables.ladder import ladder_rows
@@ -41,10 +42,9 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     Files: main.csv, ablations.csv, parts.csv (scores of a mixture's cells on each of its parts), agreement.csv (KL and
     agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, seeds.csv (one row
     per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv,
-    ladder.csv (methods against the one below each),
-    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and
-    levels.json (the level of the tests, the confidence of the intervals, the printed names of methods, and
-    which are controls).
+    ladder.csv (methods against the one below each), dose.csv (drop of the layer loss and its effect), main.md,
+    main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and levels.json (the
+    level of the tests, the confidence of the intervals, the printed names of methods, and which are controls).
 
     The p-values of each table (main, ablations) are corrected as one family: all its tests against the student,
     the best baseline and, for a variant, the method's default. See `compare` for how the best baseline is chosen.
@@ -56,17 +56,19 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
         warn_of_resolution(table, len(family), settings)
         comparisons += comparison_rows(table, results, family)
         detectable += detectable_rows(table, results, family, order, settings)
+    agreement = agreement_rows(results, order, settings)
     rows = {
         "main": tested.main,
         "ablations": tested.ablations,
         "parts": part_rows(results, order),
-        "agreement": agreement_rows(results, order, settings),
+        "agreement": agreement,
         "bits": bit_rows(results, order, settings),
         "seeds": seed_rows(results),
         "comparisons": comparisons,
         "costs": cost_rows(results, main_keys(results, order)),
         "contrasts": contrast_rows(results, order, settings),
         "detectable": detectable,
+        "dose": dose_rows(results, agreement, order),
         "ladder": ladder_rows(results, order, settings),
     }
     notes = main_notes(detectable, len(tested.p_values["main"]), settings)
