@@ -7,6 +7,7 @@ import pandas as pd
 
 from semalign.report.figures import rows
 from semalign.report.figures.registry import figure
+from semalign.report.figures.scales import differ_widely, spread_out
 from semalign.report.figures.style import (
     BLACK,
     BLUE,
@@ -43,7 +44,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `ladder`: one line of panels per pair and benchmark, score on the left, KL from the teacher on the right.
 
     One row per rung with its interval, the lowest at the bottom. Colour and marker give the corrected paired test
-    against the rung below; the vertical lines are the student and the teacher of `main`.
+    against the rung below; the vertical lines are the student and the teacher of `main`. The axis of KL is logarithmic,
+    and without the teacher (0), if the rungs differ widely.
     """
     table, levels = tables["ladder"], levels_of(tables)
     if table.empty:
@@ -58,6 +60,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
         for part, block in zip(parts, blocks, strict=True):
             panels = part.subplots(1, len(measures), squeeze=False)[0]
             for axes, measure in zip(panels, measures, strict=True):
+                if measure != "score" and differ_widely([*block[measure], *block[f"{measure}_low"]]):
+                    spread_out(axes, "x")
                 seen |= _draw_panel(axes, block, measure, levels)
                 _draw_references(axes, block, measure, tables["main"])
                 axes.tick_params(axis="y", labelleft=axes is panels[0])
@@ -84,7 +88,8 @@ def _draw_panel(axes: Any, block: pd.DataFrame, measure: str, levels: Levels) ->
         rows.dot(axes, row, values, color=color, marker=marker)
         seen.add(judged)
     rows.name_methods(axes, list(upwards["method"]))
-    axes.locator_params(axis="x", nbins=6)
+    if axes.get_xscale() == "linear":
+        axes.locator_params(axis="x", nbins=6)
     axes.set_xlabel(MEASURES[measure][1])
     return seen
 
@@ -96,7 +101,7 @@ def _draw_references(axes: Any, block: pd.DataFrame, measure: str, main: pd.Data
         for _, cell in here[here["method"] == name].iterrows():
             if measure == "score":
                 rows.reference(axes, cell, name)
-            else:
+            elif cell[measure] > 0 or axes.get_xscale() == "linear":
                 rows.upright(axes, cell[measure], name)
 
 
