@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from semalign.report.levels import Levels
 from semalign.report.names import spell, titled
 from semalign.report.reading import Tables
-from semalign.report.words import OUTCOMES, interval, listing, outcome, signed, spread
+from semalign.report.words import OUTCOMES, interval, listing, outcome, p_value, signed, spread
 
 NOT_MEASURED = "Not measured in this study."
 VERDICTS = ("higher", "lower", "undecided", "untested")
@@ -78,6 +78,7 @@ def _environment() -> Environment:
         "difference": _difference,
         "listing": lambda parts: listing([str(part) for part in parts]),
         "named": lambda names: listing([f"**{spell(name)}**" for name in names]),
+        "p": p_value,
         "signed": signed,
         "spell": spell,
         "span": _span,

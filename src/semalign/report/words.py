@@ -38,6 +38,13 @@ def signed(value: float, digits: int = 1) -> str:
     return text[1:] if float(text) == 0 else text.replace("-", "−")
 
 
+def p_value(p: float) -> str:
+    """`p = 0.03`, with a third digit next to the usual level of 0.05; `p < 0.01` or `p < 0.001` for a small one."""
+    if p < 0.01:
+        return "p < 0.001" if p < 0.001 else "p < 0.01"
+    return f"p = {p:.3f}" if round(p, 2) == 0.05 else f"p = {p:.2f}"
+
+
 def spread(values: Iterable[float], digits: int = 1, *, signs: bool = False) -> str:
     """`1.2 to 3.4`, or the one value if all are printed alike."""
     known = list(values)

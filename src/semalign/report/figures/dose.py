@@ -4,12 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
 from semalign.report.figures.labels import INCHES, Label, label_ends
 from semalign.report.figures.registry import figure
 from semalign.report.figures.scales import differ_widely, spread_out
 from semalign.report.figures.style import (
+    GREY,
     blank,
     distinct,
     legend,
@@ -55,7 +57,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 label_ends(axes, _labels(block, measure, methods), high)
             if len(blocks) > 1:
                 line[0].set_title(_heading(table, block), fontweight="bold")
-        legend(image, rows.reference_handles([STUDENT]))
+        legend(image, [*rows.reference_handles([STUDENT]), *_control_handle(methods, levels)])
     return image
 
 
@@ -88,6 +90,12 @@ def _labels(block: pd.DataFrame, measure: str, methods: Sequence[str]) -> list[L
             color = look_of(number)["color"]
             labels.append(Label(wrap(method, LABEL_WIDTH), 100 * last["drop"], last[measure], color))
     return labels
+
+
+def _control_handle(methods: Sequence[str], levels: Levels) -> list[Any]:
+    if not any(map(levels.is_control, methods)):
+        return []
+    return [Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="dashed: a control")]
 
 
 def _heading(table: pd.DataFrame, block: pd.DataFrame) -> str:
