@@ -85,3 +85,8 @@ def _effect(score: float, difference: float) -> dict[str, float]:
     effect["vs_student_p"] = NAN if np.isnan(difference) else (0.002 if abs(difference) >= 10 else 0.4)
     effect |= _around("teacher_kl", STUDENT_KL + nats, 0.03) | _around("teacher_agreement", 88 - 20 * nats, 1)
     return effect | _around("kl_vs_student", NAN if np.isnan(difference) else nats, 0.02)
+
+
+def target_tables() -> dict[str, pd.DataFrame]:
+    """The tables of one study, by name."""
+    return {"ladder": ladder_table(), "dose": dose_table()}

@@ -35,6 +35,7 @@ class Measures:
             "search": bool(layout.searched()),
             "attribution": attributed,
             "pairing": attributed,
+            "ladder": bool(analysis.ladder.rungs),
             "geometry": bool(analysis.geometry.benchmark),
             "similarity": bool(analysis.similarity.benchmark and analysis.similarity.methods),
             "crossing": bool(analysis.decomposition.models and pairs),

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 
 from semalign.report.figures import rows
-from semalign.report.figures.labels import INCHES, Label, label_ends
+from semalign.report.figures.line_ends import INCHES, Label, label_ends
 from semalign.report.figures.registry import figure
 from semalign.report.figures.scales import differ_widely, spread_out
 from semalign.report.figures.style import (
