@@ -8,6 +8,7 @@ from typing import Any
 
 import fabricated_analyses as analyses
 import fabricated_tables as fabricated
+import fabricated_targets as targets
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -33,11 +34,14 @@ def tables(**given: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "head": fabricated.head_table(),
         "costs": fabricated.cost_table(fabricated.METHODS),
         **analyses.analyses(),
+        **targets.target_tables(),
         **given,
     }
 
 
 MANY = tables(
+    ladder=targets.ladder_table(("mmlu", "gsm8k", "mbpp"), dict.fromkeys(LONG, (50.0, 0.2))),
+    dose=targets.dose_table(("mmlu", "gsm8k"), dict.fromkeys(LONG[2:], (40.0, 0.5))),
     ablations=fabricated.ablation_table(
         {f"axis_{i}": ["default", "a", "b"] for i in range(25)}, ("mixture",)
     ),
@@ -52,6 +56,8 @@ MANY = tables(
     ),
 )
 ONE = tables(
+    ladder=targets.ladder_table(("facts",), {"student": (35.0, 0.3), "semalign": (36.0, 0.2)}),
+    dose=targets.dose_table(("facts",), {"semalign": (36.0, 0.4)}, doses=1),
     attribution=analyses.attribution_table(("facts",), ("default",), 1),
     pairing=analyses.pairing_table(("facts",), {"default": 1}, (1, 1)),
     curves=analyses.curve_table(("semalign",), ("facts",), 1),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import fabricated_analyses as analyses
 import fabricated_tables as fabricated
+import fabricated_targets as targets
 import nbformat
 import pandas as pd
 import pytest
@@ -28,6 +29,7 @@ FIGURES = {
     "figures": ["agreement", "gap_closed", "scores", "similarity"],
     "mechanism": ["attribution", "curves", "geometry", "pairing"],
     "tables": [],
+    "targets": ["dose", "ladder"],
 }
 PARAMETERS = {"study": "tiny", "tables": "results/tiny/tables", "figures": "results/tiny/figures"}
 
@@ -64,7 +66,7 @@ def test_no_outcome_is_typed_into_a_notebook(path: Path) -> None:
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_notebook_becomes_a_page_with_its_figures(name: str, tmp_path: Path) -> None:
-    fabricated.write_study(tmp_path / PARAMETERS["tables"], **analyses.analyses())
+    fabricated.write_study(tmp_path / PARAMETERS["tables"], **analyses.analyses(), **targets.target_tables())
     out = tmp_path / f"{name}.html"
     publish(ROOT / f"notebooks/{name}.ipynb", PARAMETERS, tmp_path / f"logs/{name}.ipynb", out, tmp_path)
     page = out.read_text(encoding="utf-8")

@@ -13,6 +13,7 @@ from semalign.runtime.files import read_json
 from semalign.study.definition import parse_study
 from semalign.study.layout import Layout, title_of
 from semalign.study.preflight import check_study
+from semalign.study.variants import dose_variants, variants_of
 
 STUDY = {
     "study": "s",
@@ -82,6 +83,28 @@ def test_the_order_of_the_tables_names_every_axis_with_its_default(layout: Layou
         "default": str(layout.study.methods["semalign"].optimisation.batch_size),
         "values": ["8"],
     }
+
+
+def test_the_order_of_the_tables_names_the_rungs_and_the_doses(layout: Layout) -> None:
+    assert layout.settings["order"]["doses"] == {}
+    assert layout.settings["order"]["ladder"] == {"benchmarks": [], "rungs": []}
+    dosed = {
+        "ablations": {
+            "axes": {"optimisation.learning_rate": [0.1, 0.01], "optimisation.batch_size": [8]},
+            "others": {"sft": {"optimisation.epochs": [1]}},
+        },
+        "analysis": {"ladder": {"rungs": ["student", "sft"]}},
+    }
+    order = Layout(parse_study(STUDY | dosed)).settings["order"]
+    assert order["doses"] == {"semalign": ["learning_rate~0.1", "learning_rate~0.01"], "sft": ["epochs~1"]}
+    assert order["ladder"]["rungs"] == ["student", "sft"]
+
+
+def test_steps_of_another_stage_are_no_dose() -> None:
+    axes = {"optimisation.epochs": [1], "solver.steps": [5]}
+    study = parse_study(STUDY | {"ablations": {"others": {"sft": axes}}})
+    assert list(variants_of(study, "sft")) == ["default", "epochs~1", "steps~5"]
+    assert dose_variants(study, "sft") == ["epochs~1"] and dose_variants(study, "semalign") == []
 
 
 @pytest.mark.parametrize(

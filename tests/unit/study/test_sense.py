@@ -47,6 +47,10 @@ def test_the_base_of_these_tests_is_good() -> None:
     assert told(BASE) == []
 
 
+def test_a_ladder_may_have_untrained_rungs() -> None:
+    assert told({**BASE, "analysis": {"ladder": {"rungs": ["student", "semalign", "teacher"]}}}) == []
+
+
 SEMALIGN_AXES = "ablations.axes"
 CASES: list[tuple[dict[str, Any], str]] = [
     # what is given twice
@@ -90,6 +94,14 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"analysis": {"similarity": {"methods": ["sft"]}}}, "analysis.similarity.benchmark: found nothing"),
     ({"analysis": {"similarity": {"benchmark": "facts", "methods": ["teacher"]}}}, "found 'teacher', which trains nothing"),
     ({"analysis": {"geometry": {"benchmark": "facts"}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.geometry.benchmark: found 'facts', which pairs.p is not trained on"),
+    # the ladder
+    ({"analysis": {"ladder": {"rungs": ["sft", "semalgn"]}}}, "analysis.ladder.rungs: found 'semalgn', expected one of student, teacher, semalign, sft (did you mean semalign?)"),
+    ({"analysis": {"ladder": {"rungs": ["sft", "semalign", "sft"]}}}, "analysis.ladder.rungs: found 'sft' twice, expected it once"),
+    ({"analysis": {"ladder": {"rungs": ["sft"]}}}, "analysis.ladder.rungs: found only 'sft', expected at least two methods to compare"),
+    ({"analysis": {"ladder": {"benchmarks": ["facts"]}}}, "analysis.ladder.rungs: found nothing, expected the methods to compare on analysis.ladder.benchmarks"),
+    ({"analysis": {"ladder": {"rungs": ["student", "sft"], "benchmarks": ["fact"]}}}, "analysis.ladder.benchmarks: found 'fact', expected one of facts, completion (did you mean facts?)"),
+    ({"analysis": {"ladder": {"rungs": ["student", "sft"], "benchmarks": ["facts"]}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.ladder.benchmarks: found 'facts', which no pair is trained on"),
+    ({"analysis": {"ladder": {"rungs": ["student", "sft"]}}, "pairs": {}, "scores": {"models": ["big"]}, "notebooks": []}, "analysis.ladder.rungs: found methods in a study without pairs to train on"),
     # notebooks without their tables
     ({"notebooks": ["benchmarks"]}, "notebooks: found 'benchmarks', which reads benchmarks.csv; expected `scores.models`"),
     ({"notebooks": ["decomposition"]}, "which reads decomposition.csv, head.csv; expected `analysis.decomposition.models`"),
