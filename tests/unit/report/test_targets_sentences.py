@@ -127,7 +127,7 @@ def test_a_target_that_helps_and_then_damages() -> None:
     small = table["variant"].eq("default") & table["method"].eq("semalign")
     names = ["score", "vs_student", "vs_student_low", "vs_student_high", "vs_student_p"]
     table.loc[small, names] = [50.0, 15.0, 8.0, 22.0, 0.03]
-    assert dose(table).splitlines()[2:] == [
+    assert dose(table).splitlines()[3:] == [
         "- **SemAlign** helps: 50.0 % at a drop of 20 % (+15.0 [+8.0, +22.0] points, p = 0.03); at its largest, "
         "80 %, it "
         "is below the student (−30.0 [−37.0, −23.0] points, p < 0.01)",
