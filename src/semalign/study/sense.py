@@ -127,6 +127,11 @@ def ladder(study: Study) -> Iterator[str]:
     if section.benchmarks and not section.rungs:
         yield "analysis.ladder.rungs: found nothing, expected the methods to compare on analysis.ladder.benchmarks"
     trained = {name for pair in study.pairs.values() for name in pair.benchmarks or study.benchmarks}
+    wanted = trained.intersection(section.benchmarks) if section.benchmarks else trained
+    for name in section.rungs:
+        own = study.methods[name].benchmarks if name in study.methods else None
+        if own is not None and wanted.isdisjoint(own):
+            yield f"analysis.ladder.rungs: found {name!r}, which is trained on none of its benchmarks; expected another"
     for name in section.benchmarks if study.pairs else ():
         if name in study.benchmarks and name not in trained:
             yield (

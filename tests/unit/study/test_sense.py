@@ -101,6 +101,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"analysis": {"ladder": {"benchmarks": ["facts"]}}}, "analysis.ladder.rungs: found nothing, expected the methods to compare on analysis.ladder.benchmarks"),
     ({"analysis": {"ladder": {"rungs": ["student", "sft"], "benchmarks": ["fact"]}}}, "analysis.ladder.benchmarks: found 'fact', expected one of facts, completion (did you mean facts?)"),
     ({"analysis": {"ladder": {"rungs": ["student", "sft"], "benchmarks": ["facts"]}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.ladder.benchmarks: found 'facts', which no pair is trained on"),
+    ({"analysis": {"ladder": {"rungs": ["student", "sft"], "benchmarks": ["facts"]}}, "methods": {**BASE["methods"], "sft": {"benchmarks": ["completion"]}}}, "analysis.ladder.rungs: found 'sft', which is trained on none of its benchmarks"),
     ({"analysis": {"ladder": {"rungs": ["student", "sft"]}}, "pairs": {}, "scores": {"models": ["big"]}, "notebooks": []}, "analysis.ladder.rungs: found methods in a study without pairs to train on"),
     # notebooks without their tables
     ({"notebooks": ["benchmarks"]}, "notebooks: found 'benchmarks', which reads benchmarks.csv; expected `scores.models`"),
