@@ -187,7 +187,7 @@ def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -
     assert names == sorted(path.name for path in tmp_path.iterdir())
     assert set(names) == {
         *("main.csv", "ablations.csv", "parts.csv", "seeds.csv", "comparisons.csv", "detectable.csv"),
-        *("agreement.csv", "bits.csv", "contrasts.csv", "costs.csv"),
+        *("agreement.csv", "bits.csv", "contrasts.csv", "costs.csv", "ladder.csv", "dose.csv"),
         *("main.md", "main.tex", "metrics.json", "levels.json", "scores.csv", "scores.md", "scores.tex"),
     }
     for name in names:
