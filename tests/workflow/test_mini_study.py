@@ -54,6 +54,8 @@ def test_the_study_has_every_table_figure_and_page(finished: Path) -> None:
         "contrasts.csv",
         "search.csv",
         "parts.csv",
+        "ladder.csv",
+        "dose.csv",
         "agreement.csv",
         "attribution.csv",
         "pairing.csv",
@@ -63,9 +65,18 @@ def test_the_study_has_every_table_figure_and_page(finished: Path) -> None:
         "benchmarks.csv",
     }
     figures = ("ablation", "agreement", "attribution", "cost_gain", "curves", "decomposition", "gap_closed")
-    figures += ("geometry", "pairing", "scores", "similarity")
+    figures += ("dose", "geometry", "ladder", "pairing", "scores", "similarity")
     files = [f"figures/{figure}.{kind}" for figure in figures for kind in ("svg", "png")]
-    pages = ("ablations", "benchmarks", "decomposition", "fairness", "figures", "mechanism", "tables")
+    pages = (
+        "ablations",
+        "benchmarks",
+        "decomposition",
+        "fairness",
+        "figures",
+        "mechanism",
+        "tables",
+        "targets",
+    )
     files += [f"notebooks/{name}.html" for name in pages]
     assert [name for name in files if not (root / name).stat().st_size] == []
 
@@ -83,6 +94,28 @@ def test_the_main_table_has_its_columns_and_one_row_per_method(finished: Path) -
     assert ablations[0] == f"{MAIN},axis,value,vs_default,vs_default_p"
     for variant in (",map~random,", ",examples~8,"):
         assert sum(variant in row for row in ablations) == 2  # one per benchmark that was trained on
+
+
+def test_the_ladder_and_the_doses_are_those_of_the_config(finished: Path) -> None:
+    tables = finished / "results/mini/tables"
+    ladder, dose = (
+        list(csv.DictReader((tables / f"{name}.csv").read_text().splitlines())) for name in ("ladder", "dose")
+    )
+    assert [(row["benchmark"], row["method"], row["below"]) for row in ladder] == [
+        (benchmark, method, below)
+        for benchmark in ("mixture", "mixture/facts", "mixture/completion")
+        for method, below in (("student", ""), ("semalign", "student"), ("sft", "semalign"))
+    ]
+    assert all(
+        0 <= float(row["score_p"]) <= float(row["score_p_holm"]) <= 1 for row in ladder if row["below"]
+    )
+    assert {(row["method"], row["variant"]) for row in dose} == {
+        ("student", "default"),
+        ("semalign", "default"),
+    }
+    assert all(
+        float(row["drop"]) < 1 and float(row["loss_start"]) > 0 for row in dose if row["updates"] != "0"
+    )
 
 
 def test_every_cell_has_a_record_and_all_its_items(finished: Path) -> None:
