@@ -1,5 +1,7 @@
 """Sentences about the ladder and the doses: what they claim, and how they read if nothing is significant."""
 
+from pathlib import Path
+
 import fabricated_tables as fabricated
 import fabricated_targets as targets
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from semalign.report import sentences
 from semalign.report.levels import Levels
+from semalign.report.pages import draw_figures, study_page
 from semalign.report.reading import Tables
 from semalign.report.sentences import NOT_MEASURED
 from semalign.report.words import p_value
@@ -178,3 +181,14 @@ def test_p_values_in_words() -> None:
         "p = 1.00",
     ]
     assert said == expected
+
+
+def test_a_studys_page_has_both_with_their_figures(tmp_path: Path) -> None:
+    tables = fabricated.write_study(tmp_path / "results/mine/tables", **targets.target_tables())
+    draw_figures(tmp_path, tmp_path / "results", "mine")
+    page = study_page("mine", tables, tmp_path / "figures")
+    for name in ("ladder", "dose"):
+        assert f"]({'../figures/mine/' + name}.png)" in page and f"/mine/tables/{name}.csv)) with" in page
+    assert "**pullback** helps" in page and "**pullback** against **semantic residual**" in page
+    (tables / "ladder.csv").unlink()
+    assert "ladder" not in study_page("mine", tables, tmp_path / "none")
