@@ -70,6 +70,21 @@ def test_only_the_first_update_is_the_start_and_the_last_tenth_the_end() -> None
     assert layer_loss([{"step": 1, "label": 2.0}]) is layer_loss([]) is None
 
 
+def test_the_end_is_that_of_the_last_round() -> None:
+    rates = [0.5, 1.0, *np.linspace(0.9, 0.1, 18)]
+    history = [
+        {"step": step, "learning_rate": rate, "layer": loss}
+        for step, (rate, loss) in enumerate(
+            zip(rates * 3, [0.9] * 40 + [0.5] * 18 + [0.2, 0.1], strict=True), start=1
+        )
+    ]
+    found = layer_loss(history)
+    # the last round has 19 updates after its warm-up
+    assert found and (found.first, found.updates) == (0.9, 60) and found.last == pytest.approx(0.15)
+    single = layer_loss([{**row, "learning_rate": 1.0} for row in history])
+    assert single and single.last == pytest.approx((4 * 0.5 + 0.2 + 0.1) / 6)
+
+
 def test_terms_of_other_rows_are_left_out() -> None:
     history: list[dict[str, Any]] = [
         {"step": 1, "other": 1.0},

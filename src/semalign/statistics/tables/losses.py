@@ -3,8 +3,8 @@
 Only the first update is a measurement on the untouched student: at a high learning rate the loss can fall by a third
 within five updates, so that a mean over more of them would make a large dose look smaller. That first value is one
 batch's; the table of doses averages it over the seeds, whose batches differ. At the end the loss hardly moves any more
-(the learning rate has decayed), so that the mean over the last tenth of the logged updates removes the noise of the
-batches.
+(the learning rate has decayed), so that the mean over the last tenth of the logged updates (after warm-up, of the last
+round if there are several) removes the noise of the batches.
 """
 
 from collections.abc import Sequence
@@ -50,12 +50,19 @@ def read_layer_loss(cell: Path, *, verify: bool = True) -> LayerLoss | None:
 
 def layer_loss(history: Sequence[dict[str, Any]]) -> LayerLoss | None:
     """The layer loss of a training from its logged updates; None if none of them has one."""
-    losses = [float(row[TERM]) for row in history if row.get(TERM) is not None]
-    steps = [int(row["step"]) for row in history if row.get(TERM) is not None]
-    if not losses:
+    rows = [row for row in history if row.get(TERM) is not None]
+    if not rows:
         return None
-    end = losses[-max(1, round(END * len(losses))) :]
-    return LayerLoss(losses[0], sum(end) / len(end), steps[0], int(history[-1]["step"]))
+    last = rows[_last_rise(rows) :]
+    end = [float(row[TERM]) for row in last[-max(1, round(END * len(last))) :]]
+    first = rows[0]
+    return LayerLoss(float(first[TERM]), sum(end) / len(end), int(first["step"]), int(history[-1]["step"]))
+
+
+def _last_rise(rows: Sequence[dict[str, Any]]) -> int:
+    """The row at which the learning rate rises for the last time: in the last round of a training that has several."""
+    rates = [float(row.get("learning_rate", 0)) for row in rows]
+    return max((at for at in range(1, len(rates)) if rates[at] > rates[at - 1]), default=0)
 
 
 def _check(path: Path) -> None:
