@@ -40,7 +40,10 @@ def write_compared(
     return folder
 
 
-def write_training(cell: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """Write a sealed transfer folder with this history into a cell's folder."""
+def write_training(
+    cell: Path, history: Sequence[Mapping[str, Any]], settings: Mapping[str, Any] | None = None
+) -> None:
+    """Write a sealed transfer folder with this history into a cell's folder; `settings` are the method's."""
     write_jsonl(cell / "transfer" / "history.jsonl", (dict(row) for row in history))
-    Run("transfer").seal(cell / "transfer")
+    write_json(cell / "settings.json", dict(settings or {}))
+    Run("transfer", cell / "settings.json").seal(cell / "transfer")

@@ -1,5 +1,6 @@
 """The doses: drop of the layer loss, which trainings are doses of one target, and what they did to the answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,29 +61,67 @@ def write_doses(root: Path) -> list[Path]:
     ]
 
 
-def test_only_the_first_update_is_the_start_and_the_last_tenth_the_end() -> None:
-    history = [{"step": step, "learning_rate": 0.1, "layer": 1 / step, "label": 2.0} for step in range(1, 41)]
-    found = layer_loss(history)
+def history_of(losses: Sequence[float], rates: Sequence[float] | None = None) -> list[dict[str, float]]:
+    rates = rates or [0.1] * len(losses)
+    return [
+        {"step": step, "learning_rate": rate, "layer": loss, "label": 2.0}
+        for step, (rate, loss) in enumerate(zip(rates, losses, strict=True), start=1)
+    ]
+
+
+def test_the_ends_of_a_training_without_epochs_are_tenths() -> None:
+    found = layer_loss(history_of([1 / step for step in range(1, 41)]))
     assert found and (found.first, found.logged, found.updates) == (1.0, 1, 40)
     assert found.last == pytest.approx(np.mean([1 / step for step in (37, 38, 39, 40)]))
-    short = layer_loss(history[:3])
-    assert short and short.last == pytest.approx(1 / 3)
+    first, second = (np.mean([1 / step for step in window]) for window in ((1, 2, 3, 4), (5, 6, 7, 8)))
+    assert found.extended == pytest.approx(1.5 * first - 0.5 * second)
+    assert found.error > (first - second) / 2
+    short = layer_loss(history_of([1.0, 0.5, 0.3]))
+    assert short and (short.last, short.extended, short.noise) == (pytest.approx(0.3), None, 0)
     assert layer_loss([{"step": 1, "label": 2.0}]) is layer_loss([]) is None
 
 
+def test_whole_epochs_have_no_noise_of_batches() -> None:
+    batches = np.array(
+        [0.7, 1.3, 0.9, 1.1]
+    )  # how hard each of the four batches of an epoch is; their mean is 1
+    losses = [*batches, *(0.9 * batches[::-1]), *(0.8 * batches)]
+    found = layer_loss(history_of(losses), epochs=3)
+    assert found and (found.extended, found.error) == (pytest.approx(1.05), pytest.approx(0.05))
+    assert found.last == pytest.approx(0.8) and found.noise == pytest.approx(np.std(batches, ddof=1))
+    sparse = layer_loss([row for row in history_of(losses) if row["step"] % 2 == 0], epochs=3)
+    assert sparse and (sparse.extended, sparse.logged) == (None, 2)  # half the batches are not an epoch
+
+
 def test_the_end_is_that_of_the_last_round() -> None:
-    rates = [0.5, 1.0, *np.linspace(0.9, 0.1, 18)]
-    history = [
-        {"step": step, "learning_rate": rate, "layer": loss}
-        for step, (rate, loss) in enumerate(
-            zip(rates * 3, [0.9] * 40 + [0.5] * 18 + [0.2, 0.1], strict=True), start=1
-        )
-    ]
-    found = layer_loss(history)
-    # the last round has 19 updates after its warm-up
-    assert found and (found.first, found.updates) == (0.9, 60) and found.last == pytest.approx(0.15)
-    single = layer_loss([{**row, "learning_rate": 1.0} for row in history])
-    assert single and single.last == pytest.approx((4 * 0.5 + 0.2 + 0.1) / 6)
+    rates = [0.5, 1.0, *np.linspace(0.9, 0.1, 3)]
+    history = history_of([*[0.9] * 10, 0.9, 0.5, 0.4, 0.3, 0.2], rates * 3)
+    found = layer_loss(history, epochs=3)
+    assert found and (found.first, found.updates) == (0.9, 15)
+    assert found.last == pytest.approx((0.5 + 0.4 + 0.3 + 0.2) / 4)  # the fifth row from the end is warm-up
+    assert found.extended == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(("spread", "fall", "start"), [(0.25, 0.02, 0.8), (0.01, 1.0, 0.8)])
+def test_the_better_estimate_of_the_start_is_taken(
+    tmp_path: Path, spread: float, fall: float, start: float
+) -> None:
+    """Noisy batches with a gentle fall, or a steep fall with little noise: both starts are found within 3 percent."""
+    rng, cells = np.random.default_rng(0), [write_compared(tmp_path, "p/a/student/default/seed0", HALF)]
+    ends = []
+    for seed in range(2):
+        hard = np.concatenate([1 + spread * rng.permutation(np.linspace(-1, 1, 10)) for _ in range(5)])
+        losses = start * hard * (0.2 + 0.8 * np.exp(-fall * np.arange(50) / 10))
+        ends.append(losses[-10:].mean())
+        cell = write_compared(tmp_path, f"p/a/m/default/seed{seed}", ALL)
+        write_training(cell, history_of(losses.tolist()), {"optimisation": {"epochs": 5, "steps": None}})
+        cells.append(cell)
+    _, row = rows_of(cells)
+    assert row["loss_start"] == pytest.approx(start, rel=0.03)
+    assert row["loss_end"] == pytest.approx(np.mean(ends))
+    firsts = [read_jsonl(cell / "transfer" / "history.jsonl")[0]["layer"] for cell in cells[1:]]
+    used = np.mean(firsts) == pytest.approx(row["loss_start"])
+    assert used == (spread < fall)
 
 
 def test_terms_of_other_rows_are_left_out() -> None:

@@ -3,11 +3,12 @@
 The dose of a training is the relative drop of its layer loss. It varies within a method by learning rate, epochs and
 steps only (`Order.doses`); a variant with another target would not be another dose of the same one.
 
-The loss of the untouched student depends on the target and not on the dose, so that all doses of a method share it: the
-mean over the seeds, whose first batches differ (see `tables.losses`).
+The loss of the untouched student depends on the target and not on the dose, so that all doses of a method share it. It
+is estimated from all of them (see `tables.losses`).
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 
 from semalign.statistics.corrections import holm
 from semalign.statistics.intervals import Interval
@@ -78,17 +79,29 @@ def _losses(group: Group) -> list[LayerLoss]:
 
 
 def _starts(groups: Iterable[Group]) -> dict[tuple[str, str, str], float]:
-    """The layer loss of the untouched student for each target.
-
-    It is the mean over seeds of the loss at the first update. Only the trainings with the earliest logged update count,
-    since a long training does not log its first one.
-    """
-    found: dict[tuple[str, str, str], dict[int, dict[int, float]]] = {}
+    """The layer loss of the untouched student for each target: of all estimates the one with the smallest error."""
+    by_target: dict[tuple[str, str, str], list[Group]] = {}
     for group in groups:
-        for cell, loss in zip(group.cells, _losses(group), strict=True):
-            by_update = found.setdefault(_target(group.key), {})
-            by_update.setdefault(loss.logged, {}).setdefault(cell.seed, loss.first)
-    return {target: average(list(by_update[min(by_update)].values())) for target, by_update in found.items()}
+        by_target.setdefault(_target(group.key), []).append(group)
+    return {target: min(_estimates(own))[1] for target, own in by_target.items()}
+
+
+def _estimates(groups: Sequence[Group]) -> list[tuple[float, float]]:
+    """(error, estimate): from the first updates of all trainings, and from the first epochs of each dose.
+
+    The same seed has the same first batch at every dose, so that each seed counts once. A long training does not log
+    its first update, so that only the trainings with the earliest logged one count.
+    """
+    losses = [(cell.seed, loss) for group in groups for cell in group.cells if (loss := cell.layer_loss)]
+    earliest = min(loss.logged for _, loss in losses)
+    first = {seed: loss.first for seed, loss in losses if loss.logged == earliest}
+    mean, noise = average(list(first.values())), average([loss.noise for _, loss in losses])
+    found = [(mean * noise / math.sqrt(len(first)), mean)]
+    for own in map(_losses, groups):
+        extended = [loss.extended for loss in own if loss.extended is not None]
+        if len(extended) == len(own):
+            found.append((average([loss.error for loss in own]), average(extended)))
+    return found
 
 
 def _dose(group: Group, start: float) -> Row:
