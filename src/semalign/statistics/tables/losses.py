@@ -1,8 +1,9 @@
 """What a cell's training did to its layer loss: the loss of the untouched student, and the one at the end.
 
-A logged loss is that of one batch. Batches differ, by a few percent of the loss for SemAlign's targets and by a quarter
-for small displacements, while at a high learning rate the loss falls by a third within five updates. So neither one
-batch nor a mean over many updates is the loss of the untouched student. There are two estimates of it:
+A logged loss is that of one batch. In the study `tiny`, batches differ by a few percent of the loss for SemAlign's
+targets and by 10 to 20 percent for small displacements, while at a high learning rate the loss falls by a third within
+five updates. So neither one batch nor a mean over many updates is the loss of the untouched student. There are two
+estimates of it:
 
 - the loss at the first update, which is measured before any change, and has the noise of one batch;
 - the mean over the first epoch, which has every example once and so no such noise, extended to the epoch's start by
