@@ -19,6 +19,7 @@ TEXT = (
     "model",
     "bases",
     "interface",
+    "kind",
     "comparison",
     "name",
     "map",
