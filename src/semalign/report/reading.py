@@ -20,6 +20,7 @@ TEXT = (
     "bases",
     "interface",
     "kind",
+    "reference",
     "comparison",
     "name",
     "map",

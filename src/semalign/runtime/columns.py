@@ -78,7 +78,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "displacement": (
         *KEYS,
-        *_named("seed kind interface layer cosine cosine_low cosine_high size positions"),
+        *_named("seed kind interface reference layer cosine cosine_low cosine_high size positions"),
     ),
     "geometry": (*KEYS, "seed", "layer", "cosine", "cosine_centred", "cka"),
     "curves": (*KEYS, "seed", "step", "term", "loss"),

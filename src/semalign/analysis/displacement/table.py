@@ -80,9 +80,10 @@ def displacement_table(
     comparison = Comparison(origin, known, resampling)
     rows = [*_achieved(comparison, trained, known, reference, teacher), *_asked(comparison, targets)]
     first = next(iter(trained.values()))
-    table = pd.DataFrame(rows, columns=list(COLUMNS["displacement"])[2:])
-    table = table.assign(pair=first.pair, benchmark=first.benchmark)[list(COLUMNS["displacement"])]
-    return table.astype({"seed": "Int64"})
+    constant = {"pair": first.pair, "benchmark": first.benchmark, "reference": reference}
+    columns = list(COLUMNS["displacement"])
+    table = pd.DataFrame(rows, columns=[name for name in columns if name not in constant])
+    return table.assign(**constant)[columns].astype({"seed": "Int64"})
 
 
 def _achieved(
