@@ -20,7 +20,9 @@ def targets_of(study: Study, root: str, cells: list[Cell], pair: str) -> list[di
     found = []
     for method, variant in dict.fromkeys(trained):
         settings, signals = resolve(study, method, variant)
-        if stage := settings.steers_to:
+        # targets are compared at the paired layers, which `first` and `last` do not steer
+        elsewhere = getattr(settings, "layers", "paired") in ("first", "last")
+        if (stage := settings.steers_to) and not elsewhere:
             name = signal_name(study, signals, stage)
             folder = f"{root}/signals/{pair}/{benchmark}/{stage}/{name}"
             own = {"method": method, "variant": variant, "stage": stage, "folder": folder}

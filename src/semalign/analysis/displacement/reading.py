@@ -13,18 +13,15 @@ from semalign.models.loading import load_model
 from semalign.models.states import encode_split, offsets_of, read_states
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
+from semalign.signals.displacement import NAME, SHARED, layer_name
 from semalign.signals.stored import Stored
 
 POSITIONS = 2000  # drawn at random if the answers have more
 BLOCK = "block"
-# signal stage -> the file of its targets and what it holds: states to be near to, or displacements
-FILES = {
-    "alignment": "targets.safetensors",
-    "residual": "displacement.safetensors",
-    "pullback": "displacement.safetensors",
-    "oracle": "displacement.safetensors",
-}
-SHARED = "shared"  # one displacement for all layers
+ALIGNMENT, TARGETS = (
+    "alignment",
+    "targets.safetensors",
+)  # the stage whose targets are states, not displacements
 
 
 @dataclass(frozen=True)
@@ -89,10 +86,11 @@ class Origin:
         A displacement of what the MLP, the attention or the whole layer adds is one of the layer's output, a sum with
         it. Raises UserError if the target was stored at other positions.
         """
-        stored = Stored(target.folder / FILES[target.stage], self.encoded).tensors
+        name = TARGETS if target.stage == ALIGNMENT else NAME
+        stored = Stored(target.folder / name, self.encoded).tensors
         found = {}
         for layer in self.layers:
-            rows = stored.get(f"layer.{layer}", stored.get(SHARED))
+            rows = stored.get(layer_name(layer), stored.get(SHARED))
             if rows is not None:
                 displacement = self._displacement(rows[self.kept].double(), layer, target)
                 found[layer] = tangent(displacement, self.own[BLOCK][layer])
@@ -103,7 +101,7 @@ class Origin:
         return float(sizes(displacement, self.own[BLOCK][layer]).mean())
 
     def _displacement(self, rows: Tensor, layer: int, target: Target) -> Tensor:
-        if target.stage == "alignment":
+        if target.stage == ALIGNMENT:
             return towards(rows, self.own[interface_of(target)][layer])
         if target.rho is None:
             return rows
@@ -113,7 +111,7 @@ class Origin:
 
 def interface_of(target: Target) -> str:
     """The output of a layer that a target is for; displacements are those of whole layers."""
-    if target.stage != "alignment":
+    if target.stage != ALIGNMENT:
         return BLOCK
     return str(read_json(target.folder / "alignment.json")["interface"])
 
