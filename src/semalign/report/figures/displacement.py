@@ -19,6 +19,7 @@ from semalign.report.words import STUDENT, signed
 
 PANELS = {ACHIEVED: "where training moved the states", TARGET: "where the targets ask them to move"}
 SIZE = 4.2, 3.0  # inches of a panel
+ROOM = 0.25  # to the right of the dots, for the names of those at the ceiling; a share of the panel
 BAND: dict[str, Any] = {"color": GREY, "alpha": 0.25, "linewidth": 0}
 
 
@@ -67,7 +68,8 @@ def _draw_block(
         if cells.empty:
             axes.text(0.5, 0.5, "no targets", transform=axes.transAxes, ha="center", color=GREY)
     panels[0].set_ylabel("difference from\nthe student (points)")
-    panels[0].margins(x=0.16, y=0.08)
+    left, right = panels[0].get_xlim()
+    panels[0].set_xlim(left - 0.05 * (right - left), right + ROOM * (right - left))
     for axes, kind in zip(panels, PANELS, strict=True):
         _label(axes, block[block["kind"] == kind], kin)
 

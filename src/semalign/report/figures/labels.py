@@ -9,7 +9,7 @@ SIZE = 7.5  # points
 WIDTH = 0.55  # of a letter, as a share of the font's size
 GAP = 5.0  # points between a dot and its name
 # where a name is put, in the order of preference: sides (1 is right of the dot, -1 left of it) and lines above it
-PLACES = tuple((side, line) for line in (0, 1, -1, 2, -2, 3, -3) for side in (1, -1))
+PLACES = tuple((side, line) for line in (0, 1, -1, 2, -2) for side in (1, -1))
 
 
 class Box(NamedTuple):
