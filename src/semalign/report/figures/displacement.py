@@ -29,8 +29,9 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
     x: cosine of the tangent part with that of the reference method's other seeds. y: difference in score from the
     untouched student, with its interval (not corrected for several tests). The band is the ceiling: the reference
-    method's seeds, compared with each other. Filled dots are methods with default settings, open ones their variants.
-    Above each panel is Spearman's rank correlation without the reference method, with its bootstrap interval.
+    method's seeds, compared with each other. Filled dots are methods with default settings, open ones their variants;
+    if there are many methods, those of one family share a colour. Above each panel is Spearman's rank correlation
+    without the reference method, with its bootstrap interval.
     """
     table = displaced(tables["displacement"], tables["comparisons"])
     if table.empty:
@@ -38,7 +39,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     kin = families_of(table["method"])
     blocks = [part for _, part in table.groupby(["pair", "benchmark"], sort=False)]
     with styled():
-        figure = blank(2 * SIZE[0] + 0.9, (SIZE[1] + 0.9) * len(blocks) + 0.5)
+        lines = -(-len(set(kin.values())) // 4) if len(kin) > MOST else 0
+        figure = blank(2 * SIZE[0] + 0.9, (SIZE[1] + 0.9) * len(blocks) + 0.19 * lines + 0.5)
         parts = figure.subfigures(len(blocks), 1, squeeze=False)[:, 0]
         for part, block in zip(parts, blocks, strict=True):
             first = block.iloc[0]
@@ -47,7 +49,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             if len(blocks) > 1:
                 heading = f"{spell(first['pair'])}, {spell(first['benchmark'])}"
                 part.suptitle(heading, fontsize=10, fontweight="bold", x=0.01, ha="left")
-        legend(figure, _handles(table, kin), most=4)
+        legend(figure, _handles(table, kin))
     return figure
 
 
@@ -75,21 +77,22 @@ def _draw_block(
 
 
 def _draw_dot(axes: Any, cell: "pd.Series[Any]", kin: Mapping[str, str]) -> None:
-    look = dot_look(kin[cell["method"]], distinct(kin.values()), _is_filled(cell, kin))
-    line = {"color": look["color"], "linewidth": 1.0, "alpha": 0.55, "zorder": 2.5}
+    filled = _is_filled(cell, kin)
+    look = dot_look(kin[cell["method"]], distinct(kin.values()), filled)
+    line = {"color": look["color"], "linewidth": 1.0, "alpha": 0.7 if filled else 0.3, "zorder": 2.5}
     axes.plot([cell["cosine"]] * 2, [cell["gain_low"], cell["gain_high"]], **line)
     axes.plot([cell["cosine_low"], cell["cosine_high"]], [cell["gain"]] * 2, **line)
     axes.plot([cell["cosine"]], [cell["gain"]], **look)
 
 
 def _label(axes: Any, cells: pd.DataFrame, kin: Mapping[str, str]) -> None:
-    """Write the names of the methods of the main table next to their dots."""
+    """Write names next to the dots of methods with default settings; of many methods, those that have room."""
     dots = []
     for _, cell in cells.iterrows():
         color = dot_look(kin[cell["method"]], distinct(kin.values()), True)["color"]
-        name = spell(cell["method"]) if cell["variant"] == DEFAULT else ""
+        name = spell(cell["method"]) if _is_filled(cell, kin) else ""
         dots.append((float(cell["cosine"]), float(cell["gain"]), name, color))
-    label_dots(axes, dots, SIZE)
+    label_dots(axes, dots, SIZE, every=len(kin) <= MOST)
 
 
 def _is_filled(cell: "pd.Series[Any]", kin: Mapping[str, str]) -> bool:
@@ -108,6 +111,6 @@ def _correlation(block: pd.DataFrame, kind: str, levels: Levels) -> str:
 def _handles(table: pd.DataFrame, kin: Mapping[str, str]) -> list[Any]:
     names = " and ".join(spell(name) for name in distinct(table["reference"]))
     open_ones = not all(_is_filled(cell, kin) for _, cell in table.iterrows())
-    variants = family_handles([], open_ones)
+    families = family_handles(distinct(kin.values()) if len(kin) > MOST else [], open_ones)
     band = Patch(label=f"ceiling: two seeds of {names}", **BAND)
-    return [Line2D([], [], linewidth=1.3, label="untouched student", **rows.LINES[STUDENT]), band, *variants]
+    return [Line2D([], [], linewidth=1.3, label="untouched student", **rows.LINES[STUDENT]), band, *families]

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from matplotlib.patheffects import withStroke
 
-SIZE = 7.5  # points
+SIZE = 8.0  # points
 WIDTH = 0.55  # of a letter, as a share of the font's size
 GAP = 5.0  # points between a dot and its name
 # where a name is put, in the order of preference: sides (1 is right of the dot, -1 left of it) and lines above it
@@ -26,10 +26,13 @@ class Box(NamedTuple):
         return across and self.bottom < other.top and other.bottom < self.top
 
 
-def label_dots(axes: Any, dots: Sequence[tuple[float, float, str, str]], size: tuple[float, float]) -> None:
+def label_dots(
+    axes: Any, dots: Sequence[tuple[float, float, str, str]], size: tuple[float, float], *, every: bool = True
+) -> None:
     """Write a name next to each dot (x, y, name, colour); dots with an empty name are only kept free.
 
-    `size` is that of the panel in inches, about. Call it when the limits of the axes are final.
+    `size` is that of the panel in inches, about. Names without room are written over others, or left out unless
+    `every` dot must have its name. Call it when the limits of the axes are final.
     """
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     scale = 72 * size[0] / (right - left), 72 * size[1] / (top - bottom)
@@ -40,7 +43,10 @@ def label_dots(axes: Any, dots: Sequence[tuple[float, float, str, str]], size: t
         if not name:
             continue
         options = list(_options(place, name))
-        box, side, line = next((one for one in options if _free(one[0], taken, panel)), options[0])
+        free = [one for one in options if _free(one[0], taken, panel)]
+        if not (free or every):
+            continue
+        box, side, line = (free or options)[0]
         taken.append(box)
         axes.annotate(
             name,
