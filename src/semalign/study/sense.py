@@ -130,6 +130,11 @@ def _of_displacement(study: Study) -> Iterator[str]:
         yield f"{key}.benchmark: found nothing, expected the benchmark whose trained students are compared"
     if own.reference in study.methods and not study.methods[own.reference].trained:
         yield f"{key}.reference: found {own.reference!r}, which trains nothing; expected a trained method"
+    elif own.reference in study.methods and own.benchmark in study.benchmarks:
+        trained_on = study.methods[own.reference].benchmarks
+        if trained_on is not None and own.benchmark not in trained_on:
+            found = f"found {own.reference!r}, which is not trained on {own.benchmark}"
+            yield f"{key}.reference: {found}; expected a method that is"
 
 
 def scores(study: Study) -> Iterator[str]:

@@ -88,6 +88,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"analysis": {"displacement": {"reference": "sft"}}}, "analysis.displacement.benchmark: found nothing"),
     ({"analysis": {"displacement": {"count": 8}}}, "analysis.displacement.benchmark: found nothing"),
     ({"analysis": {"displacement": {"benchmark": "facts", "reference": "teacher"}}}, "analysis.displacement.reference: found 'teacher', which trains nothing"),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "sft"}}, "methods": {**BASE["methods"], "sft": {"benchmarks": ["completion"]}}}, "analysis.displacement.reference: found 'sft', which is not trained on facts"),
     ({"analysis": {"displacement": {"benchmark": "facts", "reference": "stf"}}}, "analysis.displacement.reference: found 'stf', expected one of "),
     ({"analysis": {"displacement": {"benchmark": "facts", "reference": "sft"}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.displacement.benchmark: found 'facts', which pairs.p is not trained on"),
     # notebooks without their tables
