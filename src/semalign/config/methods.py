@@ -11,6 +11,8 @@ from semalign.config.search import Rate
 Layers = Literal["paired", "first", "last", "all"]
 PairedOrAll = Literal["paired", "all"]
 MAX_RANK = 65_536  # wider than any matrix of a layer
+# signal stages whose result says, for each position, where a layer's states should move
+TARGETS = ("alignment", "residual", "pullback", "oracle")
 
 
 class Lora(Strict):
@@ -81,6 +83,13 @@ class MethodSettings(Strict):
     def demands(self) -> dict[str, Any]:
         """Settings of signal stages that follow from the method's own settings, as dotted keys."""
         return {}
+
+    @property
+    def steers_to(self) -> str:
+        """The signal stage whose targets the states of a layer are trained towards; empty without such a loss."""
+        if not getattr(self, "layer_loss_weight", 0):
+            return ""
+        return next((stage for stage in self.needs if stage in TARGETS), "")
 
 
 def refuse_portions(optimisation: Optimisation, why: str) -> None:

@@ -16,6 +16,7 @@ from semalign.runtime.files import update_json
 from semalign.study.checks import CHOICES, checks_of_model, checks_of_pair, new_tokens, readers_of
 from semalign.study.definition import Study
 from semalign.study.oracles import cells_behind
+from semalign.study.targets import targets_of
 from semalign.study.variants import (
     FIXED,
     RATE,
@@ -188,7 +189,11 @@ class Layout:
             self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
-        self.settings["analysis/decomposition"]["confidence"] = study.statistics.confidence
+        for name in ("decomposition", "displacement"):
+            self.settings[f"analysis/{name}"]["confidence"] = study.statistics.confidence
+        if study.analysis.displacement.benchmark:
+            for pair in study.pairs:
+                self.settings[f"targets/{pair}"] = targets_of(study, self.root, self.cells, pair)
 
     def _plan_evaluation(self) -> None:
         """Plan separate settings for generating and for judging, so that a change of the latter generates nothing."""

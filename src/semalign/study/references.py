@@ -69,7 +69,9 @@ def analyses(study: Study) -> Iterator[str]:
         else:
             yield from known("analysis.decomposition.prompts", [decomposition.prompts], sources)
     yield from known("analysis.similarity.methods", study.analysis.similarity.methods, study.methods)
-    for section in ("similarity", "geometry"):
+    if reference := study.analysis.displacement.reference:
+        yield from known("analysis.displacement.reference", [reference], study.methods)
+    for section in ("similarity", "displacement", "geometry"):
         if benchmark := getattr(study.analysis, section).benchmark:
             yield from known(f"analysis.{section}.benchmark", [benchmark], study.benchmarks)
 

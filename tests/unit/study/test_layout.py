@@ -156,3 +156,29 @@ def test_an_embedded_benchmark_without_a_task_is_refused(
 def test_the_decomposition_uses_the_confidence_level_of_the_study(tmp_path: Path) -> None:
     study = parse_study({**STUDY, "statistics": {"confidence": 0.99}})
     assert Layout(study).settings["analysis/decomposition"]["confidence"] == 0.99
+
+
+def test_targets_are_listed_for_those_who_steer_towards_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    methods = STUDY["methods"] | {
+        "labels": {"method": "semalign", "layer_loss_weight": 0},
+        "residual-geometry": {},
+        "semantic-residual": {"rho": 0.1},
+        "last": {"method": "semantic-residual", "layers": "last"},
+        "oracle": {},
+    }
+    methods |= {"distill-logits": {}}
+    displacement = {"benchmark": "facts", "reference": "distill-logits"}
+    layout = Layout(parse_study(STUDY | {"methods": methods, "analysis": {"displacement": displacement}}))
+    root = "results/s/signals/p/facts"
+    listed = [tuple(entry.values()) for entry in layout.settings["targets/p"]]
+    assert listed == [
+        ("semalign", "default", "alignment", f"{root}/alignment/default", None),
+        ("semantic-residual", "default", "residual", f"{root}/residual/default", 0.1),
+        ("oracle", "default", "oracle", f"{root}/oracle/default", None),
+        ("semalign", "map~random", "alignment", f"{root}/alignment/map~random", None),
+        ("semalign", "batch_size~8", "alignment", f"{root}/alignment/default", None),
+    ]
+    assert not [name for name in Layout(parse_study(STUDY)).settings if name.startswith("targets/")]

@@ -90,6 +90,13 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"analysis": {"similarity": {"methods": ["sft"]}}}, "analysis.similarity.benchmark: found nothing"),
     ({"analysis": {"similarity": {"benchmark": "facts", "methods": ["teacher"]}}}, "found 'teacher', which trains nothing"),
     ({"analysis": {"geometry": {"benchmark": "facts"}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.geometry.benchmark: found 'facts', which pairs.p is not trained on"),
+    ({"analysis": {"displacement": {"benchmark": "facts"}}}, "analysis.displacement.reference: found nothing, expected the method to compare with, one of semalign, sft"),
+    ({"analysis": {"displacement": {"reference": "sft"}}}, "analysis.displacement.benchmark: found nothing"),
+    ({"analysis": {"displacement": {"count": 8}}}, "analysis.displacement.benchmark: found nothing"),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "teacher"}}}, "analysis.displacement.reference: found 'teacher', which trains nothing"),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "sft"}}, "methods": {**BASE["methods"], "sft": {"benchmarks": ["completion"]}}}, "analysis.displacement.reference: found 'sft', which is not trained on facts"),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "stf"}}}, "analysis.displacement.reference: found 'stf', expected one of "),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "sft"}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.displacement.benchmark: found 'facts', which pairs.p is not trained on"),
     # notebooks without their tables
     ({"notebooks": ["benchmarks"]}, "notebooks: found 'benchmarks', which reads benchmarks.csv; expected `scores.models`"),
     ({"notebooks": ["decomposition"]}, "which reads decomposition.csv, head.csv; expected `analysis.decomposition.models`"),

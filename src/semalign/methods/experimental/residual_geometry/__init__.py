@@ -43,6 +43,11 @@ class ResidualGeometry(Adapted):
         """States must be what a layer adds to the residual stream."""
         return {"activations.interface": "contribution"}
 
+    @property
+    def steers_to(self) -> str:
+        """Nothing: relations between positions say of no position where its state should be."""
+        return ""
+
     @model_validator(mode="after")
     def _has_whole_batches(self) -> Self:
         if self.layer_loss_weight:
