@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from semalign.config.cells import Cell
-from semalign.config.extending import read_config
 from semalign.methods.sft import Sft
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
@@ -14,7 +13,7 @@ from semalign.study.definition import parse_study
 from semalign.study.layout import Layout, title_of
 from semalign.study.preflight import check_study
 
-STUDY = {
+STUDY: dict[str, Any] = {
     "study": "s",
     "seeds": [0, 1],
     "models": {"big": {"source": "tiny"}, "small": {"source": "tiny", "seed": 1}},
@@ -119,12 +118,13 @@ def test_methods_and_benchmarks_have_printed_titles(layout: Layout) -> None:
 
 
 def test_a_method_can_have_a_title_and_benchmarks_of_its_own() -> None:
-    data = read_config(["config/config.yaml"]).data
-    data["methods"]["sft"] |= {"title": "Fine-tuning", "benchmarks": ["facts"]}
-    layout = Layout(parse_study(data))
+    methods = {**STUDY["methods"], "sft": {"title": "Fine-tuning", "benchmarks": ["facts"]}}
+    pairs = {"p": {"teacher": "big", "student": "small"}}
+    search = {"learning_rates": [1e-3, 1e-2]}
+    layout = Layout(parse_study({**STUDY, "methods": methods, "pairs": pairs, "search": search}))
     assert layout.settings["order"]["titles"]["sft"] == "Fine-tuning"
     assert {cell.benchmark for cell in layout.cells if cell.method == "sft"} == {"facts"}
-    assert {cell.benchmark for cell in layout.cells if cell.method == "laten"} == set(data["benchmarks"])
+    assert {cell.benchmark for cell in layout.cells if cell.method == "semalign"} == set(STUDY["benchmarks"])
     assert {search[1] for search in layout.searched() if search[2] == "sft"} == {"facts"}
     assert not {"title", "benchmarks"} & set(layout.settings["methods/sft/default"])
 
