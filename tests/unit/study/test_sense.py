@@ -115,6 +115,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"arithmetic": {}}}}, "benchmarks": {**BASE["benchmarks"], "arithmetic": {}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}, "methods.sft.by_benchmark: found 'arithmetic', which no pair is trained on"),
     ({"alignment": {"map": "pinvv"}}, "alignment.map: found 'pinvv', expected one of pinv, "),
     ({"models": {"big": {"source": "tiny", "layers": 2}, "small": {"source": "tiny", "layers": 3}}, "methods": {**BASE["methods"], "laten": {}}}, "methods.laten: found teacher big with 2 layers and student small with 3, expected a teacher at least as deep"),
+    ({"models": {"big": {"source": "tiny", "width": 64}, "small": {"source": "tiny"}}, "methods": {**BASE["methods"], "oprd-bridge": {"rank": 65}}}, "methods.oprd-bridge.rank: found 65, expected at most 64, the width of the teacher big"),
     # what has no effect
     ({"methods": {**BASE["methods"], "sft": {"layers": "all", "signals": {"alignment.map": "random"}}}}, "methods.sft.signals.alignment.map: found 'random', which changes nothing in sft, which reads no signals; remove it"),
     ({"methods": {**BASE["methods"], "sft": {"signals": {"logits.temperature": 2.0}}}}, "methods.sft.signals.logits.temperature: found 2.0, which the method sft does not read; expected a change of one of attribution, pairing"),
