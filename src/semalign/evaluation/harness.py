@@ -7,7 +7,7 @@ and starts subprocesses to describe the machine.
 import contextlib
 import importlib.metadata
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,22 @@ def study_model(model: Any, tokenizer: Any, settings: EvaluationSettings, seed: 
         return StudyModel(model, tokenizer, settings.batch_size, seed)
 
 
-def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
-    """Let any lm-eval model answer the items of a split under the protocol in the settings."""
+def run_task(
+    lm: Any,
+    benchmark: str,
+    split_file: Path,
+    settings: EvaluationSettings,
+    prepare: Callable[[Any], None] | None = None,
+) -> list[ItemRecord]:
+    """Let any lm-eval model answer the items of a split under the protocol in the settings.
+
+    `prepare` may change the task before it is run.
+    """
     with quiet():
         reader = getattr(lm, "reader", None)
         task = load_task(benchmark, split_file, settings, reader)
+        if prepare:
+            prepare(task)
         if tokenizer := reader.tokenizer if reader else getattr(lm, "tokenizer", None):
             bare_items(task, tokenizer)
         name = task.config.task
