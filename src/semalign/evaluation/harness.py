@@ -26,6 +26,7 @@ from semalign.evaluation.own_decoding import own_decoding
 from semalign.evaluation.protocols import OWN, TASKS, task_name
 from semalign.runtime.errors import UserError
 
+Prepare = Callable[[Any], None]  # changes a task before it is run
 SHOT_SEED = 1234  # for drawing the shots; the default of lm-eval's command line
 
 
@@ -52,12 +53,9 @@ def run_task(
     benchmark: str,
     split_file: Path,
     settings: EvaluationSettings,
-    prepare: Callable[[Any], None] | None = None,
+    prepare: Prepare | None = None,
 ) -> list[ItemRecord]:
-    """Let any lm-eval model answer the items of a split under the protocol in the settings.
-
-    `prepare` may change the task before it is run.
-    """
+    """Let any lm-eval model answer the items of a split under the protocol in the settings."""
     with quiet():
         reader = getattr(lm, "reader", None)
         task = load_task(benchmark, split_file, settings, reader)
@@ -114,7 +112,11 @@ def metric_of(task: Any) -> str:
 
 
 def describe(
-    benchmark: str, split_file: Path, settings: EvaluationSettings, reader: Reader | None = None
+    benchmark: str,
+    split_file: Path,
+    settings: EvaluationSettings,
+    reader: Reader | None = None,
+    prepare: Prepare | None = None,
 ) -> dict[str, Any]:
     """Settings that can change a score, recorded with it: template, shots, decoding, batch, precision, versions.
 
@@ -122,6 +124,8 @@ def describe(
     """
     with quiet():
         task = load_task(benchmark, split_file, settings, reader)
+        if prepare:
+            prepare(task)
         first = task.fewshot_context(task.eval_docs[0], task.config.num_fewshot)
     return {
         "task": task.config.task,

@@ -42,18 +42,16 @@ def greedy_answers(
 
     White space at the end of a text is removed. Raises UserError for a task that asks for no answer.
     """
-    records = run_task(
-        model, benchmark, split_file, settings, prepare=lambda task: _one_greedy(task, benchmark)
-    )
+    records = run_task(model, benchmark, split_file, settings, one_greedy)
     return [Answer(record.id, record.response.rstrip(), record.id in model.cut) for record in records]
 
 
-def _one_greedy(task: Any, benchmark: str) -> None:
-    """Let a task ask once for each item, without sampling."""
+def one_greedy(task: Any) -> None:
+    """Let a task ask once for each item, without sampling. Raises UserError for a task that asks for no answer."""
     if task.OUTPUT_TYPE == "loglikelihood":
         raise UserError(
-            f"benchmarks.{benchmark}: found a task that scores the reference answers, expected one that is answered "
-            "(`answered_by` needs answers)"
+            f"answered_by: found task {task.config.task}, which scores the reference answers; expected one whose "
+            "prompts are answered"
         )
     if task.OUTPUT_TYPE == "generate_until":
         options = task.config.generation_kwargs

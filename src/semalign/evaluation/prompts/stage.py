@@ -9,7 +9,7 @@ from semalign.benchmarks.base import read_split
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.harness import describe, quiet
-from semalign.evaluation.prompts.greedy import Answering, greedy_answers
+from semalign.evaluation.prompts.greedy import Answering, greedy_answers, one_greedy
 from semalign.evaluation.stage import Scored
 from semalign.runtime.files import replace_folder
 from semalign.runtime.provenance import Run
@@ -35,7 +35,9 @@ def answer_prompts(model: Path, benchmark: Path, settings: Path, out: Path) -> N
     tasks = scored_files(benchmark, evaluation.split)
     with quiet():
         answering = Answering(*Scored(model=model).load(evaluation), evaluation.batch_size)
-    facts = {task: describe(task, path, evaluation, answering.reader) for task, path in tasks.items()}
+    facts = {
+        task: describe(task, path, evaluation, answering.reader, one_greedy) for task, path in tasks.items()
+    }
     started = time.perf_counter()
     answers = {
         answer.id: answer
