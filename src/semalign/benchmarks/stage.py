@@ -1,6 +1,7 @@
 """The stage that writes a benchmark's splits as a folder, which every later stage reads."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,37 @@ from semalign.benchmarks.registry import module_of, own_files, prepare
 from semalign.config.base import SPLITS
 from semalign.config.benchmarks import Benchmark, Corrupted, Unlabeled
 from semalign.config.checks import Fitting
+from semalign.runtime.command import grouped
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import replace_folder
 from semalign.runtime.provenance import Run, digest, inside, portable, read_settings
+
+
+@grouped
+@dataclass(frozen=True)
+class Readers:
+    """Models that must be able to read every example.
+
+    Attributes:
+        models: Folders of models; examples that the context of one of them does not hold are left out.
+        fitting: How much room those examples need, as JSON. Default: nothing is left out.
+    """
+
+    models: Sequence[Path] = ()
+    fitting: Path | None = None
+
+    def room(self, run: Run) -> Room | None:
+        """The room that examples must fit into, if any are to be left out."""
+        if self.fitting is None:
+            return None
+        asked = Fitting(**read_settings(self.fitting))
+        run.inputs["fitting"] = {"path": portable(self.fitting), "digest": digest(self.fitting)}
+        for model in self.models:
+            run.read(f"model {model.name}", model)
+        return Room([Reader.of(model) for model in self.models], asked.new_tokens)
+
+
+ANY = Readers()
 
 
 def prepare_benchmark(
@@ -29,8 +58,7 @@ def prepare_benchmark(
     parts: Sequence[Path] = (),
     answers: Path | None = None,
     mirror: str | None = None,
-    models: Sequence[Path] = (),
-    fitting: Path | None = None,
+    readers: Readers = ANY,
 ) -> None:
     """Make the five splits of one benchmark.
 
@@ -41,8 +69,7 @@ def prepare_benchmark(
         parts: Folders of the benchmarks in a mixture, or of the one that a derived benchmark is made from.
         answers: Folder of a model's answers, for a benchmark that has them for labels.
         mirror: Folder with the published benchmarks' files. Default: SEMALIGN_MIRROR if it is set, or else the hub.
-        models: Folders of models; examples that the context of one of them does not hold are left out.
-        fitting: How much room those examples need, as JSON. Default: nothing is left out.
+        readers: Models that must be able to read every example.
     """
     run = Run("benchmark", settings)
     for part in parts:
@@ -57,8 +84,7 @@ def prepare_benchmark(
         run.modules += filter(None, [module_of(benchmark, section)])
         for file in filter(inside, own_files(section)):
             run.read(Path(file).name, file)
-        room = _room(run, models, fitting)
-        prepared = prepare(benchmark, section, mirror, room)
+        prepared = prepare(benchmark, section, mirror, readers.room(run))
         write_prepared(folder, prepared)
         origin = {"origin": prepared.origin} if prepared.origin else {}
         run.seal(folder, {**origin, "first": first_rows(prepared.splits)})
@@ -80,14 +106,3 @@ def _write_made(
         return {"unlabeled": counts_of(own, read_split(parts[0], "train"))}
     write_mixture(parts, folder)
     return {}
-
-
-def _room(run: Run, models: Sequence[Path], fitting: Path | None) -> Room | None:
-    """The room that examples must fit into, if any are to be left out."""
-    if fitting is None:
-        return None
-    asked = Fitting(**read_settings(fitting))
-    run.inputs["fitting"] = {"path": portable(fitting), "digest": digest(fitting)}
-    for model in models:
-        run.read(f"model {model.name}", model)
-    return Room([Reader.of(model) for model in models], asked.new_tokens)
