@@ -75,6 +75,14 @@ def test_it_is_scored_like_the_benchmark_that_it_is_made_from(tmp_path: Path, ba
     assert (file.parent / "train.jsonl").read_bytes() == (made / "train.jsonl").read_bytes()
 
 
+def test_the_shots_of_other_protocols_are_kept(tmp_path: Path, base: Path) -> None:
+    (base / "shots.jsonl").write_bytes((base / "extract.jsonl").read_bytes())
+    Run("benchmark").seal(base)
+    made = prepare(tmp_path, "wrong", {"of": "arithmetic", "corrupted": 0.3}, parts=[base])
+    shots = scored_files(made, "test")["arithmetic"].with_name("shots.jsonl")
+    assert shots.read_bytes() == (base / "extract.jsonl").read_bytes()
+
+
 def test_the_limit_of_tokens_is_that_of_the_labels(tmp_path: Path, base: Path) -> None:
     long = Answer("arithmetic-train-0003", " 1" * 400)
     answers = answered(tmp_path, base, {3: long})
