@@ -1,12 +1,12 @@
 # Final targets of a study, and the inputs of its tables, analyses and notebooks.
-from semalign.config.benchmarks import Mixture
+from semalign.config.benchmarks import Derived, Mixture
 from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
 from semalign.report.levels import FILE as LEVELS
 from semalign.study.measures import COLLECTED, JOINED
 
 MEASURES = STUDY.analysis
-MADE_IN_PLACE = (TinyBenchmark, Mixture)
+MADE_IN_PLACE = (TinyBenchmark, Mixture, Derived)
 MADE_SOURCES = ("tiny", "pruned")
 MEASURED = MEASURING.optional
 
