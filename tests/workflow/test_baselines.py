@@ -22,6 +22,8 @@ NEEDS = {
     "prox": {"activations", "pairing"},
     "self-anchor": {"logits", "pairing"},
     "residual-geometry": {"alignment", "logits", "pairing"},
+    "fisher-surrogate": {"alignment", "logits", "pairing"},
+    "oprd-bridge": {"pairing", "activations"},
 }
 
 

@@ -27,7 +27,7 @@ FIGURES = {
     "decomposition": ["decomposition"],
     "fairness": ["cost_gain"],
     "figures": ["agreement", "gap_closed", "scores", "similarity"],
-    "mechanism": ["attribution", "curves", "geometry", "pairing"],
+    "mechanism": ["attribution", "curves", "displacement", "geometry", "pairing"],
     "tables": [],
     "targets": ["dose", "ladder"],
 }

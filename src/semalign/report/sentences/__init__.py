@@ -8,6 +8,7 @@ from semalign.report.sentences.ablations import ablation
 from semalign.report.sentences.agreement import agreement, crossing, similarity
 from semalign.report.sentences.benchmarks import answer, empty, published, scored, trust
 from semalign.report.sentences.budgets import edges, gain, search
+from semalign.report.sentences.displacement import displacement
 from semalign.report.sentences.dose import dose
 from semalign.report.sentences.ladder import ladder
 from semalign.report.sentences.layers import attribution, decomposition, pairing, vocabulary
@@ -28,6 +29,7 @@ __all__ = [
     "curves",
     "decomposition",
     "detectable",
+    "displacement",
     "dose",
     "edges",
     "empty",
