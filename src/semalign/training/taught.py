@@ -12,6 +12,10 @@ class Taught:
     probs: torch.Tensor
     negentropy: torch.Tensor
 
+    def to(self, device: str | torch.device) -> "Taught":
+        """The same distributions on `device`."""
+        return Taught(self.probs.to(device), self.negentropy.to(device))
+
     def divergence(self, logits: torch.Tensor) -> torch.Tensor:
         """KL(teacher || student) in nats, [positions], for the student's logits [positions, student's tokens].
 
