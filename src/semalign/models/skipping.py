@@ -27,7 +27,7 @@ def resumed(model: Any, layer: int, states: torch.Tensor) -> Iterator[None]:
     try:
         for number, module in enumerate(skipped, start=1):
             # on the instance it shadows that of the class; hooks still run, since torch calls them around `forward`
-            module.forward = _passing(module, states if number == layer else None)  # type: ignore[assignment]
+            module.forward = _passing(module, states if number == layer else None)
         yield
     finally:
         for module, forward in zip(skipped, forwards, strict=True):

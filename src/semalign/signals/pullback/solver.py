@@ -1,4 +1,4 @@
-"""The pullback of the teacher's distribution: the displacement of a layer's states with which the student says the same.
+"""The pullback of the teacher's distribution: how a layer's states must move for the student to predict it.
 
 At the supervised positions t of an example, the displacements delta of the block outputs h of student layer k minimise
 

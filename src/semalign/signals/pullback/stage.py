@@ -51,5 +51,7 @@ def solve_pullback(
         write_json(folder / "pullback.json", {"layers": rows, "teacher_passes": passes})
         run.seal(folder)
     for row in rows:
-        message = "pullback: layer %d: divergence %.3f -> %.3f nats, moved by %.2f of the states' norm"
-        logger.info(message, *(row[name] for name in ("layer", "divergence_before", "divergence_after", "relative_size")))
+        logger.info(
+            "pullback: layer %d: divergence %.3f -> %.3f nats, moved by %.2f of the states' norm",
+            *(row[name] for name in ("layer", "divergence_before", "divergence_after", "relative_size")),
+        )
