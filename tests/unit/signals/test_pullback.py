@@ -134,7 +134,9 @@ def test_no_example_ends_worse_than_it_began_and_more_steps_help(llama: Pair) ->
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3-tied", "neox"])
-def test_examples_of_a_padded_batch_do_not_affect_each_other(name: str, pairs: Callable[[str], Pair]) -> None:
+def test_examples_of_a_padded_batch_do_not_affect_each_other(
+    name: str, in_float64: Callable[[str], Case]
+) -> None:
     """Adam divides by the gradient's size, which enlarges the rounding of numbers whose gradient is near zero."""
     case = in_float64(name)
     item = case.examples[2]
