@@ -31,8 +31,10 @@ class Case:
         """The problem of a batch at a layer, in the model's precision."""
         batch = collate([self.examples[i] for i in indices], 0)
         vocabulary = len(self.model.get_output_embeddings().weight)
-        log_probs = self.teacher.log_probs(indices).to(torch.promote_types(self.model.dtype, torch.float32))
-        taught = spread(log_probs.log_softmax(-1), self.teacher.ids, vocabulary)
+        # one example at a time, so that a batch has the same bytes as its examples
+        log_probs = torch.cat([self.teacher.log_probs([index]) for index in indices])
+        exact = log_probs.to(torch.promote_types(self.model.dtype, torch.float32)).log_softmax(-1)
+        taught = spread(exact, self.teacher.ids, vocabulary)
         return Problem(self.model, layer, batch, read_blocks(self.model, batch, [layer])[layer], taught)
 
 

@@ -9,7 +9,7 @@ from fabricated_pairs import PAIRS, Pair
 from pullback_cases import Case, case_of, slow_objective
 
 from semalign.benchmarks.encoding import Encoded
-from semalign.config.signals import Pullback
+from semalign.config.displacements import Pullback
 from semalign.models.anatomy import layers_of
 from semalign.signals.pullback.layers import read_blocks, solve_layers
 from semalign.signals.pullback.solver import MEASURES, describe, means_of, solve

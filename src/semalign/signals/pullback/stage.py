@@ -3,13 +3,12 @@
 import logging
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from semalign.config.displacements import Pullback
 from semalign.models.loading import load_model
-from semalign.models.states import encode_split, offsets_of
-from semalign.runtime.files import read_json, replace_folder, write_json
+from semalign.models.states import encode_split
+from semalign.runtime.files import read_json
 from semalign.runtime.provenance import Run
+from semalign.signals.displacement import layer_name, write_displacements
 from semalign.signals.distillation.states import TeacherStates
 from semalign.signals.pairing import from_rows
 from semalign.signals.pullback.layers import solve_layers
@@ -43,13 +42,10 @@ def solve_pullback(
     encoded, pad_id = encode_split(student, benchmark, "train")
     taught = TeacherStates(states, teacher, student, encoded, temperature=1.0)
     solved = solve_layers(load_model(student), encoded, pad_id, layers, taught, pullback)
-    tensors = {f"layer.{layer}": found.displacements for layer, found in solved.items()}
+    tensors = {layer_name(layer): found.displacements for layer, found in solved.items()}
     rows = [{"layer": layer, **found.measures} for layer, found in solved.items()]
     passes = paired["teacher_passes"] + taught.teacher_passes
-    with replace_folder(out) as folder:
-        save_file({**tensors, "offsets": offsets_of(encoded)}, folder / "displacement.safetensors")
-        write_json(folder / "pullback.json", {"layers": rows, "teacher_passes": passes})
-        run.seal(folder)
+    write_displacements(out, run, tensors, encoded, {"layers": rows, "teacher_passes": passes})
     for row in rows:
         logger.info(
             "pullback: layer %d: divergence %.3f -> %.3f nats, moved by %.2f of the states' norm",
