@@ -133,6 +133,7 @@ class Plan:
             "states": partial(self._states, "store_states"),
             "extraction": self._extraction,
             "location": self._location,
+            "pullback": self._pullback,
         }
         seen = set()
         for cell in self.layout.cells:
@@ -223,6 +224,18 @@ class Plan:
         """Return the job of a model that answers the train split of a benchmark once, without sampling."""
         shape, texts = self.shapes[model], replace(self.texts[benchmark], samples=1)
         return self._scores("answer_prompts", shape, Work(shape, shape, texts), "train")
+
+    def _pullback(self, pair: Work, settings: Any) -> Job:
+        train, student, layers = pair.texts.splits["train"], pair.student, self._pairs(pair)
+        # worst case: the lowest layers are paired
+        above = [student.layers - layer for layer in range(1, layers + 1)]
+        passes = settings.steps + 1  # two more measure the divergence, without a backward pass
+        seconds = work.forward(student, train.tokens, self.device)
+        seconds += sum(passes * work.solved(student, train.tokens, one, self.device) for one in above)
+        examples = min(settings.batch_size, train.examples)
+        peak = memory.solving(student, examples * train.longest, round(examples * train.answer), above[0])
+        disk = artifacts.displacements_bytes(student, train, list(range(1, layers + 1)))
+        return self._job("solve_pullback", seconds, disk, peak)
 
     def _reference(self, pair: Work) -> Job:
         test, batch = pair.texts.splits["test"], self.study.evaluation.batch_size

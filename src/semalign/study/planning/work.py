@@ -45,6 +45,11 @@ def trained(shape: ModelShape, tokens: float, above: int, device: Device) -> flo
     return forward(shape, tokens, device) * (1 + above / shape.layers)
 
 
+def solved(shape: ModelShape, tokens: float, above: int, device: Device) -> float:
+    """Return the seconds of one update of a pullback: forward and backward through the upper `above` layers."""
+    return attributed(shape, tokens, device) * above / shape.layers
+
+
 def mapped(teacher: ModelShape, student: ModelShape, positions: int, device: Device) -> float:
     """Return the seconds for both Gram matrices, both bases, their product, and the targets, all in float64."""
     wide, narrow, tokens = teacher.width, student.width, teacher.vocabulary
