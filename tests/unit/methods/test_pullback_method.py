@@ -75,7 +75,7 @@ def test_it_reads_the_pairing_and_the_displacements(llama: Pair, tmp_path: Path)
     assert check(folder)["cost"]["teacher_passes"] == 6 + 6
 
 
-@pytest.mark.parametrize("wrong", [{"scale": -1.0}, {"layers": "all"}, {"layers": "last"}])
+@pytest.mark.parametrize("wrong", [{"scale": 0.0}, {"loss": "l1"}, {"layers": "all"}, {"layers": "last"}])
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         PullbackTargets(**wrong)

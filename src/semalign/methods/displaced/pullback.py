@@ -22,7 +22,7 @@ class PullbackTargets(Displaced):
 
     method: Literal["pullback"] = "pullback"
     layers: Literal["paired"] = Field("paired", description="layers to adapt: the paired ones")
-    scale: float = Field(1.0, ge=0, le=100, description="factor on the solved displacements")
+    scale: float = Field(1.0, gt=0, le=100, description="factor on the solved displacements")
 
     @property
     def needs(self) -> tuple[str, ...]:
