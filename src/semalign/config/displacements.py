@@ -46,7 +46,7 @@ class Pullback(Strict):
         description="weight of the displacement's squared norm divided by that of the student's own state, added to "
         "the KL divergence in nats",
     )
-    batch_size: int = Field(16, ge=1, le=1_000_000, description="examples that are solved at once")
+    batch_size: int = Field(8, ge=1, le=1_000_000, description="examples that are solved at once")
 
 
 class Oracle(Strict):
