@@ -83,3 +83,23 @@ def test_seconds_grow_with_the_steps_and_layers_and_memory_with_the_batch() -> N
     assert planned(batch_size=64)[1] > 2 * peak
     two = planned(pairs=2)
     assert 1.3 < two[0] / seconds < 1.6  # two layers and one layer above them, instead of two
+
+
+def test_training_towards_targets_alone_costs_one_layer() -> None:
+    """With a loss on the answers, all layers above the lowest one run at every update."""
+    budget = {"epochs": 100, "batch_size": 16}
+    methods = {
+        "pulled": {"method": "pullback", "optimisation": budget},
+        "pulled-labels": {"method": "pullback", "optimisation": budget, "label_loss_weight": 1.0},
+        "rounds": {"method": "semantic-residual", "optimisation": budget, "rounds": 4},
+    }
+    study = parse_study({"extends": "config/config.yaml", "study": "planned", "methods": methods})
+    device = DEVICES["cpu"]
+    rows = {row.rule: row for row in Plan(study, device).rows()}
+    alone, labels, rounds = (rows[f"transfer_knowledge: {name}"] for name in methods)
+    seconds = [3600 * row.hours - row.jobs * device.start for row in (alone, labels, rounds)]
+    assert 2.5 < seconds[1] / seconds[0] < 3  # three layers
+    assert 3.8 < seconds[2] / seconds[0] < 4
+    assert rounds.peak == alone.peak
+    assert alone.peak.activations < 0.6 * labels.peak.activations
+    assert alone.peak.other == 0 < labels.peak.other

@@ -45,9 +45,9 @@ def trained(shape: ModelShape, tokens: float, above: int, device: Device) -> flo
     return forward(shape, tokens, device) * (1 + above / shape.layers)
 
 
-def solved(shape: ModelShape, tokens: float, above: int, device: Device) -> float:
-    """Return the seconds of one update of a pullback: forward and backward through the upper `above` layers."""
-    return attributed(shape, tokens, device) * above / shape.layers
+def part(shape: ModelShape, tokens: float, layers: int, device: Device) -> float:
+    """Return the seconds of a forward and a backward pass through `layers` of the layers, without the others."""
+    return attributed(shape, tokens, device) * layers / shape.layers
 
 
 def mapped(teacher: ModelShape, student: ModelShape, positions: int, device: Device) -> float:
