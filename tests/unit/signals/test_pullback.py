@@ -54,6 +54,18 @@ def test_the_objective_is_the_slow_formula_of_the_whole_models(
         assert found.tolist() == pytest.approx([value.item() for value in slow], rel=2e-5)
 
 
+def test_the_soft_cap_of_the_logits_is_part_of_it(pairs: Callable[[str], Pair]) -> None:
+    torch.manual_seed(3)
+    case = case_of(pairs("gemma3-tied"), torch.float64)
+    plain = case.problem(2, [1]).divergence(0 * case.problem(2, [1]).own)
+    case.model.config.final_logit_softcapping = 0.5
+    problem = case.problem(2, [1])
+    delta = draw(case, 2, 1)
+    slow = [value.item() for value in slow_objective(case, 2, 1, delta, 0.0)]
+    assert problem.divergence(delta).tolist() == pytest.approx(slow, rel=2e-5)
+    assert (problem.divergence(0 * delta) - plain).abs().max() > 0.01
+
+
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_gradient_is_that_of_finite_differences(name: str, in_float64: Callable[[str], Case]) -> None:
     torch.manual_seed(1)

@@ -8,8 +8,8 @@ through the student's frozen layers above k, its final norm and its head. The po
 together, since attention above k mixes them. Choices:
 
 - Unit of distance: the norm of the student's own state at the same position. So proximity limits the angle, which a
-  cosine loss reads, at every position alike. A mean over the split would be dominated by the few positions whose norm
-  is many times that of the others, and would make a target depend on the other examples.
+  cosine loss reads, at every position alike. A mean over the split would make a target depend on the other
+  examples, and mostly on those with the longest states.
 - Variables: u = delta * sqrt(width) / |h|, in units of the own state's root mean square, so that
   |delta|^2 / |h|^2 = mean u^2 and Adam's rate is in that unit.
 - Result: for each example the displacements with the lowest objective on Adam's path, which begins at zero. They are
@@ -30,6 +30,8 @@ from semalign.models.readout import final_states, head_logits
 from semalign.models.skipping import resumed
 from semalign.training.descent import descend
 from semalign.training.taught import Taught
+
+MEASURES = ("divergence_before", "divergence_after", "relative_size", "cosine")
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,6 @@ def describe(problem: Problem, delta: torch.Tensor) -> torch.Tensor:
     size = delta.double().norm(dim=-1) / own.norm(dim=-1).clamp_min(torch.finfo(torch.float64).tiny)
     cosine = torch.nn.functional.cosine_similarity(own, own + delta.double(), dim=-1)
     return torch.stack([column.double().cpu() for column in (*divergences, size, cosine)], dim=-1)
-
-
-MEASURES = ("divergence_before", "divergence_after", "relative_size", "cosine")
 
 
 def means_of(rows: Sequence[torch.Tensor]) -> dict[str, float]:
