@@ -6,9 +6,9 @@ from pathlib import Path
 from semalign.config.displacements import Pullback
 from semalign.models.loading import load_model
 from semalign.models.states import encode_split
-from semalign.runtime.files import read_json
+from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
-from semalign.signals.displacement import layer_name, write_displacements
+from semalign.signals.displacement import layer_name, save_displacements
 from semalign.signals.distillation.states import TeacherStates
 from semalign.signals.pairing import from_rows
 from semalign.signals.pullback.layers import solve_layers
@@ -45,7 +45,10 @@ def solve_pullback(
     tensors = {layer_name(layer): found.displacements for layer, found in solved.items()}
     rows = [{"layer": layer, **found.measures} for layer, found in solved.items()]
     passes = paired["teacher_passes"] + taught.teacher_passes
-    write_displacements(out, run, tensors, encoded, {"layers": rows, "teacher_passes": passes})
+    with replace_folder(out) as folder:
+        save_displacements(folder, tensors, encoded)
+        write_json(folder / "pullback.json", {"layers": rows, "teacher_passes": passes})
+        run.seal(folder)
     for row in rows:
         logger.info(
             "pullback: layer %d: divergence %.3f -> %.3f nats, moved by %.2f of the states' norm",
