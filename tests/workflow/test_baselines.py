@@ -21,6 +21,7 @@ NEEDS = {
     "distill-states": {"states", "pairing"},
     "prox": {"activations", "pairing"},
     "self-anchor": {"logits", "pairing"},
+    "pullback": {"pullback", "pairing"},
     "residual-geometry": {"alignment", "logits", "pairing"},
     "fisher-surrogate": {"alignment", "logits", "pairing"},
     "oprd-bridge": {"pairing", "activations"},
