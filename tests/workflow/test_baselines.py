@@ -22,6 +22,9 @@ NEEDS = {
     "prox": {"activations", "pairing"},
     "self-anchor": {"logits", "pairing"},
     "residual-geometry": {"alignment", "logits", "pairing"},
+    "semantic-residual": {"residual", "states", "pairing"},
+    "semantic-residual-random-bases": {"residual", "states", "pairing"},
+    "oracle": {"oracle", "pairing"},
 }
 
 

@@ -49,6 +49,8 @@ def effective(settings: Method, signals: Signals) -> dict[str, Any]:
     stages = {stage: getattr(signals, stage).model_dump() for stage in stages_read(settings)}
     if signals.pairing.rule in ("last", "random") or signals.pairing.pairs == "all":
         stages.pop("attribution", None)
+    if own.get("rho") == 0:  # displacements of length 0, whatever their direction
+        stages.pop("residual", None)
     read = {f"{stage}.{key}": value for stage, values in stages.items() for key, value in values.items()}
     return own | {key: value for key, value in read.items() if READ_IF.get(key, _always)(signals)}
 
