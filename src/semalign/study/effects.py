@@ -42,8 +42,9 @@ def stages_read(settings: Method) -> tuple[str, ...]:
 def effective(settings: Method, signals: Signals) -> dict[str, Any]:
     """All values that a method and its signal stages read, by dotted key; two equal ones lead to the same result."""
     own = settings.model_dump(exclude=set(FIXED))
-    if (own.get("optimisation") or {}).get("steps"):
-        own["optimisation"].pop("epochs", None)
+    for name in ("optimisation", "steering"):
+        if (own.get(name) or {}).get("steps"):
+            own[name].pop("epochs", None)
     if "projections" in (own.get("lora") or {}):
         own["lora"]["projections"] = sorted(own["lora"]["projections"])
     stages = {stage: getattr(signals, stage).model_dump() for stage in stages_read(settings)}

@@ -56,6 +56,20 @@ def test_another_oracle_is_no_student_of_an_oracle() -> None:
     assert line.startswith("methods.second: oracle.of: found 'oracle', expected one of sft, distill-logits")
 
 
+@pytest.mark.parametrize(
+    ("own", "good"), [(["completion"], False), (["facts"], True), (["facts", "completion"], True)]
+)
+def test_the_student_that_an_oracle_reads_is_trained_on_its_benchmarks(own: list[str], good: bool) -> None:
+    methods = {
+        **BASE["methods"],
+        "distill-logits": {"benchmarks": own},
+        "oracle": {"benchmarks": ["facts"]},
+    }
+    found = list(problems_of(parse_study({**BASE, "methods": methods}), "oracle"))
+    expected = "oracle.of: found 'distill-logits', expected a method that is trained on all its benchmarks"
+    assert found == ([] if good else [f"methods.oracle: {expected}"])
+
+
 def test_the_seeds_of_ablations_are_seeds_of_the_study() -> None:
     study = parse_study({**with_oracle(seed=7), "ablations": {"seeds": [7]}})
     [line] = problems_of(study, "oracle")
@@ -133,10 +147,11 @@ def test_folders_of_the_residual_tell_its_own_batch_size_from_that_of_the_states
     assert names == ["states-batch_size~8", "batch_size~8"]
 
 
-def test_a_method_of_the_study_must_name_an_oracle_to_read_it() -> None:
+def test_the_section_is_only_looked_at_for_methods_that_read_it() -> None:
     """The section `oracle` may have any value in a study without the method."""
     methods = {name: {} for name in BASE["methods"] if name != "oracle"}
     study = parse_study({**with_oracle(of="nothing", seed=0), "methods": methods})
     assert [line for method in study.methods for line in problems_of(study, method)] == []
+    misspelt = {**BASE["methods"], "oracle": {"signals": {"oracle.off": 1}}}
     with pytest.raises(UserError, match="unknown key, expected one of of, seed, batch_size"):
-        resolve(parse_study({**BASE, "methods": {**BASE["methods"], "oracle": {"signals": {"oracle.off": 1}}}}), "oracle", "default")  # fmt: skip
+        resolve(parse_study({**BASE, "methods": misspelt}), "oracle", "default")
