@@ -122,7 +122,9 @@ def test_an_interrupted_run_repeats_no_finished_phase(
 def test_the_first_phase_has_its_own_settings_and_checkpoints(llama: Pair, tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"rho": 0.1, "layers": "last"})
     first = steering_of(task_of(llama, settings, tmp_path))
-    expected = SemanticResidual(rho=0.1, layers="last", lora=LORA, optimisation=Optimisation(**PHASE))
+    expected = SemanticResidual(
+        rho=0.1, layers="last", lora=LORA, optimisation=Optimisation(**PHASE, epochs=20)
+    )
     assert first.settings.model_dump() == expected.model_dump()
     assert (first.seed, first.identity, first.checkpoint) == (3, "same", tmp_path / "steering")
     assert first.settings.layer_local
