@@ -93,6 +93,12 @@ def test_other_settings_of_the_method_that_an_oracle_reads_train_its_student_aga
     # per benchmark: the method's own cell, the student that is read, and the oracle's cell
     other = jobs("methods={distill-logits: {label_loss_weight: 0.5}}")
     assert other["transfer_knowledge"] == 3 * other["read_oracle"] > 0
+    # the same after an edit of its code
+    source = folder / "src/semalign/methods/distill_logits.py"
+    text = source.read_text()
+    source.write_text(f"{text}# edited\n")
+    assert jobs("oracle={seed: 1000}") == other
+    source.write_text(text)
     # another student, and the oracle's cell
     other = jobs("oracle={seed: 7}")
     assert other["transfer_knowledge"] == 2 * other["read_oracle"] > 0
