@@ -3,4 +3,4 @@
 from semalign.runtime.script import run_stage
 
 if __name__ == "__main__":
-    run_stage("semalign.signals.oracle:read_oracle")
+    run_stage("semalign.signals.oracle.stage:read_oracle")

@@ -16,7 +16,7 @@ from semalign.runtime.files import write_json
 from semalign.signals.distillation.stage import select_units, store_logits, store_states
 from semalign.signals.extraction.stage import extract_windows
 from semalign.signals.location.stage import locate_neurons
-from semalign.signals.oracle import read_oracle
+from semalign.signals.oracle.stage import read_oracle
 from semalign.signals.residual.stage import recompose_residual
 from semalign.signals.stage import align_states, attribute_layers, extract_activations, pair_layers
 

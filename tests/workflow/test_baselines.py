@@ -29,6 +29,8 @@ NEEDS = {
     "semantic-residual-random-bases": {"residual", "states", "pairing"},
     "residual-start": {"residual", "logits", "pairing"},
     "oracle": {"oracle", "pairing"},
+    "fisher-surrogate": {"alignment", "logits", "pairing"},
+    "oprd-bridge": {"pairing", "activations"},
 }
 
 

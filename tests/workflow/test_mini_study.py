@@ -58,12 +58,13 @@ def test_the_study_has_every_table_figure_and_page(finished: Path) -> None:
         "attribution.csv",
         "pairing.csv",
         "curves.csv",
+        "displacement.csv",
         "geometry.csv",
         "crossing.csv",
         "benchmarks.csv",
     }
     figures = ("ablation", "agreement", "attribution", "cost_gain", "curves", "decomposition", "gap_closed")
-    figures += ("geometry", "pairing", "scores", "similarity")
+    figures += ("displacement", "geometry", "pairing", "scores", "similarity")
     files = [f"figures/{figure}.{kind}" for figure in figures for kind in ("svg", "png")]
     pages = ("ablations", "benchmarks", "decomposition", "fairness", "figures", "mechanism", "tables")
     files += [f"notebooks/{name}.html" for name in pages]

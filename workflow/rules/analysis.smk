@@ -1,5 +1,6 @@
 # Analyses outside the main table: the paper's Figure 2 (decomposition) and Figures 4 to 6 (similarity of layers),
-# predictions that maps preserve (crossing), similarity of students to the targets (geometry), signals, training curves.
+# predictions that maps preserve (crossing), where training and targets move states (displacement), similarity of students
+# to the targets (geometry), signals, training curves.
 # Inputs `settings` and `code`: see common.smk.
 
 
@@ -81,9 +82,34 @@ rule measure_crossing:
         " --label pair={wildcards.pair} --out {output.table} --record {output.record} 2>&1 | tee {log}"
 
 
+rule measure_displacement:
+    input:
+        unpack(placed_pair("displacement")),
+        signals=steered_signals,
+        listed="results/{study}/settings/cells.json",
+        targets="results/{study}/settings/targets/{pair}.json",
+        settings="results/{study}/settings/analysis/displacement.json",
+        activations="results/{study}/settings/activations/default.json",
+        code=library("measure_displacement"),
+    output:
+        table="results/{study}/analysis/displacement/{pair}.csv",
+        record="results/{study}/records/analysis/displacement/{pair}.json",
+    log:
+        "results/{study}/logs/analysis/displacement/{pair}.log",
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.pair}: compare where training and targets move the student's states"
+    shell:
+        "python scripts/measure_displacement.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --pairing {input.pairing} --pair {wildcards.pair} --cells {input.listed}"
+        " --targets {input.targets} --settings {input.settings} --activations {input.activations}"
+        " --out {output.table} --record {output.record} 2>&1 | tee {log}"
+
+
 rule measure_geometry:
     input:
-        unpack(placed_pair),
+        unpack(placed_pair("geometry")),
         listed="results/{study}/settings/cells.json",
         settings="results/{study}/settings/analysis/geometry.json",
         activations="results/{study}/settings/activations/default.json",

@@ -149,6 +149,12 @@ def fitting_of_benchmark(wildcards):
     return [f"results/{wildcards.study}/settings/{name}.json"] if name in LAYOUT.settings else []
 
 
+def answers_of_benchmark(wildcards):
+    """The record of a model's answers, if a benchmark has them for labels."""
+    folder = LAYOUT.answered_folder(wildcards.benchmark)
+    return [f"{folder}/run.json"] if folder else []
+
+
 def upstream(stage, needed):
     """The record of an earlier signal stage that this folder is made from."""
 

@@ -8,10 +8,12 @@ if STUDY.mirror:
     os.environ[MIRROR_VARIABLE] = STUDY.mirror
 
 
-# also writes shots.jsonl and heal.jsonl for benchmarks that have few-shot examples or left-over items
+# also writes shots.jsonl and heal.jsonl for benchmarks that have few-shot examples or left-over items, and changed.jsonl
+# for one whose answers are not those of the benchmark that it is made from
 rule prepare_benchmark:
     input:
-        parts=lambda wildcards: benchmarks_at(LAYOUT.parts_of(wildcards.benchmark)),
+        parts=lambda wildcards: benchmarks_at(LAYOUT.made_from(wildcards.benchmark)),
+        answers=answers_of_benchmark,
         files=lambda wildcards: files_of("benchmarks", wildcards.benchmark),
         models=readers_of_benchmark,
         fitting=fitting_of_benchmark,
@@ -25,12 +27,34 @@ rule prepare_benchmark:
     conda:
         "../../environment.yml"
     params:
-        fitting=options("models", "fitting"),
+        options=options("answers", "models", "fitting"),
     message:
         "benchmark {wildcards.benchmark}: prepare the splits"
     shell:
         "python scripts/prepare_benchmark.py --benchmark {wildcards.benchmark} --settings {input.settings}"
-        " --parts {input.parts} {params.fitting} --out {output.record} 2>&1 | tee {log}"
+        " --parts {input.parts} {params.options} --out {output.record} 2>&1 | tee {log}"
+
+
+# a model's own answers to the train split, for a benchmark that has no labels
+rule answer_prompts:
+    input:
+        model="results/{study}/models/{model}/run.json",
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        settings="results/{study}/settings/answered/{model}/{benchmark}.json",
+        code=library("answer_prompts"),
+    output:
+        answers="results/{study}/answered/{model}/{benchmark}/answers.jsonl",
+        record="results/{study}/answered/{model}/{benchmark}/run.json",
+    log:
+        "results/{study}/logs/answered/{model}/{benchmark}.log",
+    priority: 60
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.model} {wildcards.benchmark}: answer the prompts of the train split"
+    shell:
+        "python scripts/answer_prompts.py --model {input.model} --benchmark {input.benchmark}"
+        " --settings {input.settings} --out {output.record} 2>&1 | tee {log}"
 
 
 # Every job that reads a benchmark with a model waits for the check of its texts. The check is an `ancient` input there:

@@ -1,12 +1,12 @@
 # Final targets of a study, and the inputs of its tables, analyses and notebooks.
-from semalign.config.benchmarks import Mixture
+from semalign.config.benchmarks import Derived, Mixture
 from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
 from semalign.report.levels import FILE as LEVELS
 from semalign.study.measures import COLLECTED, JOINED
 
 MEASURES = STUDY.analysis
-MADE_IN_PLACE = (TinyBenchmark, Mixture)
+MADE_IN_PLACE = (TinyBenchmark, Mixture, Derived)
 MADE_SOURCES = ("tiny", "pruned")
 MEASURED = MEASURING.optional
 
@@ -56,10 +56,14 @@ def default_transfers(wildcards):
     return [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in cells]
 
 
-def placed_pair(wildcards):
-    """A pair and its trained students, whose hidden states are compared with the paper's targets."""
+def placed_pair(section):
+    """A pair and its trained students, whose hidden states an analysis measures."""
+    return lambda wildcards: placed_students(wildcards, getattr(MEASURES, section).benchmark)
+
+
+def placed_students(wildcards, benchmark):
+    """A pair's models and pairing on a benchmark, and the students that were trained on it."""
     pair = wildcards.pair
-    benchmark = MEASURES.geometry.benchmark
     cells = (cell for cell in LAYOUT.cells if (cell.pair, cell.benchmark) == (pair, benchmark))
     return {
         "transfers": [f"{LAYOUT.cell_folder(cell)}/transfer/run.json" for cell in cells],
@@ -69,6 +73,12 @@ def placed_pair(wildcards):
         "benchmark": f"{LAYOUT.root}/benchmarks/{benchmark}/run.json",
         "pairing": f"{LAYOUT.root}/signals/{pair}/{benchmark}/pairing/default/run.json",
     }
+
+
+def steered_signals(wildcards):
+    """The records of the signals with the targets of all methods on the benchmark whose displacements are compared."""
+    listed = LAYOUT.settings[f"targets/{wildcards.pair}"]
+    return [f"{folder}/run.json" for folder in dict.fromkeys(target["folder"] for target in listed)]
 
 
 def pairs_of_models():
@@ -91,8 +101,10 @@ def analysis_parts(wildcards):
         names = MEASURES.decomposition.models
     elif table == "similarity":
         names = expand("{pair}/{method}", pair=STUDY.pairs, method=MEASURES.similarity.methods)
+    elif table in ("displacement", "geometry"):
+        names = pairs_with(getattr(MEASURES, table).benchmark)
     else:
-        names = pairs_with(MEASURES.geometry.benchmark) if table == "geometry" else STUDY.pairs
+        names = STUDY.pairs
     return [f"results/{wildcards.study}/analysis/{table}/{name}.csv" for name in names]
 
 
@@ -111,7 +123,7 @@ def tables_shown():
     names += ["search.csv"] if MEASURED["search"] else []
     names += ["benchmarks.csv"] if LAYOUT.score_folders() else []
     names += ["decomposition.csv", "head.csv"] if MEASURES.decomposition.models else []
-    names += [f"{name}.csv" for name in ("similarity", "geometry", "crossing") if MEASURED[name]]
+    names += [f"{name}.csv" for name in JOINED[2:] if MEASURED[name]]
     names += [file for name in STUDY.notebooks for file in declared(name).reads]
     return [f"{LAYOUT.root}/tables/{name}" for name in dict.fromkeys(names)]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
+from semalign.config.benchmarks import Derived, FileBenchmark, Mixture, RealBenchmark
 from semalign.runtime.registry import Registry
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ def folders_of(name: str) -> tuple[str, ...]:
 
 
 def module_of(name: str, settings: Any) -> str | None:
-    """The module that makes the splits of a benchmark of the study; None for a mixture, which has none.
+    """The module that makes the splits of a benchmark of the study; None for one that is made from others.
 
     Raises UserError if there is no embedded benchmark of that name.
     """
-    if isinstance(settings, Mixture):
+    if isinstance(settings, Mixture | Derived):
         return None
     if isinstance(settings, RealBenchmark):
         return PUBLISHED.module_of(settings.benchmark)
@@ -64,7 +64,7 @@ def module_of(name: str, settings: Any) -> str | None:
 
 
 def prepare(name: str, settings: Any, mirror: str | None = None, room: "Room | None" = None) -> "Prepared":
-    """Make the splits of a benchmark of any kind except a mixture, with a record of where they come from.
+    """Make the splits of a benchmark that is not made from others, with a record of where they come from.
 
     `mirror` is the folder that published benchmarks are read from. Examples that `room` does not hold are left out.
     Raises UserError if the splits can't be made.

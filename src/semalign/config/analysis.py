@@ -59,9 +59,36 @@ class Geometry(Strict):
     count: int = Field(100, ge=4, description="number of test items to read")
 
 
+class Displacement(Strict):
+    """Directions in which training moves the student's hidden states, compared with those of a reference method."""
+
+    benchmark: str = Field(
+        "",
+        description="benchmark whose trained students and train examples are read; an empty string skips this analysis",
+    )
+    reference: str = Field(
+        "",
+        description="method whose displacements the others are compared with, such as `distill-logits`; its own seeds "
+        "compared with each other are the ceiling",
+    )
+    count: int = Field(100, ge=4, description="number of train examples to read")
+
+
+class MeasuredDisplacement(Displacement):
+    """The section as its stage reads it, with the study's confidence level added."""
+
+    confidence: float = Field(
+        StatisticsSettings().confidence,
+        gt=0.5,
+        lt=1,
+        description="confidence level of the intervals over examples",
+    )
+
+
 class Analysis(Strict):
     """The analyses outside the main table."""
 
     decomposition: Decomposition = Decomposition()
     similarity: Similarity = Similarity()
+    displacement: Displacement = Displacement()
     geometry: Geometry = Geometry()

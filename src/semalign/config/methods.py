@@ -1,8 +1,8 @@
 """Settings that all methods share. Those of a single method are in its file under `semalign/methods/`."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semalign.config.base import Strict
 from semalign.config.optimisation import Optimisation
@@ -11,6 +11,8 @@ from semalign.config.search import Rate
 Layers = Literal["paired", "first", "last", "all"]
 PairedOrAll = Literal["paired", "all"]
 MAX_RANK = 65_536  # wider than any matrix of a layer
+# signal stages whose result says, for each position, where a layer's states should move
+TARGETS = ("alignment", "residual", "pullback", "oracle")
 
 
 class Lora(Strict):
@@ -82,6 +84,13 @@ class MethodSettings(Strict):
         """Settings of signal stages that follow from the method's own settings, as dotted keys."""
         return {}
 
+    @property
+    def steers_to(self) -> str:
+        """The signal stage whose targets the states of a layer are trained towards; empty without such a loss."""
+        if not getattr(self, "layer_loss_weight", 0):
+            return ""
+        return next((stage for stage in self.needs if stage in TARGETS), "")
+
 
 def refuse_portions(optimisation: Optimisation, why: str) -> None:
     """Raise ValueError if micro-batches are requested for a loss that is not a sum over examples."""
@@ -104,3 +113,32 @@ class Adapted(MethodSettings):
     def needs(self) -> tuple[str, ...]:
         """The layer pairing, if paired layers are adapted."""
         return ("pairing",) if self.layers == "paired" else ()
+
+
+class Ordered(Adapted):
+    """A method that trains the paired layers jointly, or one after the other (`semalign.methods.common.phases`)."""
+
+    layers: PairedOrAll = Field(
+        "paired",
+        description="layers to adapt: the paired ones, or all; the layer loss covers the paired ones",
+    )
+    order: Literal["joint", "shallow-to-deep"] = Field(
+        "joint",
+        description="train the paired layers jointly, or one after the other with an equal share of the updates each; "
+        "pairing.pairs sets their number",
+    )
+
+    @model_validator(mode="after")
+    def _has_an_order(self) -> Self:
+        if self.order == "joint":
+            return self
+        if self.layers == "all":
+            raise ValueError(
+                "found order shallow-to-deep with layers all, expected layers paired: only paired layers have targets"
+            )
+        whole = [name for name in self.lora.projections if name in ("embedding", "head")]
+        if whole:
+            raise ValueError(
+                f"found order shallow-to-deep with lora.projections {whole[0]}, expected projections within a layer"
+            )
+        return self

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from semalign.config.base import SPLITS, Seed, Strict
-from semalign.config.benchmarks import Mixture
+from semalign.config.benchmarks import Derived, Mixture
 from semalign.runtime.suggestions import one_of
 
 
@@ -131,7 +131,7 @@ def check_source(
             yield f"{key}.teacher: found {teacher!r}, expected a model that is not made from this one"
             break
         seen.append(models[teacher])
-    plain = [name for name, benchmark in benchmarks.items() if not isinstance(benchmark, Mixture)]
+    plain = [name for name, benchmark in benchmarks.items() if not isinstance(benchmark, Mixture | Derived)]
     for text in getattr(model, "text", []):
         named = getattr(text, "benchmark", None)
         if named is not None and named not in plain:

@@ -39,9 +39,10 @@ class Attribution(Strict):
 class Pairing(Strict):
     """How critical teacher layers are paired with student layers (paper section on layer pairing)."""
 
-    rule: Literal["depth", "cka", "last", "random"] = Field(
+    rule: Literal["depth", "segment", "cka", "last", "random"] = Field(
         "depth",
-        description="`depth`: depth map with the deeper-or-equal rule (paper); `cka`: the most similar student layer "
+        description="`depth`: depth map with the deeper-or-equal rule (paper); `segment`: each student layer with the "
+        "most critical of the teacher layers that the depth map gives to it; `cka`: the most similar student layer "
         "by debiased CKA on the extract split; `last`: the last layers of both models; `random`: random layers, as a "
         "control. `last` and `random` ignore the attribution",
     )
@@ -53,7 +54,7 @@ class Pairing(Strict):
     pairs: int | Literal["all"] = Field(
         1,
         description="number of layer pairs, from the most critical teacher layer downwards; `all`: pair every student "
-        "layer with its counterpart on the depth map, rule `depth` only",
+        "layer, rules `depth` and `segment` only",
     )
     seed: Seed = Field(
         0, description="seed of random layers; all seeds of a study share the same random layers"
@@ -68,10 +69,10 @@ class Pairing(Strict):
 
     @model_validator(mode="after")
     def _all_by_depth(self) -> Self:
-        if self.pairs == "all" and self.rule != "depth":
+        if self.pairs == "all" and self.rule not in ("depth", "segment"):
             raise ValueError(
                 f"pairs: found `all` with rule `{self.rule}`, which does not pair every student layer; "
-                "expected a whole number, or rule `depth`"
+                "expected a whole number, or rule `depth` or `segment`"
             )
         return self
 

@@ -7,7 +7,7 @@ and starts subprocesses to describe the machine.
 import contextlib
 import importlib.metadata
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from semalign.evaluation.own_decoding import own_decoding
 from semalign.evaluation.protocols import OWN, TASKS, task_name
 from semalign.runtime.errors import UserError
 
+Prepare = Callable[[Any], None]  # changes a task before it is run
 SHOT_SEED = 1234  # for drawing the shots; the default of lm-eval's command line
 
 
@@ -47,11 +48,19 @@ def study_model(model: Any, tokenizer: Any, settings: EvaluationSettings, seed: 
         return StudyModel(model, tokenizer, settings.batch_size, seed)
 
 
-def run_task(lm: Any, benchmark: str, split_file: Path, settings: EvaluationSettings) -> list[ItemRecord]:
+def run_task(
+    lm: Any,
+    benchmark: str,
+    split_file: Path,
+    settings: EvaluationSettings,
+    prepare: Prepare | None = None,
+) -> list[ItemRecord]:
     """Let any lm-eval model answer the items of a split under the protocol in the settings."""
     with quiet():
         reader = getattr(lm, "reader", None)
         task = load_task(benchmark, split_file, settings, reader)
+        if prepare:
+            prepare(task)
         if tokenizer := reader.tokenizer if reader else getattr(lm, "tokenizer", None):
             bare_items(task, tokenizer)
         name = task.config.task
@@ -103,7 +112,11 @@ def metric_of(task: Any) -> str:
 
 
 def describe(
-    benchmark: str, split_file: Path, settings: EvaluationSettings, reader: Reader | None = None
+    benchmark: str,
+    split_file: Path,
+    settings: EvaluationSettings,
+    reader: Reader | None = None,
+    prepare: Prepare | None = None,
 ) -> dict[str, Any]:
     """Settings that can change a score, recorded with it: template, shots, decoding, batch, precision, versions.
 
@@ -111,6 +124,8 @@ def describe(
     """
     with quiet():
         task = load_task(benchmark, split_file, settings, reader)
+        if prepare:
+            prepare(task)
         first = task.fewshot_context(task.eval_docs[0], task.config.num_fewshot)
     return {
         "task": task.config.task,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.derived import LABELS
 from semalign.benchmarks.fitting import Length, Reader, limit_after
 from semalign.benchmarks.row_kinds import FENCE
 from semalign.config.base import SPLITS
@@ -13,8 +14,13 @@ from semalign.runtime.files import read_jsonl
 
 
 def own_decoding(split_file: Path, stops: Sequence[str], reader: Reader | None) -> dict[str, Any]:
-    """`max_gen_toks` and `until` for a split file, from the references of all splits in its folder."""
-    files = {split_file, *(split_file.with_name(f"{split}.jsonl") for split in SPLITS)}
+    """`max_gen_toks` and `until` for a split file, from the references of all splits in its folder.
+
+    Of a benchmark with changed answers the original ones count, so that it is scored like the one it is made from.
+    """
+    labels = split_file.with_name(LABELS)
+    original = {"train": labels} if labels.is_file() else {}
+    files = {split_file, *(original.get(split, split_file.with_name(f"{split}.jsonl")) for split in SPLITS)}
     items = [Example(**row) for file in sorted(files) if file.is_file() for row in read_jsonl(file)]
     return {
         "max_gen_toks": own_limit(items, reader),

@@ -42,6 +42,7 @@ CONTENTS = {
     "head": "what is left of the next token after such a rebuilding",
     "similarity": "similarity (CKA) of each pair of layers",
     "crossing": "next tokens that the teacher's states give in the student's space",
+    "displacement": "where training and targets move a layer's states, compared with a reference method",
     "geometry": "how near each student's states come to their targets",
     "curves": "training losses by step",
     "attribution": "share of each teacher layer in a task",

@@ -14,6 +14,7 @@ SPELLING = {
     "seeking": "Seeking",
     "sft": "SFT",
     "pissa": "PiSSA",
+    "oprd": "OPRD",
     "flex": "Flex",
     "kd": "KD",
     "ce": "CE",

@@ -18,7 +18,7 @@ from semalign.runtime.files import write_text
 
 BEGIN, END = "<!-- takeaways: written by scripts/write_results.py -->", "<!-- end of takeaways -->"
 SUMMARY = "summary"  # the figure of the README
-SHOWN = ("scores", "ablation", "agreement", "cost_gain", "geometry", "decomposition")
+SHOWN = ("scores", "ablation", "agreement", "cost_gain", "displacement", "geometry", "decomposition")
 _SENTENCES = [name for name in sentences.__all__ if name not in ("NOT_MEASURED", "method_under_study")]
 _TABLES = [name for name in dir(display) if name.endswith("_table")]
 

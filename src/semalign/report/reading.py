@@ -19,6 +19,8 @@ TEXT = (
     "model",
     "bases",
     "interface",
+    "kind",
+    "reference",
     "comparison",
     "name",
     "map",

@@ -76,6 +76,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "crossing": _named(
         """pair map folded top1_agreement top1_low top1_high positions tokens teacher_left_out student_left_out"""
     ),
+    "displacement": (
+        *KEYS,
+        *_named("seed kind interface reference layer cosine cosine_low cosine_high size positions"),
+    ),
     "geometry": (*KEYS, "seed", "layer", "cosine", "cosine_centred", "cka"),
     "curves": (*KEYS, "seed", "step", "term", "loss"),
     "attribution": _named("""pair benchmark name layer share share_low share_high examples critical"""),

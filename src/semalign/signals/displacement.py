@@ -6,7 +6,6 @@ for whichever layer is steered, or `layer.<k>` [positions, width] for each paire
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -14,8 +13,6 @@ from safetensors.torch import save_file
 from semalign.benchmarks.encoding import Encoded
 from semalign.models.states import offsets_of
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import replace_folder, write_json
-from semalign.runtime.provenance import Run
 from semalign.signals.stored import Stored
 
 NAME = "displacement.safetensors"
@@ -27,19 +24,10 @@ def layer_name(layer: int) -> str:
     return f"layer.{layer}"
 
 
-def write_displacements(
-    out: Path,
-    run: Run,
-    tensors: Mapping[str, torch.Tensor],
-    encoded: Sequence[Encoded],
-    facts: Mapping[str, Any],
-) -> None:
-    """Write and seal a stage's folder: tensors [positions, width] by name, and `<stage>.json` with its facts."""
+def save_displacements(folder: Path, tensors: Mapping[str, torch.Tensor], encoded: Sequence[Encoded]) -> None:
+    """Write the tensors [positions, width] by name, with the offsets of the examples, into a stage's folder."""
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    with replace_folder(out) as folder:
-        save_file({**contiguous, "offsets": offsets_of(encoded)}, folder / NAME)
-        write_json(folder / f"{run.stage}.json", dict(facts))
-        run.seal(folder)
+    save_file({**contiguous, "offsets": offsets_of(encoded)}, folder / NAME)
 
 
 def read_displacements(

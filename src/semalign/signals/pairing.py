@@ -1,15 +1,16 @@
 """Layer pairing: which student layer learns from a critical teacher layer.
 
 SemAlign (arXiv 2510.24208, section "layer pairing") pairs by depth (`depth`) and announces an ablation over the pairing
-strategy without defining it. The other rules are this study's: the most similar student layer (`cka`, see `likeness`),
-the last layers (`last`), and randomly drawn layers as a control (`random`).
+strategy without defining it. The abstract of version 2 says that attribution selects exactly one source layer for each
+target layer, and not how; `segment` is a reading of it. The other rules are this study's: the most similar student
+layer (`cka`, see `likeness`), the last layers (`last`), and randomly drawn layers as a control (`random`).
 """
 
 import math
 import random
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from semalign.config.signals import Pairing
 from semalign.runtime.errors import UserError
@@ -75,13 +76,18 @@ def choose_pairs(
     - `depth` and `cka` pair the first n teacher layers of the ranking. If two of them lead to the same student layer,
       only the more critical one is paired. `cka` needs `likeness`, one row per critical teacher layer with one number
       per student layer.
+    - `segment` gives each student layer the most critical of the teacher layers for which it is `student_for`, and
+      keeps the n pairs with the most critical teacher layers. No teacher layer is used twice and none is interpolated,
+      unless the teacher is shallower: a student layer without such teacher layers has its counterpart on the depth map.
     - `last` pairs the last n layers of both models.
     - `random` pairs n layers drawn from each model without replacement.
 
-    If `settings.pairs` is `all`, every student layer is paired with its counterpart on the depth map. There are never
-    more pairs than layers.
+    If `settings.pairs` is `all`, every student layer is paired: by `depth` with its counterpart on the depth map, by
+    `segment` as above. There are never more pairs than layers.
     """
     depths = teacher_depth, student_depth
+    if settings.rule == "segment":
+        return _by_segment(ranking, depths, settings.pairs)
     if settings.pairs == "all":
         return [_by_depth(layer, None, depths, settings.interpolate) for layer in range(1, student_depth + 1)]
     critical = critical_layers(ranking, settings)
@@ -112,6 +118,19 @@ def _by_depth(layer: int, critical: int | None, depths: tuple[int, int], interpo
     if interpolate and depths[0] % depths[1] and depths[0] > 1:
         below, above, weight = interpolation(layer, *depths)
     return LayerPair(layer, teacher, critical or teacher, below, above, weight)
+
+
+def _by_segment(
+    ranking: Sequence[int], depths: tuple[int, int], count: int | Literal["all"]
+) -> list[LayerPair]:
+    """Each student layer with the first teacher layer of the ranking that leads to it (rule `segment`)."""
+    chosen: dict[int, int] = {}
+    for teacher in ranking:
+        chosen.setdefault(student_for(teacher, *depths), teacher)
+    if count == "all":
+        counterparts = ((layer, depth_map(layer, *depths)) for layer in range(1, depths[1] + 1))
+        return [_as_it_is(layer, chosen.get(layer, own)) for layer, own in counterparts]
+    return [_as_it_is(layer, chosen[layer]) for layer in sorted(list(chosen)[:count])]
 
 
 def _as_it_is(student: int, teacher: int) -> LayerPair:

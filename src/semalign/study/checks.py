@@ -4,7 +4,14 @@ import re
 from typing import Any
 
 from semalign.config.base import Split
-from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
+from semalign.config.benchmarks import (
+    FileBenchmark,
+    Mixture,
+    RealBenchmark,
+    Unlabeled,
+    base_of,
+    without_derived,
+)
 from semalign.config.checks import CheckSettings
 from semalign.config.evaluation import EvaluationSettings
 from semalign.config.pruning import PrunedModel
@@ -72,19 +79,17 @@ def readers_of(study: Study, benchmark: str) -> list[str]:
     """
     if getattr(study.benchmarks[benchmark], "too_long", "refuse") != "leave-out":
         return []
-    read_as = [
-        name
-        for name, section in study.benchmarks.items()
-        if name == benchmark or (isinstance(section, Mixture) and benchmark in section.parts)
-    ]
+    read_as = [name for name in study.benchmarks if benchmark in _items_of(study, name)]
     models = [
         model
         for pair in study.pairs.values()
         if set(pair.benchmarks or study.benchmarks) & set(read_as)
         for model in (pair.teacher, pair.student)
     ]
-    if set(study.scores.benchmarks or study.benchmarks) & set(read_as):
+    if set(study.scores.benchmarks or without_derived(study.benchmarks)) & set(read_as):
         models += study.scores.models
+    sections = [study.benchmarks[name] for name in read_as]
+    models += [section.answered_by for section in sections if isinstance(section, Unlabeled)]
     return list(dict.fromkeys(_unpruned(study, model) for model in models))
 
 
@@ -113,11 +118,21 @@ def _unpruned(study: Study, model: str) -> str:
     return _unpruned(study, section.teacher) if isinstance(section, PrunedModel) else model
 
 
+def _parts_of(study: Study, benchmark: str) -> list[str]:
+    """The benchmarks that one's items are from: the parts of a mixture, also if another one is derived from it."""
+    base = base_of(study.benchmarks, benchmark)
+    section = study.benchmarks[base]
+    return list(section.parts) if isinstance(section, Mixture) else [base]
+
+
+def _items_of(study: Study, benchmark: str) -> list[str]:
+    """A benchmark and all that it is made from."""
+    return [benchmark, base_of(study.benchmarks, benchmark), *_parts_of(study, benchmark)]
+
+
 def _choices(study: Study, benchmark: str) -> dict[str, Any]:
     """The choices of a benchmark, or of each part of a mixture, by name."""
-    section = study.benchmarks[benchmark]
-    names = section.parts if isinstance(section, Mixture) else [benchmark]
-    sections = {name: study.benchmarks[name] for name in names}
+    sections = {name: study.benchmarks[name] for name in _parts_of(study, benchmark)}
     having = {
         name: each for name, each in sections.items() if isinstance(each, FileBenchmark | RealBenchmark)
     }

@@ -48,10 +48,13 @@ def effective(settings: Method, signals: Signals) -> dict[str, Any]:
     if "projections" in (own.get("lora") or {}):
         own["lora"]["projections"] = sorted(own["lora"]["projections"])
     stages = {stage: getattr(signals, stage).model_dump() for stage in stages_read(settings)}
-    if signals.pairing.rule in ("last", "random") or signals.pairing.pairs == "all":
+    pairing = signals.pairing
+    if pairing.rule in ("last", "random") or (pairing.rule == "depth" and pairing.pairs == "all"):
         stages.pop("attribution", None)
     if own.get("rho") == 0:  # displacements of length 0, whatever their direction
         stages.pop("residual", None)
+    if pairing.pairs == 1:
+        own.pop("order", None)
     read = {f"{stage}.{key}": value for stage, values in stages.items() for key, value in values.items()}
     return own | {key: value for key, value in read.items() if READ_IF.get(key, _always)(signals)}
 
@@ -63,6 +66,7 @@ def _always(_signals: Signals) -> bool:
 def problems_of(study: Study, method: str) -> Iterator[str]:
     """Yield a line per change of a method's settings that has no effect, or that contradicts its other settings."""
     yield from unread_signals(study, method)
+    yield from inert_order(study, method)
     yield from equal_variants(study, method)
     yield from equal_on_benchmarks(study, method)
 
@@ -103,6 +107,15 @@ def _inert(study: Study, method: str, key: str) -> bool:
         for variant in variants_of(study, method)
     ]
     return all(one[1] != two[1] and effective(*one) == effective(*two) for one, two in pairs)
+
+
+def inert_order(study: Study, method: str) -> Iterator[str]:
+    """An order of training for a method that trains a single layer in every variant."""
+    order = getattr(study.methods[method], "order", "joint")
+    pairs = (resolve(study, method, variant)[1].pairing.pairs for variant in variants_of(study, method))
+    if order != "joint" and all(count == 1 for count in pairs):
+        where = f"methods.{method}.order: found {shown(order)}"
+        yield f"{where}, which changes nothing with pairing.pairs 1; expected joint, or more pairs"
 
 
 def equal_variants(study: Study, method: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pydantic import Discriminator, Field, Tag, create_model
 
 from semalign.benchmarks.registry import PUBLISHED
 from semalign.config.benchmarks import Benchmark as AnyBenchmark
-from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark, kind_of
+from semalign.config.benchmarks import Corrupted, FileBenchmark, Mixture, RealBenchmark, Unlabeled, kind_of
 from semalign.config.methods import MethodSettings
 from semalign.config.tiny import TinyBenchmark
 from semalign.methods.registry import METHODS
@@ -34,6 +34,8 @@ else:
         Annotated[TinyBenchmark, Tag("embedded")]
         | Annotated[_Published, Tag("real")]
         | Annotated[FileBenchmark, Tag("file")]
-        | Annotated[Mixture, Tag("mixture")],
+        | Annotated[Mixture, Tag("mixture")]
+        | Annotated[Corrupted, Tag("corrupted")]
+        | Annotated[Unlabeled, Tag("unlabeled")],
         Discriminator(kind_of),
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
+from semalign.config.benchmarks import Derived, Unlabeled, base_of, without_derived
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.evaluation import SAMPLED
 from semalign.config.signals import stages_before
@@ -16,6 +17,7 @@ from semalign.runtime.files import update_json
 from semalign.study.checks import CHOICES, checks_of_model, checks_of_pair, new_tokens, readers_of
 from semalign.study.definition import Study
 from semalign.study.oracles import cells_behind
+from semalign.study.targets import targets_of
 from semalign.study.variants import (
     FIXED,
     RATE,
@@ -81,7 +83,7 @@ class Layout:
         return [
             f"{self.root}/scores/{model}/{benchmark}/{protocol}"
             for model in wanted.models
-            for benchmark in wanted.benchmarks or self.study.benchmarks
+            for benchmark in wanted.benchmarks or without_derived(self.study.benchmarks)
             for protocol in wanted.protocols
         ]
 
@@ -93,8 +95,25 @@ class Layout:
         return own if own in self.settings else name
 
     def parts_of(self, benchmark: str) -> list[str]:
-        """Return the benchmarks that a mixture consists of; empty for any other benchmark."""
-        return list(getattr(self.study.benchmarks[benchmark], "parts", []))
+        """Return the benchmarks that a mixture, or one derived from it, consists of; empty for any other benchmark."""
+        base = base_of(self.study.benchmarks, benchmark)
+        return list(getattr(self.study.benchmarks[base], "parts", []))
+
+    def made_from(self, benchmark: str) -> list[str]:
+        """Return the benchmarks whose folders a mixture or a derived benchmark is made from."""
+        section = self.study.benchmarks[benchmark]
+        return [section.of] if isinstance(section, Derived) else self.parts_of(benchmark)
+
+    def answered_folder(self, benchmark: str) -> str | None:
+        """Return the folder of a model's answers that a benchmark has for labels: answered/<model>/<benchmark>."""
+        section = self.study.benchmarks[benchmark]
+        if not isinstance(section, Unlabeled):
+            return None
+        return f"{self.root}/answered/{section.answered_by}/{section.of}"
+
+    def answered_folders(self) -> list[str]:
+        """Return the folders of all such answers; benchmarks may share them."""
+        return list(dict.fromkeys(filter(None, map(self.answered_folder, self.study.benchmarks))))
 
     def trial_folders(self, pair: str, benchmark: str, method: str, variant: str) -> list[str]:
         """Return the folders of a variant's trials; empty if its learning rate is not searched."""
@@ -140,6 +159,8 @@ class Layout:
             return "/".join(names[:5]) in {cell.path for cell in (*self.cells, *read)}
         if kind == "scores":
             return "/".join([self.root, kind, *names[:3]]) in self.score_folders()
+        if kind == "answered":
+            return str(record.parent) in self.answered_folders()
         if kind == "checks" and names[0] == "pairs":
             return (names[1], names[2]) in self.checked()
         if kind == "checks":
@@ -188,7 +209,11 @@ class Layout:
             self.settings[f"{stage}/{DEFAULT}"] = getattr(study, stage).model_dump(mode="json")
         for name in type(study.analysis).model_fields:
             self.settings[f"analysis/{name}"] = getattr(study.analysis, name).model_dump(mode="json")
-        self.settings["analysis/decomposition"]["confidence"] = study.statistics.confidence
+        for name in ("decomposition", "displacement"):
+            self.settings[f"analysis/{name}"]["confidence"] = study.statistics.confidence
+        if study.analysis.displacement.benchmark:
+            for pair in study.pairs:
+                self.settings[f"targets/{pair}"] = targets_of(study, self.root, self.cells, pair)
 
     def _plan_evaluation(self) -> None:
         """Plan separate settings for generating and for judging, so that a change of the latter generates nothing."""
@@ -209,7 +234,17 @@ class Layout:
                 if kinds[name] in SAMPLED[protocol]
             }
             self.settings[f"scores/{protocol}"] = answering | {"protocol": protocol, "samples": samples}
+        for folder in self.answered_folders():
+            own = self._answered(answering, folder.rsplit("/", 1)[-1])
+            self.settings[folder.removeprefix(f"{self.root}/")] = own
         self.settings["published"] = study.scores.model_dump(mode="json")["published"]
+
+    def _answered(self, answering: dict[str, Any], benchmark: str) -> dict[str, Any]:
+        """Return how a model answers the train split: the prompts that are trained on, one greedy answer each."""
+        limits = answering["max_new_tokens"]
+        names = self.parts_of(benchmark) or [benchmark]
+        own = {name: limit for name, limit in limits.items() if name in names}
+        return answering | {"split": "train", "protocol": "paper", "samples": {}, "max_new_tokens": own}
 
     def _plan_checks(self) -> None:
         """Plan what is checked of the texts of each benchmark, for every pair and every model that is scored."""
@@ -266,6 +301,9 @@ class Layout:
             "pairs": list(study.pairs),
             "benchmarks": list(study.benchmarks),
             "parts": {name: parts for name in study.benchmarks if (parts := self.parts_of(name))},
+            "derived": {
+                name: section.of for name, section in study.benchmarks.items() if isinstance(section, Derived)
+            },
             "methods": list(study.methods),
             "student": kinds.get("student", "student"),
             "teacher": kinds.get("teacher", "teacher"),

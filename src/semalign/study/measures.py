@@ -17,7 +17,7 @@ COLLECTED = tuple(
     )
 )
 # tables that are joined from those of single models, pairs or methods
-JOINED = ("decomposition", "head", "similarity", "geometry", "crossing")
+JOINED = ("decomposition", "head", "similarity", "displacement", "geometry", "crossing")
 
 
 class Measures:
@@ -35,6 +35,7 @@ class Measures:
             "search": bool(layout.searched()),
             "attribution": attributed,
             "pairing": attributed,
+            "displacement": bool(analysis.displacement.benchmark),
             "geometry": bool(analysis.geometry.benchmark),
             "similarity": bool(analysis.similarity.benchmark and analysis.similarity.methods),
             "crossing": bool(analysis.decomposition.models and pairs),

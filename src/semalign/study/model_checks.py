@@ -104,6 +104,7 @@ def _projections(study: Study, method: str, settings: Any) -> Iterator[str]:
         if name not in names:
             yield f"{key}: found {name!r}, expected {one_of(name, names)}"
     for pair in study.pairs.values():
+        yield from _beyond_width(study, method, settings, pair.teacher)
         if settings.deep_teacher:
             yield from _too_shallow(study, method, pair.teacher, pair.student)
         for role, model in (("teacher", pair.teacher), ("student", pair.student)):
@@ -115,6 +116,13 @@ def _projections(study: Study, method: str, settings: Any) -> Iterator[str]:
                 yield from _too_high_rank(f"methods.{method}.lora.rank", lora, study.models[model])
             if missing := inseparable(facts, settings.separate):
                 yield f"methods.{method}: found {name} (models.{model}), {missing}"
+
+
+def _beyond_width(study: Study, method: str, settings: Any, teacher: str) -> Iterator[str]:
+    """A rank of the teacher's states (`oprd-bridge`) above their width."""
+    shape, rank = shape_of(study, teacher), getattr(settings, "rank", 0)
+    if shape and rank > shape.width:
+        yield f"methods.{method}.rank: found {rank}, expected at most {shape.width}, the width of the teacher {teacher}"
 
 
 def _too_shallow(study: Study, method: str, teacher: str, student: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from semalign.config.base import shown
-from semalign.config.benchmarks import Mixture
+from semalign.config.benchmarks import Derived, Mixture, Unlabeled, without_derived
 from semalign.config.evaluation import SAMPLED
 from semalign.config.pruning import check_source
 from semalign.runtime.suggestions import one_of
@@ -34,9 +34,21 @@ def pairs(study: Study) -> Iterator[str]:
 
 def mixtures(study: Study) -> Iterator[str]:
     """The parts of mixtures, which must be plain benchmarks."""
-    plain = [name for name, section in study.benchmarks.items() if not isinstance(section, Mixture)]
+    others = Mixture | Derived
+    plain = [name for name, section in study.benchmarks.items() if not isinstance(section, others)]
     for name, benchmark in study.benchmarks.items():
         yield from known(f"benchmarks.{name}.parts", getattr(benchmark, "parts", []), plain)
+
+
+def derived(study: Study) -> Iterator[str]:
+    """What derived benchmarks are made from: benchmarks that are not derived themselves, and models."""
+    names = without_derived(study.benchmarks)
+    for name, section in study.benchmarks.items():
+        key = f"benchmarks.{name}"
+        if isinstance(section, Derived):
+            yield from known(f"{key}.of", [section.of], names)
+        if isinstance(section, Unlabeled):
+            yield from known(f"{key}.answered_by", [section.answered_by], study.models)
 
 
 def methods(study: Study) -> Iterator[str]:
@@ -69,7 +81,9 @@ def analyses(study: Study) -> Iterator[str]:
         else:
             yield from known("analysis.decomposition.prompts", [decomposition.prompts], sources)
     yield from known("analysis.similarity.methods", study.analysis.similarity.methods, study.methods)
-    for section in ("similarity", "geometry"):
+    if reference := study.analysis.displacement.reference:
+        yield from known("analysis.displacement.reference", [reference], study.methods)
+    for section in ("similarity", "displacement", "geometry"):
         if benchmark := getattr(study.analysis, section).benchmark:
             yield from known(f"analysis.{section}.benchmark", [benchmark], study.benchmarks)
 
@@ -78,9 +92,14 @@ def evaluation(study: Study) -> Iterator[str]:
     """The benchmarks with settings of their own; all have the protocol, and those in `samples` are sampled."""
     settings = study.evaluation
     protocol = settings.protocol
-    yield from known("evaluation.max_new_tokens", settings.max_new_tokens, study.benchmarks)
-    yield from known("evaluation.samples", settings.samples, study.benchmarks)
-    for name, benchmark in study.benchmarks.items():
+    names = without_derived(study.benchmarks)
+    yield from known("evaluation.max_new_tokens", settings.max_new_tokens, names)
+    yield from known("evaluation.samples", settings.samples, names)
+    if settings.split == "train" and len(names) < len(study.benchmarks):
+        changed = next(name for name in study.benchmarks if name not in names)
+        yield f"evaluation.split: found 'train', whose answers benchmark {changed} changes; expected another split"
+    for name in names:
+        benchmark = study.benchmarks[name]
         published = getattr(benchmark, "benchmark", None)
         if protocol != "paper" and not published and not isinstance(benchmark, Mixture):
             yield (
@@ -97,11 +116,12 @@ def scores(study: Study) -> Iterator[str]:
     """The models and benchmarks to score, and those of published scores; the benchmarks have the protocols."""
     wanted = study.scores
     yield from known("scores.models", wanted.models, study.models)
-    yield from known("scores.benchmarks", wanted.benchmarks, study.benchmarks)
+    yield from known("scores.benchmarks", wanted.benchmarks, without_derived(study.benchmarks))
     for number, score in enumerate(wanted.published):
         yield from known(f"scores.published[{number}].model", [score.model], study.models)
         yield from known(f"scores.published[{number}].benchmark", [score.benchmark], study.benchmarks)
-    scored = [name for name in wanted.benchmarks or study.benchmarks if name in study.benchmarks]
+    names = without_derived(study.benchmarks)
+    scored = [name for name in wanted.benchmarks or names if name in names]
     for name in scored if wanted.models else ():
         if set(wanted.protocols) - {"paper"} and not getattr(study.benchmarks[name], "benchmark", None):
             yield f"scores.protocols: found {wanted.protocols}, of which benchmark {name} has only 'paper'"
@@ -172,6 +192,7 @@ def search(study: Study) -> Iterator[str]:
 CHECKS: tuple[Check, ...] = (
     pairs,
     mixtures,
+    derived,
     methods,
     by_benchmark,
     own_benchmarks,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.registry import own_files
-from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
+from semalign.config.benchmarks import Derived, FileBenchmark, Mixture, RealBenchmark
 from semalign.study.checks import CHOICES
 from semalign.study.definition import Study
 
@@ -61,6 +61,8 @@ def _digest(path: Path, sizes: list[int]) -> str:
 
 def _identity(section: Any, files: list[str] | None) -> Any:
     """What makes a benchmark this one; None for a kind that can't be there twice, or whose files can't be read."""
+    if isinstance(section, Derived):
+        return section.model_dump_json()
     if isinstance(section, RealBenchmark):
         return section.model_dump_json(exclude=CHOICES)
     if isinstance(section, FileBenchmark) and files:

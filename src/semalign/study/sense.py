@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from semalign.config.base import shown
 from semalign.config.models import FolderModel
+from semalign.runtime.suggestions import one_of
 from semalign.study.references import Check
 from semalign.study.sections import Study
 
@@ -90,7 +91,7 @@ def _identity(model: Any) -> Any:
 
 def analyses(study: Study) -> Iterator[str]:
     """Analyses with one half of their settings, or of benchmarks that no pair is trained on."""
-    similarity, geometry = study.analysis.similarity, study.analysis.geometry
+    similarity = study.analysis.similarity
     if similarity.methods and not similarity.benchmark:
         yield "analysis.similarity.benchmark: found nothing, expected the benchmark that its methods are compared on"
     if similarity.benchmark and not similarity.methods:
@@ -102,7 +103,9 @@ def analyses(study: Study) -> Iterator[str]:
     for name in similarity.methods:
         if name in study.methods and not study.methods[name].trained:
             yield f"analysis.similarity.methods: found {name!r}, which trains nothing; expected trained methods"
-    for section, benchmark in (("similarity", similarity.benchmark), ("geometry", geometry.benchmark)):
+    yield from _of_displacement(study)
+    for section in ("similarity", "displacement", "geometry"):
+        benchmark = getattr(study.analysis, section).benchmark
         if benchmark not in study.benchmarks:
             continue
         without = [
@@ -115,6 +118,23 @@ def analyses(study: Study) -> Iterator[str]:
             rest = "is not trained on" if without else "is in the study to train on"
             key = f"analysis.{section}.benchmark"
             yield f"{key}: found {benchmark!r}, which {which} {rest}; expected one that it is trained on"
+
+
+def _of_displacement(study: Study) -> Iterator[str]:
+    """A comparison of displacements without a benchmark, or without a trained method to compare with."""
+    own, key = study.analysis.displacement, "analysis.displacement"
+    if own.benchmark and not own.reference:
+        trained = [name for name, settings in study.methods.items() if settings.trained]
+        yield f"{key}.reference: found nothing, expected the method to compare with, {one_of(None, trained)}"
+    if not own.benchmark and (own.reference or "count" in own.model_fields_set):
+        yield f"{key}.benchmark: found nothing, expected the benchmark whose trained students are compared"
+    if own.reference in study.methods and not study.methods[own.reference].trained:
+        yield f"{key}.reference: found {own.reference!r}, which trains nothing; expected a trained method"
+    elif own.reference in study.methods and own.benchmark in study.benchmarks:
+        trained_on = study.methods[own.reference].benchmarks
+        if trained_on is not None and own.benchmark not in trained_on:
+            found = f"found {own.reference!r}, which is not trained on {own.benchmark}"
+            yield f"{key}.reference: {found}; expected a method that is"
 
 
 def scores(study: Study) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from semalign.benchmarks.own import SHARES
 from semalign.config.base import Split
-from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark
+from semalign.config.benchmarks import FileBenchmark, Mixture, RealBenchmark, base_of
 from semalign.config.checks import Size
 from semalign.config.signals import stages_before
 from semalign.config.tiny import TinyBenchmark
@@ -40,7 +40,7 @@ def sizes_needed(study: Study, benchmark: str) -> list[Size]:
 
 def size_of(study: Study, benchmark: str, split: Split) -> int | None:
     """The largest size that a split can have, or None if only its source tells."""
-    section = study.benchmarks[benchmark]
+    section = study.benchmarks[base_of(study.benchmarks, benchmark)]
     if isinstance(section, Mixture):
         sizes = [size_of(study, part, split) for part in section.parts]
         return None if None in sizes else sum(size for size in sizes if size is not None)

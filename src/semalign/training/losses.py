@@ -71,6 +71,20 @@ def _centred(rows: torch.Tensor) -> torch.Tensor:
     return rows / rows.norm().clamp_min(NEGLIGIBLE)
 
 
+def fisher_surrogate(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean of 1/2 dz^T (diag p - p p^T) dz = 1/2 Var_p(dz), with dz = z - z_T and p = softmax(z_T), in nats.
+
+    `logits` z and `targets` z_T are [positions, vocabulary]. The matrix is the Fisher information of a softmax in its
+    logits, and the value is the second-order expansion of KL(softmax(z_T) || softmax(z)) around z = z_T. A constant
+    added to all logits of a position changes nothing.
+    """
+    targets = targets.float()
+    probs = targets.softmax(-1)
+    difference = logits.float() - targets
+    centred = difference - (probs * difference).sum(-1, keepdim=True)
+    return (probs * centred.square()).sum(-1).mean() / 2
+
+
 def keep_top(logits: torch.Tensor, names: torch.Tensor, top_k: int) -> dict[str, torch.Tensor]:
     """The `top_k` largest of logits [positions, tokens] and the rest, as `sparse_kl` reads them.
 

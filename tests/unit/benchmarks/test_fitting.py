@@ -9,7 +9,7 @@ import pytest
 
 from semalign.benchmarks.base import Example, Prepared, read_split
 from semalign.benchmarks.fitting import Reader, Room, leave_out
-from semalign.benchmarks.stage import prepare_benchmark
+from semalign.benchmarks.stage import Readers, prepare_benchmark
 from semalign.config.base import SPLITS
 from semalign.config.benchmarks import RealBenchmark
 from semalign.models.loading import load_tokenizer
@@ -83,9 +83,9 @@ def test_own_rows_are_left_out_before_the_splits_are_drawn(
         settings["test_path"] = str(other)
     write_json(tmp_path / "settings.json", settings)
     write_json(tmp_path / "fitting.json", {"readers": ["teacher", "student"], "new_tokens": None})
-    options = {"models": sealed_pair, "fitting": tmp_path / "fitting.json"}
+    readers = Readers(sealed_pair, tmp_path / "fitting.json")
     with caplog.at_level(logging.INFO):
-        prepare_benchmark("mine", tmp_path / "settings.json", tmp_path / "out", **options)  # type: ignore[arg-type]
+        prepare_benchmark("mine", tmp_path / "settings.json", tmp_path / "out", readers=readers)
     splits = {split: read_split(tmp_path / "out", split) for split in SPLITS}
     assert all(len(row.prompt) < 20 for items in splits.values() for row in items)
     assert sum(map(len, splits.values())) == 30 + 6 * separate

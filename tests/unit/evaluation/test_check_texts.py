@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from checked_texts import PLAIN, check
+from checked_texts import PLAIN, check, write_benchmark
 from cutting_tokenizers import write_merging
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.derived import write_derived
+from semalign.evaluation.readiness.stage import check_texts
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import RECORD, Run
@@ -178,6 +180,22 @@ def test_other_cuts_are_refused_where_a_method_reads_them(unlike: Pair, tmp_path
         "benchmarks.mine: train: the answer of example odd is cut into ' |i|s| |12|3' by the teacher and into "
         "' |i|s| |1|23' by the student (1 of 5 examples); semalign and distill-logits would supervise"
     )
+
+
+def test_the_changed_answers_of_a_derived_benchmark_are_compared(unlike: Pair, tmp_path: Path) -> None:
+    base = write_benchmark(tmp_path, PLAIN)
+    (tmp_path / "told").mkdir()
+    write_derived(base, tmp_path / "told", lambda _, items: [replace(items[0], answer=" 123"), *items[1:]])
+    Run("benchmark").seal(tmp_path / "told")
+    evaluation = {"sandbox": {"allow_weak_isolation": True}}
+    settings = {"evaluation": evaluation, "scored": ["test"], "uses": {"train": ["sft"]}}
+    write_json(tmp_path / "settings.json", settings)
+    check_texts(base, tmp_path / "settings.json", tmp_path / "out", *unlike)
+    with pytest.raises(UserError) as error:
+        check_texts(tmp_path / "told", tmp_path / "settings.json", tmp_path / "out", *unlike)
+    (line,) = error.value.lines
+    assert line.startswith("benchmarks.mine: train: the answer of example row-0 is cut into ' |12|3' by")
+    assert line.endswith(" (in benchmarks.told)")
 
 
 def test_other_cuts_that_no_method_reads_are_counted(

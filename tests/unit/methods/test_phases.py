@@ -18,8 +18,8 @@ from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common import adapters
 from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
+from semalign.methods.common.phases import divide
 from semalign.methods.semalign import SemAlign
-from semalign.methods.semalign.phases import divide
 from semalign.methods.semalign.steering import Targets, steering_loss
 from semalign.models.loading import load_model
 from semalign.runtime.errors import UserError

@@ -16,8 +16,9 @@ from semalign.benchmarks.encoding import collate
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common.adapters import adapt
+from semalign.methods.experimental.reconstructed.training import reconstructed_loss
 from semalign.methods.experimental.residual_geometry import ResidualGeometry
-from semalign.methods.experimental.residual_geometry.relations import geometry_loss
+from semalign.methods.experimental.residual_geometry.relations import relate
 from semalign.methods.semalign.steering import Targets
 from semalign.models.loading import load_model
 from semalign.models.readout import answer_logits
@@ -41,7 +42,7 @@ def terms_of(pair: Pair, settings: ResidualGeometry, model: Any) -> dict[str, to
     encoded = train_split(pair.student, pair.benchmark)
     targets = Targets(signals["alignment"] / "targets.safetensors", encoded)
     teacher = TeacherLogits(signals["logits"], encoded) if "logits" in signals else None
-    loss = geometry_loss(settings, targets, "contribution", teacher)
+    loss = reconstructed_loss(settings, relate, targets, targets.layers, "contribution", teacher)
     return loss(model, collate([encoded[i] for i in INDICES], 0), INDICES)
 
 

@@ -112,6 +112,7 @@ def test_the_layer_loss_is_the_mean_over_the_steered_layers(llama: Pair) -> None
 def test_a_weight_of_zero_leaves_the_term_and_its_cost_out(
     changes: dict[str, Any], terms: set[str], llama: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from semalign.methods.common import steered
     from semalign.methods.semalign import steering as module
 
     done: list[str] = []
@@ -121,7 +122,7 @@ def test_a_weight_of_zero_leaves_the_term_and_its_cost_out(
         return capture(model, layers, interfaces)
 
     head = module.head_logits
-    monkeypatch.setattr(module, "capture", watched)
+    monkeypatch.setattr(steered, "capture", watched)
     monkeypatch.setattr(module, "head_logits", lambda *given: done.append("head") or head(*given))  # type: ignore[func-returns-value]
     assert set(terms_of(llama, steer(**changes))) == terms
     expected = [f"state {layer}" for layer in (1, 2, 3)] if "layer" in terms else []

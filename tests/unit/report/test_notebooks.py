@@ -26,7 +26,7 @@ FIGURES = {
     "decomposition": ["decomposition"],
     "fairness": ["cost_gain"],
     "figures": ["agreement", "gap_closed", "scores", "similarity"],
-    "mechanism": ["attribution", "curves", "geometry", "pairing"],
+    "mechanism": ["attribution", "curves", "displacement", "geometry", "pairing"],
     "tables": [],
 }
 PARAMETERS = {"study": "tiny", "tables": "results/tiny/tables", "figures": "results/tiny/figures"}

@@ -1,5 +1,6 @@
 """Pairing rules: the depth rule against the paper's formulas in fractions, the others against values by hand."""
 
+import random
 from fractions import Fraction
 
 import pytest
@@ -74,6 +75,35 @@ def test_all_pairs_every_student_layer_with_its_counterpart(teacher: int, studen
             assert (pair.below, pair.above, pair.weight) == (pair.teacher, pair.teacher, 0.0)
     plain = choose_pairs(ranking, teacher, student, Pairing(pairs="all", interpolate=False))
     assert all(p.below == p.above == p.teacher and p.weight == 0 for p in plain)
+
+
+@pytest.mark.parametrize(("teacher", "student"), DEPTHS)
+def test_a_segment_gives_each_student_layer_its_most_critical_teacher_layer(
+    teacher: int, student: int
+) -> None:
+    """Compared with a search through every segment, for a ranking without order."""
+    ranking = random.Random(teacher).sample(range(1, teacher + 1), teacher)
+    pairs = choose_pairs(ranking, teacher, student, Pairing(rule="segment", pairs="all"))
+    assert [p.student for p in pairs] == list(range(1, student + 1))
+    assert all(p.below == p.above == p.teacher == p.critical and p.weight == 0 for p in pairs)
+    for pair in pairs:
+        segment = [t for t in ranking if student_for(t, teacher, student) == pair.student]
+        assert pair.teacher == (segment[0] if segment else depth_map(pair.student, teacher, student))
+    sources = [p.teacher for p in pairs]
+    assert sources == sorted(sources)
+    assert teacher < student or len(set(sources)) == student  # no source layer is shared
+    by_depth = choose_pairs(ranking, teacher, student, Pairing(pairs="all", interpolate=False))
+    assert teacher < student or len({p.teacher for p in by_depth}) == student
+
+
+def test_the_first_pairs_by_segment_are_those_of_the_most_critical_layers() -> None:
+    ranking = [3, 4, 7, 1, 8, 2, 5, 6]  # segments of 4 student layers: 1 2, 3 4, 5 6, 7 8
+    for count, expected in ((1, [(2, 3)]), (2, [(2, 3), (4, 7)]), (3, [(1, 1), (2, 3), (4, 7)])):
+        pairs = choose_pairs(ranking, 8, 4, Pairing(rule="segment", pairs=count))
+        assert [(p.student, p.teacher) for p in pairs] == expected
+    every = choose_pairs(ranking, 8, 4, Pairing(rule="segment", pairs="all"))
+    assert every == choose_pairs(ranking, 8, 4, Pairing(rule="segment", pairs=9))
+    assert [(p.student, p.teacher) for p in every] == [(1, 1), (2, 3), (3, 5), (4, 7)]
 
 
 @pytest.mark.parametrize("rule", ["cka", "last", "random"])

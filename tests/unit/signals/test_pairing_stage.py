@@ -129,7 +129,9 @@ def test_cka_counts_its_passes_and_names_what_it_read(pair: Callable[..., Any], 
     assert set(inputs) == {"teacher", "student", "benchmark", "attribution"}
 
 
-@pytest.mark.parametrize("settings", [{}, {"pairs": "all"}, {"rule": "last"}, {"rule": "random"}], ids=str)
+@pytest.mark.parametrize(
+    "settings", [{}, {"pairs": "all"}, {"rule": "segment"}, {"rule": "last"}, {"rule": "random"}], ids=str
+)
 def test_other_rules_read_neither_weights_nor_examples(
     pair: Callable[..., Any], settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

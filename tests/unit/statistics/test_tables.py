@@ -341,3 +341,17 @@ def test_benchmarks_weigh_alike_in_a_contrast_whatever_their_size() -> None:
 
     small, large = Scores(np.full((1, 10), 100.0), (0,)), Scores(np.zeros((1, 90)), (0,))
     assert _joined([small, large]).mean == pytest.approx(50.0)
+
+
+def test_items_that_benchmarks_share_are_once_in_the_mean_of_a_contrast() -> None:
+    from semalign.statistics.tables.contrasts import _apart
+
+    order = Order(
+        pairs=["p"],
+        benchmarks=["wrong", "a", "b", "c1", "c2"],
+        methods=["m"],
+        derived={"wrong": "a", "c1": "c", "c2": "c"},
+    )
+    assert _apart(order.benchmarks, order) == ["a", "b", "c1"]
+    assert _apart(["wrong", "b"], order) == ["wrong", "b"]
+    assert _apart(["a", "b"], Order(pairs=["p"], benchmarks=["a", "b"], methods=["m"])) == ["a", "b"]

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from semalign.config.cells import Cell
-from semalign.config.extending import read_config
 from semalign.methods.sft import Sft
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
@@ -14,7 +13,7 @@ from semalign.study.definition import parse_study
 from semalign.study.layout import Layout, title_of
 from semalign.study.preflight import check_study
 
-STUDY = {
+STUDY: dict[str, Any] = {
     "study": "s",
     "seeds": [0, 1],
     "models": {"big": {"source": "tiny"}, "small": {"source": "tiny", "seed": 1}},
@@ -119,12 +118,13 @@ def test_methods_and_benchmarks_have_printed_titles(layout: Layout) -> None:
 
 
 def test_a_method_can_have_a_title_and_benchmarks_of_its_own() -> None:
-    data = read_config(["config/config.yaml"]).data
-    data["methods"]["sft"] |= {"title": "Fine-tuning", "benchmarks": ["facts"]}
-    layout = Layout(parse_study(data))
+    methods = {**STUDY["methods"], "sft": {"title": "Fine-tuning", "benchmarks": ["facts"]}}
+    pairs = {"p": {"teacher": "big", "student": "small"}}
+    search = {"learning_rates": [1e-3, 1e-2]}
+    layout = Layout(parse_study({**STUDY, "methods": methods, "pairs": pairs, "search": search}))
     assert layout.settings["order"]["titles"]["sft"] == "Fine-tuning"
     assert {cell.benchmark for cell in layout.cells if cell.method == "sft"} == {"facts"}
-    assert {cell.benchmark for cell in layout.cells if cell.method == "laten"} == set(data["benchmarks"])
+    assert {cell.benchmark for cell in layout.cells if cell.method == "semalign"} == set(STUDY["benchmarks"])
     assert {search[1] for search in layout.searched() if search[2] == "sft"} == {"facts"}
     assert not {"title", "benchmarks"} & set(layout.settings["methods/sft/default"])
 
@@ -156,3 +156,29 @@ def test_an_embedded_benchmark_without_a_task_is_refused(
 def test_the_decomposition_uses_the_confidence_level_of_the_study(tmp_path: Path) -> None:
     study = parse_study({**STUDY, "statistics": {"confidence": 0.99}})
     assert Layout(study).settings["analysis/decomposition"]["confidence"] == 0.99
+
+
+def test_targets_are_listed_for_those_who_steer_towards_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    methods = STUDY["methods"] | {
+        "labels": {"method": "semalign", "layer_loss_weight": 0},
+        "residual-geometry": {},
+        "semantic-residual": {"rho": 0.1},
+        "last": {"method": "semantic-residual", "layers": "last"},
+        "oracle": {},
+    }
+    methods |= {"distill-logits": {}}
+    displacement = {"benchmark": "facts", "reference": "distill-logits"}
+    layout = Layout(parse_study(STUDY | {"methods": methods, "analysis": {"displacement": displacement}}))
+    root = "results/s/signals/p/facts"
+    listed = [tuple(entry.values()) for entry in layout.settings["targets/p"]]
+    assert listed == [
+        ("semalign", "default", "alignment", f"{root}/alignment/default", None),
+        ("semantic-residual", "default", "residual", f"{root}/residual/default", 0.1),
+        ("oracle", "default", "oracle", f"{root}/oracle/default", None),
+        ("semalign", "map~random", "alignment", f"{root}/alignment/map~random", None),
+        ("semalign", "batch_size~8", "alignment", f"{root}/alignment/default", None),
+    ]
+    assert not [name for name in Layout(parse_study(STUDY)).settings if name.startswith("targets/")]

@@ -171,6 +171,20 @@ def test_a_plan_has_one_row_per_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GPU hours" in text and "prepare_model (pretrain" in text and "download" not in text
 
 
+def test_every_registered_method_can_be_planned() -> None:
+    from semalign.methods.registry import METHODS
+    from semalign.study.definition import parse_study
+
+    models = {"big": {"source": "tiny"}, "small": {"source": "tiny", "seed": 1}}
+    pairs = {"p": {"teacher": "big", "student": "small"}}
+    data = {"study": "s", "seeds": [0], "models": models, "pairs": pairs, "benchmarks": {"facts": {}}}
+    trained = [name for name in METHODS if name not in ("student", "teacher")]
+    for name in trained:
+        study = parse_study({**data, "methods": {"student": {}, "teacher": {}, name: {}}})
+        (row,) = (row for row in Plan(study, DEVICES["cpu"]).rows() if row.rule.startswith("transfer_"))
+        assert row.rule == f"transfer_knowledge: {name}" and row.jobs == 1 and row.hours > 0
+
+
 def test_total_hours_are_those_of_the_device() -> None:
     def row(rule: str, hours: float) -> Row:
         return Row(rule, 1, hours, 0, memory.Peak(1))

@@ -91,6 +91,13 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"analysis": {"similarity": {"methods": ["sft"]}}}, "analysis.similarity.benchmark: found nothing"),
     ({"analysis": {"similarity": {"benchmark": "facts", "methods": ["teacher"]}}}, "found 'teacher', which trains nothing"),
     ({"analysis": {"geometry": {"benchmark": "facts"}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.geometry.benchmark: found 'facts', which pairs.p is not trained on"),
+    ({"analysis": {"displacement": {"benchmark": "facts"}}}, "analysis.displacement.reference: found nothing, expected the method to compare with, one of semalign, sft"),
+    ({"analysis": {"displacement": {"reference": "sft"}}}, "analysis.displacement.benchmark: found nothing"),
+    ({"analysis": {"displacement": {"count": 8}}}, "analysis.displacement.benchmark: found nothing"),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "teacher"}}}, "analysis.displacement.reference: found 'teacher', which trains nothing"),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "sft"}}, "methods": {**BASE["methods"], "sft": {"benchmarks": ["completion"]}}}, "analysis.displacement.reference: found 'sft', which is not trained on facts"),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "stf"}}}, "analysis.displacement.reference: found 'stf', expected one of "),
+    ({"analysis": {"displacement": {"benchmark": "facts", "reference": "sft"}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.displacement.benchmark: found 'facts', which pairs.p is not trained on"),
     # notebooks without their tables
     ({"notebooks": ["benchmarks"]}, "notebooks: found 'benchmarks', which reads benchmarks.csv; expected `scores.models`"),
     ({"notebooks": ["decomposition"]}, "which reads decomposition.csv, head.csv; expected `analysis.decomposition.models`"),
@@ -116,6 +123,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"arithmetic": {}}}}, "benchmarks": {**BASE["benchmarks"], "arithmetic": {}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}, "methods.sft.by_benchmark: found 'arithmetic', which no pair is trained on"),
     ({"alignment": {"map": "pinvv"}}, "alignment.map: found 'pinvv', expected one of pinv, "),
     ({"models": {"big": {"source": "tiny", "layers": 2}, "small": {"source": "tiny", "layers": 3}}, "methods": {**BASE["methods"], "laten": {}}}, "methods.laten: found teacher big with 2 layers and student small with 3, expected a teacher at least as deep"),
+    ({"models": {"big": {"source": "tiny", "width": 64}, "small": {"source": "tiny"}}, "methods": {**BASE["methods"], "oprd-bridge": {"rank": 65}}}, "methods.oprd-bridge.rank: found 65, expected at most 64, the width of the teacher big"),
     # what has no effect
     ({"methods": {**BASE["methods"], "sft": {"layers": "all", "signals": {"alignment.map": "random"}}}}, "methods.sft.signals.alignment.map: found 'random', which changes nothing in sft, which reads no signals; remove it"),
     ({"methods": {**BASE["methods"], "sft": {"signals": {"logits.temperature": 2.0}}}}, "methods.sft.signals.logits.temperature: found 2.0, which the method sft does not read; expected a change of one of attribution, pairing"),
@@ -154,6 +162,11 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"analysis": {"decomposition": {"models": ["big"], "prompts": "facts", "bases": []}}}, "analysis.decomposition.bases: found [], expected at least one"),
     ({"scores": {"models": ["big"], "published": [{"model": "big", "benchmark": "facts", "score": 50, "source": "x", "protocol": "lm-eval"}]}}, "scores.published[0].protocol: found 'lm-eval', which is not in scores.protocols"),
     ({"scores": {"models": ["big"], "published": [{"model": "big", "benchmark": "facts", "score": 50, "source": "x"}, {"model": "big", "benchmark": "facts", "score": 50, "source": "x"}]}}, "scores.published[1]: found model, benchmark and protocol of scores.published[0]"),
+    ({"methods": {**BASE["methods"], "semalign": {"order": "shallow-to-deep"}}}, "methods.semalign.order: found 'shallow-to-deep', which changes nothing with pairing.pairs 1; expected joint, or more pairs"),
+    ({"ablations": {"axes": {"order": ["shallow-to-deep"]}}}, "ablations.axes.order: found 'shallow-to-deep', which changes nothing that semalign reads"),
+    ({"methods": {**BASE["methods"], "fisher-surrogate": {"signals": {"activations.interface": "mlp"}}}}, "methods.fisher-surrogate.signals.activations.interface: found 'mlp', expected 'block', which the method's own settings ask for"),
+    ({"methods": {**BASE["methods"], "oprd-bridge": {"signals": {"alignment.map": "random"}}}}, "methods.oprd-bridge.signals.alignment.map: found 'random', which the method oprd-bridge does not read; expected a change of one of attribution, pairing, activations"),
+    ({"ablations": {"axes": {"pairing.interpolate": [False]}}, "pairing": {"rule": "segment"}}, "ablations.axes.pairing.interpolate: found false, which changes nothing"),
     # what changes more than it says
     ({"ablations": {"others": {"sft": {"optimisation": [{"epochs": 3}]}}}}, "ablations.others.sft.optimisation: found a section, expected dotted keys of single settings, such as `optimisation.epochs`"),
     ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"facts": {"lora": {"rank": 4}}}}}}, "methods.sft.by_benchmark.facts.lora: found a section, expected dotted keys"),
@@ -201,6 +214,14 @@ def test_several_kinds_of_problems_are_told_at_once() -> None:
     assert len(first) == 2  # the sections agree before they are compared with what is installed
     data = {**data, "seeds": [0], "contrasts": []}
     assert {line.split(":")[0] for line in told(data)} == {"alignment.map", "benchmarks.fact"}
+
+
+def test_the_attribution_matters_to_pairs_of_all_layers_by_segment_alone() -> None:
+    axes = {"ablations": {"axes": {"attribution.granularity": ["neuron"]}}}
+    by_depth, by_segment = ({"pairs": "all", "rule": rule} for rule in ("depth", "segment"))
+    assert told({**BASE, **axes, "pairing": by_segment}) == []
+    (line,) = told({**BASE, **axes, "pairing": by_depth})
+    assert line.startswith("ablations.axes.attribution.granularity: found 'neuron', which changes nothing")
 
 
 def test_problems_that_follow_from_another_one_are_not_told() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from semalign.benchmarks.base import Example, read_split
+from semalign.benchmarks.derived import CHANGED
 from semalign.benchmarks.fitting import Reader
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.base import SPLITS, Split
@@ -58,6 +59,8 @@ def check_texts(
     for size in checks.sizes:
         examples = sum(splits[size.split]["examples"] for splits in report.values())
         problems.add(*size.problems(examples, benchmark.name))
+    if (benchmark / CHANGED).is_file():  # its items have the name of the benchmark that it is made from
+        problems.lines = [f"{line} (in benchmarks.{benchmark.name})" for line in problems.lines]
     problems.check()
     contexts = {role: reader.context for role, reader in readers.items()}
     with replace_folder(out) as made:

@@ -1,11 +1,13 @@
-"""Targets of the alignment stage, read during training."""
+"""Targets of the alignment stage, and states of the activations stage, read during training."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
 
 from semalign.benchmarks.encoding import Encoded
+from semalign.signals.alignment import interpolate
+from semalign.signals.pairing import LayerPair
 from semalign.signals.stored import Stored
 
 PREFIX = "layer."  # tensors are named layer.<number>
@@ -25,3 +27,10 @@ class Targets:
     def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
         """Targets [supervised positions, width] of a batch's examples, in the order of `indices`."""
         return self.stored.of(f"{PREFIX}{layer}", indices)
+
+
+def paired_states(stored: Stored, pairs: Sequence[LayerPair]) -> Iterator[tuple[int, torch.Tensor]]:
+    """Yield each paired student layer with its teacher states [positions, D_T], interpolated as for SemAlign."""
+    states = {int(name.removeprefix(PREFIX)): rows for name, rows in stored.tensors.items()}
+    for pair in pairs:
+        yield pair.student, interpolate(states, pair.below, pair.above, pair.weight)

@@ -22,11 +22,11 @@ from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import answer_terms
 from semalign.methods.common.lora import Adaptation, chosen_layers, load_student_at_work, train_student
+from semalign.methods.common.targets import paired_states
 from semalign.methods.distill_hidden import DistillHidden
 from semalign.models.anatomy import capture
 from semalign.models.readout import answer_logits
 from semalign.runtime.files import read_json
-from semalign.signals.alignment import interpolate
 from semalign.signals.pairing import LayerPair, from_rows
 from semalign.signals.stored import Stored
 
@@ -52,15 +52,7 @@ class TeacherStates:
 
     def __init__(self, path: Path, pairs: Sequence[LayerPair], examples: Sequence[Encoded]) -> None:
         self.stored = Stored(path, examples)
-        layers = {
-            int(name.removeprefix("layer.")): states
-            for name, states in self.stored.tensors.items()
-            if name != "offsets"
-        }
-        self.states = {
-            pair.student: standardise(interpolate(layers, pair.below, pair.above, pair.weight))
-            for pair in pairs
-        }
+        self.states = {layer: standardise(rows) for layer, rows in paired_states(self.stored, pairs)}
         self.stored.tensors = {}  # frees the raw states, which are as large as the standardised ones
         self.widths = {layer: states.shape[-1] for layer, states in self.states.items()}
 

@@ -1,6 +1,6 @@
 """SemAlign (arXiv 2510.24208v1): paired layers are steered towards teacher states mapped into the student's space.
 
-`steering` holds the losses on layers and logits, `phases` trains one layer after the other.
+`steering` holds the losses on layers and logits.
 """
 
 from pathlib import Path
@@ -8,12 +8,12 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from semalign.config.methods import Adapted, PairedOrAll
+from semalign.config.methods import Ordered, PairedOrAll
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.registry import method
 
 
-class SemAlign(Adapted):
+class SemAlign(Ordered):
     """SemAlign, version 1 of the paper: paired layers are steered towards the teacher's states by latent alignment."""
 
     method: Literal["semalign"] = "semalign"
@@ -27,11 +27,6 @@ class SemAlign(Adapted):
     layers: PairedOrAll = Field(
         "paired",
         description="adapt the paired layers (paper) or all; the layer loss covers only the paired ones",
-    )
-    order: Literal["joint", "shallow-to-deep"] = Field(
-        "joint",
-        description="train the paired layers jointly, or one after the other with an equal share of the updates each; "
-        "pairing.pairs sets their number",
     )
 
     @property
@@ -54,21 +49,6 @@ class SemAlign(Adapted):
         if not (self.has_label_loss or self.layer_loss_weight):
             raise ValueError(
                 "nothing would be trained: found layer_loss_weight 0 and no label loss, expected at least one loss"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _has_an_order(self) -> Self:
-        if self.order == "joint":
-            return self
-        if self.layers == "all":
-            raise ValueError(
-                "found order shallow-to-deep with layers all, expected layers paired: only paired layers have targets"
-            )
-        whole = [name for name in self.lora.projections if name in ("embedding", "head")]
-        if whole:
-            raise ValueError(
-                f"found order shallow-to-deep with lora.projections {whole[0]}, expected projections within a layer"
             )
         return self
 

@@ -5,10 +5,9 @@ trained. The teacher is not in memory; its aligned states come from the alignmen
 
 Options that are not in the paper: other losses on the logits (such as the KL divergence to the teacher's stored logits)
 or none; LoRA on all layers, with L_layer still on the paired ones; and training the paired layers one after the other
-(`semalign.methods.semalign.phases`).
+(`semalign.methods.common.phases`).
 """
 
-import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,11 @@ from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import Divergence
 from semalign.methods.common.lora import Adaptation, all_layers, load_student_at_work, train_student
+from semalign.methods.common.phases import train_in_turn
+from semalign.methods.common.steered import steered_states
 from semalign.methods.common.targets import Targets
 from semalign.methods.semalign import SemAlign
-from semalign.methods.semalign.phases import train_in_turn
-from semalign.models.anatomy import capture
-from semalign.models.readout import final_states, head_logits
-from semalign.models.states import stop_after
+from semalign.models.readout import head_logits
 from semalign.runtime.files import read_json
 from semalign.signals.distillation.logits import TeacherLogits
 from semalign.training.losses import cross_entropy
@@ -110,17 +108,14 @@ def steering_loss(
     steered = list(layers) if settings.layer_loss_weight else []
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, torch.Tensor]:
-        early_stop = contextlib.nullcontext() if label_term is not None else stop_after(model, max(steered))
-        with capture(model, steered, [interface]) as states, early_stop:
-            final = final_states(model, batch)
+        states, final = steered_states(model, batch, steered, interface, answers=label_term is not None)
         terms = {}
-        if steered:
-            own = {layer: states[interface, layer][batch.supervised] for layer in steered}
+        if states:
             per_layer = [
-                layer_loss(rows, targets.of(layer, indices).to(rows.device)) for layer, rows in own.items()
+                layer_loss(rows, targets.of(layer, indices).to(rows.device)) for layer, rows in states.items()
             ]
             terms["layer"] = settings.layer_loss_weight * torch.stack(per_layer).mean()
-        if label_term is not None:
+        if label_term is not None and final is not None:
             on_labels = label_term(head_logits(model, final), batch.labels[batch.supervised], indices)
             terms["label"] = settings.label_loss_weight * on_labels
         return terms

@@ -8,6 +8,7 @@ from semalign.report.sentences.ablations import ablation
 from semalign.report.sentences.agreement import agreement, crossing, similarity
 from semalign.report.sentences.benchmarks import answer, empty, published, scored, trust
 from semalign.report.sentences.budgets import edges, gain, search
+from semalign.report.sentences.displacement import displacement
 from semalign.report.sentences.layers import attribution, decomposition, pairing, vocabulary
 from semalign.report.sentences.mechanism import closer, curves
 from semalign.report.sentences.scores import contrasts, detectable, gap, gap_closed, helps, own, undecided
@@ -26,6 +27,7 @@ __all__ = [
     "curves",
     "decomposition",
     "detectable",
+    "displacement",
     "edges",
     "empty",
     "gain",

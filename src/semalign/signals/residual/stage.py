@@ -7,9 +7,9 @@ from semalign.config.displacements import Residual
 from semalign.models.loading import load_model
 from semalign.models.states import answer_tokens, encode_split, read_final_states
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json
+from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
-from semalign.signals.displacement import SHARED, write_displacements
+from semalign.signals.displacement import SHARED, save_displacements
 from semalign.signals.distillation.states import NAME
 from semalign.signals.residual.recomposition import Recomposition
 from semalign.signals.stored import Stored
@@ -49,7 +49,10 @@ def recompose_residual(
         "kept_teacher": recomposed.kept_teacher,
         "kept_student": recomposed.kept_student,
     }
-    write_displacements(out, run, {SHARED: recomposed.displacement}, encoded, facts)
+    with replace_folder(out) as folder:
+        save_displacements(folder, {SHARED: recomposed.displacement}, encoded)
+        write_json(folder / "residual.json", facts)
+        run.seal(folder)
     logger.info(
         "residual: %d positions; %.1f %% of the teacher's and %.1f %% of the student's probability on shared tokens",
         *(len(own), 100 * recomposed.kept_teacher, 100 * recomposed.kept_student),

@@ -21,6 +21,9 @@ Where = tuple[str, str, str, str]
 def contrast_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
     """One row per contrast and benchmark, and one for the unweighted mean over a pair's benchmarks.
 
+    Benchmarks that are derived from one have its test items. Counting them twice would make the interval of the mean
+    too narrow, so only one of them is in the mean (`_apart`).
+
     Differences are `method` minus `other` in percentage points. The p-values of the whole table are one Holm family.
     A contrast is left out if one of its sides has no cells.
     """
@@ -54,11 +57,21 @@ def _pairs(results: Results, order: Order) -> dict[Where, Pair]:
             shared = [b for b in order.rows_of_benchmarks if (b, left) in scores and (b, right) in scores]
             for benchmark in shared:
                 sides_of[name, benchmark, left, right] = scores[benchmark, left], scores[benchmark, right]
-            whole = [b for b in shared if not order.is_part(b)]
+            whole = _apart([b for b in shared if not order.is_part(b)], order)
             if len(whole) > 1:
                 sides = (_joined([scores[b, side] for b in whole]) for side in (left, right))
                 sides_of[name, MEAN, left, right] = next(sides), next(sides)
     return sides_of
+
+
+def _apart(benchmarks: list[str], order: Order) -> list[str]:
+    """Benchmarks without common items: of those with the same ones the original, or the first derived one."""
+    kept: dict[str, str] = {}
+    for name in benchmarks:
+        base = order.derived.get(name, name)
+        if base == name or base not in kept:
+            kept[base] = name
+    return list(kept.values())
 
 
 def _joined(scores: list[Scores]) -> Scores:

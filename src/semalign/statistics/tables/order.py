@@ -19,6 +19,9 @@ class Order(Strict):
     benchmarks: list[str]
     methods: list[str]
     parts: dict[str, list[str]] = Field(default={}, description="mixture -> the benchmarks it is made of")
+    derived: dict[str, str] = Field(
+        default={}, description="benchmark with changed answers -> the benchmark whose items it is scored on"
+    )
     student: str = Field(default="student", description="method that is the untouched student")
     teacher: str = Field(default="teacher", description="method that is the teacher")
     baselines: list[str] | None = Field(

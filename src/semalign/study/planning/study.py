@@ -1,7 +1,7 @@
 """Predicted cost of every job of a study, summed up in one row per rule: jobs, hours, disk space and peak memory."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,7 @@ class Plan:
         self.study, self.device, self.layout = study, device, Layout(study)
         root = Path(self.layout.root)
         self.shapes = shapes_of(study.models, root / "models")
-        self.texts: dict[str, Texts] = {}
-        for name, entry in sorted(study.benchmarks.items(), key=lambda item: hasattr(item[1], "parts")):
-            parts = [self.texts[part] for part in self.layout.parts_of(name)]
-            self.texts[name] = texts_of(name, entry, parts, root / "benchmarks" / name)
+        self.texts = {name: self._texts(name, root / "benchmarks") for name in study.benchmarks}
 
     def rows(self) -> list[Row]:
         """Return one row per rule, in the order in which rules run."""
@@ -94,6 +91,8 @@ class Plan:
         for name, entry in self.study.models.items():
             size = self.shapes[name].weight_bytes if entry.source != "folder" else 0
             yield Job(f"prepare_model ({MAKING[entry.source]})", 0, size, NO_PEAK)
+        for folder in self.layout.answered_folders():
+            yield self._answered(*folder.split("/")[-2:])
         yield from self._signals()
         seen = set()
         for cell in self.layout.cells:
@@ -112,6 +111,11 @@ class Plan:
             for _ in self.layout.trial_folders(name, benchmark, method, variant):
                 yield self._transfer(method, variant, benchmark, pair)
                 yield self._scores("score trials", pair.student, pair, "validation")
+
+    def _texts(self, name: str, prepared: Path) -> Texts:
+        """Return the texts of a benchmark; one that is made from others has theirs."""
+        parts = [self._texts(part, prepared) for part in self.layout.made_from(name)]
+        return texts_of(name, self.study.benchmarks[name], parts, prepared / name)
 
     def _work(self, pair: str, benchmark: str) -> Work:
         teacher, student = self.layout.models_of(pair)
@@ -214,6 +218,11 @@ class Plan:
         return self._job(
             "locate_neurons", seconds, disk, Peak(peak.weights, 0, 0, peak.activations, head + (3 << 27))
         )
+
+    def _answered(self, model: str, benchmark: str) -> Job:
+        """Return the job of a model that answers the train split of a benchmark once, without sampling."""
+        shape, texts = self.shapes[model], replace(self.texts[benchmark], samples=1)
+        return self._scores("answer_prompts", shape, Work(shape, shape, texts), "train")
 
     def _reference(self, pair: Work) -> Job:
         test, batch = pair.texts.splits["test"], self.study.evaluation.batch_size

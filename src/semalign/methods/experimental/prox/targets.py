@@ -22,6 +22,7 @@ import torch
 
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.lora import Work, load_student_at_work
+from semalign.methods.common.targets import paired_states
 from semalign.methods.experimental.anchored.training import (
     INTERFACE,
     Anchor,
@@ -35,7 +36,6 @@ from semalign.models.readout import Readout, read_readout, readout_of
 from semalign.models.vocabulary import common_tokens
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
-from semalign.signals.alignment import interpolate
 from semalign.signals.pairing import LayerPair
 from semalign.signals.stored import Stored
 
@@ -59,18 +59,15 @@ def solve_and_train(task: TransferTask[Prox], folder: Path) -> TransferReport:
 def proximal_anchors(task: TransferTask[Prox], work: Work, pairs: list[LayerPair]) -> dict[int, Anchor]:
     """Anchors of the paired student layers at their proximal targets."""
     path = task.signals["activations"] / "activations.safetensors"
-    stored = Stored(path, work.examples).tensors
-    states = {int(name.removeprefix("layer.")): stored[name] for name in stored if name != "offsets"}
     of_teacher, of_student = common_tokens(task.teacher, task.student)
     teacher = read_readout(task.teacher, of_teacher)
     own = own_states(work, pairs)
     anchors = {}
-    for pair in pairs:
-        hidden = interpolate(states, pair.below, pair.above, pair.weight)
+    for layer, hidden in paired_states(Stored(path, work.examples), pairs):
         teacher.check(path, hidden)
         tokens = of_student.to(work.model.device)
-        solver = make_solver(task.settings, readout_of(work.model), tokens, own[pair.student])
-        anchors[pair.student] = solve_layer(pair.student, own[pair.student], hidden, teacher, solver)
+        solver = make_solver(task.settings, readout_of(work.model), tokens, own[layer])
+        anchors[layer] = solve_layer(layer, own[layer], hidden, teacher, solver)
     return anchors
 
 

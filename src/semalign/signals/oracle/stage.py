@@ -1,8 +1,4 @@
-"""The oracle: how far a student that another method trained has moved, as targets known to be reachable.
-
-A control, not a method of transfer: it tells whether steering one layer towards given states can carry a skill at all,
-whatever the way in which targets are made. The student that is read was trained with a seed of its own.
-"""
+"""The stage of the oracle: it reads the student that another method trained, with a seed of its own."""
 
 import logging
 from pathlib import Path
@@ -11,9 +7,9 @@ from semalign.config.displacements import Oracle
 from semalign.models.loading import load_model
 from semalign.models.states import encode_split, read_states
 from semalign.models.transfers import load_student
-from semalign.runtime.files import read_json
+from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
-from semalign.signals.displacement import layer_name, write_displacements
+from semalign.signals.displacement import layer_name, save_displacements
 from semalign.signals.pairing import from_rows
 
 INTERFACE = "block"
@@ -47,5 +43,8 @@ def read_oracle(
     moved = {layer_name(layer): after[layer] - before[layer] for layer in layers}
     # the passes that the other method's targets took are part of its costs
     passes = paired["teacher_passes"] + read_json(transfer / "run.json")["cost"]["teacher_passes"]
-    write_displacements(out, run, moved, encoded, {"teacher_passes": passes})
+    with replace_folder(out) as folder:
+        save_displacements(folder, moved, encoded)
+        write_json(folder / "oracle.json", {"teacher_passes": passes})
+        run.seal(folder)
     logger.info("oracle: displacements of student layers %s", ", ".join(map(str, layers)))

@@ -1,6 +1,8 @@
 """Training of the paired layers one after the other, shallowest first, each with its own loss.
 
-The paper (arXiv 2510.24208) trains in a single phase; this order is an option of this study.
+Version 1 of SemAlign (arXiv 2510.24208) trains in a single phase. The abstract of version 2 says that only the target
+layer at the frontier is trainable, from shallow to deep; it leaves open the updates of a layer, their schedule and the
+optimiser's state. Here:
 
 - All layers have LoRA factors from the start, initialised as in joint training. Each phase trains one layer's factors:
   shallower layers keep their trained factors, deeper ones still contribute nothing.
@@ -17,9 +19,9 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
+from semalign.config.methods import Ordered
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.adapters import Loss, Trained, Training, Work, adapt, save_adapter, train_adapter
-from semalign.methods.semalign import SemAlign
 from semalign.models.anatomy import facts_of
 from semalign.models.transfers import write_transfer
 from semalign.runtime.errors import UserError
@@ -28,7 +30,7 @@ from semalign.training.schedule import total_steps
 
 
 def train_in_turn(
-    task: TransferTask[SemAlign], work: Work, losses: Mapping[int, Loss], folder: Path, teacher_passes: int
+    task: TransferTask[Ordered], work: Work, losses: Mapping[int, Loss], folder: Path, teacher_passes: int
 ) -> TransferReport:
     """Train the layers in `losses` in order of depth, and write the transfer folder.
 

@@ -1,0 +1,1 @@
+"""A model's greedy answers to the prompts that are trained on."""
