@@ -25,6 +25,10 @@ METHODS: dict[str, tuple[dict[str, Any], bool]] = {
     "semantic-residual-shuffled": ({"method": RESIDUAL, "signals": {"residual.source": "shuffled"}}, True),
     "semantic-residual-student": ({"method": RESIDUAL, "signals": {"residual.source": "student"}}, True),
     "residual-start": ({}, False),
+    "residual-start-random-bases": (
+        {"method": "residual-start", "signals": {"residual.bases": "random"}},
+        True,
+    ),
     "oracle": ({}, True),
     "oracle-sft": ({"method": "oracle", "signals": {"oracle.of": "sft"}}, True),
     "distill-logits": ({}, False),
