@@ -17,6 +17,7 @@ from semalign.signals.distillation.stage import select_units, store_logits, stor
 from semalign.signals.extraction.stage import extract_windows
 from semalign.signals.location.stage import locate_neurons
 from semalign.signals.oracle.stage import read_oracle
+from semalign.signals.pullback.stage import solve_pullback
 from semalign.signals.residual.stage import recompose_residual
 from semalign.signals.stage import align_states, attribute_layers, extract_activations, pair_layers
 
@@ -31,6 +32,7 @@ STAGES: dict[str, Callable[..., None]] = {
     "extraction": extract_windows,
     "location": locate_neurons,
     "residual": recompose_residual,
+    "pullback": solve_pullback,
     "oracle": read_oracle,
 }
 TEACHER, STUDENT = {"layers": 4, "width": 48, "seed": 1}, {"layers": 3, "width": 32, "seed": 2}

@@ -24,6 +24,7 @@ NEEDS = {
     "distill-states": {"states", "pairing"},
     "prox": {"activations", "pairing"},
     "self-anchor": {"logits", "pairing"},
+    "pullback": {"pullback", "pairing"},
     "residual-geometry": {"alignment", "logits", "pairing"},
     "semantic-residual": {"residual", "states", "pairing"},
     "semantic-residual-random-bases": {"residual", "states", "pairing"},

@@ -54,3 +54,31 @@ rule read_oracle:
         "python scripts/read_oracle.py --teacher {input.teacher} --student {input.student}"
         " --benchmark {input.benchmark} --pairing {input.pairing} --transfer {input.transfer}"
         " --settings {input.settings} --out {output.record} 2>&1 | tee {log}"
+
+
+rule solve_pullback:
+    input:
+        roles="results/{study}/settings/pairs/{pair}.json",
+        teacher=model_of("teacher"),
+        student=model_of("student"),
+        benchmark="results/{study}/benchmarks/{benchmark}/run.json",
+        checked=CHECKED,
+        pairing=upstream("pullback", "pairing"),
+        states=upstream("pullback", "states"),
+        settings="results/{study}/settings/pullback/{name}.json",
+        code=library("solve_pullback"),
+    output:
+        displacement="results/{study}/signals/{pair}/{benchmark}/pullback/{name}/displacement.safetensors",
+        facts="results/{study}/signals/{pair}/{benchmark}/pullback/{name}/pullback.json",
+        record="results/{study}/signals/{pair}/{benchmark}/pullback/{name}/run.json",
+    log:
+        "results/{study}/logs/signals/{pair}/{benchmark}/pullback/{name}.log",
+    priority: 50
+    conda:
+        "../../environment.yml"
+    message:
+        "{wildcards.pair} {wildcards.benchmark}: solve for the student's displacements ({wildcards.name})"
+    shell:
+        "python scripts/solve_pullback.py --teacher {input.teacher} --student {input.student}"
+        " --benchmark {input.benchmark} --pairing {input.pairing} --states {input.states}"
+        " --settings {input.settings} --out {output.record} 2>&1 | tee {log}"

@@ -31,6 +31,24 @@ class Residual(Strict):
     batch_size: int = Field(32, ge=1, le=1_000_000, description="examples per forward pass of the student")
 
 
+class Pullback(Strict):
+    """Displacements of the student's states with which its own upper layers predict what the teacher predicts."""
+
+    steps: int = Field(30, ge=1, le=1_000_000, description="Adam updates per example")
+    rate: float = Field(
+        0.1,
+        gt=0,
+        description="learning rate of the displacements, in units of the root mean square of the student's own state",
+    )
+    proximity: float = Field(
+        0.1,
+        ge=0,
+        description="weight of the displacement's squared norm divided by that of the student's own state, added to "
+        "the KL divergence in nats",
+    )
+    batch_size: int = Field(8, ge=1, le=1_000_000, description="examples that are solved at once")
+
+
 class Oracle(Strict):
     """How far another method moves the student's states, as targets that are known to be reachable (a control)."""
 

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from semalign.config.base import Seed, Strict
-from semalign.config.displacements import Oracle, Residual
+from semalign.config.displacements import Oracle, Pullback, Residual
 
 
 class Attribution(Strict):
@@ -200,6 +200,7 @@ class Signals(Strict):
     location: Location = Location()
     states: States = States()
     residual: Residual = Residual()
+    pullback: Pullback = Pullback()
     oracle: Oracle = Oracle()
 
 
@@ -209,6 +210,7 @@ UPSTREAM: dict[str, tuple[str, ...]] = {
     "activations": ("pairing",),
     "alignment": ("pairing", "activations"),
     "residual": ("states",),
+    "pullback": ("pairing", "states"),
     "oracle": ("pairing",),
 }
 STAGES = tuple(Signals.model_fields)

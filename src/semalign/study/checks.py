@@ -24,7 +24,7 @@ from semalign.study.variants import resolve, variants_of
 
 CHOICES = {"too_long", "unreachable"}  # keys that change no split, unless examples are left out
 # signal stages whose tensors have a row per token of the answers of train
-BY_TOKEN = ("activations", "alignment", "logits", "states", "units")
+BY_TOKEN = ("activations", "alignment", "logits", "states", "units", "pullback")
 
 
 def checks_of_pair(study: Study, benchmark: str) -> dict[str, Any]:

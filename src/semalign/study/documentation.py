@@ -51,6 +51,7 @@ SIGNALS = {
     "oracle": "displacements of another method's student",
     "extraction": "sensitive windows of the weights",
     "location": "neurons located by a logit lens",
+    "pullback": "final states, pulled back through the student",
 }
 # the keys that select the kind of an entry of a section, and the meaning of such a key without a description
 KINDS = {"source": "selects this kind of model", "method": "selects this method"}

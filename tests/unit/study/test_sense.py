@@ -127,6 +127,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     # what has no effect
     ({"methods": {**BASE["methods"], "sft": {"layers": "all", "signals": {"alignment.map": "random"}}}}, "methods.sft.signals.alignment.map: found 'random', which changes nothing in sft, which reads no signals; remove it"),
     ({"methods": {**BASE["methods"], "sft": {"signals": {"logits.temperature": 2.0}}}}, "methods.sft.signals.logits.temperature: found 2.0, which the method sft does not read; expected a change of one of attribution, pairing"),
+    ({"methods": {**BASE["methods"], "sft": {"signals": {"pullback.steps": 3}}}}, "methods.sft.signals.pullback.steps: found 3, which the method sft does not read; expected a change of one of attribution, pairing"),
+    ({"methods": {**BASE["methods"], "pullback": {"signals": {"residual.bases": "random"}}}}, "methods.pullback.signals.residual.bases: found 'random', which the method pullback does not read; expected a change of one of attribution, pairing, states, pullback"),
     ({"methods": {**BASE["methods"], "teacher": {"signals": {"pairing.pairs": 2}}}}, "which changes nothing in teacher, which reads no signals"),
     ({"methods": {**BASE["methods"], "semalign": {"signals": {"alignment.seed": 3}}}}, "methods.semalign.signals.alignment.seed: found 3, which changes nothing with the other settings; remove it"),
     ({"methods": {**BASE["methods"], "seeking": {"signals": {"extraction.rank": 4}}}}, "methods.seeking.signals.extraction.rank: found 4, expected 16, which the method's own settings ask for"),

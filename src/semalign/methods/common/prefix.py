@@ -1,14 +1,8 @@
 """Run the frozen layers below the lowest trained one once per example instead of once per step.
 
 Steering trains only factors of the paired layers, so the inputs of the lowest of them are the same at every step. They
-are stored at each example's first visit, in the model's precision, and the layers below are skipped from then on.
-
-This works without changes to the model's code:
-
-- Each layer below gets a `forward` that returns its input (`_skipped`). The model still runs from the embedding to the
-  head, and computes masks and positions as usual.
-- A hook before the lowest trained layer replaces its input, which is then only the embedding, by the stored states
-  (`_Kept.hand_over`).
+are stored at each example's first visit, in the model's precision, and the layers below are skipped from then on
+(`semalign.models.skipping`).
 
 An example's states come from one forward pass over a fixed group of examples of similar length, whatever batch the
 example is first seen in, so that a resumed training gives the same bytes. Compared with running the whole model, the
@@ -25,6 +19,7 @@ import torch
 
 from semalign.benchmarks.encoding import Batch, Encoded, collate, like_lengths
 from semalign.models.anatomy import capture, layers_of
+from semalign.models.skipping import resumed
 from semalign.models.states import stop_after
 
 ROOM = 4 << 30  # limit in bytes for the states of all examples, in CPU memory
@@ -46,12 +41,7 @@ def frozen_prefix(
     if not can_keep(model, first, encoded, visits, room):
         yield lambda _batch, _indices: contextlib.nullcontext()
         return
-    kept = _Kept(model, first, encoded, size, pad_id)
-    handle = layers_of(model)[first - 1].register_forward_pre_hook(kept.hand_over, with_kwargs=True)
-    try:
-        yield kept.visit
-    finally:
-        handle.remove()
+    yield _Kept(model, first, encoded, size, pad_id).visit
 
 
 def first_trained(model: Any) -> int:
@@ -74,7 +64,7 @@ def can_keep(model: Any, first: int, encoded: Sequence[Encoded], visits: int, ro
 
 
 class _Kept:
-    """The inputs of layer `first`, by example, and the hooks that use them."""
+    """The inputs of layer `first`, by example."""
 
     def __init__(self, model: Any, first: int, encoded: Sequence[Encoded], size: int, pad_id: int) -> None:
         self.model = model
@@ -83,27 +73,15 @@ class _Kept:
         self.pad_id = pad_id
         self.group = {index: group for group in like_lengths(encoded, size) for index in group}
         self.states: dict[int, torch.Tensor] = {}
-        self.replacement: torch.Tensor | None = None
 
     @contextlib.contextmanager
     def visit(self, batch: Batch, indices: Sequence[int]) -> Iterator[None]:
-        """Context in which the layers below return their input, and layer `first` receives the stored states."""
+        """Context in which the layers below do not run, and layer `first` receives the stored states."""
         for index in indices:
             if index not in self.states:
                 self._fill(self.group[index])
-        self.replacement = self._padded(indices, batch.input_ids.shape[1])
-        try:
-            with _skipped(layers_of(self.model)[: self.first - 1]):
-                yield
-        finally:
-            self.replacement = None
-
-    def hand_over(self, _layer: Any, args: Any, kwargs: Any) -> tuple[Any, Any] | None:
-        """Hook before layer `first`: replace its input by the stored states."""
-        if self.replacement is None:  # outside a visit the layers below do run, for instance in `_fill`
-            return None
-        states = self.replacement.to((args[0] if args else kwargs["hidden_states"]).device)
-        return ((states, *args[1:]), kwargs) if args else (args, kwargs | {"hidden_states": states})
+        with resumed(self.model, self.first - 1, self._padded(indices, batch.input_ids.shape[1])):
+            yield
 
     def _fill(self, group: Sequence[int]) -> None:
         """Run the layers below on a group, and store each example's states without padding."""
@@ -126,47 +104,6 @@ class _Kept:
             states = self.states[index]
             padded[row, : len(states)] = states
         return padded
-
-
-@contextlib.contextmanager
-def _skipped(layers: Sequence[Any]) -> Iterator[None]:
-    """Context in which the layers return their input.
-
-    A `forward` on the instance shadows that of the class. Hooks still run, since torch calls them around `forward`.
-    """
-    # a model over several GPUs already has a `forward` on its instances, which must be restored
-    forwards = [layer.__dict__.get("forward") for layer in layers]
-    try:
-        for layer in layers:
-            layer.forward = _passing(layer)
-        yield
-    finally:
-        for layer, forward in zip(layers, forwards, strict=True):
-            if forward is None:
-                del layer.forward
-            else:
-                layer.forward = forward
-
-
-def _passing(layer: Any) -> Callable[..., torch.Tensor]:
-    """A `forward` that returns its input, and raises ValueError if a hook was added to the layer within the visit.
-
-    Such a hook would take the embedding for the layer's output.
-    """
-    before = _readers(layer)
-
-    def forward(hidden_states: torch.Tensor, *_args: Any, **_kwargs: Any) -> torch.Tensor:
-        if _readers(layer) != before:
-            raise ValueError(
-                "found a hook on a layer below the lowest trained one, expected none: it is not run"
-            )
-        return hidden_states
-
-    return forward
-
-
-def _readers(layer: Any) -> int:
-    return sum(len(module._forward_hooks) + len(module._forward_pre_hooks) for module in layer.modules())
 
 
 def _drops_out(module: torch.nn.Module) -> bool:

@@ -42,7 +42,11 @@ class TeacherStates:
 
         T^2 keeps the gradient's size from falling with T (Hinton et al., arXiv 1503.02531, section 2).
         """
-        states = self.stored.of("states", indices)
-        teacher = (self.readout.of_final(states) / self.temperature).log_softmax(-1).to(logits.device)
+        teacher = self.log_probs(indices).to(logits.device)
         student = (logits.float() / self.temperature).log_softmax(-1)[:, self.ids.to(logits.device)]
         return self.temperature**2 * (teacher.exp() * (teacher - student)).sum(-1).mean()
+
+    def log_probs(self, indices: Sequence[int]) -> torch.Tensor:
+        """The teacher's log-probabilities of the shared tokens at temperature T, [supervised positions, tokens]."""
+        states = self.stored.of("states", indices)
+        return (self.readout.of_final(states) / self.temperature).log_softmax(-1)

@@ -40,8 +40,13 @@ def activations_bytes(teacher: ModelShape, train: Split, layers: list[int]) -> i
 
 def alignment_bytes(teacher: ModelShape, student: ModelShape, train: Split, layers: list[int]) -> int:
     """Return the size of targets.safetensors and map.safetensors together."""
-    targets = rows_bytes(train, {f"layer.{layer}": ("F32", (student.width,)) for layer in layers})
+    targets = displacements_bytes(student, train, layers)  # of the same shape
     return targets + safetensors_bytes({"map": ("F64", (student.width, teacher.width))})
+
+
+def displacements_bytes(student: ModelShape, train: Split, layers: list[int]) -> int:
+    """Return the size of displacement.safetensors with one displacement per layer."""
+    return rows_bytes(train, {f"layer.{layer}": ("F32", (student.width,)) for layer in layers})
 
 
 def logits_bytes(train: Split, top: int) -> int:

@@ -109,6 +109,18 @@ def training(
     )
 
 
+def solving(shape: ModelShape, tokens: int, positions: int, above: int) -> Peak:
+    """Return the peak of solving for displacements at `positions` through the upper `above` layers, which are frozen.
+
+    On top of the logits: the teacher's probabilities, and per position its displacement, its best one, their gradients
+    and Adam's moments.
+    """
+    part = training(shape, tokens, positions, 0, above, 0, [])
+    states = 3 * tokens * shape.width * BYTES[shape.dtype]
+    free = positions * 4 * (8 * shape.width + shape.vocabulary)
+    return Peak(part.weights, 0, 0, part.activations + states, part.other + free)
+
+
 def generation(shape: ModelShape, prompts: int, length: int) -> Peak:
     """Return the peak of generating answers to `prompts` prompts at a time, with a cache of `length` tokens each."""
     size = BYTES[shape.dtype]

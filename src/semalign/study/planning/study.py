@@ -133,6 +133,7 @@ class Plan:
             "states": partial(self._states, "store_states"),
             "extraction": self._extraction,
             "location": self._location,
+            "pullback": self._pullback,
         }
         seen = set()
         for cell in self.layout.cells:
@@ -224,6 +225,18 @@ class Plan:
         shape, texts = self.shapes[model], replace(self.texts[benchmark], samples=1)
         return self._scores("answer_prompts", shape, Work(shape, shape, texts), "train")
 
+    def _pullback(self, pair: Work, settings: Any) -> Job:
+        train, student, layers = pair.texts.splits["train"], pair.student, self._pairs(pair)
+        # worst case: the lowest layers are paired
+        above = [student.layers - layer for layer in range(1, layers + 1)]
+        passes = settings.steps + 1  # two more measure the divergence, without a backward pass
+        seconds = work.forward(student, train.tokens, self.device)
+        seconds += sum(passes * work.part(student, train.tokens, one, self.device) for one in above)
+        examples = min(settings.batch_size, train.examples)
+        peak = memory.solving(student, examples * train.longest, round(examples * train.answer), above[0])
+        disk = artifacts.displacements_bytes(student, train, list(range(1, layers + 1)))
+        return self._job("solve_pullback", seconds, disk, peak)
+
     def _reference(self, pair: Work) -> Job:
         test, batch = pair.texts.splits["test"], self.study.evaluation.batch_size
         peak = memory.reading(pair.teacher, pair.tokens("test", batch))
@@ -248,17 +261,24 @@ class Plan:
         adapted = student.layers if settings.layers == "all" else 1
         batch = optimisation.micro_batch or optimisation.batch_size
         examples = min(batch, train.examples)
+        local = getattr(settings, "layer_local", False)  # nothing above the steered layers runs
         peak = memory.training(
             student,
             examples * train.longest,
-            round(examples * train.answer),
+            0 if local else round(examples * train.answer),
             adapted,
-            student.layers,  # worst case: the lowest layer is paired
+            adapted if local else student.layers,  # worst case: the lowest layer is paired
             settings.lora.rank,
             settings.lora.projections,
         )
         epochs = optimisation.epochs or optimisation.steps * optimisation.batch_size / train.examples
-        seconds = work.trained(student, epochs * train.tokens, student.layers, self.device)
+        epochs *= getattr(settings, "rounds", 1)
+        if local:
+            # the layers below run once per example; the untouched student's states are read before
+            seconds = 2 * work.forward(student, train.tokens, self.device)
+            seconds += work.part(student, epochs * train.tokens, adapted, self.device)
+        else:
+            seconds = work.trained(student, epochs * train.tokens, student.layers, self.device)
         disk = artifacts.adapter_bytes(student, adapted, settings.lora.rank, settings.lora.projections)
         return self._job(f"transfer_knowledge: {method}", seconds, disk, peak)
 

@@ -45,6 +45,11 @@ def trained(shape: ModelShape, tokens: float, above: int, device: Device) -> flo
     return forward(shape, tokens, device) * (1 + above / shape.layers)
 
 
+def part(shape: ModelShape, tokens: float, layers: int, device: Device) -> float:
+    """Return the seconds of a forward and a backward pass through `layers` of the layers, without the others."""
+    return attributed(shape, tokens, device) * layers / shape.layers
+
+
 def mapped(teacher: ModelShape, student: ModelShape, positions: int, device: Device) -> float:
     """Return the seconds for both Gram matrices, both bases, their product, and the targets, all in float64."""
     wide, narrow, tokens = teacher.width, student.width, teacher.vocabulary
