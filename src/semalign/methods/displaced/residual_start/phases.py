@@ -34,7 +34,7 @@ def steer_then_distil(task: TransferTask[ResidualStart], folder: Path) -> Transf
 
 
 def steering_of(task: TransferTask[ResidualStart]) -> TransferTask[SemanticResidual]:
-    """The first phase as a task of its own, in its own checkpoint folder."""
+    """The first phase as a task with its own checkpoint folder."""
     own = task.settings
     settings = SemanticResidual(
         layers=own.layers,
