@@ -11,7 +11,9 @@ from semalign.runtime.files import read_json
 from semalign.runtime.provenance import check_file
 
 FILE = "levels.json"
-CHANCE = {"random", "shuffled"}  # words in the name of a control, for tables that do not list their controls
+# words in the name of a control, and how others begin, for tables that do not list their controls
+CHANCE = {"random", "shuffled"}
+OWN = ("self-anchor", "oracle", "semantic-residual-student")
 _DEFAULTS = StatisticsSettings()
 
 
@@ -25,10 +27,10 @@ class Levels:
     controls: Sequence[str] | None = None  # None: recognised by name
 
     def is_control(self, method: str) -> bool:
-        """Whether a method is a control: it uses random signals, or only the student's own."""
+        """Whether a method is a control: it uses random signals, only the student's own, or another method's result."""
         if self.controls is not None:
             return method in self.controls
-        return not CHANCE.isdisjoint(method.split("-")) or method.startswith("self-anchor")
+        return not CHANCE.isdisjoint(method.split("-")) or method.startswith(OWN)
 
     @property
     def percent(self) -> str:

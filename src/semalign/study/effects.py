@@ -42,14 +42,17 @@ def stages_read(settings: Method) -> tuple[str, ...]:
 def effective(settings: Method, signals: Signals) -> dict[str, Any]:
     """All values that a method and its signal stages read, by dotted key; two equal ones lead to the same result."""
     own = settings.model_dump(exclude=set(FIXED))
-    if (own.get("optimisation") or {}).get("steps"):
-        own["optimisation"].pop("epochs", None)
+    for name in ("optimisation", "steering"):
+        if (own.get(name) or {}).get("steps"):
+            own[name].pop("epochs", None)
     if "projections" in (own.get("lora") or {}):
         own["lora"]["projections"] = sorted(own["lora"]["projections"])
     stages = {stage: getattr(signals, stage).model_dump() for stage in stages_read(settings)}
     pairing = signals.pairing
     if pairing.rule in ("last", "random") or (pairing.rule == "depth" and pairing.pairs == "all"):
         stages.pop("attribution", None)
+    if own.get("rho") == 0:  # displacements of length 0, whatever their direction
+        stages.pop("residual", None)
     if pairing.pairs == 1:
         own.pop("order", None)
     read = {f"{stage}.{key}": value for stage, values in stages.items() for key, value in values.items()}

@@ -41,6 +41,6 @@ def problems_of(study: Study, method: str) -> Iterator[str]:
             yield f"methods.{method}: oracle.of: found {of!r}, expected {one_of(of, trained)}"
         elif not where <= set(study.methods[of].benchmarks or study.benchmarks):
             yield f"methods.{method}: oracle.of: found {of!r}, expected a method that is trained on all its benchmarks"
-        if seed in study.seeds:
-            seeds = shown(study.seeds)
-            yield f"methods.{method}: oracle.seed: found {seed}, expected none of the study's seeds {seeds}"
+        seeds = list(dict.fromkeys((*study.seeds, *study.ablations.seeds)))
+        if seed in seeds:
+            yield f"methods.{method}: oracle.seed: found {seed}, expected none of the study's seeds {shown(seeds)}"

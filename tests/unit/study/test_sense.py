@@ -52,6 +52,7 @@ def test_a_ladder_may_have_untrained_rungs() -> None:
 
 
 SEMALIGN_AXES = "ablations.axes"
+RESIDUAL = {"method": "semantic-residual"}
 CASES: list[tuple[dict[str, Any], str]] = [
     # what is given twice
     ({"seeds": [0, 1, 0]}, "seeds: found 0 twice, expected it once"),
@@ -152,6 +153,24 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "sft": {"optimisation": {"steps": 5}, "by_benchmark": {"facts": {"optimisation.epochs": 3}}}}}, "methods.sft.by_benchmark.facts.optimisation.epochs: found 3, which changes nothing"),
     ({"methods": {**BASE["methods"], "sft": {"learning_rates": [1e-3]}}}, "methods.sft.learning_rates: found [0.001] without search.learning_rates, expected as many rates there, or methods.sft.optimisation.learning_rate"),
     ({"methods": {**BASE["methods"], "student": {"learning_rates": [1e-3]}}, "search": {"learning_rates": [1e-2]}}, "methods.student.learning_rates: found [0.001], expected none, since student trains nothing"),
+    # displacements
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "signals": {"residual.seed": 3}}}}, "methods.r.signals.residual.seed: found 3, which changes nothing with the other settings; remove it"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "signals": {"residual.bases": "random", "residual.fold_final_norm": True}}}}, "methods.r.signals.residual.fold_final_norm: found true, which changes nothing with the other settings; remove it"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "rho": 0.0, "signals": {"residual.bases": "head-rows"}}}}, "methods.r.signals.residual.bases: found 'head-rows', which changes nothing with the other settings; remove it"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "layers": "first", "signals": {"pairing.pairs": 2}}}}, "methods.r.signals.pairing.pairs: found 2, which the method semantic-residual does not read; expected a change of one of states, residual"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "signals": {"oracle.of": "sft"}}}}, "methods.r.signals.oracle.of: found 'sft', which the method semantic-residual does not read"),
+    ({"methods": {**BASE["methods"], "sft": {"signals": {"residual.bases": "random"}}}}, "methods.sft.signals.residual.bases: found 'random', which the method sft does not read"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "signals": {"residual.bases": "rows"}}}}, "methods.r.signals.residual.bases: found 'rows', expected one of pinv, pinv-raw, head-rows, input-side, random"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "signals": {"residual.temperature": 0}}}}, "methods.r.signals.residual.temperature: found 0, expected more than 0"),
+    ({"methods": {**BASE["methods"], "r": RESIDUAL}, "ablations": {"others": {"r": {"residual.seed": [1]}}}}, "ablations.others.r.residual.seed: found 1, which changes nothing that r reads"),
+    ({"methods": {**BASE["methods"], "r": RESIDUAL}, "ablations": {"others": {"r": {"residual.source": ["teacher"]}}}}, "ablations.others.r.residual.source: found 'teacher', which equals the default"),
+    ({"methods": {**BASE["methods"], "r": RESIDUAL}, "ablations": {"others": {"r": {"logits.top_k": [8]}}}}, "ablations.others.r.logits.top_k: found 8, which changes nothing that r reads"),
+    ({"methods": {**BASE["methods"], "residual-start": {"steering": {"steps": 5}}}, "ablations": {"others": {"residual-start": {"steering.epochs": [3]}}}}, "ablations.others.residual-start.steering.epochs: found 3, which changes nothing"),
+    ({"methods": {**BASE["methods"], "residual-start": {"steering": {"examples": 5}}}}, "methods.residual-start: found steering.examples 5, expected null"),
+    ({"methods": {**BASE["methods"], "oracle": {}}}, "methods.oracle: oracle.of: found 'distill-logits', expected one of semalign, sft"),
+    ({"methods": {**BASE["methods"], "oracle": {}}, "oracle": {"of": "sft", "seed": 0}}, "methods.oracle: oracle.seed: found 0, expected none of the study's seeds"),
+    ({"methods": {**BASE["methods"], "oracle": {"layers": "all"}}}, "methods.oracle.layers: found 'all', expected paired"),
+    ({"methods": {**BASE["methods"], "semalign": {"layers": "first"}}}, "methods.semalign.layers: found 'first', expected one of paired, all"),
     ({"scores": {"protocols": ["lm-eval"]}}, "scores.models: found nothing, expected the models to score"),
     ({"methods": {**BASE["methods"], "again": {"method": "sft", "lora": {"rank": 16}}}}, "methods.again: found the settings of methods.sft, expected another value of at least one"),
     ({"evaluation": {"split": "validation"}, "search": {"learning_rates": [1e-2]}}, "evaluation.split: found 'validation', on which search.learning_rates chooses"),
@@ -183,6 +202,24 @@ CASES: list[tuple[dict[str, Any], str]] = [
 def test_what_makes_no_sense_is_told_with_its_key(changes: dict[str, Any], line: str) -> None:
     lines = told({**BASE, **changes})
     assert any(line in one for one in lines), lines
+
+
+GOOD: list[dict[str, Any]] = [
+    {"r": {**RESIDUAL, "signals": {"residual.bases": "random", "residual.seed": 3}}},
+    {"r": {**RESIDUAL, "signals": {"residual.source": "shuffled", "residual.seed": 3}}},
+    {"r": {**RESIDUAL, "signals": {"residual.bases": "head-rows", "residual.fold_final_norm": True}}},
+    {"r": {**RESIDUAL, "signals": {"residual.source": "labels", "residual.temperature": 2.0}}},
+    {"r": {**RESIDUAL, "divergence_weight": 1.0, "signals": {"logits.temperature": 2.0}}},
+    {"r": {**RESIDUAL, "rho": 0.0}, "s": {**RESIDUAL, "layers": "last", "rounds": 3}},
+    {"oracle": {"signals": {"oracle.of": "sft", "oracle.seed": 5}}},
+    {"residual-start": {"signals": {"residual.bases": "random", "logits.top_k": 8}}},
+    {"sft": {"layers": "first"}},
+]
+
+
+@pytest.mark.parametrize("methods", GOOD, ids=[str(number) for number in range(len(GOOD))])
+def test_settings_of_displacements_that_have_an_effect_are_accepted(methods: dict[str, Any]) -> None:
+    assert told({**BASE, "methods": {**BASE["methods"], **methods}}) == []
 
 
 def test_several_kinds_of_problems_are_told_at_once() -> None:

@@ -109,6 +109,23 @@ def test_an_artifact_made_from_a_removed_one_is_removed_too(layout: Layout) -> N
         verify(layout)
 
 
+def test_the_student_that_an_oracle_reads_is_no_foreign_one(layout: Layout) -> None:
+    """It is not among the study's cells, and has no scores."""
+    methods: dict[str, object] = {"student": {}, "teacher": {}, "sft": {}, "oracle": {}}
+    oracle = {"of": "sft", "seed": 9}
+    other = Layout(parse_study({**STUDY, "methods": methods, "oracle": oracle}))
+    other.write_settings()
+    for method, seed in {"sft": 9, "oracle": 9}.items():
+        transfer = ROOT / f"cells/p/facts/{method}/default/seed{seed}/transfer"
+        seal(transfer, Run("transfer", ROOT / f"settings/methods/{method}/default.json"))
+    foreign = ROOT / "cells/p/facts/oracle/default/seed9/transfer/run.json"
+    assert find_stale(other) == {foreign: "not part of the config's study"}
+    without = Layout(
+        parse_study({**STUDY, "methods": {**methods, "oracle": {}}, "oracle": oracle | {"seed": 8}})
+    )
+    assert ROOT / "cells/p/facts/sft/default/seed9/transfer/run.json" in find_stale(without)
+
+
 def test_stale_scores_of_a_cell_are_removed_without_its_transfer(layout: Layout) -> None:
     cell = ROOT / "cells/p/facts/student/default/seed0"
     (cell / "output").write_text("other")

@@ -6,6 +6,8 @@ the settings below and the training (`training`), and differ in where the displa
 - `semantic_residual`: the teacher's predictions minus the student's, recomposed on the student's semantic bases.
 - `pullback`: solved for through the student's upper layers.
 - `oracle`: a student that another method has trained (a control).
+
+`residual_start` steers by the semantic residual first, and distils the teacher's logits from there.
 """
 
 from typing import Literal

@@ -6,7 +6,10 @@ are the next targets. Targets thus accumulate, and each round trains the same in
 examples and schedule. Each round keeps its last checkpoint, so that an interrupted run does not repeat finished ones.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -35,11 +38,31 @@ from semalign.signals.stored import Stored
 from semalign.training.checkpoint import Checkpoint
 
 
+@dataclass(frozen=True)
+class Steered:
+    """A steered student: its PEFT model, the training of each round, and the passes that its targets took."""
+
+    adapted: Any
+    rounds: list[Trained]
+    teacher_passes: int
+
+
 def train_in_rounds(task: TransferTask[SemanticResidual], folder: Path) -> TransferReport:
     """Train a LoRA adapter on the train split and write the transfer folder; the last round's adapter is kept."""
+    steered = steer_in_rounds(task, load_student_at_work(task))
+    save_adapter(steered.adapted, folder, task.student.name)
+    write_transfer(folder, "adapter")
+    trainable = steered.rounds[-1].trainable_parameters
+    return TransferReport(trainable, steered.teacher_passes, joined(steered.rounds))
+
+
+def steer_in_rounds(task: TransferTask[SemanticResidual], work: Work, more_follows: bool = False) -> Steered:
+    """Steer the loaded student, which is left with the last round's adapter.
+
+    If `more_follows`, the last round keeps its last checkpoint too, so that a further phase can be interrupted.
+    """
     settings = task.settings
-    work = load_student_at_work(task)
-    layers, _ = chosen_layers(task, work)
+    layers, passes = chosen_layers(task, work)
     untouched = own_states(work, layers, settings.interface)
     moves = read_displacements(task.signals["residual"], work.examples, layers)
     teacher = logits_of(task, work)
@@ -54,26 +77,24 @@ def train_in_rounds(task: TransferTask[SemanticResidual], folder: Path) -> Trans
             start.restore()
         targets = {k: states[k] + scaled(moves[k], states[k], settings.rho) for k in layers}
         loss = displaced_loss(settings, goals_of(targets, untouched), work.examples, teacher)
-        done.append(train_adapter(work, loss, _training(task, number)))
-    save_adapter(adapted, folder, task.student.name)
-    write_transfer(folder, "adapter")
-    passes = read_json(task.signals["residual"] / "residual.json")["teacher_passes"]
+        done.append(train_adapter(work, loss, _training(task, number, more_follows)))
+    passes += read_json(task.signals["residual"] / "residual.json")["teacher_passes"]
     passes += teacher.teacher_passes if teacher else 0
-    return TransferReport(done[-1].trainable_parameters, passes, joined(done))
+    return Steered(adapted, done, passes)
 
 
-def _training(task: TransferTask[SemanticResidual], number: int) -> Training:
+def _training(task: TransferTask[SemanticResidual], number: int, more_follows: bool) -> Training:
     rounds = task.settings.rounds
     label = task.label if rounds == 1 else f"{task.label}, round {number} of {rounds}"
     folder = task.checkpoint if rounds == 1 else task.checkpoint / f"round{number}"
-    checkpoint = Checkpoint(folder, identity=task.identity, save_last=rounds > 1)
+    checkpoint = Checkpoint(folder, identity=task.identity, save_last=rounds > 1 or more_follows)
     return Training(task.settings.optimisation, task.seed, label, checkpoint)
 
 
-def joined(rounds: list[Trained]) -> list[dict[str, float]]:
-    """The histories of all rounds, with updates numbered continuously."""
+def joined(trainings: Sequence[Trained]) -> list[dict[str, float]]:
+    """The histories of trainings in a row, with updates numbered continuously."""
     rows: list[dict[str, float]] = []
-    for trained in rounds:
+    for trained in trainings:
         before = rows[-1]["step"] if rows else 0
         rows += [{**row, "step": before + row["step"]} for row in trained.history]
     return rows
