@@ -36,7 +36,7 @@ CONTENTS = {
     "contrasts": "all named comparisons of two methods",
     "detectable": "the smallest differences that the tests can be expected to detect",
     "costs": "training time, memory and what the teacher's signals cost",
-    "search": "learning rates that were tried, their validation scores, and the choice",
+    "search": "learning rates and other settings that were tried, their validation scores, and the choice",
     "benchmarks": "scores of models as they are, and published scores",
     "decomposition": "how well a layer's states are rebuilt from the LM head's token vectors",
     "head": "what is left of the next token after such a rebuilding",
