@@ -16,7 +16,7 @@ PROFILE = yaml.safe_load(TEXT)
 RULES = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
 # the rules that load a model onto a GPU
 ON_GPU = re.compile(
-    r"attribute_|pair_|extract_|store_|select_|locate_|transfer_|generate_|answer_|measure_|widen_"
+    r"attribute_|pair_|extract_|store_|select_|locate_|transfer_|generate_|answer_|measure_|widen_|solve_"
 )
 
 
