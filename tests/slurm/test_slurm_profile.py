@@ -17,6 +17,7 @@ RULES = "".join(path.read_text() for path in sorted((ROOT / "workflow/rules").gl
 # the rules that load a model onto a GPU
 ON_GPU = re.compile(
     r"attribute_|pair_|extract_|store_|select_|locate_|recompose_|read_|solve_|transfer_|generate_|answer_|measure_"
+    r"|widen_"
 )
 
 

@@ -226,6 +226,29 @@ def search_table(chosen: dict[str, float] | None = None) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def widened_search_table() -> pd.DataFrame:
+    """`search.csv` of four searches: ended inside, inside after widening, at the bound, and with nothing gained.
+
+    The student as it is has a score of 40 percent.
+    """
+    scores = {
+        "sft": {1e-3: 42.0, 1e-2: 44.0, 1e-1: 41.0},
+        "semalign": {1e-3: 41.0, 1e-2: 43.0, 1e-1: 44.0, 1.0: 20.0},
+        "seeking": {1e-4: 45.0, 1e-3: 44.0, 1e-2: 43.0, 1e-1: 41.0},
+        "kd": {1e-3: 30.0, 1e-2: 40.0, 1e-1: 39.0},
+    }
+    rows = []
+    for method, tried in scores.items():
+        for rate, score in tried.items():
+            row = {"pair": "tiny", "benchmark": "facts", "method": method, "variant": "default"}
+            row |= {"learning_rate": rate, "settings": "rank = 4" if method == "kd" else None}
+            row |= {"widened": int(not 1e-3 <= rate <= 1e-1), "items": 100, "score": score}
+            row |= {"score_low": score - 10, "score_high": score + 10, "student": 40.0, "gain": score - 40}
+            edge = rate in (min(tried), max(tried))
+            rows.append(row | {"chosen": int(score == max(tried.values())), "at_edge": int(edge)})
+    return pd.DataFrame(rows)
+
+
 def contrast_table(differences: dict[str, tuple[float, float]] | None = None) -> pd.DataFrame:
     """`contrasts.csv`: difference between semalign and sft and its corrected p-value, by benchmark."""
     rows = []

@@ -140,6 +140,6 @@ def test_a_cells_folder_as_target_plans_the_cell_and_its_inputs(project: Path) -
     assert jobs == Counter(
         {CELL: 1, "transfer_knowledge": 1, "judge_answers": 1, "prepare_model": 2, "prepare_benchmark": 1}
     ) + Counter(check_texts=1) + Counter(of_stages) + Counter(
-        # two learning rates to choose from
-        {"transfer_trial": 2, "answer_trial": 2, "judge_trial": 2, "choose_learning_rate": 1}
+        # two learning rates to choose from, and the student as it is
+        {"transfer_trial": 3, "answer_trial": 3, "judge_trial": 3, "choose_learning_rate": 1}
     )

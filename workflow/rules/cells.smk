@@ -25,6 +25,7 @@ rule transfer_knowledge:
         "../../environment.yml"
     params:
         choice=options("choice"),
+        kept=kept_of,
         seed="{seed}",
         cell="cells/{pair}/{benchmark}/{method}/{variant}/seed{seed}",
     message:
@@ -32,7 +33,7 @@ rule transfer_knowledge:
     shell:
         "python scripts/transfer_knowledge.py --student {input.student} --teacher {input.teacher}"
         " --benchmark {input.benchmark} --signals {input.signals} --settings {input.settings}"
-        " --seed {params.seed} {params.choice} --checkpoint results/{wildcards.study}/checkpoints/{params.cell}"
+        " --seed {params.seed} {params.choice} {params.kept} --checkpoint results/{wildcards.study}/checkpoints/{params.cell}"
         " --label '{params.cell}' --out {output.record} 2>&1 | tee {log}"
 
 

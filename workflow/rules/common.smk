@@ -188,7 +188,7 @@ def settings_of_method(wildcards):
 
 
 def choice_of(wildcards):
-    """The record of the search that chooses the learning rate of a variant, if there is one."""
+    """The record of the search that chooses the learning rate and other searched settings of a variant, if any."""
     searched = LAYOUT.searched_variant(wildcards.method, wildcards.variant)
     method = f"{wildcards.pair}/{wildcards.benchmark}/{wildcards.method}"
     return [f"results/{wildcards.study}/choices/{method}/{searched}/run.json"] if searched else []
@@ -198,6 +198,24 @@ def trials_of(wildcards):
     """The records of all trials of one search."""
     search = wildcards.pair, wildcards.benchmark, wildcards.method, wildcards.variant
     return [f"{trial}/run.json" for trial in LAYOUT.trial_folders(*search)]
+
+
+def untouched_of(wildcards):
+    """The record of the trial of the untouched student."""
+    return f"{LAYOUT.untouched(wildcards.pair, wildcards.benchmark)}/run.json"
+
+
+def further_of(end):
+    """The settings of the trials that may follow beyond one end of a search's grid."""
+    return lambda wildcards: LAYOUT.further_settings(
+        wildcards.method, wildcards.variant, wildcards.benchmark, end
+    )
+
+
+def kept_of(wildcards):
+    """The option for searched keys that a variant sets itself, whatever was chosen for its method."""
+    kept = LAYOUT.fixed(wildcards.method, wildcards.variant)
+    return f"--kept {' '.join(kept)}" if kept and choice_of(wildcards) else ""
 
 
 def benchmarks_at(names):

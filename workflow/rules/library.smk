@@ -33,6 +33,11 @@ def library_of_method(wildcards):
     return library("transfer_knowledge", METHODS.module_of(STUDY.methods[wildcards.method].method))
 
 
+def library_of_widening(wildcards):
+    """The code that trains and scores trials of one method beyond its grid."""
+    return library("widen_search", METHODS.module_of(STUDY.methods[wildcards.method].method))
+
+
 def library_of_map(wildcards):
     """The code that makes the targets with one map; an edit of another map's file does not affect it."""
     settings = LAYOUT.settings[f"alignment/{wildcards.name}"]

@@ -1,5 +1,6 @@
-# Search for the learning rate: every trained method is tried with the same number of learning rates, and scored on the
-# validation split. A trial runs the same scripts as a cell, but with other settings, and reads no test item.
+# Search for the learning rate, and for other settings that a method names: every searched method has the same number of
+# trials, scored on the validation split. A trial runs the same scripts as a cell, but with other settings, and reads no
+# test item. The trial `untouched` is the student as it is.
 # Inputs `settings` and `code`: see common.smk.
 
 
@@ -22,6 +23,7 @@ use rule transfer_knowledge as transfer_trial with:
     priority: 20
     params:
         choice="",
+        kept="",
         seed=STUDY.search.seed,
         cell="search/{pair}/{benchmark}/{method}/{variant}/{trial}",
     message:
@@ -70,25 +72,3 @@ use rule judge_answers as judge_trial with:
         seed=STUDY.search.seed,
     message:
         "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant} {wildcards.trial}: judge answers (validation)"
-
-
-rule choose_learning_rate:
-    input:
-        trials=trials_of,
-        code=library("choose_learning_rate"),
-    output:
-        choice="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/choice.json",
-        trials="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/trials.jsonl",
-        record="results/{study}/choices/{pair}/{benchmark}/{method}/{variant}/run.json",
-    log:
-        "results/{study}/logs/choices/{pair}/{benchmark}/{method}/{variant}.log",
-    priority: 20
-    localrule: True  # takes a second, too short for a cluster job
-    conda:
-        "../../environment.yml"
-    message:
-        "{wildcards.pair} {wildcards.benchmark}: {wildcards.method} {wildcards.variant}: choose the learning rate"
-    shell:
-        "python scripts/choose_learning_rate.py --trials {input.trials} --pair {wildcards.pair}"
-        " --benchmark {wildcards.benchmark} --method {wildcards.method} --variant {wildcards.variant}"
-        " --out {output.record} 2>&1 | tee {log}"

@@ -14,7 +14,7 @@ from semalign.config.reading import value_of
 from semalign.runtime.suggestions import hint, one_of
 
 Keys = tuple[str | int, ...]
-OF_METHODS = ("optimisation", "lora", "layers", "learning_rates", "by_benchmark", "signals")
+OF_METHODS = ("optimisation", "lora", "layers", "learning_rates", "searched", "by_benchmark", "signals")
 SECTION = "a section (keys with values)"
 # type of pydantic's error -> what was expected
 EXPECTED: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -1,6 +1,6 @@
 """Settings that all methods share. Those of a single method are in its file under `semalign/methods/`."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -67,6 +67,15 @@ class MethodSettings(Strict):
         min_length=1,
         description="benchmarks that the method is trained on; null: all those of a pair. The student and the teacher "
         "are scored on all",
+    )
+    search: dict[str, Annotated[list[Any], Field(min_length=2)]] = Field(
+        {},
+        description="values of other settings to try in all combinations with `learning_rates`, by dotted key, such as "
+        "`lora.rank: [4, 16]`; the number of combinations is that of search.learning_rates",
+    )
+    searched: bool = Field(
+        True,
+        description="false: the method has no search; its own `optimisation.learning_rate` is used, and must be given",
     )
     by_benchmark: dict[str, dict[str, Any]] = Field(
         {},

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from semalign.config.search import RATE
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.methods.registry import METHODS
@@ -29,13 +30,16 @@ class Attempt:
         seed: Seed of the adapter and of the order of examples.
         checkpoint: Folder in which a long training saves its state.
         label: Name of the training in progress messages.
-        choice: Folder of the search that chose the learning rate; by default that of the settings is used.
+        choice: Folder of the search that chose the learning rate, and other searched settings; by default those of
+            the settings are used.
+        kept: Searched keys whose value the settings fix, whatever was chosen.
     """
 
     seed: int
     checkpoint: Path
     label: str = "transfer"
     choice: Path | None = None
+    kept: Sequence[str] = ()
 
 
 def transfer_knowledge(
@@ -64,8 +68,8 @@ def transfer_knowledge(
     run.modules.append(METHODS.module_of(method.name))
     by_stage = {str(check(folder)["stage"]): folder for folder in signals}
     run.read_all(student=student, teacher=teacher, benchmark=benchmark, **by_stage, choice=attempt.choice)
-    if attempt.choice:
-        section = _with_chosen_learning_rate(section, attempt.choice)
+    chosen = _chosen(attempt)
+    section = _with(section, chosen)
     task = TransferTask(
         student=student,
         teacher=teacher,
@@ -83,24 +87,40 @@ def transfer_knowledge(
         report = method(task, folder)
         seconds = round(time.perf_counter() - started, 3)
         write_jsonl(folder / "history.jsonl", report.history)
-        cost = _cost(section, report, seconds) | signal_costs(signals) | search_costs(attempt.choice)
-        run.seal(folder, {"cost": cost})
+        cost = (
+            _cost(section, report, seconds, RATE in chosen)
+            | signal_costs(signals)
+            | search_costs(attempt.choice)
+        )
+        run.seal(folder, {"cost": cost, "chosen": chosen})
     shutil.rmtree(attempt.checkpoint, ignore_errors=True)
 
 
-def _cost(settings: Any, report: TransferReport, seconds: float) -> dict[str, Any]:
-    """Costs of the training itself."""
+def _cost(settings: Any, report: TransferReport, seconds: float, searched: bool) -> dict[str, Any]:
+    """Costs of the training itself, and whether its learning rate was searched."""
     optimisation = getattr(settings, "optimisation", None)
     return {
         "train_seconds": seconds,
         "trainable_parameters": report.trainable_parameters,
         "teacher_passes": report.teacher_passes,
         "learning_rate": optimisation.learning_rate if optimisation else None,
+        "searched": int(searched) if optimisation else None,
     }
 
 
-def _with_chosen_learning_rate(settings: Any, choice: Path) -> Any:
-    """The settings with the learning rate that a search chose."""
-    learning_rate = read_json(choice / "choice.json")["learning_rate"]
-    optimisation = settings.optimisation.model_copy(update={"learning_rate": learning_rate})
-    return settings.model_copy(update={"optimisation": optimisation})
+def _chosen(attempt: Attempt) -> dict[str, Any]:
+    """The settings that a search chose, by dotted key, without those that are kept; empty without a search."""
+    chosen = read_json(attempt.choice / "choice.json")["chosen"] if attempt.choice else {}
+    return {key: value for key, value in chosen.items() if key not in attempt.kept}
+
+
+def _with(settings: Any, changes: dict[str, Any]) -> Any:
+    """The settings after changing dotted keys."""
+    data = settings.model_dump()
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        inner = data
+        for name in sections:
+            inner = inner[name]
+        inner[last] = value
+    return type(settings).model_validate(data) if changes else settings

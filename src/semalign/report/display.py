@@ -13,13 +13,14 @@ import pandas as pd
 from semalign.report.names import part_titles, spell, titled
 from semalign.report.reading import Tables
 from semalign.report.sentences.ablations import variants
+from semalign.report.sentences.budgets import fixed_rates
 from semalign.report.templating import NOT_MEASURED
 from semalign.report.words import interval, side, verdict, wholes
 from semalign.runtime.tables_text import markdown
 
 Table = Callable[[Tables], pd.DataFrame]
 MARKS = {"higher": " ▲", "lower": " ▼", 1: " ▲", -1: " ▼"}
-EDGE = "*"
+EDGE, IDLE = "*", "†"
 TRAINED = "trained parameters"
 WORDS = ("pair", "method", "model", "benchmark", "protocol", "isolation", "bases", "against")
 ROWS = ("comparison", "setting", "method and variant")
@@ -55,10 +56,13 @@ def shown(needed: str) -> Callable[[Table], Table]:
 def score_table(tables: Tables) -> pd.DataFrame:
     """Methods x benchmarks: `score [low, high]` in percent, marked if it differs from the student's.
 
-    If methods train different numbers of parameters, a column gives them.
+    If methods train different numbers of parameters, a column gives them. A method is marked if its learning rate is
+    fixed while others are searched.
     """
     main = tables["main"]
     table = _by_benchmark(main.assign(text=[_score(row, tables) for row in main.to_dict("records")]))
+    fixed = [spell(name) for name in fixed_rates(tables)]
+    table["method"] = [f"{name} (fixed rate)" if name in fixed else name for name in table["method"]]
     keys = ["pair", "method"] if main["pair"].nunique() > 1 else ["method"]
     trained = main.groupby(keys, sort=False)["trainable_parameters"].max()
     return table if trained[trained > 0].nunique() < 2 else table.assign(**{TRAINED: _counts(trained)})
@@ -141,18 +145,26 @@ def part_table(tables: Tables) -> pd.DataFrame:
 
 @shown("search")
 def search_table(tables: Tables) -> pd.DataFrame:
-    """Methods x benchmarks: the chosen learning rate and its validation score `[low, high]`; `*` at an edge.
+    """Methods x benchmarks: the chosen learning rate and other searched settings, and their validation score.
 
-    Of variants that were searched too, only the default is shown.
+    Scores have `[low, high]`. `*` marks a rate at an edge, `†` a score that is not above the untouched student's. Of
+    variants that were searched too, only the default is shown.
     """
     choices = tables["search"][tables["search"]["chosen"] == 1]
     if "variant" in choices:
         choices = choices[choices["variant"] == "default"]
     texts = [
-        f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}: {_with_interval(row, 'score')}"
+        f"{_searched(row)}: {_with_interval(row, 'score')}{IDLE * (row.get('gain', 1) <= 0)}"
         for row in choices.to_dict("records")
     ]
     return _by_benchmark(choices.assign(text=texts))
+
+
+def _searched(row: Mapping[Any, Any]) -> str:
+    """The searched settings of a choice."""
+    others = row.get("settings", "")
+    rate = f"{row['learning_rate']:g}{EDGE * int(row['at_edge'])}"
+    return f"{rate}, {others}" if isinstance(others, str) and others else rate
 
 
 @shown("detectable")
@@ -199,6 +211,10 @@ def cost_table(tables: Tables) -> pd.DataFrame:
         "" if pd.isna(mean) else f"{mean:.1f} [{least:.1f}, {most:.1f}]"
         for mean, least, most in zip(means["train_seconds"], low, high, strict=True)
     ]
+    if fixed_rates(tables):
+        table["learning rate"] = (
+            groups["searched"].first().map({0: "fixed", 1: "searched"}).fillna("").tolist()
+        )
     for column, (title, form) in COSTS.items():
         table[title] = ["" if pd.isna(value) else form.format(value) for value in means[column]]
     return table

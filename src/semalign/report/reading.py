@@ -35,6 +35,7 @@ TEXT = (
     "metric",
     "published_source",
     "isolation",
+    "settings",
 )
 YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

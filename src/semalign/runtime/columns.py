@@ -10,7 +10,7 @@ KEYS = ("pair", "benchmark", "method", "variant")
 COSTS = _named("teacher_kl teacher_agreement train_seconds peak_memory_mb trainable_parameters")
 # costs before the training: the search for a learning rate and the teacher's signals
 SPENT = _named(
-    "learning_rate search_seconds signal_seconds signal_memory_mb signal_mb teacher_passes",
+    "learning_rate searched search_seconds signal_seconds signal_memory_mb signal_mb teacher_passes",
 )
 MAIN = (
     *KEYS,
@@ -50,7 +50,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "table pair benchmark against items seeds tests discordance detectable detectable_holm"
     ),
     "costs": _named(
-        """pair benchmark method variant seeds learning_rate trainable_parameters
+        """pair benchmark method variant seeds learning_rate searched trainable_parameters
         train_seconds train_seconds_low train_seconds_high search_seconds signal_seconds
         peak_memory_mb signal_memory_mb signal_mb teacher_passes"""
     ),
@@ -71,7 +71,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         teacher_agreement teacher_agreement_low teacher_agreement_high"""
     ),
     "search": _named(
-        "pair benchmark method variant learning_rate items score score_low score_high chosen at_edge"
+        """pair benchmark method variant learning_rate settings widened items score score_low score_high
+        student gain chosen at_edge"""
     ),
     "benchmarks": _named(
         """model benchmark protocol items metric score score_low score_high empty published published_source
@@ -107,7 +108,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 # columns that tables of earlier versions do not have; the report works without them
 LATER: dict[str, tuple[str, ...]] = {
     "ablations": ("vs_default", "vs_default_p"),
-    "search": ("variant",),
+    "seeds": ("searched",),
+    "costs": ("searched",),
+    "search": ("variant", "settings", "widened", "student", "gain"),
     "pairing": ("shared_tokens", "student_tokens", "teacher_left_out", "student_left_out"),
     "head": ("used_rows", "left_out_rows"),
     "crossing": ("tokens", "teacher_left_out", "student_left_out"),

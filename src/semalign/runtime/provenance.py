@@ -63,6 +63,16 @@ class Run:
         sources = [self.stage, self.settings, self.seed, inputs, _code(self.modules)]
         return hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
 
+    def wrote(self, folder: Path) -> bool:
+        """Return whether a folder is what this run would write: same stage, settings, seed, inputs and code."""
+        try:
+            record = check(folder)
+        except UserError:
+            return False
+        own = {"stage": self.stage, "settings": self.settings, "seed": self.seed, "inputs": self.inputs}
+        own["code"] = _code(self.modules)
+        return all(record.get(name) == value for name, value in own.items())
+
     def seal(
         self, folder: Path, extra: dict[str, Any] | None = None, ignore: tuple[str, ...] = ()
     ) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.suggestions import one_of
 from semalign.study.definition import Study
 from semalign.study.kinds import Method
-from semalign.study.references import RATE
-from semalign.study.variants import FIXED, at_benchmark, axes_key, changed, rates_of, resolve, variants_of
+from semalign.study.searches import fixed_of
+from semalign.study.variants import FIXED, at_benchmark, axes_key, changed, resolve, variants_of
 
 # maps that draw nothing; a map that is not listed may be random
 DRAWLESS = ("pinv", "pinv-raw", "input-side", "dual", "least-squares", "procrustes")
@@ -123,8 +123,8 @@ def equal_variants(study: Study, method: str) -> Iterator[str]:
     seen: dict[str, dict[str, Any]] = {}
     plain = resolve(study, method, DEFAULT)
     for name, change in variants_of(study, method).items():
-        if name != DEFAULT and RATE in change and rates_of(study, method):
-            continue
+        if fixed_of(study, method, name):
+            continue  # its default is searched
         resolved = resolve(study, method, name)
         own = effective(*resolved)
         other = next((other for other, values in seen.items() if values == own), None)

@@ -17,22 +17,29 @@ from semalign.runtime.files import update_json
 from semalign.study.checks import CHOICES, checks_of_model, checks_of_pair, new_tokens, readers_of
 from semalign.study.definition import Study
 from semalign.study.oracles import cells_behind
+from semalign.study.searches import (
+    HIGHEST,
+    LOWEST,
+    fixed_of,
+    further_trials,
+    grid_of,
+    searched_variant,
+    trials_of,
+)
 from semalign.study.targets import targets_of
 from semalign.study.variants import (
     FIXED,
-    RATE,
     at_benchmark,
     cells_of,
     changed,
     dose_variants,
     methods_at,
     resolve,
-    searched_variant,
     signal_name,
-    trials_of,
     variants_of,
 )
 
+UNTOUCHED = "untouched"  # the trial of the student as it is, which every search is compared with
 # values of signals that make a method a control
 CONTROLS = (("residual.source", "shuffled"), ("residual.source", "student"))
 
@@ -51,6 +58,15 @@ class Layout:
         self._plan()
         self._plan_benchmarks()
         self._plan_checks()
+
+    def _named(self, kind: str) -> str:
+        """Return the name of the method `student` or `teacher` in the config."""
+        names = (name for name, settings in self.study.methods.items() if settings.method == kind)
+        return next(names, kind)
+
+    @property
+    def _student(self) -> str:
+        return self._named("student")
 
     def stage_name(self, method: str, variant: str, stage: str) -> str:
         """Return the folder name of a signal stage for one variant of a method."""
@@ -121,6 +137,22 @@ class Layout:
         trials = trials_of(self.study, method, variant)
         return [f"{self.root}/search/{pair}/{benchmark}/{method}/{variant}/{trial}" for trial in trials]
 
+    def untouched(self, pair: str, benchmark: str) -> str:
+        """Return the folder of the untouched student's trial."""
+        return f"{self.root}/search/{pair}/{benchmark}/{self._student}/{DEFAULT}/{UNTOUCHED}"
+
+    def further_settings(self, method: str, variant: str, benchmark: str, end: str) -> list[str]:
+        """Return the settings files of the trials that may follow beyond one end of a variant's grid."""
+        names = (
+            self.method_settings(method, variant, benchmark, trial)
+            for trial in further_trials(self.study, method, variant)[end]
+        )
+        return [f"{self.root}/settings/{name}.json" for name in names]
+
+    def fixed(self, method: str, variant: str) -> list[str]:
+        """Return the keys that a variant sets itself, whatever the search of its default chose."""
+        return fixed_of(self.study, method, variant)
+
     def searched_variant(self, method: str, variant: str) -> str | None:
         """Return the variant whose search chooses the learning rate of this one, or None."""
         return searched_variant(self.study, method, variant)
@@ -169,12 +201,22 @@ class Layout:
         if kind == "signals":
             return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in self.cells}
         if kind in ("choices", "search"):
-            search = (names[0], names[1], names[2], names[3])
-            folder = f"{self.root}/search/{'/'.join(names[:5])}"
-            return search in self.searched() and (kind == "choices" or folder in self.trial_folders(*search))
+            return self._lists_search(kind, names)
         if names[0] == "notebooks":
             return record.stem in self.study.notebooks
         return True
+
+    def _lists_search(self, kind: str, names: list[str]) -> bool:
+        """Whether a choice or a trial belongs to the study; so does a trial that may follow beyond a grid."""
+        pair, benchmark, method, variant = names[:4]
+        searched = self.searched()
+        if kind == "search" and (pair, benchmark) in {search[:2] for search in searched}:
+            folder = f"{self.root}/search/{'/'.join(names[:5])}"
+            if folder == self.untouched(pair, benchmark):
+                return True
+        if (pair, benchmark, method, variant) not in searched:
+            return False
+        return kind == "choices" or names[4] in self._all_trials(method, variant)
 
     def write_settings(self) -> None:
         """Write the part of the config that each rule reads to a separate file, if its content has changed.
@@ -196,9 +238,10 @@ class Layout:
         for method in study.methods:
             for variant in variants_of(study, method):
                 self._plan_variant(method, variant)
-                for trial, changes in trials_of(study, method, variant).items():
-                    settings, _ = changed(study, method, changes, f"search ({method} {variant} {trial})")
-                    self.settings[f"trials/{method}/{variant}/{trial}"] = _slice(settings)
+                self._plan_search(method, variant)
+        if self.searched():
+            untouched = study.methods[self._student]
+            self.settings[f"trials/{self._student}/{DEFAULT}/{UNTOUCHED}"] = _slice(untouched)
         self._plan_evaluation()
         self.settings["statistics"] = study.statistics.model_dump(mode="json")
         self.settings["order"] = self._order()
@@ -277,13 +320,29 @@ class Layout:
             if stage in needed:
                 self.settings[f"{stage}/{name}"] = getattr(signals, stage).model_dump(mode="json")
 
+    def _plan_search(self, method: str, variant: str) -> None:
+        """Plan the settings of a search, of its trials, and of those that may follow beyond its grid."""
+        trials = self._all_trials(method, variant)
+        for trial, changes in trials.items():
+            settings, _ = changed(self.study, method, changes, f"search ({method} {variant} {trial})")
+            self.settings[f"trials/{method}/{variant}/{trial}"] = _slice(settings)
+        if trials:
+            self.settings[f"searches/{method}/{variant}"] = {
+                "keys": list(grid_of(self.study, method, variant))
+            }
+
+    def _all_trials(self, method: str, variant: str) -> dict[str, dict[str, Any]]:
+        """Return trial name -> changed keys, of the grid and beyond."""
+        further = further_trials(self.study, method, variant)
+        return {**trials_of(self.study, method, variant), **further[LOWEST], **further[HIGHEST]}
+
     def _plan_benchmarks(self) -> None:
         """Plan the settings of methods, and of their trials, on benchmarks listed in `by_benchmark`."""
         study = self.study
         for method, section in study.methods.items():
             for variant, changes in variants_of(study, method).items() if section.by_benchmark else ():
                 changes_of = {f"methods/{method}/{variant}": changes}
-                for trial, trial_changes in trials_of(study, method, variant).items():
+                for trial, trial_changes in self._all_trials(method, variant).items():
                     changes_of[f"trials/{method}/{variant}/{trial}"] = trial_changes
                 for benchmark in section.by_benchmark:
                     for name, own_changes in changes_of.items():
@@ -297,7 +356,6 @@ class Layout:
             method: dict(self._axis(method, key, values) for key, values in varied.items())
             for method, varied in study.ablations.by_method.items()
         }
-        kinds = {settings.method: name for name, settings in study.methods.items()}
         return {
             "pairs": list(study.pairs),
             "benchmarks": list(study.benchmarks),
@@ -306,8 +364,8 @@ class Layout:
                 name: section.of for name, section in study.benchmarks.items() if isinstance(section, Derived)
             },
             "methods": list(study.methods),
-            "student": kinds.get("student", "student"),
-            "teacher": kinds.get("teacher", "teacher"),
+            "student": self._student,
+            "teacher": self._named("teacher"),
             "contrasts": [list(contrast) for contrast in study.contrasts],
             "axes": axes,
             "ladder": study.analysis.ladder.model_dump(mode="json"),
@@ -347,8 +405,7 @@ class Layout:
     def _axis(self, method: str, key: str, values: list[Any]) -> tuple[str, dict[str, Any]]:
         """Return the name of an ablated axis, and its default and other values."""
         settings, signals = resolve(self.study, method, DEFAULT)
-        searched = key == RATE and self.searched_variant(method, DEFAULT)
-        default = "searched" if searched else _lookup(key, signals, settings)
+        default = "searched" if key in grid_of(self.study, method) else _lookup(key, signals, settings)
         names = [variant_name(key, value).partition("~") for value in [default, *values]]
         (axis, _, default), others = names[0], [value for _, _, value in names[1:]]
         return axis, {"default": default, "values": others}

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 
 from semalign.benchmarks.decoding import user_path
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
+from semalign.config.base import shown
 from semalign.config.benchmarks import FileBenchmark
+from semalign.config.cells import DEFAULT
 from semalign.config.revisions import LOCKED, not_pinned
 from semalign.config.signals import STAGES
 from semalign.config.tiny import TinyBenchmark
@@ -21,13 +23,14 @@ from semalign.study.layout import Layout
 from semalign.study.measures import Measures, check_notebooks
 from semalign.study.model_checks import check_models, check_projections
 from semalign.study.naming import LONGEST_PART
+from semalign.study.searches import trials_of
 from semalign.study.sense import makes_nothing
 from semalign.study.variants import (
     at_benchmark,
     axes_key,
+    changed,
     resolve,
     signal_name,
-    trials_of,
     variants_of,
 )
 
@@ -158,6 +161,21 @@ def _variant(study: Study, method: str, variant: str) -> Iterator[str]:
     for trial in trials_of(study, method, variant):
         if len(trial.encode()) > LONGEST_PART:
             yield f"search.learning_rates: found a value that names a folder of {len(trial)} characters, expected less"
+    if variant == DEFAULT:
+        yield from _searched(study, method)
+
+
+def _searched(study: Study, method: str) -> Iterator[str]:
+    """The values of other settings that a search tries are valid, and leave the method's signals as they are."""
+    plain, plain_signals = resolve(study, method, DEFAULT)
+    for key, values in study.methods[method].search.items():
+        for value in values:
+            settings, signals = changed(study, method, {key: value}, f"methods.{method}.search")
+            if settings.needs != plain.needs or signals != plain_signals:
+                yield (
+                    f"methods.{method}.search.{key}: found {shown(value)}, which changes the signals that the method "
+                    "reads; list the method twice instead"
+                )
 
 
 def _source_of_map(study: Study, method: str, variant: str) -> str:

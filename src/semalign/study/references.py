@@ -1,7 +1,6 @@
 """Checks that what one section of a study names is in another section, and that settings of sections agree."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from semalign.config.base import shown
 from semalign.config.benchmarks import Derived, Mixture, Unlabeled, without_derived
@@ -11,7 +10,6 @@ from semalign.runtime.suggestions import one_of
 from semalign.study.sections import Study
 
 Check = Callable[[Study], Iterator[str]]
-RATE = "optimisation.learning_rate"
 
 
 def known(key: str, names: Iterable[str], section: Iterable[str]) -> Iterator[str]:
@@ -131,14 +129,12 @@ def scores(study: Study) -> Iterator[str]:
 
 
 def by_benchmark(study: Study) -> Iterator[str]:
-    """Settings for single benchmarks, on which some pair is trained; no learning rate if it is searched."""
+    """Settings for single benchmarks, on which some pair is trained."""
     trained = [name for pair in study.pairs.values() for name in pair.benchmarks or study.benchmarks]
     for name, settings in study.methods.items():
         key = f"methods.{name}.by_benchmark"
         yield from known(key, settings.by_benchmark, study.benchmarks)
-        for benchmark, changes in settings.by_benchmark.items():
-            if study.search.learning_rates and RATE in changes:
-                yield f"{key}.{benchmark}: found {RATE}, expected none, since search.learning_rates chooses it"
+        for benchmark in settings.by_benchmark:
             if study.pairs and benchmark in study.benchmarks and benchmark not in trained:
                 yield f"{key}: found {benchmark!r}, which no pair is trained on; expected {one_of(None, trained)}"
 
@@ -167,31 +163,6 @@ def own_benchmarks(study: Study) -> Iterator[str]:
             )
 
 
-def search(study: Study) -> Iterator[str]:
-    """Every trained method has the same search budget, and none sets a learning rate itself."""
-    expected = len(study.search.learning_rates)
-    for name, settings in study.methods.items():
-        own = settings.learning_rates
-        if own is not None and not settings.trained:
-            yield f"methods.{name}.learning_rates: found {shown(own)}, expected none, since {name} trains nothing"
-        elif own is not None and not expected:
-            yield (
-                f"methods.{name}.learning_rates: found {shown(own)} without search.learning_rates, expected as many "
-                f"rates there, or methods.{name}.{RATE} for a single rate without a search"
-            )
-        elif own is not None and len(own) != expected:
-            yield (
-                f"methods.{name}.learning_rates: found {len(own)} learning rates, expected {expected}, as in "
-                "search.learning_rates (every method has the same budget)"
-            )
-        optimisation: Any = getattr(settings, "optimisation", None) if expected else None
-        if optimisation and "learning_rate" in optimisation.model_fields_set:
-            yield (
-                f"methods.{name}.{RATE}: found {optimisation.learning_rate}, expected none, since "
-                "search.learning_rates chooses it"
-            )
-
-
 CHECKS: tuple[Check, ...] = (
     pairs,
     mixtures,
@@ -199,7 +170,6 @@ CHECKS: tuple[Check, ...] = (
     methods,
     by_benchmark,
     own_benchmarks,
-    search,
     evaluation,
     scores,
     analyses,

@@ -15,7 +15,7 @@ from semalign.study.locking import locked_versions
 from semalign.study.own_files import write_listings
 from semalign.study.pinning import ask_commits
 from semalign.study.planning.study import Plan
-from semalign.study.planning.table import cost_table
+from semalign.study.planning.table import cost_table, unplanned
 from semalign.study.planning.work import DEVICES
 from semalign.study.preflight import checked
 
@@ -50,8 +50,11 @@ def plan_costs(configfile: Path, device: Literal["a100", "h100", "cpu"] = "a100"
     study = study_of(config)
     with config.naming():
         checked(study)
-        rows = Plan(study, DEVICES[device]).rows()
+        plan = Plan(study, DEVICES[device])
+        rows = plan.rows()
     print(cost_table(rows, on_gpu=device != "cpu"))
+    if note := unplanned(study, len(plan.layout.searched())):
+        print(note)
 
 
 def pin_revisions(configfile: Path, update: bool = False) -> None:

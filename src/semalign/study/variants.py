@@ -14,12 +14,20 @@ from semalign.config.explaining import explain
 from semalign.config.signals import STAGES, Signals, stages_before
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.suggestions import one_of
-from semalign.study.definition import Study
 from semalign.study.kinds import Method
-from semalign.study.references import RATE
+from semalign.study.sections import Study
 
 # keys of a method that no variant can change: they say what it is, and where its own changes are
-FIXED = ("method", "title", "signals", "learning_rates", "benchmarks", "by_benchmark")
+FIXED = (
+    "method",
+    "title",
+    "signals",
+    "learning_rates",
+    "search",
+    "searched",
+    "benchmarks",
+    "by_benchmark",
+)
 # keys that change how much a method is trained, and nothing else
 DOSE = (RATE, "optimisation.epochs", "optimisation.steps")
 _DEFAULTS = Signals()
@@ -61,29 +69,6 @@ def axes_key(study: Study, method: str) -> str:
     """Return the key of the config at which the axes of a method are."""
     own = study.ablations.method == method
     return "ablations.axes" if own else f"ablations.others.{method}"
-
-
-def rates_of(study: Study, method: str) -> list[float]:
-    """Return the learning rates that the search tries for a method; empty if it is not searched."""
-    settings = study.methods[method]
-    if not (settings.trained and study.search.learning_rates):
-        return []
-    return settings.learning_rates or study.search.learning_rates
-
-
-def trials_of(study: Study, method: str, variant: str = DEFAULT) -> dict[str, dict[str, Any]]:
-    """Return trial name -> changed dotted keys, one trial per learning rate; empty if a variant has no own search."""
-    changes = variants_of(study, method)[variant]
-    if RATE in changes or (variant != DEFAULT and not study.ablations.search):
-        return {}
-    return {variant_name(RATE, rate): {**changes, RATE: rate} for rate in rates_of(study, method)}
-
-
-def searched_variant(study: Study, method: str, variant: str) -> str | None:
-    """Return the variant whose search gives this one its learning rate: itself, the default, or None."""
-    if not rates_of(study, method) or RATE in variants_of(study, method)[variant]:
-        return None
-    return variant if study.ablations.search else DEFAULT
 
 
 def methods_at(study: Study, benchmark: str) -> list[str]:

@@ -54,6 +54,24 @@ def test_costs_searches_and_detectable_differences() -> None:
     ]
 
 
+def test_other_settings_idle_choices_and_fixed_rates_are_shown() -> None:
+    shown = display.search_table(of(search=fabricated.widened_search_table()))
+    assert shown.to_numpy().tolist() == [
+        ["SFT", "0.01: 44.0 [34.0, 54.0]"],
+        ["SemAlign", "0.1: 44.0 [34.0, 54.0]"],
+        ["Seeking", "0.0001*: 45.0 [35.0, 55.0]"],
+        ["KD", "0.01, rank = 4: 40.0 [30.0, 50.0]†"],
+    ]
+    costs = fabricated.cost_table(("student", "sft", "semalign"))
+    both = costs.assign(searched=[NAN, NAN, 0, 0, 1, 1])
+    assert display.cost_table(of(costs=both))["learning rate"].tolist() == ["", "fixed", "searched"]
+    assert "learning rate" not in display.cost_table(of(costs=costs.assign(searched=1.0)))
+    main = main_table(student=[("a", 0, NAN)], sft=[("a", 6, 0.01)], semalign=[("a", 6, 0.01)])
+    names = ["student", "SFT (fixed rate)", "SemAlign"]
+    assert display.score_table(of(main=main, costs=both))["method"].tolist() == names
+    assert display.score_table(of(main=main, costs=costs.assign(searched=0)))["method"].tolist()[1] == "SFT"
+
+
 def test_likeness_parts_and_heads() -> None:
     shown = display.agreement_table(of(agreement=analyses.agreement_table(("facts", "mixture/facts"))))
     assert shown.columns.tolist() == ["method", "KL (nats per token)", "top-1 agreement (%)"]

@@ -264,6 +264,43 @@ def test_the_search_counts_choices_at_each_end() -> None:
     assert "3 of 3 choices are the smallest or largest tried" in sentences.edges(both)
 
 
+def test_the_search_says_where_it_ended_and_where_the_best_is_to_do_nothing() -> None:
+    table = fabricated.widened_search_table()
+    said = sentences.search(of(search=table))
+    assert "(or its combination with other settings), of 3 to 4 tried" in said
+    assert "1 is the smallest tried (**Seeking**); a learning rate beyond" in said
+    assert (
+        "2 of 4 searches went on beyond their grid. 3 of 4 ended inside the rates tried, 1 of them after going on; 1 "
+        "ended at an edge." in said
+    )
+    assert said.endswith(
+        "In 2 of 4 searches (**Seeking** and **KD**), the best is to do nothing, or as little as the search allows: "
+        "the chosen learning rate is the lowest tried (1), or the score is not above that of the student as it is (1)."
+    )
+    assert sentences.edges(of(search=table)).endswith(
+        "; in 2 of 4 the best is to do nothing, or as little as the search allows."
+    )
+    good = sentences.search(of(search=table[table["method"] == "sft"]))
+    assert "do nothing" not in good and "went on" not in good and "other settings" not in good
+
+
+def test_a_choice_for_a_variant_that_does_nothing_is_counted_without_its_name() -> None:
+    table = fabricated.widened_search_table()
+    idle = table[table["method"] == "kd"].assign(variant="rank~8")
+    said = sentences.search(of(search=pd.concat([table[table["method"] == "sft"], idle])))
+    assert "In 1 of 2 searches, the best is to do nothing" in said
+
+
+def test_fixed_rates_are_named() -> None:
+    costs = fabricated.cost_table(("student", "sft", "semalign"))
+    costs["searched"] = [NAN, NAN, 0, 0, 1, 1]
+    said = sentences.search(of(search=fabricated.search_table(), costs=costs))
+    assert said.endswith("**SFT** has a fixed learning rate, which was not searched.")
+    assert "fixed" not in sentences.search(
+        of(search=fabricated.search_table(), costs=costs.assign(searched=1))
+    )
+
+
 def test_a_search_whose_scores_are_all_equal_has_no_choice_at_an_end() -> None:
     tied = fabricated.search_table({"sft": 1e-3}).assign(score=40.0)
     assert sentences.edges(of(search=tied)).endswith(

@@ -1,6 +1,7 @@
 """The choice of a learning rate: an equal search for every method, decided on the validation split."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json, write_jsonl, write_text
 from semalign.runtime.provenance import Run
+from semalign.statistics.choices import Searched
 from semalign.statistics.stage import choose_learning_rate
 from semalign.statistics.tables.stage import collect_search
 from semalign.study.definition import parse_study
 from semalign.study.layout import Layout
-from semalign.study.variants import rates_of, searched_variant, trials_of
+from semalign.study.searches import rates_of, searched_variant, trials_of
 
 STUDY = {
     "study": "s",
@@ -27,20 +29,34 @@ STUDY = {
 }
 
 
-def write_trial(root: Path, rate: float, correct: list[int], seconds: float = 2.0, name: str = "") -> Path:
+def write_trial(
+    root: Path, rate: float, correct: Sequence[int], seconds: float = 2.0, name: str = "", rank: int = 4
+) -> Path:
     """Write one sealed trial with its transfer's record."""
-    folder = root / "facts/sft" / (name or f"learning_rate~{rate}")
-    write_json(root / "settings.json", {"optimisation": {"learning_rate": rate}})
+    folder = root / "facts/sft" / (name or f"learning_rate~{rate}+rank~{rank}")
+    write_json(root / "settings.json", {"optimisation": {"learning_rate": rate}, "lora": {"rank": rank}})
     (folder / "transfer").mkdir(parents=True)
     Run("transfer", root / "settings.json", 0).seal(folder / "transfer", {"cost": {"train_seconds": seconds}})
+    return write_items(folder, correct)
+
+
+def write_items(folder: Path, correct: Sequence[int]) -> Path:
+    """Write the scores of a trial and seal it."""
     write_jsonl(folder / "items.jsonl", ({"id": f"i{i}", "correct": c} for i, c in enumerate(correct)))
     Run("evaluation").seal(folder, ignore=("transfer",))
     return folder
 
 
-def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
-    names = {"pair": "p", "benchmark": "facts", "method": "sft", "variant": "default"}
-    choose_learning_rate(trials, out=root / "choice", **names)
+def choose(
+    root: Path, trials: list[Path], student: Sequence[int] = (0, 1), keys: Sequence[str] = ()
+) -> tuple[dict, list[dict[str, str]]]:
+    write_json(root / "search.json", {"keys": ["optimisation.learning_rate", *keys]})
+    untouched = root / "facts/student/untouched"
+    if not untouched.is_dir():
+        write_items(untouched, student)
+    choose_learning_rate(
+        trials, untouched, root / "search.json", Searched("p", "sft"), "facts", root / "choice"
+    )
     write_json(root / "statistics.json", {"resamples": 200})
     collect_search([root / "choice"], root / "statistics.json", root / "search.csv")
     with (root / "search.csv").open() as file:
@@ -50,25 +66,56 @@ def choose(root: Path, trials: list[Path]) -> tuple[dict, list[dict[str, str]]]:
 def test_the_best_validation_score_is_chosen(tmp_path: Path) -> None:
     given = {1e-3: [1, 1, 0, 0], 1e-2: [1, 1, 1, 0], 3e-2: [0, 1, 0, 0]}
     choice, rows = choose(tmp_path, [write_trial(tmp_path, rate, correct) for rate, correct in given.items()])
-    assert choice == {"learning_rate": 1e-2, "seconds": 6.0}
+    assert choice == {
+        "learning_rate": 1e-2,
+        "chosen": {"optimisation.learning_rate": 1e-2},
+        "score": 75.0,
+        "student": 50.0,
+        "at_edge": None,
+        "trials": 3,
+        "seconds": 6.0,
+    }
     assert [(row["learning_rate"], row["chosen"], row["at_edge"]) for row in rows] == [
         ("0.001", "0", "1"),
         ("0.01", "1", "0"),
         ("0.03", "0", "1"),
     ]
     assert [float(row["score"]) for row in rows] == [50.0, 75.0, 25.0]
+    assert [float(row["gain"]) for row in rows] == [0.0, 25.0, -25.0]
     assert all(float(r["score_low"]) <= float(r["score"]) <= float(r["score_high"]) for r in rows)
 
 
 def test_equals_are_settled_for_the_lower_rate_and_have_intervals(tmp_path: Path) -> None:
     choice, rows = choose(tmp_path, [write_trial(tmp_path, rate, [0, 0, 0]) for rate in (1e-2, 1e-3)])
-    assert choice["learning_rate"] == 1e-3
+    assert (choice["learning_rate"], choice["at_edge"]) == (1e-3, "lowest")
     assert all(float(row["score_high"]) > 50 for row in rows)
+
+
+def test_other_settings_are_chosen_with_the_rate(tmp_path: Path) -> None:
+    right = {
+        (1e-3, 4): [1, 0, 0, 0],
+        (1e-3, 8): [1, 1, 1, 0],
+        (1e-2, 4): [1, 1, 1, 0],
+        (1e-2, 8): [0, 0, 0, 0],
+    }
+    trials = [write_trial(tmp_path, rate, correct, rank=rank) for (rate, rank), correct in right.items()]
+    choice, rows = choose(tmp_path, trials, keys=["lora.rank"])
+    assert choice["chosen"] == {"optimisation.learning_rate": 1e-3, "lora.rank": 8}
+    assert (choice["at_edge"], choice["trials"]) == ("lowest", 4)
+    assert [(row["settings"], row["chosen"]) for row in rows] == [
+        ("rank = 4", "0"),
+        ("rank = 8", "1"),
+        ("rank = 4", "0"),
+        ("rank = 8", "0"),
+    ]
+    even = [write_trial(tmp_path / "even", 1e-3, [1, 0], rank=rank) for rank in (8, 4)]
+    choice, _ = choose(tmp_path / "even", even, keys=["lora.rank"])
+    assert (choice["chosen"]["lora.rank"], choice["at_edge"]) == (8, None)  # the one that comes first
 
 
 def test_the_same_rate_twice_is_refused(tmp_path: Path) -> None:
     trials = [write_trial(tmp_path, 1e-3, [1, 0], name=name) for name in ("a", "b")]
-    with pytest.raises(UserError, match="equal learning rates"):
+    with pytest.raises(UserError, match="equal settings"):
         choose(tmp_path, trials)
 
 
@@ -98,6 +145,8 @@ def test_every_trained_method_has_as_many_trials(tmp_path: Path, monkeypatch: py
     assert not layout.lists(Path("results/s/search/p/facts/gone/default/learning_rate~0.5/run.json"))
     assert layout.lists(Path("results/s/choices/p/facts/sft/default/run.json"))
     assert not layout.lists(Path("results/s/choices/p/facts/student/default/run.json"))
+    assert layout.lists(Path(layout.untouched("p", "facts")) / "run.json")
+    assert not layout.lists(Path("results/s/search/p/gone/student/default/untouched/run.json"))
 
 
 def test_an_ablation_of_the_rate_sets_its_own_and_its_default_is_the_searched_one() -> None:

@@ -51,6 +51,14 @@ def test_a_ladder_may_have_untrained_rungs() -> None:
     assert told({**BASE, "analysis": {"ladder": {"rungs": ["student", "semalign", "teacher"]}}}) == []
 
 
+SEARCH = {"search": {"learning_rates": [1e-3, 1e-2]}}
+
+
+def searching(values: dict[str, Any]) -> dict[str, Any]:
+    """A method's section with one learning rate and two values of another setting."""
+    return {"learning_rates": [1e-3], "search": values}
+
+
 SEMALIGN_AXES = "ablations.axes"
 RESIDUAL = {"method": "semantic-residual"}
 CASES: list[tuple[dict[str, Any], str]] = [
@@ -173,6 +181,26 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "semalign": {"layers": "first"}}}, "methods.semalign.layers: found 'first', expected one of paired, all"),
     ({"scores": {"protocols": ["lm-eval"]}}, "scores.models: found nothing, expected the models to score"),
     ({"methods": {**BASE["methods"], "again": {"method": "sft", "lora": {"rank": 16}}}}, "methods.again: found the settings of methods.sft, expected another value of at least one"),
+    # searches
+    ({"search": {"widen": 1}}, "search.widen: found 1, expected 0, since search.learning_rates is empty"),
+    ({"search": {"widen": 1, "learning_rates": [1e-2]}}, "search.learning_rates: found one rate, expected at least two, since search.widen"),
+    ({"search": {"widen": 1, "learning_rates": [0.01, 0.0101]}}, "search.learning_rates: found [0.01, 0.0101], expected larger steps"),
+    ({"methods": {**BASE["methods"], "sft": {"searched": False}}}, "methods.sft.searched: found false, expected none, since search.learning_rates is empty"),
+    ({"methods": {**BASE["methods"], "sft": {"search": {"lora.rank": [2, 4]}}}}, "methods.sft.search: found a section, expected none, since search.learning_rates is empty"),
+    ({**SEARCH, "methods": {**BASE["methods"], "student": {"searched": False}}}, "methods.student.searched: found false, expected none, since student trains nothing"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {"searched": False}}}, "methods.sft.optimisation.learning_rate: found nothing, expected a learning rate, since methods.sft.searched is false"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {"searched": False, "optimisation": {"learning_rate": 1e-3}, "learning_rates": [1e-3, 1e-2]}}}, "methods.sft.learning_rates: found [0.001, 0.01], expected none, since methods.sft.searched is false"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {"search": {"lora.rank": [2, 4]}}}}, "methods.sft.search: found 2 learning rates x 2 combinations of other settings = 4 trials, expected 2, as in search.learning_rates"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"lora.rank": [4]})}}, "methods.sft.search.lora.rank: found [4], expected at least 2 of them"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"lora.rank": [4, 4]})}}, "methods.sft.search.lora.rank: found 4 twice"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"lora.rnk": [2, 4]})}}, "methods.sft.search.lora.rnk: unknown key, expected one of rank"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"lora.rank": [0, 4]})}}, "methods.sft.search.lora.rank: found 0, expected at least 1"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"layers": ["paired", "all"]})}}, "methods.sft.search.layers: found 'all', which changes the signals that the method reads"),
+    ({**SEARCH, "methods": {**BASE["methods"], "semalign": searching({"alignment.map": ["pinv", "random"]})}}, "methods.semalign.search.alignment.map: found a setting of a signal stage"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"optimisation.learning_rate": [0.1, 0.2]})}}, "methods.sft.search.optimisation.learning_rate: found learning rates, expected them in methods.sft.learning_rates"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {**searching({"lora.rank": [2, 4]}), "lora": {"rank": 8}}}}, "methods.sft.lora.rank: found 8, expected none, since methods.sft.search chooses it"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {**searching({"lora.rank": [2, 4]}), "by_benchmark": {"facts": {"lora.rank": 8}}}}}, "methods.sft.by_benchmark.facts: found lora.rank, expected none, since methods.sft.search chooses it"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"lora.projections": [["up"], ["UP"]]})}}, "methods.sft.search: found settings or values of which two have the same name"),
     ({"evaluation": {"split": "validation"}, "search": {"learning_rates": [1e-2]}}, "evaluation.split: found 'validation', on which search.learning_rates chooses"),
     ({"analysis": {"decomposition": {"models": ["big"], "prompts": "facts", "bases": []}}}, "analysis.decomposition.bases: found [], expected at least one"),
     ({"scores": {"models": ["big"], "published": [{"model": "big", "benchmark": "facts", "score": 50, "source": "x", "protocol": "lm-eval"}]}}, "scores.published[0].protocol: found 'lm-eval', which is not in scores.protocols"),

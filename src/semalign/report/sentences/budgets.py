@@ -16,35 +16,89 @@ BOUNDS = ["difference", "difference_low", "difference_high"]
 
 @sentence("search")
 def search(tables: Tables) -> dict[str, Any]:
-    """How learning rates were chosen, and which choices are the smallest or the largest tried."""
+    """How settings were chosen, where searches ended, which found nothing better than to do nothing."""
     return search_facts(tables)
 
 
 def search_facts(tables: Tables) -> dict[str, Any]:
-    """How many learning rates were tried, and the choices at either end of the grid, ties left out."""
-    table = tables["search"]
-    ablated = (table["variant"] != "default") if "variant" in table else pd.Series(False, index=table.index)
-    searches = table.groupby([*KEYS, *(["variant"] if "variant" in table else [])], sort=False)
-    tried = searches["learning_rate"]
-    number = tried.transform("nunique")
-    tied = (number > 1) & (searches["score"].transform("nunique") == 1)
-    chosen = table.assign(smallest=tried.transform("min"), ablated=ablated, tied=tied)[table["chosen"] == 1]
+    """How many trials there were, the choices at either end of the rates tried, ties left out, and idle choices."""
+    chosen = chosen_trials(tables["search"])
     edge = chosen[(chosen["at_edge"] == 1) & ~chosen["tied"]]
-    small = edge["learning_rate"] == edge["smallest"]
     ends = {
         end: {"methods": once(rows.loc[~rows["ablated"], "method"]), "all": len(rows[~rows["ablated"]])}
         | {"ablated": int(rows["ablated"].sum())}
-        for end, rows in (("smallest", edge[small]), ("largest", edge[~small]))
+        for end, rows in (("smallest", edge[edge["smallest"]]), ("largest", edge[~edge["smallest"]]))
     }
     ablated, ties = chosen["ablated"], chosen["tied"]
     counts = {"choices": int((~ablated).sum()), "ablated": int(ablated.sum())}
     counts |= {"tied": int((ties & ~ablated).sum()), "tied_ablated": int((ties & ablated).sum())}
-    return {"rates": spread(number, 0), **counts, "ends": ends}
+    facts = {"rates": spread(chosen["trials"], 0), **counts, "ends": ends, "fixed": fixed_rates(tables)}
+    facts["others"] = bool((chosen["settings"] != "").any())
+    return facts | {"widened": _widened(chosen), "idle": _idle(chosen)}
+
+
+def chosen_trials(table: pd.DataFrame) -> pd.DataFrame:
+    """The chosen trial of every search, with what its search found; earlier tables lack some of the columns.
+
+    `trials` counts those of the search, `tied`: all have the same score, `went_on`: some are beyond the grid,
+    `smallest`: the lowest rate of several with the same other settings.
+    """
+    settings = table["settings"].fillna("") if "settings" in table else ""
+    later = {name: table.get(name, float("nan")) for name in ("widened", "gain")}
+    table = table.assign(variant=table.get("variant", "default"), settings=settings, **later)
+    names = [*KEYS, "variant"]
+    searches, rows = table.groupby(names, sort=False), table.groupby([*names, "settings"], sort=False)
+    trials = searches["learning_rate"].transform("size")
+    lowest = rows["learning_rate"].transform("min")
+    facts = {
+        "ablated": table["variant"] != "default",
+        "trials": trials,
+        "tied": (trials > 1) & (searches["score"].transform("nunique") == 1),
+        "went_on": searches["widened"].transform("max") == 1,
+        "smallest": (table["learning_rate"] == lowest) & (table["at_edge"] == 1),
+        "level": table["gain"] <= 0,
+    }
+    return table.assign(**facts)[table["chosen"] == 1]
+
+
+def fixed_rates(tables: Tables) -> list[str]:
+    """Trained methods whose learning rate was given and not searched, in a study that searches others."""
+    costs = tables.get("costs")
+    if costs is None or "searched" not in costs or not (costs["searched"] == 1).any():
+        return []
+    return once(costs.loc[(costs["searched"] == 0) & (costs["variant"] == "default"), "method"])
+
+
+def _widened(chosen: pd.DataFrame) -> dict[str, int] | None:
+    """Where all searches ended, and how many went on beyond their grid; None if a table does not say it."""
+    if chosen["widened"].isna().any() or not chosen["went_on"].any():
+        return None
+    inside = chosen["at_edge"] == 0
+    return {
+        "all": len(chosen),
+        "went_on": int(chosen["went_on"].sum()),
+        "inside": int(inside.sum()),
+        "inside_after": int((inside & chosen["went_on"]).sum()),
+    }
+
+
+def _idle(chosen: pd.DataFrame) -> dict[str, Any] | None:
+    """Searches whose best is to do nothing: the lowest rate, or no better score than the untouched student's."""
+    if chosen["gain"].isna().any():
+        return None
+    idle = chosen[chosen["smallest"] | chosen["level"]]
+    return {
+        "all": len(idle),
+        "of": len(chosen),
+        "methods": once(idle.loc[~idle["ablated"], "method"]),
+        "lowest": int(idle["smallest"].sum()),
+        "level": int(idle["level"].sum()),
+    }
 
 
 @sentence("search")
 def edges(tables: Tables) -> dict[str, Any]:
-    """How learning rates were chosen, and how many choices are at an edge, in short."""
+    """How learning rates were chosen, and how many choices are at an edge or do nothing, in short."""
     return search_facts(tables)
 
 

@@ -106,6 +106,9 @@ class Plan:
             yield self._scores(
                 "score cells", pair.teacher if kind == "teacher" else pair.student, pair, "test"
             )
+        for name, benchmark in dict.fromkeys(search[:2] for search in self.layout.searched()):
+            pair = self._work(name, benchmark)
+            yield self._scores("score trials", pair.student, pair, "validation")  # the untouched student
         for name, benchmark, method, variant in self.layout.searched():
             pair = self._work(name, benchmark)
             for _ in self.layout.trial_folders(name, benchmark, method, variant):

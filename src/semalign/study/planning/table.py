@@ -7,6 +7,7 @@ import pandas as pd
 from semalign.runtime.tables_text import markdown
 from semalign.study.planning.memory import GIGA, Peak
 from semalign.study.planning.study import Row
+from semalign.study.sections import Study
 
 NO_GPU = "no GPU"  # in a rule's name: its hours are CPU hours, even if other rules run on a GPU
 NOTHING = "–"
@@ -23,6 +24,17 @@ def cost_table(rows: Sequence[Row], on_gpu: bool = True) -> str:
     total = Row("all", sum(row.jobs for row in rows), hours, sum(row.disk for row in rows), largest)
     table = pd.DataFrame([_cells(row, on_gpu) for row in (*rows, total)])
     return markdown(table, [column != "rule" for column in table.columns], form="plain")
+
+
+def unplanned(study: Study, searches: int) -> str:
+    """What a table of costs leaves out because only the run can tell it; empty if nothing."""
+    if not (study.search.widen and searches):
+        return ""
+    more = 2 * study.search.widen
+    return (
+        f"a lower bound: each of the {searches} searches may train and score up to {more} more trials beyond its grid "
+        "(search.widen)"
+    )
 
 
 def _cells(row: Row, on_gpu: bool) -> dict[str, str]:

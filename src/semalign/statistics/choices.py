@@ -1,0 +1,64 @@
+"""The files of a choice among the trials of a search."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from semalign.config.search import RATE
+from semalign.runtime.command import grouped
+from semalign.runtime.files import write_json, write_jsonl
+from semalign.statistics.learning_rates import Trial, best_trial, edge_of
+
+logger = logging.getLogger("semalign")
+
+
+@grouped
+@dataclass(frozen=True)
+class Searched:
+    """What a search is for, besides the benchmark.
+
+    Attributes:
+        pair: Name of the pair.
+        method: Name of the method.
+        variant: Name of the variant.
+    """
+
+    pair: str
+    method: str
+    variant: str = "default"
+
+    def names(self, benchmark: str) -> dict[str, str]:
+        """The names of a search on one benchmark, as in the tables."""
+        return {"pair": self.pair, "benchmark": benchmark, "method": self.method, "variant": self.variant}
+
+
+def write_choice(
+    folder: Path, tried: Sequence[Trial], student: float, keys: Sequence[str], names: dict[str, str]
+) -> None:
+    """Write choice.json, and trials.jsonl with the scores of each trial.
+
+    `student` is the untouched student's validation score in percent, `keys` are the searched settings.
+    """
+    best = best_trial(tried)
+    values = {RATE: best.learning_rate, **best.others}
+    choice = {
+        "learning_rate": best.learning_rate,
+        "chosen": {key: values[key] for key in keys},
+        "score": best.scores.mean,
+        "student": student,
+        "at_edge": edge_of(best, tried),
+        "trials": len(tried),
+        "seconds": round(sum(trial.seconds for trial in tried), 3),
+    }
+    write_json(folder / "choice.json", choice)
+    write_jsonl(folder / "trials.jsonl", (names | trial.row for trial in tried))
+    scored = ", ".join(f"{_shown(trial)}: {trial.scores.mean:.1f}" for trial in tried)
+    told = "/".join(names.values()), _shown(best), scored, student
+    logger.info("%s: learning rate %s; validation scores %s; student %.1f", *told)
+
+
+def _shown(trial: Trial) -> str:
+    """The searched values of a trial, learning rate first."""
+    others = (f"{key} {value}" for key, value in trial.others.items())
+    return " with ".join(filter(None, [f"{trial.learning_rate:g}", ", ".join(others)]))
