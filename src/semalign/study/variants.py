@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from semalign.config.base import shown
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.explaining import explain
+from semalign.config.search import RATE
 from semalign.config.signals import STAGES, Signals, stages_before
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.suggestions import one_of
