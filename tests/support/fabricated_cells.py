@@ -60,6 +60,11 @@ def write_study(root: Path) -> list[Path]:
                     "trainable_parameters": 1234,
                     "learning_rate": 0.0003,
                     "search_seconds": 30.0,
+                    "signal_seconds": 4.0 if method == "semalign" else 0.0,
+                    "train_flops": 1000 * (1 + seed) * (2 if method == "kd" else 1),
+                    "search_flops": 3000,
+                    "signal_flops": 500 if method == "semalign" else 0,
+                    "trials": 3,
                     "teacher_passes": 216,
                 }
                 costs = costs if method not in ORDER.references else {}

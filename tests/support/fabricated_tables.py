@@ -210,7 +210,13 @@ def cost_table(methods: Sequence[str] = ("student", "semalign")) -> pd.DataFrame
                 "train_seconds_high": seconds + 1,
             }
             row |= {"search_seconds": 9.0, "signal_seconds": 1.5, "teacher_passes": 216 if trained else 0}
-            row |= {"peak_memory_mb": 400.0, "signal_memory_mb": 410.0, "signal_mb": 0.25}
+            row |= {"train_flops": 1e10 * number if trained else NAN, "search_flops": 3e10, "trials": 3}
+            row |= {
+                "signal_flops": 5e9,
+                "peak_memory_mb": 400.0,
+                "signal_memory_mb": 410.0,
+                "signal_mb": 0.25,
+            }
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -27,6 +27,7 @@ rule collect_tables:
         costs="results/{study}/tables/costs.csv",
         ladder="results/{study}/tables/ladder.csv",
         dose="results/{study}/tables/dose.csv",
+        study_costs="results/{study}/tables/study_costs.csv",
         metrics="results/{study}/tables/metrics.json",
         levels="results/{study}/tables/levels.json",
         record="results/{study}/records/tables.json",

@@ -42,6 +42,12 @@ class Batch:
         """Boolean [examples, positions]: the positions whose next token is in the answer or is its eos."""
         return self.labels != IGNORED
 
+    @property
+    def size(self) -> list[float]:
+        """What operations are linear in: one, padded tokens, the same times their length, supervised positions."""
+        examples, length = self.input_ids.shape
+        return [1.0, examples * length, examples * length**2, int(self.supervised.sum())]
+
     def to(self, device: str | torch.device) -> "Batch":
         """The same batch on `device`."""
         return Batch(self.input_ids.to(device), self.attention_mask.to(device), self.labels.to(device))

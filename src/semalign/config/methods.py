@@ -119,6 +119,21 @@ class Adapted(MethodSettings):
     optimisation: Optimisation = Optimisation()
 
     @property
+    def layer_local(self) -> bool:
+        """Whether nothing above the deepest steered layer runs in training: no loss reads the answers' logits."""
+        return False
+
+    @property
+    def reads_itself(self) -> bool:
+        """Whether the student's own states are read before the training."""
+        return False
+
+    @property
+    def trainings(self) -> int:
+        """Number of trainings in a row, each with the settings' epochs and with targets made anew."""
+        return 1
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The layer pairing, if paired layers are adapted."""
         return ("pairing",) if self.layers == "paired" else ()

@@ -15,6 +15,7 @@ from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.methods.registry import METHODS
 from semalign.runtime.command import grouped
+from semalign.runtime.counting import counting
 from semalign.runtime.files import read_json, replace_folder, write_jsonl
 from semalign.runtime.provenance import Run, check
 
@@ -83,24 +84,21 @@ def transfer_knowledge(
     )
     torch.use_deterministic_algorithms(True, warn_only=True)
     started = time.perf_counter()
-    with replace_folder(out) as folder:
+    with replace_folder(out) as folder, counting() as counter:
         report = method(task, folder)
         seconds = round(time.perf_counter() - started, 3)
         write_jsonl(folder / "history.jsonl", report.history)
-        cost = (
-            _cost(section, report, seconds, RATE in chosen)
-            | signal_costs(signals)
-            | search_costs(attempt.choice)
-        )
+        spent = {"train_seconds": seconds, "train_flops": counter.total}
+        cost = spent | _cost(section, report, RATE in chosen)
+        cost |= signal_costs(signals) | search_costs(attempt.choice)
         run.seal(folder, {"cost": cost, "chosen": chosen})
     shutil.rmtree(attempt.checkpoint, ignore_errors=True)
 
 
-def _cost(settings: Any, report: TransferReport, seconds: float, searched: bool) -> dict[str, Any]:
-    """Costs of the training itself, and whether its learning rate was searched."""
+def _cost(settings: Any, report: TransferReport, searched: bool) -> dict[str, Any]:
+    """Costs of the training itself besides seconds and operations, and whether its learning rate was searched."""
     optimisation = getattr(settings, "optimisation", None)
     return {
-        "train_seconds": seconds,
         "trainable_parameters": report.trainable_parameters,
         "teacher_passes": report.teacher_passes,
         "learning_rate": optimisation.learning_rate if optimisation else None,

@@ -27,6 +27,8 @@ ROWS = ("comparison", "setting", "method and variant")
 BOUNDS = ("", "_low", "_high")
 COSTS = {
     "trainable_parameters": ("trainable parameters", "{:,.0f}"),
+    "train_flops": ("training (TFLOP)", "{:.3g}"),
+    "signal_flops": ("teacher's signals (TFLOP)", "{:.3g}"),
     "search_seconds": ("search (s)", "{:.1f}"),
     "signal_seconds": ("teacher's signals (s)", "{:.1f}"),
     "teacher_passes": ("teacher passes", "{:,.0f}"),
@@ -34,6 +36,17 @@ COSTS = {
     "peak_memory_mb": ("peak memory, training (MB)", "{:,.0f}"),
     "signal_memory_mb": ("peak memory, signals (MB)", "{:,.0f}"),
 }
+
+
+UNITS = {"flops": ("TFLOP", "{:.3g}"), "seconds": ("s", "{:.0f}")}
+STUDY_PARTS = {
+    "signal": "signals, once",
+    "search": "search",
+    "seed": "final seeds",
+    "study": "all",
+    "grid": "5 rates x 5 seeds",
+}
+TERA = 1e12
 
 
 def shown(needed: str) -> Callable[[Table], Table]:
@@ -204,7 +217,8 @@ def head_table(tables: Tables) -> pd.DataFrame:
 def cost_table(tables: Tables) -> pd.DataFrame:
     """One row per method: its costs as means over pairs and benchmarks; training time with its range."""
     groups = tables["costs"].groupby("method", sort=False)
-    means = groups[[*COSTS, "train_seconds"]].mean()
+    known = {name: look for name, look in COSTS.items() if name in tables["costs"]}
+    means = groups[[*known, "train_seconds"]].mean()
     low, high = groups["train_seconds_low"].min(), groups["train_seconds_high"].max()
     table = pd.DataFrame({"method": means.index.map(spell)})
     table["training (s) [least, most]"] = [
@@ -215,9 +229,27 @@ def cost_table(tables: Tables) -> pd.DataFrame:
         table["learning rate"] = (
             groups["searched"].first().map({0: "fixed", 1: "searched"}).fillna("").tolist()
         )
-    for column, (title, form) in COSTS.items():
+    for column, (title, form) in known.items():
+        if column.endswith("flops"):
+            means[column] /= TERA
         table[title] = ["" if pd.isna(value) else form.format(value) for value in means[column]]
     return table
+
+
+@shown("study_costs")
+def study_cost_table(tables: Tables) -> pd.DataFrame:
+    """One row per method: operations and seconds of a whole study with it, summed over pairs and benchmarks."""
+    table = tables["study_costs"]
+    parts = [f"{part}_{unit}" for unit in UNITS for part in STUDY_PARTS]
+    sums = table.groupby("method", sort=False)[parts].sum(
+        min_count=len(table[["pair", "benchmark"]].drop_duplicates())
+    )
+    shown = pd.DataFrame({"method": sums.index.map(spell)})
+    for unit, (name, form) in UNITS.items():
+        for part, title in STUDY_PARTS.items():
+            values = sums[f"{part}_{unit}"] / (TERA if unit == "flops" else 1)
+            shown[f"{title} ({name})"] = ["" if pd.isna(value) else form.format(value) for value in values]
+    return shown
 
 
 @shown("benchmarks")

@@ -8,9 +8,14 @@ def _named(text: str) -> tuple[str, ...]:
 KEYS = ("pair", "benchmark", "method", "variant")
 # measures of a cell: agreement with the teacher and cost of the training
 COSTS = _named("teacher_kl teacher_agreement train_seconds peak_memory_mb trainable_parameters")
+# floating-point operations in matrix products; tables of earlier versions do not have them
+FLOPS = _named("train_flops search_flops signal_flops")
 # costs before the training: the search for a learning rate and the teacher's signals
-SPENT = _named(
-    "learning_rate searched search_seconds signal_seconds signal_memory_mb signal_mb teacher_passes",
+SPENT = (
+    *_named(
+        "learning_rate searched search_seconds signal_seconds signal_memory_mb signal_mb teacher_passes trials"
+    ),
+    *FLOPS,
 )
 MAIN = (
     *KEYS,
@@ -44,7 +49,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         p p_holm test discordance"""
     ),
     "contrasts": _named(
-        "pair benchmark method other seeds items difference difference_low difference_high p p_holm test"
+        """pair benchmark method other seeds items difference difference_low difference_high p p_holm test
+        seconds_ratio flops_ratio train_flops_ratio"""
     ),
     "detectable": _named(
         "table pair benchmark against items seeds tests discordance detectable detectable_holm"
@@ -52,7 +58,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "costs": _named(
         """pair benchmark method variant seeds learning_rate searched trainable_parameters
         train_seconds train_seconds_low train_seconds_high search_seconds signal_seconds
-        peak_memory_mb signal_memory_mb signal_mb teacher_passes"""
+        peak_memory_mb signal_memory_mb signal_mb teacher_passes trials train_flops search_flops signal_flops"""
+    ),
+    "study_costs": _named(
+        """pair benchmark method trials seeds signal_seconds search_seconds seed_seconds study_seconds grid_seconds
+        signal_flops search_flops seed_flops study_flops grid_flops"""
     ),
     "ladder": (
         *_named("pair benchmark method rung below seeds items score score_low score_high"),
@@ -108,8 +118,9 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 # columns that tables of earlier versions do not have; the report works without them
 LATER: dict[str, tuple[str, ...]] = {
     "ablations": ("vs_default", "vs_default_p"),
-    "seeds": ("searched",),
-    "costs": ("searched",),
+    "seeds": ("searched", "trials", *FLOPS),
+    "costs": ("searched", "trials", *FLOPS),
+    "contrasts": ("seconds_ratio", "flops_ratio", "train_flops_ratio"),
     "search": ("variant", "settings", "widened", "student", "gain"),
     "pairing": ("shared_tokens", "student_tokens", "teacher_left_out", "student_left_out"),
     "head": ("used_rows", "left_out_rows"),

@@ -1,8 +1,9 @@
 """Records of how artifacts were made, and the check that an artifact matches its record.
 
 Every stage writes a folder with a `run.json`, its record: settings, seed, digests of the inputs, outputs and code,
-package versions, hardware, wall time and peak memory. Tables, figures and pages share folders; their records are in
-`records/`. Paths in a record are relative to the working directory, so that no artifact contains names of the host.
+package versions, hardware, wall time, peak memory, and floating-point operations if they are counted. Tables, figures
+and pages share folders; their records are in `records/`. Paths in a record are relative to the working directory, so
+that no artifact contains names of the host.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from semalign.runtime.code import dependencies_of, digest_of
+from semalign.runtime.counting import operations
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.machine import accelerator_memory, hardware, peak_memory_mb, versions
@@ -102,6 +104,7 @@ class Run:
             "hardware": hardware(),
             "wall_seconds": round(time.time() - self.started, 3),
             "peak_memory_mb": peak_memory_mb(),
+            **operations(),
             **accelerator_memory(),
         }
 

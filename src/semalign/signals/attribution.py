@@ -21,6 +21,7 @@ from semalign.benchmarks.encoding import Batch
 from semalign.config.signals import Attribution
 from semalign.models.anatomy import States, capture, facts_of, layers_of
 from semalign.runtime.errors import UserError
+from semalign.training.operations import few_counted
 
 # granularity -> the interfaces whose scores are summed
 PARTS = {"layer": ("block",), "sublayer": ("attention", "mlp"), "neuron": ("neurons",)}
@@ -34,7 +35,11 @@ def score_layers(model: Any, batches: Sequence[Batch], settings: Attribution) ->
     Each batch must hold one example, so that absolute values are taken per example. The model's parameters stay
     frozen; only activations receive gradients. Raises UserError if a score is not finite.
     """
-    scores = [_score_example(model, batch, settings) for batch in batches]
+    scores = []
+    with few_counted() as counted:
+        for index, batch in enumerate(batches):
+            with counted(index, batch.size):
+                scores.append(_score_example(model, batch, settings))
     for index, row in enumerate(scores):
         if not all(torch.isfinite(torch.tensor(row))):
             raise UserError(

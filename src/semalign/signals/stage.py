@@ -15,6 +15,7 @@ from semalign.models.loading import Head, load_model, load_tokenizer, read_shape
 from semalign.models.states import encode_split, offsets_of, read_states
 from semalign.models.trained_head import describe_rows, read_trained_head
 from semalign.models.vocabulary import common_tokens
+from semalign.runtime.counting import counted
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import RECORD, Run
@@ -30,6 +31,7 @@ from semalign.signals.semantics.registry import module_of as module_of_map
 logger = logging.getLogger("semalign")
 
 
+@counted
 def attribute_layers(teacher: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Score every teacher layer on a benchmark's extract split.
 
@@ -59,6 +61,7 @@ def attribute_layers(teacher: Path, benchmark: Path, settings: Path, out: Path) 
     logger.info("attribution: layers by weight, most critical first: %s", ranking)
 
 
+@counted
 def pair_layers(
     teacher: Path, student: Path, benchmark: Path, attribution: Path, settings: Path, out: Path
 ) -> None:
@@ -98,6 +101,7 @@ def pair_layers(
     )
 
 
+@counted
 def extract_activations(teacher: Path, benchmark: Path, pairing: Path, settings: Path, out: Path) -> None:
     """Store the teacher's states at the paired layers on a benchmark's train split.
 
@@ -123,6 +127,7 @@ def extract_activations(teacher: Path, benchmark: Path, pairing: Path, settings:
         run.seal(folder)
 
 
+@counted
 def align_states(
     teacher: Path,
     student: Path,

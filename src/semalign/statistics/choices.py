@@ -50,12 +50,19 @@ def write_choice(
         "at_edge": edge_of(best, tried),
         "trials": len(tried),
         "seconds": round(sum(trial.seconds for trial in tried), 3),
+        "flops": _flops(tried),
     }
     write_json(folder / "choice.json", choice)
     write_jsonl(folder / "trials.jsonl", (names | trial.row for trial in tried))
     scored = ", ".join(f"{_shown(trial)}: {trial.scores.mean:.1f}" for trial in tried)
     told = "/".join(names.values()), _shown(best), scored, student
     logger.info("%s: learning rate %s; validation scores %s; student %.1f", *told)
+
+
+def _flops(tried: Sequence[Trial]) -> int | None:
+    """Operations of all trials; None if one of them was not counted."""
+    counted = [trial.flops for trial in tried if trial.flops is not None]
+    return sum(counted) if len(counted) == len(tried) else None
 
 
 def _shown(trial: Trial) -> str:

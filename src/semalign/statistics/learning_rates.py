@@ -33,6 +33,7 @@ class Trial:
     seconds: float
     others: dict[str, Any] = field(default_factory=dict)
     widened: bool = False
+    flops: int | None = None
 
     @property
     def row(self) -> dict[str, Any]:
@@ -55,6 +56,7 @@ def read_trial(folder: Path, keys: Sequence[str], widened: bool = False) -> Tria
         transfer["cost"]["train_seconds"],
         {key: value_at(transfer["settings"], key) for key in keys if key != RATE},
         widened,
+        transfer["cost"].get("train_flops"),
     )
 
 

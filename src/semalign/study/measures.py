@@ -13,7 +13,7 @@ COLLECTED = tuple(
     f"{name}.csv"
     for name in (
         *("main", "scores", "ablations", "parts", "agreement", "bits", "seeds", "comparisons", "contrasts"),
-        *("detectable", "costs", "ladder", "dose"),
+        *("detectable", "costs", "study_costs", "ladder", "dose"),
     )
 )
 # tables that are joined from those of single models, pairs or methods

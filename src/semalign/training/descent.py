@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from semalign.runtime.products import Alike
+
 
 def descend(
     start: torch.Tensor,
@@ -22,16 +24,18 @@ def descend(
     rows = start.clone().requires_grad_()
     adam = torch.optim.Adam([rows], lr=rate)
     best, lowest = start, _by_group(torch.full_like(start[:, 0], torch.inf), counts)
+    turns = Alike()  # of their operations
     for left in range(steps, -1, -1):
-        with torch.set_grad_enabled(left > 0):
-            values = objective(rows)
-        found = _by_group(values.detach(), counts).to(start.device)
-        better = found < lowest
-        lowest = torch.where(better, found, lowest)
-        best = torch.where(_by_row(better, counts)[:, None], rows.detach(), best)
-        if left:
-            (rows.grad,) = torch.autograd.grad(values.sum(), rows)
-            adam.step()
+        with turns.turn(counted=left in (steps, 0)):
+            with torch.set_grad_enabled(left > 0):
+                values = objective(rows)
+            found = _by_group(values.detach(), counts).to(start.device)
+            better = found < lowest
+            lowest = torch.where(better, found, lowest)
+            best = torch.where(_by_row(better, counts)[:, None], rows.detach(), best)
+            if left:
+                (rows.grad,) = torch.autograd.grad(values.sum(), rows)
+                adam.step()
     return best
 
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -26,6 +27,7 @@ from semalign.training.checkpoint import (
     restore_random_state,
     write_state,
 )
+from semalign.training.operations import Updates, training_counted
 from semalign.training.schedule import learning_rate
 
 logger = logging.getLogger("semalign")
@@ -34,6 +36,7 @@ Record = dict[str, float]
 BatchT = TypeVar("BatchT")
 Schedule = Callable[[int], tuple[float, float]]
 Portions = Callable[[BatchT], Sequence[tuple[float, BatchT]]]
+Size = Callable[[BatchT], Sequence[float]]
 
 REPORT_SECONDS = 10.0
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's state per parameter
@@ -66,6 +69,7 @@ def train(
     label: str = "train",
     checkpoint: Checkpoint | None = None,
     portions: Portions[BatchT] | None = None,
+    size: Size[BatchT] | None = None,
 ) -> list[Record]:
     """Minimise the sum of the named terms that `loss` returns, changing `parameters` in place.
 
@@ -80,18 +84,24 @@ def train(
     part is in memory. If the terms are means over the things that the weights count, the result is the gradient of the
     whole batch.
 
+    If the stage counts its floating-point operations, those of the training are estimated from a few updates (see
+    `operations`). `size` returns the numbers that an update's operations are linear in; without it, all updates are
+    counted, which is slower.
+
     Raises UserError if a term or the gradient's norm is not finite.
     """
-    run = _Run(parameters, budget, label)
-    if checkpoint is not None:
-        run.resume(checkpoint)
     steps = budget.steps
-    progress = _Progress(label, run.step, steps)
-    with _Terminated() as terminated:
+    with training_counted() as counted, _Terminated() as terminated:
+        run = _Run(parameters, budget, label, counted)
+        if checkpoint is not None:
+            run.resume(checkpoint)
+        progress = _Progress(label, run.step, steps)
         while run.step < steps:
             batch = batches(run.step)
             parts = [(1.0, batch)] if portions is None else portions(batch)
-            total = run.update((weight, loss(part)) for weight, part in parts)
+            counts = counted.update(run.step, size(batch) if size else None) if counted else nullcontext()
+            with counts:
+                total = run.update((weight, loss(part)) for weight, part in parts)
             progress.report(run.step, total)
             if checkpoint is not None and (terminated.seen or checkpoint.due(run.step, steps)):
                 run.save(checkpoint.folder)
@@ -105,8 +115,15 @@ def train(
 class _Run:
     """State of a training: parameters, optimiser moments, step and history."""
 
-    def __init__(self, parameters: dict[str, torch.nn.Parameter], budget: Budget, label: str) -> None:
+    def __init__(
+        self,
+        parameters: dict[str, torch.nn.Parameter],
+        budget: Budget,
+        label: str,
+        counted: Updates | None = None,
+    ) -> None:
         settings = budget.settings
+        self.counted = counted
         self.parameters = parameters
         self.budget = budget
         self.label = label
@@ -160,6 +177,8 @@ class _Run:
             tensors.update({f"{key}.{name}": value for key, value in state.items()})
         tensors.update(random_state())
         facts = {"identity": self.identity, "step": self.step, "history": self.history}
+        if self.counted:
+            facts["operations"] = self.counted.state()
         write_state(folder, facts, tensors)
 
     def resume(self, checkpoint: Checkpoint) -> None:
@@ -180,6 +199,8 @@ class _Run:
             return
         self.step = state["step"]
         self.history = state["history"]
+        if self.counted and "operations" in state:
+            self.counted.restore(state["operations"])
         tensors = read_tensors(folder)
         with torch.no_grad():
             for name, parameter in self.parameters.items():

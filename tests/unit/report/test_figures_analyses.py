@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from figure_panels import panels, points, rows_of
 
-from semalign.report.figures import curves, pairing, registry
+from semalign.report.figures import cost_gain, curves, pairing, registry
 
 
 def test_ablation_marks_the_default() -> None:
@@ -116,25 +116,45 @@ def test_geometry_states_the_correlation_and_marks_the_student() -> None:
     assert len(set(looks)) == len(looks)
 
 
-def test_cost_stands_against_the_gain() -> None:
+def dots(axes: Any, hollow: bool) -> set[tuple[float, float]]:
+    """The points of a panel that are drawn open, or filled."""
+    marks = [line for line in axes.lines if line.get_linestyle() == "None"]
+    chosen = [line for line in marks if (line.get_markerfacecolor() == "white") == hollow]
+    return {(float(x), float(y)) for line in chosen for x, y in line.get_xydata()}
+
+
+def test_cost_stands_against_the_gain_with_and_without_signals() -> None:
     drawn = {"costs": fabricated.cost_table(fabricated.METHODS), "comparisons": analyses.comparison_table()}
-    facts, completion = panels(registry.draw("cost_gain", drawn))
-    dots = {
-        tuple(float(line.get_xydata()[0][i]) for i in (0, 1))
-        for line in facts.lines
-        if line.get_linestyle() == "None"
-    }
-    assert dots == {(12.5, 2.0), (12.5, -2.0), (12.5, -6.0)}
-    assert completion.get_xlabel() == "training, search and signals (s)"
+    flops, seconds, _, below = panels(registry.draw("cost_gain", drawn))
+    gains = (2.0, -2.0, -6.0)
+    assert dots(flops, hollow=True) == {(1e10, gain) for gain in gains}
+    assert dots(flops, hollow=False) == {(1.5e10, gain) for gain in gains}
+    assert dots(seconds, hollow=True) == {(2.0, gain) for gain in gains}
+    assert dots(seconds, hollow=False) == {(3.5, gain) for gain in gains}
+    assert below.get_xlabel() == "seconds of one training"
+    assert flops.get_xscale() == "log"
 
 
-@pytest.mark.parametrize(("longest", "scale"), [(2, "linear"), (100, "log")])
-def test_costs_that_differ_widely_stand_on_a_logarithmic_axis(longest: float, scale: str) -> None:
-    costs = fabricated.cost_table(fabricated.METHODS)
-    spent = ["train_seconds", "search_seconds", "signal_seconds"]
-    costs.loc[costs["method"] == "semalign", spent] *= longest
+def test_tables_without_operations_are_drawn_by_seconds_alone() -> None:
+    costs = fabricated.cost_table(fabricated.METHODS).drop(columns=["train_flops", "signal_flops"])
+    figure = registry.draw("cost_gain", {"costs": costs, "comparisons": analyses.comparison_table()})
+    assert [axes.get_xlabel() for axes in panels(figure)] == ["seconds of one training"] * 2
+
+
+@pytest.mark.parametrize(("longest", "scale"), [(0.5, "linear"), (100, "log")])
+def test_seconds_that_differ_widely_stand_on_a_logarithmic_axis(longest: float, scale: str) -> None:
+    costs = fabricated.cost_table(fabricated.METHODS).drop(columns="train_flops")
+    costs["signal_seconds"] = 0.1
+    costs.loc[costs["method"] == "semalign", "signal_seconds"] *= longest
     drawn = {"costs": costs, "comparisons": analyses.comparison_table()}
     assert {axes.get_xscale() for axes in panels(registry.draw("cost_gain", drawn))} == {scale}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2e10, "20 G"), (5e12, "5 T"), (1e9, "1 G"), (3e9, ""), (1e25, "10 Y"), (0.1, "")]
+)
+def test_operations_have_prefixes(value: float, text: str) -> None:
+    assert cost_gain.operations_text(value) == text
 
 
 def test_agreement_marks_what_comes_nearer_the_teacher() -> None:

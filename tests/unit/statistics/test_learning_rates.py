@@ -74,6 +74,7 @@ def test_the_best_validation_score_is_chosen(tmp_path: Path) -> None:
         "at_edge": None,
         "trials": 3,
         "seconds": 6.0,
+        "flops": None,
     }
     assert [(row["learning_rate"], row["chosen"], row["at_edge"]) for row in rows] == [
         ("0.001", "0", "1"),
@@ -216,5 +217,6 @@ def test_costs_count_every_stage_behind_a_signal_once(
     assert found["signal_seconds"] == pytest.approx(sum(r["wall_seconds"] for r in records), abs=0.01)
     assert found["signal_mb"] == 3.0
     assert found["signal_memory_mb"] == max(record["peak_memory_mb"] for record in records)
-    assert signal_costs([]) == {"signal_seconds": 0, "signal_memory_mb": 0.0, "signal_mb": 0.0}
-    assert search_costs(None) == {"search_seconds": 0.0}
+    nothing = {"signal_seconds": 0, "signal_flops": 0, "signal_memory_mb": 0.0, "signal_mb": 0.0}
+    assert signal_costs([]) == nothing
+    assert search_costs(None) == {"search_seconds": 0.0, "search_flops": 0, "trials": 0}

@@ -187,7 +187,15 @@ def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -
     assert names == sorted(path.name for path in tmp_path.iterdir())
     assert set(names) == {
         *("main.csv", "ablations.csv", "parts.csv", "seeds.csv", "comparisons.csv", "detectable.csv"),
-        *("agreement.csv", "bits.csv", "contrasts.csv", "costs.csv", "ladder.csv", "dose.csv"),
+        *(
+            "agreement.csv",
+            "bits.csv",
+            "contrasts.csv",
+            "costs.csv",
+            "study_costs.csv",
+            "ladder.csv",
+            "dose.csv",
+        ),
         *("main.md", "main.tex", "metrics.json", "levels.json", "scores.csv", "scores.md", "scores.tex"),
     }
     for name in names:
@@ -315,6 +323,49 @@ def test_a_row_a_method_says_what_it_cost(study: tuple[list[Path], Path]) -> Non
     )
     assert rows_["facts", "student"]["train_seconds"] == ""
     assert len(rows_) == len(ORDER.benchmarks) * len(ORDER.methods)
+
+
+def test_operations_of_training_search_and_signals(study: tuple[list[Path], Path]) -> None:
+    rows_ = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "costs.csv")}
+    row = rows_["facts", "semalign"]
+    names = ("train_flops", "search_flops", "signal_flops", "trials")
+    assert [row[name] for name in names] == ["1500", "3000", "500", "3"]
+    assert [rows_["facts", "student"][name] for name in names] == [""] * 4
+    seeds = [row for row in read_csv(study[1] / "seeds.csv") if row["method"] == "semalign"]
+    assert seeds[0]["train_flops"] == "1000"
+
+
+def test_a_study_shares_signals_between_searches_and_seeds(study: tuple[list[Path], Path]) -> None:
+    rows_ = {(row["benchmark"], row["method"]): row for row in read_csv(study[1] / "study_costs.csv")}
+    row = rows_["facts", "semalign"]
+    assert [row[name] for name in ("trials", "seeds", "seed_flops")] == ["3", "2", "3000"]
+    assert row["study_flops"] == str(500 + 3000 + 3000)
+    assert row["grid_flops"] == str(500 + 25 * 1500)
+    assert float(row["study_seconds"]) == 4 + 30 + (10 + 11)
+    assert float(row["grid_seconds"]) == 4 + 25 * 10.5
+    assert ("facts", "student") not in rows_
+
+
+def test_a_study_without_counted_operations_leaves_them_open(tmp_path: Path) -> None:
+    cells = [
+        write_cell(tmp_path, f"tiny/facts/{method}/default/seed0", [1, 0], trainable_parameters=trained)
+        for method, trained in (("student", 0), ("semalign", 1), ("sft", 1))
+    ]
+    write_tables(cells, ORDER, SETTINGS, tmp_path / "tables")
+    (row, _) = read_csv(tmp_path / "tables/study_costs.csv")
+    assert (row["method"], row["study_flops"], row["grid_seconds"], row["trials"]) == ("semalign", "", "", "")
+    (contrast,) = read_csv(tmp_path / "tables/contrasts.csv")
+    assert contrast["flops_ratio"] == contrast["seconds_ratio"] == ""
+
+
+def test_contrasts_say_how_the_compute_of_both_sides_compares(study: tuple[list[Path], Path]) -> None:
+    found = {(r["benchmark"], r["method"], r["other"]): r for r in read_csv(study[1] / "contrasts.csv")}
+    for benchmark in (*ORDER.benchmarks, "mean"):
+        row = found[benchmark, "semalign", "sft"]
+        assert float(row["flops_ratio"]) == pytest.approx((1500 + 500) / 1500, abs=1e-4)
+        assert float(row["train_flops_ratio"]) == 1
+        assert float(row["seconds_ratio"]) == pytest.approx((10.5 + 4) / 10.5, abs=1e-4)
+        assert float(found[benchmark, "sft", "kd"]["flops_ratio"]) == 0.5
 
 
 def test_contrasts_are_paired_over_items_seeds_and_benchmarks(study: tuple[list[Path], Path]) -> None:

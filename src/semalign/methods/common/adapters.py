@@ -14,7 +14,7 @@ from semalign.config.optimisation import Optimisation
 from semalign.methods.common.prefix import ROOM, Visit, frozen_prefix
 from semalign.models.anatomy import adapted_modules
 from semalign.training.checkpoint import Checkpoint
-from semalign.training.loop import Budget, Portions, train
+from semalign.training.loop import Budget, Portions, Size, train
 from semalign.training.schedule import epoch_batches, total_steps
 
 Loss = Callable[[Any, Batch, list[int]], dict[str, torch.Tensor]]
@@ -95,6 +95,7 @@ def train_adapter(
     span = training.span(len(work.examples))
     at_once = settings.micro_batch or settings.batch_size
     visits = len(span) * settings.batch_size
+    portions = portions_of(work.examples, settings.micro_batch) if settings.micro_batch else None
     prefix = frozen_prefix(work.model, work.examples, at_once, work.pad_id, visits, training.room)
     # Seeded here for dropout, the only random part of the loop (batches have their own generator, see `epoch_batches`);
     # a resumed training restores the generator's state from its checkpoint.
@@ -107,7 +108,8 @@ def train_adapter(
             Budget(len(span), settings),
             label=training.label,
             checkpoint=training.checkpoint,
-            portions=portions_of(work.examples, settings.micro_batch) if settings.micro_batch else None,
+            portions=portions,
+            size=_size_of(work.examples, portions),
         )
     history = [{**row, "step": span.start + row["step"]} for row in history]
     return Trained(history, sum(p.numel() for p in parameters.values()))
@@ -138,6 +140,24 @@ def portions_of(encoded: Sequence[Encoded], size: int) -> Portions[list[int]]:
         return [(count / sum(counts), part) for count, part in zip(counts, parts, strict=True)]
 
     return cut
+
+
+def _size_of(encoded: Sequence[Encoded], portions: Portions[list[int]] | None) -> Size[list[int]]:
+    """What an update's operations are linear in: padded tokens, the same times their length, supervised positions.
+
+    Matrices of the model are multiplied with every token, tokens of an example with each other in attention, and the
+    head with supervised positions.
+    """
+
+    def size(indices: list[int]) -> list[float]:
+        parts = [part for _, part in portions(indices)] if portions else [indices]
+        lengths = [max(len(encoded[i].input_ids) for i in part) for part in parts]
+        tokens = [len(part) * length for part, length in zip(parts, lengths, strict=True)]
+        squares = sum(count * length for count, length in zip(tokens, lengths, strict=True))
+        supervised = sum(len(encoded[i].input_ids) - encoded[i].answer_start for i in indices)
+        return [sum(tokens), squares, supervised]
+
+    return size
 
 
 def save_adapter(adapted: Any, folder: Path, base: str) -> None:

@@ -21,6 +21,7 @@ from semalign.benchmarks.encoding import Batch, Encoded, collate, like_lengths
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.skipping import resumed
 from semalign.models.states import stop_after
+from semalign.training.operations import once
 
 ROOM = 4 << 30  # limit in bytes for the states of all examples, in CPU memory
 Visit = Callable[[Batch, Sequence[int]], AbstractContextManager[None]]
@@ -89,7 +90,8 @@ class _Kept:
         # an example may be seen first in another batch.
         batch = collate([self.encoded[i] for i in group], self.pad_id).to(self.model.device)
         last = self.first - 1
-        with torch.no_grad(), capture(self.model, [last], ["block"]) as states, stop_after(self.model, last):
+        reading = capture(self.model, [last], ["block"])
+        with once(f"examples {group}"), torch.no_grad(), reading as states, stop_after(self.model, last):
             self.model.base_model(batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         block = states["block", last].cpu()
         for row, index in enumerate(group):

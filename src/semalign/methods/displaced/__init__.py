@@ -47,6 +47,11 @@ class Displaced(Adapted):
         return not (self.divergence_weight or self.label_loss_weight)
 
     @property
+    def reads_itself(self) -> bool:
+        """A displacement is added to the student's own states."""
+        return True
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The pairing if paired layers are steered, and the teacher's logits if they are distilled as well."""
         return (*super().needs, *(("logits",) if self.divergence_weight else ()))

@@ -102,6 +102,7 @@ class Aligner:
             Budget(steps, optimisation, schedule),
             label=self.task.label,
             checkpoint=Checkpoint(self.task.checkpoint, EVERY, self.task.identity),
+            size=size_of,
         )
 
     def batch(self, step: int) -> tuple[int, list[Encoded]]:
@@ -197,6 +198,19 @@ def answer_loss(model: Any, batch: Batch) -> torch.Tensor:
     )
     counts = (labels != IGNORED).sum(1)
     return (flat.view(labels.shape).sum(1) / counts).sum()
+
+
+def size_of(work: tuple[int, list[Encoded]]) -> list[float]:
+    """What operations are linear in: one, padded tokens, the same times their length, positions with logits.
+
+    The hypernetworks have the same work in every update.
+    """
+    sizes = np.zeros(3)
+    for part in portions(work[1]):
+        length = max(len(example.input_ids) for example in part)
+        answered = {i for item in part for i in range(item.answer_start, len(item.input_ids))}
+        sizes += len(part) * np.array([length, length**2, len(answered)])
+    return [1.0, *sizes.tolist()]
 
 
 def portions(examples: Sequence[Encoded]) -> list[list[Encoded]]:

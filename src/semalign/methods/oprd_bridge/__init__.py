@@ -32,6 +32,11 @@ class OprdBridge(Adapted):
     )
 
     @property
+    def layer_local(self) -> bool:
+        """Whether only the loss on the states trains."""
+        return not self.label_loss_weight
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The pairing, and the teacher's states at the paired layers."""
         return ("pairing", "activations")

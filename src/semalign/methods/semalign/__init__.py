@@ -40,6 +40,11 @@ class SemAlign(Ordered):
         return self.label_loss != "none" and self.label_loss_weight > 0
 
     @property
+    def layer_local(self) -> bool:
+        """Whether only the layer loss trains."""
+        return not self.has_label_loss
+
+    @property
     def reads_logits(self) -> bool:
         """Whether the loss on the final logits is the KL divergence to the teacher."""
         return self.label_loss == "kl" and self.has_label_loss

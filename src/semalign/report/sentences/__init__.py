@@ -8,6 +8,7 @@ from semalign.report.sentences.ablations import ablation
 from semalign.report.sentences.agreement import agreement, crossing, similarity
 from semalign.report.sentences.benchmarks import answer, empty, published, scored, trust
 from semalign.report.sentences.budgets import edges, gain, search
+from semalign.report.sentences.compute import compute, equal_compute
 from semalign.report.sentences.displacement import displacement
 from semalign.report.sentences.dose import dose
 from semalign.report.sentences.ladder import ladder
@@ -24,6 +25,7 @@ __all__ = [
     "answer",
     "attribution",
     "closer",
+    "compute",
     "contrasts",
     "crossing",
     "curves",
@@ -33,6 +35,7 @@ __all__ = [
     "dose",
     "edges",
     "empty",
+    "equal_compute",
     "gain",
     "gap",
     "gap_closed",

@@ -1,5 +1,6 @@
 """Equal treatment: the search for learning rates, and the costs and gains of methods."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from semalign.report.verdicts import against, verdicts
 from semalign.report.words import REFERENCES, STUDENT, method_under_study, spread, wholes
 
 SECONDS = ["train_seconds", "search_seconds", "signal_seconds"]
+SPENT = ["alone_seconds", "whole_seconds", "alone_flops", "whole_flops"]
 KEYS = ["pair", "benchmark", "method"]
 BOUNDS = ["difference", "difference_low", "difference_high"]
 
@@ -123,11 +125,19 @@ def gain(tables: Tables) -> dict[str, Any] | None:
 
 
 def costs_and_gains(costs: pd.DataFrame, comparisons: pd.DataFrame) -> pd.DataFrame:
-    """One row per trained method: `seconds` (one training, its search, its signals), difference from the student.
+    """One row per trained method: its costs, and its difference from the student.
 
-    Parts of a mixture have no separate costs and are left out, as are methods that took no measurable time.
+    `seconds` are those of one training, its search and its signals. `alone_*` is one training, `whole_*` the same with
+    its signals, both in seconds and in operations (`*_flops`, NaN if the study did not count them). Parts of a mixture
+    have no separate costs and are left out, as are methods that took no measurable time.
     """
     gains = comparisons[(comparisons["table"] == "main") & (comparisons["against"] == STUDENT)]
-    spent = costs.assign(seconds=costs[SECONDS].sum(axis=1, min_count=1))
-    table = wholes(spent)[[*KEYS, "seconds"]].merge(gains[[*KEYS, *BOUNDS]], on=KEYS)
+    spent = costs.assign(
+        seconds=costs[SECONDS].sum(axis=1, min_count=1),
+        alone_seconds=costs["train_seconds"],
+        whole_seconds=costs[["train_seconds", "signal_seconds"]].sum(axis=1, min_count=1),
+        alone_flops=costs.get("train_flops", math.nan),
+        whole_flops=costs.get("train_flops", math.nan) + costs.get("signal_flops", math.nan),
+    )
+    table = wholes(spent)[[*KEYS, "seconds", *SPENT]].merge(gains[[*KEYS, *BOUNDS]], on=KEYS)
     return table[(table["seconds"] > 0) & ~table["method"].isin(REFERENCES)].dropna(subset=["difference"])

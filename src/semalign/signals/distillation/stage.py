@@ -9,6 +9,7 @@ from semalign.config.signals import Logits, States, Units
 from semalign.models.loading import load_model, read_shape
 from semalign.models.states import encode_split, offsets_of, read_final_states
 from semalign.models.vocabulary import common_tokens
+from semalign.runtime.counting import counted
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
@@ -19,6 +20,7 @@ from semalign.signals.distillation.units import choose_units, read_units, score_
 logger = logging.getLogger("semalign")
 
 
+@counted
 def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Store the teacher's next-token distributions on a benchmark's train split.
 
@@ -49,6 +51,7 @@ def store_logits(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     logger.info("logits: %d of %d tokens per position", facts["top_k"], len(shared[0]))
 
 
+@counted
 def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Choose the teacher's units on the extract split, and store their states on the train split.
 
@@ -84,6 +87,7 @@ def select_units(teacher: Path, student: Path, benchmark: Path, settings: Path, 
     logger.info("units: %d of %d", student_width, teacher_width)
 
 
+@counted
 def store_states(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Store the teacher's final states on the train split, float32 `states` [positions, teacher width].
 

@@ -26,6 +26,7 @@ from semalign.runtime.errors import UserError
 from semalign.signals.extraction.matrices import Key, Matrix, Shape
 from semalign.signals.extraction.windows import window_sums
 from semalign.training.losses import cross_entropy
+from semalign.training.operations import few_counted
 
 STRIP = 1 << 20  # values that are summed in float64 at once
 
@@ -63,12 +64,13 @@ def add_up(model: Any, batches: Sequence[Batch], tally: Tally) -> None:
     of its answer (arXiv 2310.11451). The model's parameters are frozen before and after. Raises UserError if the loss
     or a score is not finite.
     """
-    with _hooks(model, tally), torch.enable_grad():
+    with _hooks(model, tally), torch.enable_grad(), few_counted() as counted:
         for index, batch in enumerate(batches):
-            here = batch.to(model.device)
-            logits = answer_logits(model, here)
-            loss = cross_entropy(logits, here.labels[here.supervised].to(logits.device))
-            loss.backward()
+            with counted(index, batch.size):
+                here = batch.to(model.device)
+                logits = answer_logits(model, here)
+                loss = cross_entropy(logits, here.labels[here.supervised].to(logits.device))
+                loss.backward()
             if not all(map(math.isfinite, (loss.item(), *tally.scores.values()))):
                 raise UserError(
                     f"seeking: example {index} of the extract split: found a loss or a score that is not finite"

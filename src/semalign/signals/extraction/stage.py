@@ -7,6 +7,7 @@ from semalign.benchmarks.base import read_split
 from semalign.benchmarks.encoding import collate, encode
 from semalign.config.signals import Extraction
 from semalign.models.loading import load_model, load_tokenizer
+from semalign.runtime.counting import counted
 from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.extraction.factors import write_factors
@@ -15,6 +16,7 @@ from semalign.signals.extraction.plan import Plan
 logger = logging.getLogger("semalign")
 
 
+@counted
 def extract_windows(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Find the teacher's most sensitive blocks and windows on the extract split, and store the windows' factors.
 

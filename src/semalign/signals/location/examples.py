@@ -16,6 +16,7 @@ from semalign.config.signals import Location
 from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.runtime.errors import UserError
 from semalign.signals.location.neurons import Counts, Located, locate, sizes_of
+from semalign.training.operations import few_counted
 
 logger = logging.getLogger("semalign")
 
@@ -87,11 +88,13 @@ def locate_all(
     tokens = [located_tokens(example, tokenizer) for example in examples]
     located: list[Located] = []
     reported = time.monotonic()
-    for number, line in enumerate(tokens, start=1):
-        located.append(locate(model, line, depth, counts, as_released=settings.as_released))
-        if time.monotonic() - reported > REPORT_SECONDS:
-            reported = time.monotonic()
-            logger.info("location: %s: %d of %d examples", folder.name, number, len(tokens))
+    with few_counted() as counted:
+        for number, line in enumerate(tokens, start=1):
+            with counted(number - 1, [1.0, len(line), len(line) ** 2]):
+                located.append(locate(model, line, depth, counts, as_released=settings.as_released))
+            if time.monotonic() - reported > REPORT_SECONDS:
+                reported = time.monotonic()
+                logger.info("location: %s: %d of %d examples", folder.name, number, len(tokens))
     return located, counts
 
 

@@ -12,6 +12,7 @@ from semalign.benchmarks.base import read_split
 from semalign.config.signals import Location
 from semalign.models.configs import architecture_in
 from semalign.models.separate import check_separate
+from semalign.runtime.counting import counted
 from semalign.runtime.files import replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.location.examples import common_depth, describe, draw_final, locate_all, tensors_of
@@ -20,6 +21,7 @@ logger = logging.getLogger("semalign")
 SEPARATE = ("up", "down", "o")  # projections whose rows or columns are neurons
 
 
+@counted
 def locate_neurons(teacher: Path, student: Path, benchmark: Path, settings: Path, out: Path) -> None:
     """Locate the layers and neurons of both models that carry the answer (LaTen).
 

@@ -2,11 +2,15 @@
 
 import logging
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from semalign.config.displacements import Oracle
 from semalign.models.loading import load_model
 from semalign.models.states import encode_split, read_states
 from semalign.models.transfers import load_student
+from semalign.runtime.counting import counted
 from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.displacement import layer_name, save_displacements
@@ -16,6 +20,7 @@ INTERFACE = "block"
 logger = logging.getLogger("semalign")
 
 
+@counted
 def read_oracle(
     teacher: Path, student: Path, benchmark: Path, pairing: Path, transfer: Path, settings: Path, out: Path
 ) -> None:
@@ -36,10 +41,13 @@ def read_oracle(
     paired = read_json(pairing / "pairing.json")
     layers = [pair.student for pair in from_rows(paired["pairs"])]
     encoded, pad_id = encode_split(student, benchmark, "train")
-    before, after = (
-        read_states(model, encoded, layers, INTERFACE, batch_size, pad_id)
-        for model in (load_model(student), load_student(student, teacher, transfer))
-    )
+
+    def states_of(model: Any) -> dict[int, torch.Tensor]:
+        return read_states(model, encoded, layers, INTERFACE, batch_size, pad_id)
+
+    # one after the other, so that only one of the two models is in memory
+    before = states_of(load_model(student))
+    after = states_of(load_student(student, teacher, transfer))
     moved = {layer_name(layer): after[layer] - before[layer] for layer in layers}
     # the passes that the other method's targets took are part of its costs
     passes = paired["teacher_passes"] + read_json(transfer / "run.json")["cost"]["teacher_passes"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from semalign.config.displacements import Pullback
 from semalign.models.loading import load_model
 from semalign.models.states import encode_split
+from semalign.runtime.counting import counted
 from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.displacement import layer_name, save_displacements
@@ -16,6 +17,7 @@ from semalign.signals.pullback.layers import solve_layers
 logger = logging.getLogger("semalign")
 
 
+@counted
 def solve_pullback(
     teacher: Path, student: Path, benchmark: Path, pairing: Path, states: Path, settings: Path, out: Path
 ) -> None:

@@ -9,7 +9,7 @@ A distribution comes from a final state (after the final norm) and the LM head, 
 head's rows as bases, d is the direction in which KL(p_T || p_S) falls fastest at the student's final state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,9 @@ class Recomposition:
         self.ids = trained_tokens(rows, heads[0], heads[1], common_tokens(teacher, student))
         self.readouts = [_moved(read_readout(folder), self.device) for folder in (teacher, student)]
         make = BASES[settings.bases]
-        self.bases = make(heads[1], fold_final_norm=settings.fold_final_norm, seed=settings.seed)
+        bases = make(heads[1], fold_final_norm=settings.fold_final_norm, seed=settings.seed)
+        # held as a whole: to stream them again for each block of positions would cost V D^2 operations a block
+        self.bases = [rows.to(self.device) for rows in bases.chunks(self.ids[1])]
 
     def of(self, taught: Tensor, own: Tensor, labels: Tensor) -> Recomposed:
         """The residuals of positions with the teacher's final states, the student's, and the answers' tokens.
@@ -94,7 +96,7 @@ class Recomposition:
             # an answer's token that the teacher does not have teaches nothing
             difference *= p_teacher.sum(-1, keepdim=True)
         masses = torch.stack([kept_teacher.sum(), kept_student.sum()]).cpu()
-        return recompose(self.bases, self.ids[1], difference).float().cpu(), masses
+        return recompose(self.bases, difference).float().cpu(), masses
 
     def _shared(self, side: int, states: Tensor) -> tuple[Tensor, Tensor]:
         """A model's distribution over the shared tokens [positions, tokens], and its mass on them [positions]."""
@@ -104,11 +106,11 @@ class Recomposition:
         return shared.softmax(-1), (shared.logsumexp(-1) - logits.logsumexp(-1)).exp()
 
 
-def recompose(bases: Bases, ids: Tensor, coefficients: Tensor) -> Tensor:
-    """S a [positions, width] in float64, for coefficients a [positions, tokens] of the bases of the tokens `ids`."""
+def recompose(chunks: Iterable[Tensor], coefficients: Tensor) -> Tensor:
+    """S a [positions, width] in float64, for coefficients a [positions, tokens] of bases in chunks [n, width]."""
     total: Tensor | None = None
     first = 0
-    for rows in bases.chunks(ids):
+    for rows in chunks:
         part = coefficients[:, first : first + len(rows)] @ rows.to(coefficients)
         total = part if total is None else total.add_(part)
         first += len(rows)

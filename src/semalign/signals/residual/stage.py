@@ -6,6 +6,7 @@ from pathlib import Path
 from semalign.config.displacements import Residual
 from semalign.models.loading import load_model
 from semalign.models.states import answer_tokens, encode_split, read_final_states
+from semalign.runtime.counting import counted
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
@@ -17,6 +18,7 @@ from semalign.signals.stored import Stored
 logger = logging.getLogger("semalign")
 
 
+@counted
 def recompose_residual(
     teacher: Path, student: Path, benchmark: Path, states: Path, settings: Path, out: Path
 ) -> None:

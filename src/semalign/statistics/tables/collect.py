@@ -12,7 +12,7 @@ from semalign.statistics.tables.bits import bit_rows
 from semalign.statistics.tables.cells import Key
 from semalign.statistics.tables.compare import AGAINST, Against, Results
 from semalign.statistics.tables.contrasts import contrast_rows
-from semalign.statistics.tables.costs import cost_rows
+from semalign.statistics.tables.costs import cost_rows, study_cost_rows
 from semalign.statistics.tables.dose import dose_rows
 from semalign.statistics.tables.extra import comparison_rows, detectable_rows, seed_rows, warn_of_resolution
 from semalign.statistics.tables.grid import grid_files
@@ -40,11 +40,11 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     """File name -> text of every table.
 
     Files: main.csv, ablations.csv, parts.csv (scores of a mixture's cells on each of its parts), agreement.csv (KL and
-    agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, seeds.csv (one row
-    per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv,
-    ladder.csv (methods against the one below each), dose.csv (drop of the layer loss and its effect), main.md,
-    main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and levels.json (the
-    level of the tests, the confidence of the intervals, the printed names of methods, and which are controls).
+    agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, study_costs.csv,
+    seeds.csv (one row per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv,
+    detectable.csv, ladder.csv (methods against the one below each), dose.csv (drop of the layer loss and its effect),
+    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and levels.json
+    (the level of the tests, the confidence of the intervals, the printed names of methods, and which are controls).
 
     The p-values of each table (main, ablations) are corrected as one family: all its tests against the student,
     the best baseline and, for a variant, the method's default. See `compare` for how the best baseline is chosen.
@@ -57,6 +57,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
         comparisons += comparison_rows(table, results, family)
         detectable += detectable_rows(table, results, family, order, settings)
     agreement = agreement_rows(results, order, settings)
+    whole = [key for key in main_keys(results, order) if not order.is_part(key.benchmark)]
     rows = {
         "main": tested.main,
         "ablations": tested.ablations,
@@ -66,6 +67,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
         "seeds": seed_rows(results),
         "comparisons": comparisons,
         "costs": cost_rows(results, main_keys(results, order)),
+        "study_costs": study_cost_rows(results, whole),
         "contrasts": contrast_rows(results, order, settings),
         "detectable": detectable,
         "dose": dose_rows(results, agreement, order),

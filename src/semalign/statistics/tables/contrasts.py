@@ -10,7 +10,9 @@ from semalign.config.statistics import StatisticsSettings
 from semalign.statistics.corrections import holm
 from semalign.statistics.paired import Pair, paired_differences
 from semalign.statistics.scores import Scores
+from semalign.statistics.tables.cells import Key
 from semalign.statistics.tables.compare import Results
+from semalign.statistics.tables.costs import compute_of
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import Row
 
@@ -25,7 +27,8 @@ def contrast_rows(results: Results, order: Order, settings: StatisticsSettings) 
     too narrow, so only one of them is in the mean (`_apart`).
 
     Differences are `method` minus `other` in percentage points. The p-values of the whole table are one Holm family.
-    A contrast is left out if one of its sides has no cells.
+    A contrast is left out if one of its sides has no cells. `*_ratio` is the cost of `method` divided by that of
+    `other`, for one training with its signals (`train_flops_ratio`: without them).
     """
     pairs = _pairs(results, order)
     differences = {at: paired_differences([pair], settings)[0] for at, pair in pairs.items()}
@@ -41,6 +44,7 @@ def contrast_rows(results: Results, order: Order, settings: StatisticsSettings) 
             "p": difference.p,
             "p_holm": corrected[at],
             "test": difference.test,
+            **_ratios(results, order, at),
         }
         for at, difference in differences.items()
     ]
@@ -72,6 +76,23 @@ def _apart(benchmarks: list[str], order: Order) -> list[str]:
         if base == name or base not in kept:
             kept[base] = name
     return list(kept.values())
+
+
+def _ratios(results: Results, order: Order, at: Where) -> Row:
+    """Ratios of the costs of both sides, added up over the benchmarks of the row; None if not measured."""
+    pair, benchmark, *sides = at
+    cells = {
+        name: [results.groups.get(Key(pair, name, side, order.default_variant)) for side in sides]
+        for name in (order.rows_of_benchmarks if benchmark == MEAN else [benchmark])
+        if benchmark != MEAN or not order.is_part(name)
+    }
+    names = _apart([name for name, groups in cells.items() if None not in groups], order)
+    own, other = (compute_of(group for name in names if (group := cells[name][side])) for side in (0, 1))
+    return {f"{name}_ratio": _ratio(own[name], other[name]) for name in own}
+
+
+def _ratio(value: float | None, other: float | None) -> float | None:
+    return value / other if value is not None and other else None
 
 
 def _joined(scores: list[Scores]) -> Scores:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from semalign.runtime.columns import COSTS
+from semalign.runtime.columns import COSTS, FLOPS
 from semalign.runtime.errors import UserError
 from semalign.statistics.corrections import holm
 from semalign.statistics.tables.cells import Group, Key
@@ -100,8 +100,8 @@ def _costs(group: Group) -> Row:
 
 def integral(name: str, value: float | None) -> float | int | None:
     """Return `value` as an int if the column `name` is a count."""
-    counts = ("trainable_parameters", "teacher_passes")
-    return int(value) if value is not None and name in counts else value
+    counts = ("trainable_parameters", "teacher_passes", "searched", "trials", *FLOPS)
+    return round(value) if value is not None and name in counts else value
 
 
 def average(values: list[float]) -> float:

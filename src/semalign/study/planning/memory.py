@@ -14,6 +14,11 @@ from semalign.study.planning.shapes import BYTES, ModelShape
 GIGA = 1e9
 LOGITS_AT_ONCE = 512  # positions whose logits are in memory at once, if a stage computes them in chunks
 PORTION = 1024  # padded positions that LaTen has in memory at once
+READ_AT_ONCE = (
+    32  # examples per forward pass over the student's own states; same as methods.displaced.training.BATCH
+)
+NUMBERS = 1 << 25  # differences of probabilities held at once; same as signals.residual.recomposition.NUMBERS
+DIFFERENCES = 6  # numbers in float64 per position and token of such a block
 CHUNK = 512  # rows of an LM head that are processed at once; same as signals.semantics.bases.CHUNK
 
 
@@ -146,6 +151,20 @@ def bases(teacher: ModelShape, student: ModelShape) -> Peak:
     """Return the peak of building a map: both LM heads as stored, and float64 matrices of widths and streamed rows."""
     heads = sum(shape.vocabulary * shape.width * BYTES[shape.dtype] for shape in (teacher, student))
     return Peak(heads, other=beyond_heads(teacher.width, student.width))
+
+
+def residual(teacher: ModelShape, student: ModelShape, tokens: int, positions: int) -> Peak:
+    """Return the peak of the semantic residual: the student, then both heads and its bases with a block of positions.
+
+    `tokens` is the size of a batch of the student's forward pass. Heads are in float32, bases and probabilities in
+    float64; a block of positions holds about six numbers per token of the vocabulary.
+    """
+    heads = sum(4 * shape.vocabulary * shape.width for shape in (teacher, student))
+    rows = min(positions, max(1, NUMBERS // student.vocabulary))
+    block = 8 * rows * DIFFERENCES * max(teacher.vocabulary, student.vocabulary)
+    held = 8 * student.vocabulary * student.width
+    passing = tokens * passing_a_token(student) + 4 * positions * student.width
+    return Peak(student.weight_bytes, activations=passing, other=heads + held + block)
 
 
 def beyond_heads(wide: int, narrow: int, chunk: int = CHUNK) -> int:

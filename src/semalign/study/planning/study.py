@@ -1,7 +1,7 @@
 """Predicted cost of every job of a study, summed up in one row per rule: jobs, hours, disk space and peak memory."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,16 @@ from typing import Any
 from semalign.config.signals import stages_before
 from semalign.study.definition import Study
 from semalign.study.layout import Layout
+from semalign.study.oracles import cells_behind
 from semalign.study.planning import artifacts, memory, work
+from semalign.study.planning.displacements import oracle_job, pullback_job, residual_job
+from semalign.study.planning.jobs import NO_PEAK, Job, Row, Work
 from semalign.study.planning.memory import Peak
 from semalign.study.planning.shapes import ModelShape, shapes_of
 from semalign.study.planning.texts import Texts, texts_of
+from semalign.study.planning.trainings import training_job
 from semalign.study.variants import resolve
 
-NO_PEAK = Peak()
 # model source -> how the model is prepared, as printed in the table
 MAKING = {
     "hub": "download",
@@ -24,41 +27,6 @@ MAKING = {
     "tiny": "pretrain, not predicted",
     "pruned": "cut and heal, not predicted",
 }
-
-
-@dataclass(frozen=True)
-class Job:
-    """Predicted cost of one job: seconds, bytes on disk and peak memory."""
-
-    rule: str
-    seconds: float
-    disk: int
-    peak: Peak
-
-
-@dataclass(frozen=True)
-class Row:
-    """Total cost of all jobs of one rule, with the peak memory of its largest job."""
-
-    rule: str
-    jobs: int
-    hours: float
-    disk: int
-    peak: Peak
-
-
-@dataclass(frozen=True)
-class Work:
-    """Shapes of a pair and texts of a benchmark."""
-
-    teacher: ModelShape
-    student: ModelShape
-    texts: Texts
-
-    def tokens(self, split: str, batch: int) -> int:
-        """Return the number of tokens of a padded batch that contains the longest example."""
-        texts = self.texts.splits[split]
-        return min(batch, texts.examples) * texts.longest
 
 
 class Plan:
@@ -101,7 +69,7 @@ class Plan:
                 seen.add((cell.pair, cell.benchmark))
                 yield self._reference(pair)
             if self.study.methods[cell.method].trained:
-                yield self._transfer(cell.method, cell.variant, cell.benchmark, pair)
+                yield self._transfer(cell.method, cell.variant, pair)
             kind = self.study.methods[cell.method].method
             yield self._scores(
                 "score cells", pair.teacher if kind == "teacher" else pair.student, pair, "test"
@@ -109,10 +77,13 @@ class Plan:
         for name, benchmark in dict.fromkeys(search[:2] for search in self.layout.searched()):
             pair = self._work(name, benchmark)
             yield self._scores("score trials", pair.student, pair, "validation")  # the untouched student
+        # students that only oracles read: trained, but not scored
+        for cell in cells_behind(self.layout.signal_folders("oracle"), self.layout.settings):
+            yield self._transfer(cell.method, cell.variant, self._work(cell.pair, cell.benchmark))
         for name, benchmark, method, variant in self.layout.searched():
             pair = self._work(name, benchmark)
             for _ in self.layout.trial_folders(name, benchmark, method, variant):
-                yield self._transfer(method, variant, benchmark, pair)
+                yield self._transfer(method, variant, pair)
                 yield self._scores("score trials", pair.student, pair, "validation")
 
     def _texts(self, name: str, prepared: Path) -> Texts:
@@ -124,9 +95,9 @@ class Plan:
         teacher, student = self.layout.models_of(pair)
         return Work(self.shapes[teacher], self.shapes[student], self.texts[benchmark])
 
-    def _signals(self) -> Iterator[Job]:
-        """Yield one job per signal folder; cells share these folders."""
-        jobs_of: dict[str, Callable[[Work, Any], Job]] = {
+    def stage_jobs(self) -> dict[str, Callable[[Work, Any], Job]]:
+        """Return how each signal stage is planned, from the work and the stage's settings."""
+        return {
             "attribution": self._attribution,
             "pairing": self._pairing,
             "activations": self._activations,
@@ -136,8 +107,14 @@ class Plan:
             "states": partial(self._states, "store_states"),
             "extraction": self._extraction,
             "location": self._location,
-            "pullback": self._pullback,
+            "residual": partial(residual_job, device=self.device),
+            "oracle": lambda pair, settings: oracle_job(pair, settings, self.device, self._pairs(pair)),
+            "pullback": lambda pair, settings: pullback_job(pair, settings, self.device, self._pairs(pair)),
         }
+
+    def _signals(self) -> Iterator[Job]:
+        """Yield one job per signal folder; cells share these folders."""
+        jobs_of = self.stage_jobs()
         seen = set()
         for cell in self.layout.cells:
             settings, signals = resolve(self.study, cell.method, cell.variant)
@@ -154,8 +131,7 @@ class Plan:
 
     def _pairs(self, pair: Work) -> int:
         """Return the number of layer pairs."""
-        wanted = self.signals.pairing.pairs
-        return pair.student.layers if wanted == "all" else min(wanted, pair.student.layers)
+        return _wanted(self.signals.pairing.pairs, pair.student.layers)
 
     def _attribution(self, pair: Work, settings: Any) -> Job:
         split = pair.texts.splits["extract"]
@@ -228,62 +204,17 @@ class Plan:
         shape, texts = self.shapes[model], replace(self.texts[benchmark], samples=1)
         return self._scores("answer_prompts", shape, Work(shape, shape, texts), "train")
 
-    def _pullback(self, pair: Work, settings: Any) -> Job:
-        train, student, layers = pair.texts.splits["train"], pair.student, self._pairs(pair)
-        # worst case: the lowest layers are paired
-        above = [student.layers - layer for layer in range(1, layers + 1)]
-        passes = settings.steps + 1  # two more measure the divergence, without a backward pass
-        seconds = work.forward(student, train.tokens, self.device)
-        seconds += sum(passes * work.part(student, train.tokens, one, self.device) for one in above)
-        examples = min(settings.batch_size, train.examples)
-        peak = memory.solving(student, examples * train.longest, round(examples * train.answer), above[0])
-        disk = artifacts.displacements_bytes(student, train, list(range(1, layers + 1)))
-        return self._job("solve_pullback", seconds, disk, peak)
-
     def _reference(self, pair: Work) -> Job:
         test, batch = pair.texts.splits["test"], self.study.evaluation.batch_size
         peak = memory.reading(pair.teacher, pair.tokens("test", batch))
         seconds = work.forward(pair.teacher, test.tokens, self.device)
         return self._job("extract_reference", seconds, artifacts.reference_bytes(pair.teacher, test), peak)
 
-    def _transfer(self, method: str, variant: str, benchmark: str, pair: Work) -> Job:
-        settings: Any = resolve(self.study, method, variant)[0]
-        train, student = pair.texts.splits["train"], pair.student
-        if settings.method == "laten":
-            steps = settings.optimisation.steps or pair.texts.splits["extract"].examples
-            tokens = steps * (1 + settings.align_batch) * (train.prompt + train.answer)
-            peak = memory.hypernetworks(pair.teacher, student, memory.PORTION, settings.rate)
-            disk = artifacts.deltas_bytes(student, settings.rate)
-            return self._job(
-                "transfer_knowledge: laten",
-                work.trained(student, tokens, student.layers, self.device),
-                disk,
-                peak,
-            )
-        optimisation = settings.optimisation
-        adapted = student.layers if settings.layers == "all" else 1
-        batch = optimisation.micro_batch or optimisation.batch_size
-        examples = min(batch, train.examples)
-        local = getattr(settings, "layer_local", False)  # nothing above the steered layers runs
-        peak = memory.training(
-            student,
-            examples * train.longest,
-            0 if local else round(examples * train.answer),
-            adapted,
-            adapted if local else student.layers,  # worst case: the lowest layer is paired
-            settings.lora.rank,
-            settings.lora.projections,
-        )
-        epochs = optimisation.epochs or optimisation.steps * optimisation.batch_size / train.examples
-        epochs *= getattr(settings, "rounds", 1)
-        if local:
-            # the layers below run once per example; the untouched student's states are read before
-            seconds = 2 * work.forward(student, train.tokens, self.device)
-            seconds += work.part(student, epochs * train.tokens, adapted, self.device)
-        else:
-            seconds = work.trained(student, epochs * train.tokens, student.layers, self.device)
-        disk = artifacts.adapter_bytes(student, adapted, settings.lora.rank, settings.lora.projections)
-        return self._job(f"transfer_knowledge: {method}", seconds, disk, peak)
+    def _transfer(self, method: str, variant: str, pair: Work) -> Job:
+        settings, signals = resolve(self.study, method, variant)
+        paired = _wanted(signals.pairing.pairs, pair.student.layers)
+        job = training_job(settings, pair, self.device, paired)
+        return self._job(f"transfer_knowledge: {method}", job.seconds, job.disk, job.peak)
 
     def _scores(self, rule: str, shape: ModelShape, pair: Work, split: str) -> Job:
         batch, items = self.study.evaluation.batch_size, pair.texts.splits[split]
@@ -293,3 +224,8 @@ class Plan:
         reading = memory.reading(shape, batch * items.longest, logits=True)
         peak = reading if pair.texts.choices else memory.generation(shape, batch, length)
         return self._job(rule, seconds, disk, peak)
+
+
+def _wanted(pairs: int | str, layers: int) -> int:
+    """Return the number of paired layers of a student with `layers` layers."""
+    return layers if pairs == "all" else min(int(pairs), layers)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from semalign.runtime.tables_text import markdown
+from semalign.study.planning.jobs import Row
 from semalign.study.planning.memory import GIGA, Peak
-from semalign.study.planning.study import Row
 from semalign.study.sections import Study
 
 NO_GPU = "no GPU"  # in a rule's name: its hours are CPU hours, even if other rules run on a GPU

@@ -50,6 +50,29 @@ def part(shape: ModelShape, tokens: float, layers: int, device: Device) -> float
     return attributed(shape, tokens, device) * layers / shape.layers
 
 
+def steered(shape: ModelShape, once: float, tokens: float, layers: int, device: Device) -> float:
+    """Return the seconds of layer-local training on `layers` layers: forward and backward through these alone.
+
+    The layers below run once over the `once` tokens of the train split; in the worst case, these are all others.
+    """
+    operations = 4 * layers * shape.layer_parameters * tokens
+    return forward(shape, once, device) + operations / device.operations
+
+
+def recomposed(teacher: ModelShape, student: ModelShape, positions: int, device: Device) -> float:
+    """Return the seconds of recomposing residuals on all positions.
+
+    Both heads run in float32; differences of probabilities times bases are in float64. The Gram matrix of the
+    student's head and the bases are computed on one core.
+    """
+    tokens, width = student.vocabulary, student.width
+    heads = 2 * positions * (teacher.vocabulary * teacher.width + tokens * width)
+    sums = 2 * positions * tokens * width
+    bases = 2 * 2 * tokens * width**2
+    # a GPU is as fast in float32 as in float64, unless it is allowed to round products
+    return (heads + sums) / device.double + bases / DEVICES["cpu"].double
+
+
 def mapped(teacher: ModelShape, student: ModelShape, positions: int, device: Device) -> float:
     """Return the seconds for both Gram matrices, both bases, their product, and the targets, all in float64."""
     wide, narrow, tokens = teacher.width, student.width, teacher.vocabulary

@@ -37,6 +37,11 @@ class SemanticResidual(Displaced):
     )
 
     @property
+    def trainings(self) -> int:
+        """The rounds."""
+        return self.rounds
+
+    @property
     def needs(self) -> tuple[str, ...]:
         """The residual, for further rounds the teacher's final states, and what `Displaced` reads."""
         return (*super().needs, *(("states",) if self.rounds > 1 else ()), "residual")

@@ -36,6 +36,16 @@ class Anchored(Adapted):
         return ("pairing", "logits") if self.distillation == "logits" else ("pairing",)
 
     @property
+    def reads_itself(self) -> bool:
+        """Targets start from the student's own states."""
+        return True
+
+    @property
+    def layer_local(self) -> bool:
+        """Whether only the layer loss trains."""
+        return not self.moves
+
+    @property
     def moves(self) -> bool:
         """Whether there is a loss on the answers, which changes the student even if it starts at its targets."""
         return self.distillation != "none" or self.label_loss_weight > 0

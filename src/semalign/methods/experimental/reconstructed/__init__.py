@@ -26,6 +26,11 @@ class Reconstructed(Ordered):
         logits = ("logits",) if self.divergence_weight else ()
         return ("alignment", *logits, *super().needs)
 
+    @property
+    def layer_local(self) -> bool:
+        """Whether only the layer loss trains."""
+        return not (self.divergence_weight or self.label_loss_weight)
+
     @model_validator(mode="after")
     def _trains_something(self) -> Self:
         if not (self.layer_loss_weight or self.divergence_weight or self.label_loss_weight):
