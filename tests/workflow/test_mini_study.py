@@ -51,6 +51,7 @@ def test_the_study_has_every_table_figure_and_page(finished: Path) -> None:
         "similarity.csv",
         "seeds.csv",
         "costs.csv",
+        "study_costs.csv",
         "contrasts.csv",
         "search.csv",
         "parts.csv",
