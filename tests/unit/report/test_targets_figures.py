@@ -93,7 +93,7 @@ def test_lines_of_controls_are_dashed() -> None:
         for line in panels(dose(targets.dose_table()))[0].lines
         if len(line.get_xdata()) == 5
     ]
-    assert styles == ["-", "--", "-", "-", "-"]
+    assert styles == ["-", "--", "-", "-", "--"]
     image = dose(targets.dose_table(), controls=[])
     assert "dashed: a control" not in [text.get_text() for text in image.legends[0].get_texts()]
 
