@@ -52,6 +52,11 @@ class MethodSettings(Strict):
         max_length=60,
         description="printed name in tables and figures; null: made from the method's own and its name in the config",
     )
+    rung: bool = Field(
+        False,
+        description="true: the method is only a rung of `analysis.ladder`, and has no row in the main table, its tests "
+        "and its figures",
+    )
     signals: dict[str, Any] = Field(
         {},
         description="changes to the signal stages for this method only, by dotted key, such as `alignment.map: random`",

@@ -364,6 +364,7 @@ class Layout:
                 name: section.of for name, section in study.benchmarks.items() if isinstance(section, Derived)
             },
             "methods": list(study.methods),
+            "rungs": [name for name, settings in study.methods.items() if settings.rung],
             "student": self._student,
             "teacher": self._named("teacher"),
             "contrasts": [list(contrast) for contrast in study.contrasts],

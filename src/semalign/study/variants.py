@@ -22,6 +22,7 @@ from semalign.study.sections import Study
 FIXED = (
     "method",
     "title",
+    "rung",
     "signals",
     "learning_rates",
     "search",

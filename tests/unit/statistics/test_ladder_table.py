@@ -1,5 +1,6 @@
 """The ladder: every rung against the one below it, with a correction per measure."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from semalign.runtime.columns import COLUMNS
 from semalign.statistics.paired import paired_difference
 from semalign.statistics.tables.agreement import agreement_rows, fidelity
 from semalign.statistics.tables.cells import Key, read_groups
+from semalign.statistics.tables.collect import table_texts
 from semalign.statistics.tables.compare import compare
 from semalign.statistics.tables.ladder import ladder_rows
 from semalign.statistics.tables.order import Order
@@ -126,6 +128,40 @@ def test_a_method_without_cells_is_no_rung(tmp_path: Path) -> None:
         (2, "student", "low"),
         (4, "high", "student"),
     ]
+
+
+def test_a_method_that_is_only_a_rung_is_in_no_other_table(tmp_path: Path) -> None:
+    """Its tests are a family of their own, so that it changes no other test; nor is it anyone's best baseline."""
+    cells = write_rungs(tmp_path)
+    methods = ["student", "mid", "low", "high"]
+    plain = Order(pairs=["p"], benchmarks=["a", "b"], methods=methods, ladder=Ladder(rungs=RUNGS))
+    with_rungs = plain.model_copy(update={"rungs": ["low", "high"]})
+    tables = {
+        name: table_texts(compare(sorted_groups(read_groups(own), order), order, SETTINGS), order, SETTINGS)
+        for name, own, order in (
+            ("rungs", cells, with_rungs),
+            ("without", [cell for cell in cells if not {"low", "high"} & set(cell.parts)], plain),
+            ("plain", cells, plain),
+        )
+    }
+    for name in (
+        "main.csv",
+        "main.md",
+        "agreement.csv",
+        "parts.csv",
+        "costs.csv",
+        "scores.md",
+        "detectable.csv",
+    ):
+        assert tables["rungs"][name] == tables["without"][name], name
+    assert tables["rungs"]["ladder.csv"] == tables["plain"]["ladder.csv"]
+    rows = list(csv.DictReader(tables["rungs"]["comparisons.csv"].splitlines()))
+    of_rungs = [row for row in rows if row["table"] == "ladder"]
+    assert {(row["method"], row["against"]) for row in of_rungs} == {("low", "student"), ("high", "student")}
+    raw = [float(row["p"]) for row in of_rungs]
+    corrected = multipletests(raw, method="holm")[1]
+    assert [float(row["p_holm"]) for row in of_rungs] == pytest.approx(corrected, rel=1e-3, abs=1e-5)
+    assert not {row["baseline"] for row in rows} & {"low", "high"}
 
 
 def test_the_config_chooses_benchmarks_and_rungs(tmp_path: Path) -> None:

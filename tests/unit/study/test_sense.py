@@ -73,6 +73,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"scores": {"models": ["big", "big"]}}, "scores.models: found 'big' twice"),
     ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "all", "title": "B"}}}, "methods.b: found the settings of methods.a"),
     ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "last", "title": "A"}}}, "methods.b.title: found 'A', the title of methods.a"),
+    ({"methods": {**BASE["methods"], "sft": {"rung": True}}}, "methods.sft.rung: found true, expected the method in analysis.ladder.rungs"),
     # methods on some benchmarks
     ({"methods": {**BASE["methods"], "sft": {"benchmarks": ["fact"]}}}, "methods.sft.benchmarks: found 'fact', expected"),
     ({"methods": {**BASE["methods"], "student": {"benchmarks": ["facts"]}}}, "methods.student.benchmarks: found ['facts'], expected none"),

@@ -19,7 +19,7 @@ MEASURES = ("score", "kl", "agreement")
 def ladder(tables: Tables) -> dict[str, Any]:
     """The first rung that scores higher than the student, and every significant step, for each whole benchmark."""
     tests = verdicts(tables)
-    tests = tests[(tests["table"] == "main") & (tests["against"] == STUDENT)]
+    tests = tests[tests["table"].isin(["main", "ladder"]) & (tests["against"] == STUDENT)]
     steps = wholes(tables["ladder"])
     where = [column for column in WHERE if steps[column].nunique() > 1]
     blocks = [block for _, block in steps.groupby(WHERE, sort=False)]
@@ -56,7 +56,7 @@ _ENDS = (("difference", ""), ("low", "_low"), ("high", "_high"))
 
 
 def _above_student(methods: Iterable[str], tests: pd.DataFrame, place: Mapping[Any, Any]) -> dict[str, Any]:
-    """The lowest trained rung above the student by the corrected test of the main table, and the number of tests."""
+    """The lowest trained rung above the student by a corrected test, and the number of tests."""
     here = tests[(tests["pair"] == place["pair"]) & (tests["benchmark"] == place["benchmark"])]
     by_method = here.drop_duplicates("method").set_index("method", drop=False).to_dict("index")
     tested = [by_method[name] for name in methods if name in by_method and name != TEACHER]

@@ -21,10 +21,11 @@ from semalign.statistics.tables.notes import main_notes
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.parts import part_rows
 from semalign.statistics.tables.render import main_latex, main_markdown
-from semalign.statistics.tables.rows import ablation_keys, corrected, main_keys, table_row
+from semalign.statistics.tables.rows import ablation_keys, corrected, main_keys, rung_keys, table_row
 from semalign.statistics.tables.text import csv_text, rounded
 
 Row = dict[str, Any]
+LADDER = "ladder"  # the family of tests of methods that are only rungs
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
 
     The p-values of each table (main, ablations) are corrected as one family: all its tests against the student,
     the best baseline and, for a variant, the method's default. See `compare` for how the best baseline is chosen.
+    Methods that are only rungs of the ladder are in ladder.csv, dose.csv and seeds.csv; their tests against the student
+    are a family of their own.
     """
     tested = _test(results, order)
     comparisons: list[Row] = []
@@ -55,15 +58,16 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     for table, family in tested.p_values.items():
         warn_of_resolution(table, len(family), settings)
         comparisons += comparison_rows(table, results, family)
-        detectable += detectable_rows(table, results, family, order, settings)
+        if table != LADDER:
+            detectable += detectable_rows(table, results, family, order, settings)
     agreement = agreement_rows(results, order, settings)
     whole = [key for key in main_keys(results, order) if not order.is_part(key.benchmark)]
     rows = {
         "main": tested.main,
         "ablations": tested.ablations,
-        "parts": part_rows(results, order),
-        "agreement": agreement,
-        "bits": bit_rows(results, order, settings),
+        "parts": _shown(part_rows(results, order), order),
+        "agreement": _shown(agreement, order),
+        "bits": _shown(bit_rows(results, order, settings), order),
         "seeds": seed_rows(results),
         "comparisons": comparisons,
         "costs": cost_rows(results, main_keys(results, order)),
@@ -83,6 +87,11 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
         "metrics.json": _json(nested_metrics(tested.main, order)),
         "levels.json": _json(levels(order, settings)),
     }
+
+
+def _shown(rows: Iterable[Row], order: Order) -> list[Row]:
+    """The rows of methods that are not only rungs of the ladder."""
+    return [row for row in rows if row["method"] not in order.rungs]
 
 
 def levels(order: Order, settings: StatisticsSettings) -> Row:
@@ -116,6 +125,8 @@ def _test(results: Results, order: Order) -> Tested:
         "main": corrected(results, main),
         "ablations": corrected(results, [key for key, _, _ in ablations]),
     }
+    if rungs := rung_keys(results, order):
+        p_values[LADDER] = corrected(results, rungs)
     varied = [
         table_row(key, results, p_values["ablations"], order, AGAINST) | {"axis": axis, "value": value}
         for key, axis, value in ablations

@@ -1,9 +1,10 @@
 """Every comparison of a study: each method with the student and its best baseline, each variant with its default.
 
 The best baseline of a row is the method with the highest mean test score among the default variants of all other
-methods, student and teacher excluded (or among `Order.baselines`). If scores are equal, the order of the config
-decides. Choosing by test score favours the baseline, so a method's lead over it is understated rather than overstated;
-the p-value does not correct for the choice. `comparisons.csv` and the Markdown table name the baseline.
+methods, without student, teacher and methods that are only rungs of the ladder (or among `Order.baselines`). If scores
+are equal, the order of the config decides. Choosing by test score favours the baseline, so a method's lead over it is
+understated rather than overstated; the p-value does not correct for the choice. `comparisons.csv` and the Markdown
+table name the baseline.
 """
 
 import logging
@@ -63,7 +64,7 @@ def best_baseline(group: Group, block: Sequence[Group], order: Order) -> Group |
         for other in block
         if other.key.variant == order.default_variant
         and other.key.method in allowed
-        and other.key.method not in (*order.references, group.key.method)
+        and other.key.method not in (*order.references, *order.rungs, group.key.method)
     ]
     candidates.sort(key=lambda other: (-round(other.scores.mean, 9), order.methods.index(other.key.method)))
     return candidates[0] if candidates else None
@@ -88,7 +89,8 @@ def _comparisons(
     for group in block:
         if student and group.key.method != order.student:
             wanted.append((group, "student", student))
-        if group.key.method not in order.references and (best := best_baseline(group, block, order)):
+        alone = group.key.method in (*order.references, *order.rungs)
+        if not alone and (best := best_baseline(group, block, order)):
             wanted.append((group, "best_baseline", best))
         default = _reference(block, group.key.method, order)
         if default and group.key.variant != order.default_variant:

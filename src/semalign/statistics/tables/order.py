@@ -28,6 +28,9 @@ class Order(Strict):
     baselines: list[str] | None = Field(
         default=None, description="candidates for the best baseline; null: all methods"
     )
+    rungs: list[str] = Field(
+        default=[], description="methods that are only rungs of the ladder, without a row in the main table"
+    )
     contrasts: list[Contrast] = Field(
         default=[], description="methods to compare with one another, besides student and best baseline"
     )

@@ -35,8 +35,19 @@ def sorted_groups(groups: dict[Key, Group], order: Order) -> dict[Key, Group]:
 
 
 def main_keys(results: Results, order: Order) -> list[Key]:
-    """The rows of the main table: the default variants."""
-    return [key for key in results.groups if key.variant == order.default_variant]
+    """The rows of the main table: the default variants, without methods that are only rungs of the ladder."""
+    return [
+        key
+        for key in results.groups
+        if key.variant == order.default_variant and key.method not in order.rungs
+    ]
+
+
+def rung_keys(results: Results, order: Order) -> list[Key]:
+    """The default variants of methods that are only rungs of the ladder."""
+    return [
+        key for key in results.groups if key.variant == order.default_variant and key.method in order.rungs
+    ]
 
 
 def ablation_keys(results: Results, order: Order) -> list[tuple[Key, str, str]]:
