@@ -171,7 +171,10 @@ def test_every_signal_stage_is_planned(tmp_path: Path, monkeypatch: pytest.Monke
     path.write_text(f"extends: {Path('config/config.yaml').resolve()}\n{content}")
     plan = Plan(load_study(str(path)), work.DEVICES["cpu"])
     jobs = {row.rule: row.jobs for row in plan.rows()}
-    assert jobs["recompose_residual"] == jobs["store_states"] == jobs["read_oracle"] == 4
+    assert jobs["store_states"] == jobs["read_oracle"] == 4
+    # the teacher's residual, one of random bases, and one per variant, on each of four benchmarks
+    assert jobs["recompose_residual"] == 4 * (1 + 1 + 4)
     # three seeds and three rates on four benchmarks, and a student for each of the four oracles
     assert jobs["transfer_knowledge: distill-logits"] == 24 + 4
+    assert jobs["solve_pullback"] == 1  # a rung on one benchmark
     assert set(STAGES) == set(plan.stage_jobs())
