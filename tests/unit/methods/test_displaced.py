@@ -17,11 +17,11 @@ from semalign.methods.common.lora import Work, load_student_at_work
 from semalign.methods.displaced.oracle import OracleTargets
 from semalign.methods.displaced.semantic_residual import SemanticResidual
 from semalign.methods.displaced.semantic_residual.rounds import Factors, Renewal
-from semalign.methods.displaced.training import displaced_loss, goals_of, own_states, scaled
+from semalign.methods.displaced.training import displaced_loss, goals_of, own_states
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.transfers import load_student
 from semalign.runtime.files import read_json, read_jsonl
-from semalign.signals.displacement import NAME, read_displacements
+from semalign.signals.displacement import NAME, read_displacements, scaled
 
 SMALL: dict[str, Any] = {
     "optimisation": Optimisation(learning_rate=1e-2, steps=12, batch_size=3),

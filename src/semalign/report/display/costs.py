@@ -37,8 +37,8 @@ TERA = 1e12
 def search_table(tables: Tables) -> pd.DataFrame:
     """Methods x benchmarks: the chosen learning rate and other searched settings, and their validation score.
 
-    Scores have `[low, high]`. `*` marks a learning rate at an edge, `†` a score that is not above the untouched student's. Of
-    variants that were searched too, only the default is shown.
+    Scores have `[low, high]`. `*` marks a learning rate at an edge, `†` a score that is not above the untouched
+    student's. Of variants that were searched too, only the default is shown.
     """
     choices = tables["search"][tables["search"]["chosen"] == 1]
     if "variant" in choices:

@@ -25,13 +25,12 @@ from semalign.methods.displaced.training import (
     goals_of,
     logits_of,
     own_states,
-    scaled,
 )
 from semalign.models.states import answer_tokens, read_final_states
 from semalign.models.transfers import write_transfer
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import RECORD
-from semalign.signals.displacement import read_displacements
+from semalign.signals.displacement import read_displacements, scaled
 from semalign.signals.distillation.states import NAME
 from semalign.signals.residual.recomposition import Recomposition
 from semalign.signals.stored import Stored
