@@ -191,8 +191,9 @@ def test_an_interrupted_run_repeats_no_finished_round(
         assert (resumed / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_an_oracle_can_be_reached(llama: Pair, tmp_path: Path) -> None:
+def test_an_oracle_can_be_reached(llama: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The student moves towards the one that fine-tuning trained, which the oracle stage read."""
+    monkeypatch.chdir(llama.root)  # the costs of that student are found by the relative path in a record
     settings = OracleTargets(loss="squared", **SMALL)
     folder = llama.transfer(settings, tmp_path / "transfer")
     losses = history(folder)
