@@ -2,7 +2,7 @@
 
 Targets of layer k: h + rho |h|_mean d / |d|_mean with d = S_S (p_T - p_S), see `signals.residual.recomposition`. A
 variant of SemAlign (arXiv 2510.24208) that is not in the paper: it keeps the paper's semantic bases and its cosine
-loss, and replaces what is decomposed. `rounds` repeats the training with targets made anew.
+loss, and replaces what is decomposed. `rounds` repeats the training with new targets.
 """
 
 from pathlib import Path

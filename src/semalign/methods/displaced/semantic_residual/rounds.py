@@ -1,9 +1,9 @@
 """Training towards the semantic residual, once or in rounds.
 
 The first round's targets are the untouched student's states plus its residual, which a signal stage stored. After each
-further round but the last, states and predictions are read from the steered student: its states plus its own residual
-are the next targets. Targets thus accumulate, and each round trains the same initial factors anew, with the same seed,
-examples and schedule. Each round keeps its last checkpoint, so that an interrupted run does not repeat finished ones.
+round but the last, states and predictions are read from the steered student: its states plus its own residual are the
+next targets. Targets thus accumulate. Each round starts from the same initial factors, with the same seed, examples and
+schedule. Each keeps its last checkpoint, so that an interrupted run does not repeat finished rounds.
 """
 
 from collections.abc import Sequence
