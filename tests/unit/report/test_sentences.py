@@ -275,7 +275,7 @@ def test_the_search_says_where_it_ended_and_where_the_best_is_to_do_nothing() ->
     )
     assert said.endswith(
         "In 2 of 4 searches (**Seeking** and **KD**), the best is to do nothing, or as little as the search allows: "
-        "the chosen learning rate is the lowest tried (1), or the score is not above that of the student as it is (1)."
+        "the chosen learning rate is the lowest tried (1), or the score is not above the untouched student's (1)."
     )
     assert sentences.edges(of(search=table)).endswith(
         "; in 2 of 4 the best is to do nothing, or as little as the search allows."

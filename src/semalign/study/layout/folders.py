@@ -7,7 +7,7 @@ from semalign.study.layout.stages import Stages
 from semalign.study.searches import trials_of
 from semalign.study.variants import cells_of, methods_at, variants_of
 
-UNTOUCHED = "untouched"  # the trial of the student as it is, which every search is compared with
+UNTOUCHED = "untouched"  # the trial of the untouched student, which every search is compared with
 
 
 class Folders:
