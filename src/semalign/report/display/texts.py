@@ -54,6 +54,7 @@ def with_interval(row: Mapping[Any, Any], name: str, digits: int = 1) -> str:
 
 
 def difference_of(row: Mapping[Any, Any]) -> str:
+    """`+1.2 [−0.3, +2.7]`, from the columns `difference`, `low` and `high`."""
     return interval(row["difference"], row["low"], row["high"])
 
 
