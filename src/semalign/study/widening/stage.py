@@ -19,7 +19,7 @@ from semalign.runtime.files import replace_folder
 from semalign.runtime.provenance import Run, check
 from semalign.statistics.choices import Searched, write_choice
 from semalign.statistics.learning_rates import in_order, read_trial, read_trials, validation_score
-from semalign.study.widening.order import next_trial, read_further, trial_of
+from semalign.study.widening.next_trial import next_trial, read_further, trial_of
 
 logger = logging.getLogger("semalign")
 
