@@ -8,7 +8,8 @@ The untouched student's states are read once, at the beginning. Without a loss o
 steered layer runs, and the layers below the lowest one run once per example (`methods.common.prefix`).
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +48,20 @@ class Goal:
 
 def own_states(work: Work, layers: Sequence[int], interface: str) -> dict[int, Tensor]:
     """Layer -> the student's present states [positions, width] at an interface, at supervised positions."""
-    return read_states(work.model, work.examples, layers, interface, BATCH, work.pad_id)
+    with evaluating(work.model):
+        return read_states(work.model, work.examples, layers, interface, BATCH, work.pad_id)
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Context without dropout: the adapter's own is on from its creation, though the model was loaded without."""
+    active = [module for module in model.modules() if module.training]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module in active:
+            module.training = True
 
 
 def goals_of(targets: Mapping[int, Tensor], untouched: Mapping[int, Tensor]) -> dict[int, Goal]:

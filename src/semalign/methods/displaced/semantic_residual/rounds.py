@@ -22,6 +22,7 @@ from semalign.methods.displaced.semantic_residual import SemanticResidual
 from semalign.methods.displaced.training import (
     BATCH,
     displaced_loss,
+    evaluating,
     goals_of,
     logits_of,
     own_states,
@@ -123,5 +124,6 @@ class Renewal:
 
     def displacement(self, work: Work) -> Tensor:
         """The residual [positions, width] of the student as it is now."""
-        own = read_final_states(work.model, work.examples, BATCH, work.pad_id)
+        with evaluating(work.model):
+            own = read_final_states(work.model, work.examples, BATCH, work.pad_id)
         return self.recomposition.of(self.taught, own, answer_tokens(work.examples)).displacement
