@@ -73,10 +73,12 @@ class Recomposition:
         """The residuals of positions with the teacher's final states, the student's, and the answers' tokens.
 
         `taught` is [positions, teacher width], `own` [positions, student width], `labels` [positions] in the student's
-        vocabulary. Computed in float64, in blocks of positions.
+        vocabulary. Computed in float64, in blocks of positions. `taught` may have more positions, at the end, among
+        which those of the shuffled control are drawn.
         """
         if self.settings.source == "shuffled":
             taught = taught[_permutation(len(taught), self.settings.seed)]
+        taught = taught[: len(own)]
         size = max(1, NUMBERS // len(self.ids[0]))
         blocks = zip(*(rows.split(size) for rows in (taught, own, labels)), strict=True)
         parts, masses = zip(*(self._block(*block) for block in blocks), strict=True)
