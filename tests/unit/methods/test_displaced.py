@@ -1,11 +1,13 @@
 """Steering towards displaced states: the loss, what runs for it, rounds, and the oracle."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from fabricated_pairs import Pair
+from fabricated_pairs import PAIRS, Pair
+from fabricated_signals import train_split
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
@@ -19,7 +21,8 @@ from semalign.methods.displaced.oracle import OracleTargets
 from semalign.methods.displaced.semantic_residual import SemanticResidual
 from semalign.methods.displaced.semantic_residual.rounds import Factors, Renewal
 from semalign.methods.displaced.training import displaced_loss, goals_of, own_states
-from semalign.models.anatomy import capture, layers_of
+from semalign.models.anatomy import capture, facts_of, layers_of
+from semalign.models.loading import load_model
 from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, read_jsonl
@@ -219,6 +222,32 @@ def test_an_adapter_that_the_steered_output_does_not_see_is_refused(llama: Pair,
             SemanticResidual(layers=layers, interface="attention", lora=lora)
         assert SemanticResidual(layers=layers, interface="attention", lora=lora, label_loss_weight=1.0)
     assert SemanticResidual(layers="all", interface="attention", lora=above)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_displaced_output_displaces_the_layer(name: str, pairs: Callable[[str], Pair]) -> None:
+    """Also where a norm follows the MLP or the attention. Only a parallel MLP does not read the displaced attention."""
+    pair = pairs(name)
+    model, texts = load_model(pair.student), train_split(pair.student, pair.benchmark)
+    batch = collate(texts[:2], 0)
+    d = torch.randn(model.config.hidden_size, generator=torch.Generator().manual_seed(0))
+
+    def block() -> torch.Tensor:
+        with capture(model, [2], ["block"]) as states:
+            model(batch.input_ids, attention_mask=batch.attention_mask)
+        return states["block", 2][batch.supervised]
+
+    before, layer, facts = block(), layers_of(model)[1], facts_of(model)
+    for part in ("mlp", "attention"):
+
+        def displace(_module: Any, _args: Any, output: Any) -> Any:
+            return (output[0] + d, *output[1:]) if isinstance(output, tuple) else output + d
+
+        handle = layer.get_submodule(getattr(facts, part)).register_forward_hook(displace)
+        moved = block() - before
+        handle.remove()
+        adds_up = torch.allclose(moved, d.expand_as(moved), atol=1e-4)
+        assert adds_up == (part == "mlp" or name == "neox"), part
 
 
 def test_factors_come_back(llama: Pair) -> None:

@@ -89,7 +89,8 @@ class Origin:
         """Layer -> tangent displacements [positions, width] that a target asks for, at those layers that it has.
 
         A displacement of what the MLP, the attention or the whole layer adds is one of the layer's output, a sum with
-        it. Raises UserError if the target was stored at other positions.
+        it. (That the MLP reads what the attention adds is left out.) Raises UserError if the target was stored at other
+        positions.
         """
         name = TARGETS if target.stage == ALIGNMENT else NAME
         stored = Stored(target.folder / name, self.encoded).tensors

@@ -33,7 +33,8 @@ class Displaced(Adapted):
         "block",
         description="output that is steered: of the layer (`block`), what it adds to the residual stream "
         "(`contribution`), or that of its MLP or attention. A displacement is the same for all of them, since they add "
-        "up",
+        "up; but the MLP of a layer reads what its attention adds, so that displacing the attention also changes the "
+        "MLP's output, except where both run side by side (GPT-NeoX)",
     )
     loss: Literal["cosine", "squared"] = Field(
         "cosine",
