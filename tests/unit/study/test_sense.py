@@ -75,6 +75,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "all", "title": "B"}}}, "methods.b: found the settings of methods.a"),
     ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "last", "title": "A"}}}, "methods.b.title: found 'A', the title of methods.a"),
     ({"methods": {**BASE["methods"], "sft": {"rung": True}}}, "methods.sft.rung: found true, expected the method in analysis.ladder.rungs"),
+    ({"analysis": {"ladder": {"rungs": ["student", "sft"]}}, "methods": {**BASE["methods"], "student": {"rung": True}}}, "methods.student.rung: found true, expected false, since every table compares with student"),
     # methods on some benchmarks
     ({"methods": {**BASE["methods"], "sft": {"benchmarks": ["fact"]}}}, "methods.sft.benchmarks: found 'fact', expected"),
     ({"methods": {**BASE["methods"], "student": {"benchmarks": ["facts"]}}}, "methods.student.benchmarks: found ['facts'], expected none"),
