@@ -76,7 +76,9 @@ def build(facts: Mapping[str, Any], cells: Sequence[str], out: Path, listed: Lis
     root = out.parent
     verdict = summarize(root / "tables", facts["study"])
     known = [path.stem for path in listed.tables if path.suffix == ".csv"]
-    tables = read_tables(root / "tables", [name for name in ("main", "benchmarks", "head", "costs") if name in known])
+    tables = read_tables(
+        root / "tables", [name for name in ("main", "benchmarks", "head", "costs") if name in known]
+    )
     with titled(tables.levels.titles):
         page = fill(
             "index",
