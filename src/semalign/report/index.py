@@ -170,9 +170,9 @@ def _adapters(cells: Sequence[str], facts: Mapping[str, Any], root: Path) -> dic
     several = len({pair for pair, _ in links}) > 1
     rows = [
         {
-            **({"pair": spell(pair)} if several else {}),
-            "method": spell(method),
-            **{f"seeds on {spell(name)}": " ".join(found) for name, found in by_benchmark.items()},
+            **({"pair": html.escape(spell(pair))} if several else {}),
+            "method": html.escape(spell(method)),
+            **{f"seeds on {html.escape(spell(name))}": " ".join(found) for name, found in by_benchmark.items()},
         }
         for (pair, method), by_benchmark in links.items()
     ]
