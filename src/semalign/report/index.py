@@ -172,7 +172,10 @@ def _adapters(cells: Sequence[str], facts: Mapping[str, Any], root: Path) -> dic
         {
             **({"pair": html.escape(spell(pair))} if several else {}),
             "method": html.escape(spell(method)),
-            **{f"seeds on {html.escape(spell(name))}": " ".join(found) for name, found in by_benchmark.items()},
+            **{
+                f"seeds on {html.escape(spell(name))}": " ".join(found)
+                for name, found in by_benchmark.items()
+            },
         }
         for (pair, method), by_benchmark in links.items()
     ]
