@@ -142,7 +142,7 @@ class Adapted(MethodSettings):
 
     @property
     def trainings(self) -> int:
-        """Number of trainings in a row, each with the settings' epochs and with targets made anew."""
+        """Number of trainings in a row, each with the settings' epochs and with new targets."""
         return 1
 
     @property

@@ -83,9 +83,9 @@ def trial_name(values: Values) -> str:
 def further_rates(rates: Sequence[float], count: int) -> dict[str, list[float]]:
     """Return at most `count` learning rates beyond each end of a grid, the nearest first; none above 1.
 
-    Each is as far from the one before, as a ratio, as the two outermost rates of the grid are from each other. It is
-    rounded to two digits, since it names a folder. A grid of one rate has no ratio, and nothing beyond; nor is there
-    a rate too small to be told from 0.
+    The ratio of each to the one before is that of the two outermost learning rates of the grid. Each is rounded to two
+    digits, since it names a folder. A grid with a single learning rate has no ratio, and nothing beyond; nor is there a
+    rate that is too small to be told from 0.
     """
     if len(rates) < 2:
         return {LOWEST: [], HIGHEST: []}

@@ -17,11 +17,11 @@ from semalign.methods.common.lora import Work, load_student_at_work
 from semalign.methods.displaced.oracle import OracleTargets
 from semalign.methods.displaced.semantic_residual import SemanticResidual
 from semalign.methods.displaced.semantic_residual.rounds import Factors, Renewal
-from semalign.methods.displaced.training import displaced_loss, goals_of, own_states, scaled
+from semalign.methods.displaced.training import displaced_loss, goals_of, own_states
 from semalign.models.anatomy import capture, layers_of
 from semalign.models.transfers import load_student
 from semalign.runtime.files import read_json, read_jsonl
-from semalign.signals.displacement import NAME, read_displacements
+from semalign.signals.displacement import NAME, read_displacements, scaled
 
 SMALL: dict[str, Any] = {
     "optimisation": Optimisation(learning_rate=1e-2, steps=12, batch_size=3),
@@ -191,8 +191,9 @@ def test_an_interrupted_run_repeats_no_finished_round(
         assert (resumed / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_an_oracle_can_be_reached(llama: Pair, tmp_path: Path) -> None:
+def test_an_oracle_can_be_reached(llama: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The student moves towards the one that fine-tuning trained, which the oracle stage read."""
+    monkeypatch.chdir(llama.root)  # the costs of that student are found by the relative path in a record
     settings = OracleTargets(loss="squared", **SMALL)
     folder = llama.transfer(settings, tmp_path / "transfer")
     losses = history(folder)

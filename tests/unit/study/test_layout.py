@@ -10,7 +10,8 @@ from semalign.methods.sft import Sft
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.study.definition import parse_study
-from semalign.study.layout import Layout, title_of
+from semalign.study.layout import Layout
+from semalign.study.layout.order import title_of
 from semalign.study.preflight import check_study
 from semalign.study.variants import dose_variants, variants_of
 

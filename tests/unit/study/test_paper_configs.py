@@ -76,10 +76,11 @@ def test_by_benchmark_changes_only_the_methods_own_settings() -> None:
         layout.settings[name]["optimisation"]["epochs"] == 2
         and layout.settings[name]["layer_loss_weight"] == 0.5
     )
-    trial = layout.method_settings("semalign", "default", "arithmetic", "learning_rate~0.001")
-    assert layout.settings[trial]["optimisation"] | {} == {
+    trial = layout.method_settings("semalign", "default", "arithmetic", "learning_rate~0.01")
+    assert trial.endswith("@arithmetic")
+    assert layout.settings[trial]["optimisation"] == {
         **layout.settings[name]["optimisation"],
-        "learning_rate": 0.001,
+        "learning_rate": 0.01,
     }
     data["methods"]["semalign"] = {"by_benchmark": {"arithmetic": {"lora.rank": 4}}}
     assert Layout(parse_study(data))

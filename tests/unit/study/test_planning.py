@@ -163,7 +163,7 @@ def test_a_plan_has_one_row_per_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = Plan(load_study("config/config.yaml"), DEVICES["cpu"]).rows()
     jobs = {row.rule: row.jobs for row in rows}
     assert (
-        jobs["attribute_layers"] == 4 and jobs["transfer_knowledge: sft"] == 24 and jobs["score cells"] == 76
+        jobs["attribute_layers"] == 4 and jobs["transfer_knowledge: sft"] == 24 and jobs["score cells"] == 135
     )
     text = cost_table(rows)
     assert text.splitlines()[0].startswith("rule") and text.splitlines()[-1].startswith("all")
@@ -198,11 +198,11 @@ def test_total_hours_are_those_of_the_device() -> None:
 
 
 def test_the_embedded_study_on_a_core_is_predicted_within_a_factor() -> None:
-    """The study takes nine minutes on two cores, including pretraining."""
+    """The study takes some ten minutes on two cores, including pretraining."""
     from semalign.study.definition import load_study
 
     hours = sum(row.hours for row in Plan(load_study("config/config.yaml"), DEVICES["cpu"]).rows())
-    assert 0.15 < hours < 0.6
+    assert 0.15 < hours < 0.7
 
 
 def test_a_pruned_model_is_planned_from_its_teacher(tmp_path: Path) -> None:

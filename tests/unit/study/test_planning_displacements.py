@@ -166,12 +166,13 @@ def test_only_methods_with_a_layer_loss_alone_are_layer_local() -> None:
 
 
 def test_every_signal_stage_is_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    content = "methods:\n  semantic-residual: {}\n  oracle: {}\n"
     path = tmp_path / "study.yaml"
-    path.write_text(f"extends: {Path('config/config.yaml').resolve()}\n{content}")
+    path.write_text(f"extends: {Path('config/config.yaml').resolve()}\nmethods: {{oracle: {{}}}}\n")
     plan = Plan(load_study(str(path)), work.DEVICES["cpu"])
     jobs = {row.rule: row.jobs for row in plan.rows()}
-    assert jobs["recompose_residual"] == jobs["store_states"] == jobs["read_oracle"] == 4
-    # three seeds and three rates on four benchmarks, and a student for each of the four oracles
+    assert jobs["store_states"] == jobs["read_oracle"] == 4
+    # teacher, random bases, and four variants of the ablations
+    assert jobs["recompose_residual"] == 6 * 4
+    # three seeds and three learning rates on four benchmarks, and a student for each of the four oracles
     assert jobs["transfer_knowledge: distill-logits"] == 24 + 4
     assert set(STAGES) == set(plan.stage_jobs())

@@ -13,15 +13,14 @@ from semalign.models.loading import load_model
 from semalign.models.states import encode_split, offsets_of, read_states
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
-from semalign.signals.displacement import NAME, SHARED, layer_name
+from semalign.signals.displacement import NAME, SHARED, layer_name, scaled
 from semalign.signals.stored import Stored
 
 POSITIONS = 2000  # drawn at random if the answers have more
 BLOCK = "block"
-ALIGNMENT, TARGETS = (
-    "alignment",
-    "targets.safetensors",
-)  # the stage whose targets are states, not displacements
+# the stage whose targets are states, not displacements, and their file
+ALIGNMENT = "alignment"
+TARGETS = "targets.safetensors"
 
 
 @dataclass(frozen=True)
@@ -103,10 +102,7 @@ class Origin:
     def _displacement(self, rows: Tensor, layer: int, target: Target) -> Tensor:
         if target.stage == ALIGNMENT:
             return towards(rows, self.own[interface_of(target)][layer])
-        if target.rho is None:
-            return rows
-        lengths = self.own[BLOCK][layer].norm(dim=-1).mean() / rows.norm(dim=-1).mean()
-        return target.rho * lengths * rows
+        return rows if target.rho is None else scaled(rows, self.own[BLOCK][layer], target.rho)
 
 
 def interface_of(target: Target) -> str:

@@ -10,11 +10,20 @@ the settings below and the training (`training`), and differ in where the displa
 `residual_start` steers by the semantic residual first, and distils the teacher's logits from there.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from semalign.config.methods import Adapted
+
+Rho = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=100,
+        description="mean length of the displacements, as a share of the mean length of the states",
+    ),
+]
 
 
 class Displaced(Adapted):

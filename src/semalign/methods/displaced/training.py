@@ -8,7 +8,6 @@ The untouched student's states are read once, at the beginning. Without a loss o
 steered layer runs, and the layers below the lowest one run once per example (`methods.common.prefix`).
 """
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +20,14 @@ from semalign.methods.base import TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import answer_terms
 from semalign.methods.common.lora import Work
+from semalign.methods.common.steered import steered_states
 from semalign.methods.displaced import Displaced
-from semalign.models.anatomy import capture
-from semalign.models.readout import final_states, head_logits
-from semalign.models.states import offsets_of, read_states, stop_after
+from semalign.models.readout import head_logits
+from semalign.models.states import offsets_of, read_states
 from semalign.signals.distillation.logits import TeacherLogits
+from semalign.training.losses import NEGLIGIBLE
 
 BATCH = 32  # examples per forward pass when the student's states are read
-NEGLIGIBLE = 1e-12
 
 
 @dataclass(frozen=True)
@@ -59,17 +58,6 @@ def goals_of(targets: Mapping[int, Tensor], untouched: Mapping[int, Tensor]) -> 
     }
 
 
-def scaled(displacement: Tensor, own: Tensor, rho: float) -> Tensor:
-    """rho |h|_mean d / |d|_mean for displacements d and states h, both [positions, width].
-
-    The means are over positions, so that relative sizes of d between positions are kept: where student and teacher
-    agree, the state hardly moves.
-    """
-    sizes = [rows.double().norm(dim=-1).mean() for rows in (own, displacement)]
-    factor = float(rho * sizes[0] / sizes[1].clamp_min(NEGLIGIBLE))
-    return factor * displacement
-
-
 def displaced_loss(
     settings: Displaced, goals: Mapping[int, Goal], examples: Sequence[Encoded], teacher: TeacherLogits | None
 ) -> Loss:
@@ -79,16 +67,12 @@ def displaced_loss(
     weights = settings.label_loss_weight, settings.divergence_weight
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, Tensor]:
-        early = stop_after(model, layers[-1]) if settings.layer_local else contextlib.nullcontext()
-        with capture(model, layers, [settings.interface]) as states, early:
-            final = final_states(model, batch)
+        answers = not settings.layer_local
+        states, final = steered_states(model, batch, layers, settings.interface, answers)
         rows = torch.cat([torch.arange(int(offsets[i]), int(offsets[i + 1])) for i in indices])
-        per_layer = [
-            goals[layer].loss(states[settings.interface, layer][batch.supervised], rows, settings.loss)
-            for layer in layers
-        ]
+        per_layer = [goals[layer].loss(states[layer], rows, settings.loss) for layer in layers]
         terms = {"layer": settings.layer_loss_weight * torch.stack(per_layer).mean()}
-        if settings.layer_local:
+        if final is None:
             return terms
         return terms | answer_terms(head_logits(model, final), batch, indices, teacher, *weights)
 

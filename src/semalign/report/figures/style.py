@@ -67,6 +67,12 @@ def wrap(name: object, width: int = 22) -> str:
     return "\n".join(textwrap.wrap(spell(name), width, break_long_words=True)) or "(unnamed)"
 
 
+def heading(table: Any, block: Any) -> str:
+    """The pair and the benchmark of a block of rows, each if the table has several."""
+    names = [key for key in ("pair", "benchmark") if len(distinct(table[key])) > 1]
+    return "\n".join(wrap(block[key].iloc[0], 34) for key in names)
+
+
 def look_of(number: int) -> dict[str, Any]:
     """Colour and marker of the entry with this number; the first 64 differ in at least one of the two."""
     shift = number // len(CYCLE)

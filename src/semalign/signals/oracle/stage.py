@@ -1,4 +1,4 @@
-"""The stage of the oracle: it reads the student that another method trained, with a seed of its own."""
+"""The stage of the oracle: it reads the student that another method trained with another seed."""
 
 import logging
 from pathlib import Path

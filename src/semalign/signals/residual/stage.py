@@ -1,4 +1,4 @@
-"""The stage of the semantic residual: one displacement per token, shared by layers, rates, ranks and seeds."""
+"""The stage of the semantic residual: one displacement per token, shared by layers, learning rates, ranks and seeds."""
 
 import logging
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 Targets of layer k: h + rho |h|_mean d / |d|_mean with d = S_S (p_T - p_S), see `signals.residual.recomposition`. A
 variant of SemAlign (arXiv 2510.24208) that is not in the paper: it keeps the paper's semantic bases and its cosine
-loss, and replaces what is decomposed. `rounds` repeats the training with targets made anew.
+loss, and replaces what is decomposed. `rounds` repeats the training with new targets.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.displaced import Displaced
+from semalign.methods.displaced import Displaced, Rho
 from semalign.methods.registry import method
 
 
@@ -22,12 +22,7 @@ class SemanticResidual(Displaced):
     """
 
     method: Literal["semantic-residual"] = "semantic-residual"
-    rho: float = Field(
-        0.3,
-        ge=0,
-        le=100,
-        description="mean length of the displacements, as a share of the mean length of the states",
-    )
+    rho: Rho = 0.3
     rounds: int = Field(
         1,
         ge=1,

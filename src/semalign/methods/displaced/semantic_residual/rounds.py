@@ -1,9 +1,9 @@
 """Training towards the semantic residual, once or in rounds.
 
 The first round's targets are the untouched student's states plus its residual, which a signal stage stored. After each
-further round but the last, states and predictions are read from the steered student: its states plus its own residual
-are the next targets. Targets thus accumulate, and each round trains the same initial factors anew, with the same seed,
-examples and schedule. Each round keeps its last checkpoint, so that an interrupted run does not repeat finished ones.
+round but the last, states and predictions are read from the steered student: its states plus its own residual are the
+next targets. Targets thus accumulate. Each round starts from the same initial factors, with the same seed, examples and
+schedule. Each keeps its last checkpoint, so that an interrupted run does not repeat finished rounds.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,12 @@ from semalign.methods.displaced.training import (
     goals_of,
     logits_of,
     own_states,
-    scaled,
 )
 from semalign.models.states import answer_tokens, read_final_states
 from semalign.models.transfers import write_transfer
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import RECORD
-from semalign.signals.displacement import read_displacements
+from semalign.signals.displacement import read_displacements, scaled
 from semalign.signals.distillation.states import NAME
 from semalign.signals.residual.recomposition import Recomposition
 from semalign.signals.stored import Stored
