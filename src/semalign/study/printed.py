@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from semalign.study.definition import Study
-from semalign.study.layout import title_of
+from semalign.study.layout.order import title_of
 
 
 def problems_of(study: Study) -> Iterator[str]:
