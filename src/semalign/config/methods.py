@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from semalign.config.base import Strict
 from semalign.config.optimisation import Optimisation
@@ -87,6 +87,13 @@ class MethodSettings(Strict):
         description="benchmark -> changes to this method's settings on it, by dotted key, such as "
         "`optimisation.epochs: 3`",
     )
+
+    @field_validator("title")
+    @classmethod
+    def _is_one_line(cls, title: str | None) -> str | None:
+        if title is not None and not (title.isprintable() and title == title.strip()):
+            raise ValueError("expected printable characters, without white space at either end")
+        return title
 
     @property
     def needs(self) -> tuple[str, ...]:

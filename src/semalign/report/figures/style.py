@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from semalign.report.names import spell
+from semalign.report import names
 from semalign.runtime.files import replace_file
 
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can distinguish.
@@ -55,6 +55,11 @@ SETTINGS: dict[str, Any] = {
 }
 DPI = 160
 PLACES = 6  # decimals of a position in a figure, as a share of its size
+
+
+def spell(name: object) -> str:
+    """A name spelt for readers; Matplotlib would read what is between two dollar signs as mathematics."""
+    return names.spell(name).replace("$", r"\$")
 
 
 def wrap(name: object, width: int = 22) -> str:
