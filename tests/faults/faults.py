@@ -1,13 +1,14 @@
 """Shared parts of the fault tests: the small study, comparison of its tables, and a thread that kills its jobs."""
 
 import csv
+import json
 import os
 import shutil
 import signal
 import threading
 from pathlib import Path
 
-from projects import ROOT, TIMINGS, copy_project, metrics, snakemake
+from projects import ROOT, copy_project, metrics, snakemake
 
 SMALL = ("--configfile", "tests/faults/small.yaml")
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
@@ -39,11 +40,22 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     found = {}
     for path in sorted(folder.glob("results/mini/tables/*.csv")):
         with path.open(newline="") as file:
-            rows = [
-                {k: v for k, v in row.items() if not k.startswith(TIMINGS)} for row in csv.DictReader(file)
-            ]
+            rows = [{k: v for k, v in row.items() if not _is_measured(k)} for row in csv.DictReader(file)]
         found[path.name] = rows
     return found
+
+
+def _is_measured(column: str) -> bool:
+    """Whether a column has times or memory, or is computed from them."""
+    return "seconds" in column or "memory" in column
+
+
+def choices(folder: Path) -> dict[str, dict[str, object]]:
+    """The choice of every search, without its time."""
+    return {
+        str(path.relative_to(folder)): {**json.loads(path.read_text()), "seconds": None}
+        for path in sorted(folder.glob("results/mini/choices/**/choice.json"))
+    }
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -61,6 +73,7 @@ def assert_alike(folder: Path, expected: Path, whole: bool = True) -> None:
     assert "main.csv" in found
     assert found == (wanted if whole else {name: wanted[name] for name in found})
     assert metrics(folder) == metrics(expected)
+    assert choices(folder) == choices(expected)
     assert weights(folder) == weights(expected)
     assert list((folder / "results").rglob(".*.partial")) == []
     assert not list(folder.glob("results/mini/checkpoints/*/*"))

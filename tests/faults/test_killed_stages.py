@@ -14,7 +14,7 @@ pytestmark = pytest.mark.study
 
 TRANSFER = "results/mini/cells/mini/facts/sft/default/seed0/transfer/run.json"
 # a training run of several seconds, so that it can be killed midway
-LONG = ("--config", "methods={sft: {optimisation: {epochs: 200}}}", "search={learning_rates: []}")
+LONG = ("--config", "methods={sft: {searched: false, optimisation: {epochs: 200, learning_rate: 1.0e-3}}}")
 
 
 BOTH = pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)

@@ -17,7 +17,7 @@ from semalign.study.layout import Layout
 from semalign.study.preflight import check_study
 
 MINI = Path("tests/workflow/mini.yaml")
-BASES = [MINI, Path("config/config.yaml")]
+BASES = [MINI, Path("config/config.yaml"), Path("tests/fuzz/targets.yaml")]
 CONFIGS = {path.name: yaml.safe_load(path.read_text()) for path in BASES}
 Place = tuple[str | int, ...]
 

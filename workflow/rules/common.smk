@@ -168,7 +168,7 @@ def upstream(stage, needed):
 
 
 def read_student(wildcards):
-    """The student that an oracle reads, which another method trains with a seed of its own."""
+    """The student that an oracle reads, which another method trains with another seed."""
     settings = LAYOUT.settings[f"oracle/{wildcards.name}"]
     cell = student_of(wildcards.pair, wildcards.benchmark, settings)
     return f"{LAYOUT.cell_folder(cell)}/transfer/run.json"

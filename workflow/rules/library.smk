@@ -48,7 +48,7 @@ def library_of_notebooks():
     """The code of the notebooks' sentences, tables and figures."""
     room = Path("src/semalign/report")
     parts = [*room.glob("sentences/*.py"), *room.glob("figures/*.py")]
-    return reached_from(Path("src/semalign/report/display.py"), *parts)
+    return reached_from(Path("src/semalign/report/display/__init__.py"), *parts)
 
 
 def note_code(name, files):

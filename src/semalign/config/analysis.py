@@ -28,17 +28,6 @@ class Decomposition(Strict):
     seed: Seed = Field(0, description="seed of the random bases and of the bootstrap")
 
 
-class MeasuredDecomposition(Decomposition):
-    """The section as its stage reads it, with the study's confidence level added."""
-
-    confidence: float = Field(
-        StatisticsSettings().confidence,
-        gt=0.5,
-        lt=1,
-        description="confidence level of the intervals over prompts",
-    )
-
-
 class Similarity(Strict):
     """Layer-by-layer CKA between teacher and student (the paper's Figures 4 to 6)."""
 
@@ -74,15 +63,20 @@ class Displacement(Strict):
     count: int = Field(100, ge=4, description="number of train examples to read")
 
 
-class MeasuredDisplacement(Displacement):
-    """The section as its stage reads it, with the study's confidence level added."""
+class Measured(Strict):
+    """What a section has in addition as its stage reads it."""
 
     confidence: float = Field(
-        StatisticsSettings().confidence,
-        gt=0.5,
-        lt=1,
-        description="confidence level of the intervals over examples",
+        StatisticsSettings().confidence, gt=0.5, lt=1, description="the study's confidence level"
     )
+
+
+class MeasuredDecomposition(Decomposition, Measured):
+    """The section `decomposition` as its stage reads it."""
+
+
+class MeasuredDisplacement(Displacement, Measured):
+    """The section `displacement` as its stage reads it."""
 
 
 class Ladder(Strict):

@@ -165,7 +165,7 @@ def base_of(benchmarks: Mapping[str, Any], name: str) -> str:
 
 
 def without_derived(benchmarks: Mapping[str, Any]) -> list[str]:
-    """Return the benchmarks with items of their own."""
+    """Return the benchmarks that are not derived from another one."""
     return [name for name, section in benchmarks.items() if not isinstance(section, Derived)]
 
 

@@ -37,6 +37,7 @@ EXPECTED: dict[str, Callable[[dict[str, Any]], str]] = {
     "less_than": lambda limits: f"less than {shown(limits['lt'])}",
     "less_than_equal": lambda limits: f"at most {shown(limits['le'])}",
     "string_too_short": lambda limits: f"a text of at least {limits['min_length']} characters",
+    "string_too_long": lambda limits: f"a text of at most {limits['max_length']} characters",
     "string_pattern_mismatch": lambda limits: f"a text of the form {limits['pattern']}",
     "too_short": lambda limits: f"at least {limits['min_length']} of them",
 }

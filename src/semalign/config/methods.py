@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from semalign.config.base import Strict
 from semalign.config.optimisation import Optimisation
@@ -88,6 +88,13 @@ class MethodSettings(Strict):
         "`optimisation.epochs: 3`",
     )
 
+    @field_validator("title")
+    @classmethod
+    def _is_one_line(cls, title: str | None) -> str | None:
+        if title is not None and not (title.isprintable() and title == title.strip()):
+            raise ValueError("expected printable characters, without white space at either end")
+        return title
+
     @property
     def needs(self) -> tuple[str, ...]:
         """The signal stages that must finish before the method runs."""
@@ -135,7 +142,7 @@ class Adapted(MethodSettings):
 
     @property
     def trainings(self) -> int:
-        """Number of trainings in a row, each with the settings' epochs and with targets made anew."""
+        """Number of trainings in a row, each with the settings' epochs and with new targets."""
         return 1
 
     @property

@@ -28,6 +28,6 @@ class Search(Strict):
         le=10,
         description="how many learning rates beyond each end of a method's grid may be tried, one after the other, "
         "while the best one is the lowest or the highest tried; each is as far from the one before as the two "
-        "outermost rates of the grid are from each other",
+        "outermost ones of the grid are from each other",
     )
     seed: Seed = Field(0, description="seed of the trial runs")

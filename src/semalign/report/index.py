@@ -76,7 +76,9 @@ def build(facts: Mapping[str, Any], cells: Sequence[str], out: Path, listed: Lis
     root = out.parent
     verdict = summarize(root / "tables", facts["study"])
     known = [path.stem for path in listed.tables if path.suffix == ".csv"]
-    tables = read_tables(root / "tables", [name for name in ("main", "benchmarks", "head") if name in known])
+    tables = read_tables(
+        root / "tables", [name for name in ("main", "benchmarks", "head", "costs") if name in known]
+    )
     with titled(tables.levels.titles):
         page = fill(
             "index",
@@ -128,7 +130,7 @@ def _main(tables: Tables) -> list[dict[str, str]]:
     """The most important tables in short."""
     made = []
     if "main" in tables:
-        whole = Tables({"main": wholes(tables["main"])}, tables.levels)
+        whole = Tables({**tables, "main": wholes(tables["main"])}, tables.levels)
         caption = (
             f"In percent with uncorrected {tables.levels.percent} intervals; ▲ higher and ▼ lower than the student "
             "by a corrected paired test."
@@ -168,9 +170,12 @@ def _adapters(cells: Sequence[str], facts: Mapping[str, Any], root: Path) -> dic
     several = len({pair for pair, _ in links}) > 1
     rows = [
         {
-            **({"pair": spell(pair)} if several else {}),
-            "method": spell(method),
-            **{f"seeds on {spell(name)}": " ".join(found) for name, found in by_benchmark.items()},
+            **({"pair": html.escape(spell(pair))} if several else {}),
+            "method": html.escape(spell(method)),
+            **{
+                f"seeds on {html.escape(spell(name))}": " ".join(found)
+                for name, found in by_benchmark.items()
+            },
         }
         for (pair, method), by_benchmark in links.items()
     ]

@@ -15,6 +15,7 @@ from semalign.report.words import OUTCOMES, interval, listing, outcome, p_value,
 
 NOT_MEASURED = "Not measured in this study."
 VERDICTS = ("higher", "lower", "undecided", "untested")
+MARKUP = "*_`[]<>&$|~\\"
 TEMPLATES = Path(__file__).parent / "templates"
 Sentence = Callable[[Tables], str]
 
@@ -65,6 +66,11 @@ def tally(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def plain(name: object) -> str:
+    """A name spelt for readers, whose characters mean nothing in Markdown, HTML or mathematics."""
+    return "".join(f"&#{ord(char)};" if char in MARKUP else char for char in spell(name))
+
+
 @functools.cache
 def _environment() -> Environment:
     environment = Environment(
@@ -77,10 +83,10 @@ def _environment() -> Environment:
     environment.filters |= {
         "difference": _difference,
         "listing": lambda parts: listing([str(part) for part in parts]),
-        "named": lambda names: listing([f"**{spell(name)}**" for name in names]),
+        "named": lambda names: listing([f"**{plain(name)}**" for name in names]),
         "p": p_value,
         "signed": signed,
-        "spell": spell,
+        "spell": plain,
         "span": _span,
     }
     return environment

@@ -14,6 +14,7 @@ from semalign.benchmarks.encoding import Encoded
 from semalign.models.states import offsets_of
 from semalign.runtime.errors import UserError
 from semalign.signals.stored import Stored
+from semalign.training.losses import NEGLIGIBLE
 
 NAME = "displacement.safetensors"
 SHARED = "shared"
@@ -46,3 +47,14 @@ def read_displacements(
                 f"{folder / NAME}: found no displacements of layer {layer}, expected those of {layers}"
             )
     return {layer: tensors[layer_name(layer)] for layer in layers}
+
+
+def scaled(displacement: torch.Tensor, own: torch.Tensor, rho: float) -> torch.Tensor:
+    """rho |h|_mean d / |d|_mean for displacements d and states h, both [positions, width].
+
+    The means are over positions, so that relative sizes of d between positions are kept: where student and teacher
+    agree, the state hardly moves.
+    """
+    sizes = [rows.double().norm(dim=-1).mean() for rows in (own, displacement)]
+    factor = float(rho * sizes[0] / sizes[1].clamp_min(NEGLIGIBLE))
+    return factor * displacement

@@ -16,7 +16,7 @@ logger = logging.getLogger("semalign")
 @grouped
 @dataclass(frozen=True)
 class Searched:
-    """What a search is for, besides the benchmark.
+    """What a search is for, in addition to the benchmark.
 
     Attributes:
         pair: Name of the pair.
@@ -55,8 +55,8 @@ def write_choice(
     write_json(folder / "choice.json", choice)
     write_jsonl(folder / "trials.jsonl", (names | trial.row for trial in tried))
     scored = ", ".join(f"{_shown(trial)}: {trial.scores.mean:.1f}" for trial in tried)
-    told = "/".join(names.values()), _shown(best), scored, student
-    logger.info("%s: learning rate %s; validation scores %s; student %.1f", *told)
+    facts = "/".join(names.values()), _shown(best), scored, student
+    logger.info("%s: learning rate %s; validation scores %s; student %.1f", *facts)
 
 
 def _flops(tried: Sequence[Trial]) -> int | None:

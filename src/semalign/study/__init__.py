@@ -1,1 +1,1 @@
-"""From a config to artifacts: definition, variants, layout, preflight checks, verification, cost planning."""
+"""From a config to artifacts: definition, variants, searches, layout, preflight checks, verification, cost planning."""

@@ -14,6 +14,7 @@ from semalign.study.kinds import Method
 from semalign.study.references import Check
 from semalign.study.searches import HIGHEST, LOWEST, combinations, further_rates, grid_of, trial_name
 from semalign.study.sections import Study
+from semalign.study.variants import FIXED
 
 SAME = "as in search.learning_rates (every method has the same budget)"
 
@@ -83,11 +84,11 @@ def _given_and_searched(study: Study, name: str, settings: Method) -> Iterator[s
             )
     names = [trial_name(values) for values in combinations(grid)]
     lasts = [searched.rsplit(".", 1)[-1] for searched in grid]
-    if len(set(names)) < len(names) or len(set(lasts)) < len(lasts):
+    if settings.search and (len(set(names)) < len(names) or len(set(lasts)) < len(lasts)):
         yield f"{key}.search: found settings or values of which two have the same name, expected names that differ"
     for searched in grid:
         chooses = "search.learning_rates" if searched == RATE else f"{key}.search"
-        if _is_given(settings, searched):
+        if searched not in FIXED and _is_given(settings, searched):
             value = _value(settings, searched)
             yield f"{key}.{searched}: found {shown(value)}, expected none, since {chooses} chooses it"
         for benchmark, changes in settings.by_benchmark.items():
@@ -105,6 +106,8 @@ def widening(study: Study) -> Iterator[str]:
             continue
         own = "search" if rates is study.search.learning_rates else f"methods.{name}"
         further = further_rates(rates, count)
+        if len(set(rates)) < len(rates):
+            continue  # another check says so
         if len(rates) < 2:
             why = "since search.widen continues the step between them"
             yield f"{own}.learning_rates: found one rate, expected at least two, {why}"

@@ -12,12 +12,12 @@ from semalign.config.explaining import explain, place_of
 from semalign.config.extending import Config, config_of, read_config
 from semalign.config.revisions import with_revisions
 from semalign.runtime.errors import UserError
-from semalign.study import budgets, naming, references, sense
+from semalign.study import budgets, meetings, naming, references, sense
 from semalign.study.sections import Study
 
 __all__ = ["Study", "load_study", "parse_study", "study_of"]
 # checks of a study whose single values are valid; each yields one line per problem
-CHECKS = (*naming.CHECKS, *references.CHECKS, *budgets.CHECKS, *sense.CHECKS)
+CHECKS = (*naming.CHECKS, *references.CHECKS, *meetings.CHECKS, *budgets.CHECKS, *sense.CHECKS)
 ENTRIES = ("models", "pairs", "benchmarks", "methods")
 
 

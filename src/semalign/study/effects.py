@@ -13,7 +13,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.suggestions import one_of
 from semalign.study.definition import Study
 from semalign.study.kinds import Method
-from semalign.study.searches import fixed_of
+from semalign.study.searches import fixed_of, trials_of
 from semalign.study.variants import FIXED, at_benchmark, axes_key, changed, resolve, variants_of
 
 # maps that draw nothing; a map that is not listed may be random
@@ -68,6 +68,7 @@ def problems_of(study: Study, method: str) -> Iterator[str]:
     yield from unread_signals(study, method)
     yield from inert_order(study, method)
     yield from equal_variants(study, method)
+    yield from equal_trials(study, method)
     yield from equal_on_benchmarks(study, method)
 
 
@@ -139,6 +140,18 @@ def equal_variants(study: Study, method: str) -> Iterator[str]:
                 yield f"{where} equals {equal}; expected another value"
 
 
+def equal_trials(study: Study, method: str) -> Iterator[str]:
+    """Yield a problem for two trials of a search whose settings lead to the same training."""
+    seen: list[tuple[str, dict[str, Any]]] = []
+    for trial, changes in trials_of(study, method).items() if study.methods[method].search else ():
+        own = effective(*changed(study, method, changes, f"methods.{method}.search"))
+        if other := next((name for name, values in seen if values == own), None):
+            found = f"methods.{method}.search: found trials {other} and {trial}"
+            yield f"{found}, which are trained alike; expected values that make a difference"
+            return
+        seen.append((trial, own))
+
+
 def _is_order(key: str) -> bool:
     """Whether a value is a list whose order says nothing."""
     return key.endswith("lora.projections")
@@ -159,3 +172,16 @@ def equal_on_benchmarks(study: Study, method: str) -> Iterator[str]:
             settings = at_benchmark(study, method, {}, benchmark)
             if settings != plain and effective(settings, signals) == effective(plain, signals):
                 yield f"{where}.{key}: found {shown(value)}, which changes nothing with the other settings; remove it"
+        yield from _ablated_to_own(study, method, benchmark)
+
+
+def _ablated_to_own(study: Study, method: str, benchmark: str) -> Iterator[str]:
+    """Ablated values that a benchmark has already, so that its variant would be its default."""
+    own = study.methods[method].by_benchmark[benchmark]
+    for changes in variants_of(study, method).values():
+        for key, value in changes.items():
+            if key in own and own[key] == value:
+                yield (
+                    f"{axes_key(study, method)}.{key}: found {shown(value)}, which equals the default on {benchmark} "
+                    f"(methods.{method}.by_benchmark); expected another value"
+                )

@@ -7,6 +7,7 @@ from semalign.config.base import shown
 from semalign.config.cells import DEFAULT, Cell
 from semalign.runtime.suggestions import one_of
 from semalign.study.definition import Study
+from semalign.study.meetings import places_of
 from semalign.study.variants import resolve, variants_of
 
 STAGE = "oracle"
@@ -33,13 +34,13 @@ def problems_of(study: Study, method: str) -> Iterator[str]:
         if STAGE not in settings.needs:
             continue
         of, seed = signals.oracle.of, signals.oracle.seed
-        where = set(settings.benchmarks or study.benchmarks)
+        where = places_of(study, method)
         trained = [
             name for name, other in study.methods.items() if other.trained and STAGE not in other.needs
         ]
         if of not in trained:
             yield f"methods.{method}: oracle.of: found {of!r}, expected {one_of(of, trained)}"
-        elif not where <= set(study.methods[of].benchmarks or study.benchmarks):
+        elif not where <= places_of(study, of):
             yield f"methods.{method}: oracle.of: found {of!r}, expected a method that is trained on all its benchmarks"
         seeds = list(dict.fromkeys((*study.seeds, *study.ablations.seeds)))
         if seed in seeds:

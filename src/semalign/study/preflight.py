@@ -17,7 +17,7 @@ from semalign.evaluation.protocols import TASKS, task_names
 from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.suggestions import hint, names_in, one_of
 from semalign.signals.semantics.registry import MAPS, check_top
-from semalign.study import effects, oracles, same_texts, sizes
+from semalign.study import effects, oracles, printed, same_texts, shares, sizes
 from semalign.study.definition import Study
 from semalign.study.layout import Layout
 from semalign.study.measures import Measures, check_notebooks
@@ -196,6 +196,16 @@ def same_benchmarks(study: Study) -> Iterator[str]:
     yield from same_texts.problems_of(study)
 
 
+def printed_names(study: Study) -> Iterator[str]:
+    """Yield a line per title that two methods would be printed with."""
+    yield from printed.problems_of(study)
+
+
+def wrong_shares(study: Study) -> Iterator[str]:
+    """Yield a line per share of wrong answers that is no example, or the same as another."""
+    yield from shares.problems_of(study)
+
+
 # every check of `check_study`, in the order in which problems are printed; a check of a new kind is added here
 CHECKS: tuple[Check, ...] = (
     benchmarks,
@@ -205,6 +215,8 @@ CHECKS: tuple[Check, ...] = (
     texts,
     same_benchmarks,
     split_sizes,
+    wrong_shares,
+    printed_names,
 )
 
 

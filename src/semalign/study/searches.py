@@ -4,6 +4,7 @@ A trial is named after its values, learning rate first: `learning_rate~0.01+rank
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -82,8 +83,9 @@ def trial_name(values: Values) -> str:
 def further_rates(rates: Sequence[float], count: int) -> dict[str, list[float]]:
     """Return at most `count` learning rates beyond each end of a grid, the nearest first; none above 1.
 
-    Each is as far from the one before, as a ratio, as the two outermost rates of the grid are from each other. It is
-    rounded to two digits, since it names a folder. A grid of one rate has no ratio, and nothing beyond.
+    The ratio of each to the one before is that of the two outermost learning rates of the grid. Each is rounded to two
+    digits, since it names a folder. A grid with a single learning rate has no ratio, and nothing beyond; nor is there a
+    rate that is too small to be told from 0.
     """
     if len(rates) < 2:
         return {LOWEST: [], HIGHEST: []}
@@ -91,10 +93,18 @@ def further_rates(rates: Sequence[float], count: int) -> dict[str, list[float]]:
     ends = {LOWEST: (ordered[0], ordered[1]), HIGHEST: (ordered[-1], ordered[-2])}
     steps = range(1, count + 1)
     found = {
-        end: [float(f"{last * (last / inner) ** n:.2g}") for n in steps]
+        end: [float(f"{_continued(last, inner, n):.2g}") for n in steps]
         for end, (last, inner) in ends.items()
     }
-    return {end: [rate for rate in further if rate <= 1] for end, further in found.items()}
+    return {end: [rate for rate in further if 0 < rate <= 1] for end, further in found.items()}
+
+
+def _continued(last: float, inner: float, count: int) -> float:
+    """The rate `count` steps beyond the last one; infinite if no number is as large."""
+    try:
+        return last * (last / inner) ** count
+    except OverflowError:
+        return math.inf
 
 
 def _has_own(study: Study, variant: str) -> bool:

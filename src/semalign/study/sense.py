@@ -208,7 +208,9 @@ def methods(study: Study) -> Iterator[str]:
     for name, settings in study.methods.items():
         if settings.title and titles.setdefault(settings.title, name) != name:
             yield f"methods.{name}.title: found {settings.title!r}, the title of methods.{titles[settings.title]}"
-        if settings.rung and name not in study.analysis.ladder.rungs:
+        if settings.rung and not settings.trained:
+            yield f"methods.{name}.rung: found true, expected false, since every table compares with {name}"
+        elif settings.rung and name not in study.analysis.ladder.rungs:
             yield f"methods.{name}.rung: found true, expected the method in analysis.ladder.rungs, its only table"
         other = names.setdefault(settings.model_dump_json(exclude={"title", "rung"}), name)
         if other != name and settings.trained:

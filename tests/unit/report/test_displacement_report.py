@@ -13,6 +13,7 @@ from semalign.report.figures import registry
 from semalign.report.figures.labels import label_dots
 from semalign.report.figures.style import blank
 from semalign.report.levels import STANDARD
+from semalign.report.names import titled
 from semalign.report.reading import Tables
 from semalign.report.sentences import NOT_MEASURED
 
@@ -128,3 +129,20 @@ def test_names_cover_neither_dots_nor_each_other() -> None:
     spots = axes.transData.transform([dot[:2] for dot in dots])
     assert not [1 for box in boxes for spot in spots if box.contains(*spot)]
     assert boxes[-1].x1 <= axes.get_window_extent().x1
+
+
+def test_no_ceiling_is_in_the_legend_of_a_single_seed_and_long_names_are_cut() -> None:
+    moved, gains = analyses.displacement_tables(seeds=1)
+    with titled({"semalign": "x" * 60}):
+        figure = registry.draw("displacement", {"displacement": moved, "comparisons": gains})
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["untouched student", "open: a variant"]
+    names = [text.get_text() for axes in panels(figure) for text in axes.texts]
+    assert "x" * 29 + "…" in names and max(map(len, names)) == 30
+
+
+def test_variants_of_the_same_gain_are_not_too_few() -> None:
+    moved, gains = analyses.displacement_tables()
+    said = sentences.displacement(tables(moved, gains.assign(difference=1.0)))
+    assert "not to be said: the 6 variants have the same gain, or the same cosine." in said
+    assert "too few" not in said

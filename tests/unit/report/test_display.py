@@ -67,7 +67,7 @@ def test_other_settings_idle_choices_and_fixed_rates_are_shown() -> None:
     assert display.cost_table(of(costs=both))["learning rate"].tolist() == ["", "fixed", "searched"]
     assert "learning rate" not in display.cost_table(of(costs=costs.assign(searched=1.0)))
     main = main_table(student=[("a", 0, NAN)], sft=[("a", 6, 0.01)], semalign=[("a", 6, 0.01)])
-    names = ["student", "SFT (fixed rate)", "SemAlign"]
+    names = ["student", "SFT (fixed learning rate)", "SemAlign"]
     assert display.score_table(of(main=main, costs=both))["method"].tolist() == names
     assert display.score_table(of(main=main, costs=costs.assign(searched=0)))["method"].tolist()[1] == "SFT"
 

@@ -102,6 +102,19 @@ def test_a_study_with_cells(root: Path) -> None:
     assert write(root, cells=write_cells(root), **listed) == page
 
 
+def test_a_title_is_printed_as_it_is_everywhere_on_the_page(root: Path) -> None:
+    tables = fabricated.write_study(root / "tables")
+    title = "<b>a</b> *b* & `c`"
+    write_json(
+        tables / "levels.json",
+        {"alpha": 0.05, "confidence": 0.95, "titles": {"semalign": title, "sft": "<script>1</script>"}},
+    )
+    page = write(root, cells=write_cells(root), tables=[tables / "main.csv"])
+    assert_it_stands_alone(page, root)
+    assert "<b>a<" not in page and "<em>" not in page
+    assert html.unescape(page).count(title) >= 3
+
+
 def test_a_study_that_only_scores_models(root: Path) -> None:
     (root / "tables").mkdir(parents=True)
     fabricated.benchmark_table().to_csv(root / "tables/benchmarks.csv", index=False)

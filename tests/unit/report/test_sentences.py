@@ -270,12 +270,12 @@ def test_the_search_says_where_it_ended_and_where_the_best_is_to_do_nothing() ->
     assert "(or its combination with other settings), of 3 to 4 tried" in said
     assert "1 is the smallest tried (**Seeking**); a learning rate beyond" in said
     assert (
-        "2 of 4 searches went on beyond their grid. 3 of 4 ended inside the rates tried, 1 of them after going on; 1 "
-        "ended at an edge." in said
+        "2 of 4 searches went on beyond their grid. 3 of 4 ended inside the learning rates tried, 1 of them after "
+        "going on; 1 ended at an edge." in said
     )
     assert said.endswith(
         "In 2 of 4 searches (**Seeking** and **KD**), the best is to do nothing, or as little as the search allows: "
-        "the chosen learning rate is the lowest tried (1), or the score is not above that of the student as it is (1)."
+        "the chosen learning rate is the lowest tried (1), or the score is not above the untouched student's (1)."
     )
     assert sentences.edges(of(search=table)).endswith(
         "; in 2 of 4 the best is to do nothing, or as little as the search allows."

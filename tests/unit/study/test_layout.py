@@ -10,7 +10,8 @@ from semalign.methods.sft import Sft
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.study.definition import parse_study
-from semalign.study.layout import Layout, title_of
+from semalign.study.layout import Layout
+from semalign.study.layout.order import title_of
 from semalign.study.preflight import check_study
 from semalign.study.variants import dose_variants, variants_of
 
@@ -205,3 +206,10 @@ def test_targets_are_listed_for_those_who_steer_towards_them(
         ("semalign", "batch_size~8", "alignment", f"{root}/alignment/default", None),
     ]
     assert not [name for name in Layout(parse_study(STUDY)).settings if name.startswith("targets/")]
+    methods["pullback"] = {"scale": 2.0, "interface": "mlp"}
+    methods["semantic-residual"] = {"interface": "mlp", "by_benchmark": {"facts": {"rho": 0.2}}}
+    layout = Layout(parse_study(STUDY | {"methods": methods, "analysis": {"displacement": displacement}}))
+    own = {entry["method"]: entry for entry in layout.settings["targets/p"]}
+    assert [own["pullback"].get(key) for key in ("rho", "interface", "scale")] == [None, "mlp", 2.0]
+    residual = own["semantic-residual"]
+    assert (residual["rho"], residual["interface"]) == (0.2, "mlp") and "scale" not in residual

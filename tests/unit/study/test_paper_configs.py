@@ -77,7 +77,8 @@ def test_by_benchmark_changes_only_the_methods_own_settings() -> None:
         and layout.settings[name]["layer_loss_weight"] == 0.5
     )
     trial = layout.method_settings("semalign", "default", "arithmetic", "learning_rate~0.01")
-    assert layout.settings[trial]["optimisation"] | {} == {
+    assert trial.endswith("@arithmetic")
+    assert layout.settings[trial]["optimisation"] == {
         **layout.settings[name]["optimisation"],
         "learning_rate": 0.01,
     }

@@ -59,6 +59,11 @@ def test_rates_beyond_a_grid_continue_its_outermost_steps(
     assert further_rates(rates, count) == {"lowest": lowest, "highest": highest}
 
 
+def test_no_rate_beyond_a_grid_is_too_small_or_too_large_for_a_number() -> None:
+    assert further_rates([1e-200, 1.0], 10) == {"lowest": [], "highest": []}
+    assert further_rates([1e-300, 1e-280], 3) == {"lowest": [1e-320], "highest": [1e-260, 1e-240, 1e-220]}
+
+
 def test_all_combinations_are_tried_and_named_after_their_values() -> None:
     study = parse_study(STUDY)
     assert list(trials_of(study, "ranks")) == [

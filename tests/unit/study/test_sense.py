@@ -61,6 +61,7 @@ def searching(values: dict[str, Any]) -> dict[str, Any]:
 
 SEMALIGN_AXES = "ablations.axes"
 RESIDUAL = {"method": "semantic-residual"}
+APART = {"sft": {"benchmarks": ["completion"]}, "semalign": {"benchmarks": ["facts"]}}
 CASES: list[tuple[dict[str, Any], str]] = [
     # what is given twice
     ({"seeds": [0, 1, 0]}, "seeds: found 0 twice, expected it once"),
@@ -74,6 +75,7 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "all", "title": "B"}}}, "methods.b: found the settings of methods.a"),
     ({"methods": {**BASE["methods"], "a": {"method": "sft", "layers": "all", "title": "A"}, "b": {"method": "sft", "layers": "last", "title": "A"}}}, "methods.b.title: found 'A', the title of methods.a"),
     ({"methods": {**BASE["methods"], "sft": {"rung": True}}}, "methods.sft.rung: found true, expected the method in analysis.ladder.rungs"),
+    ({"analysis": {"ladder": {"rungs": ["student", "sft"]}}, "methods": {**BASE["methods"], "student": {"rung": True}}}, "methods.student.rung: found true, expected false, since every table compares with student"),
     # methods on some benchmarks
     ({"methods": {**BASE["methods"], "sft": {"benchmarks": ["fact"]}}}, "methods.sft.benchmarks: found 'fact', expected"),
     ({"methods": {**BASE["methods"], "student": {"benchmarks": ["facts"]}}}, "methods.student.benchmarks: found ['facts'], expected none"),
@@ -120,6 +122,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"analysis": {"ladder": {"rungs": ["student", "sft"], "benchmarks": ["facts"]}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["completion"]}}}, "analysis.ladder.benchmarks: found 'facts', which no pair is trained on"),
     ({"analysis": {"ladder": {"rungs": ["student", "sft"], "benchmarks": ["facts"]}}, "methods": {**BASE["methods"], "sft": {"benchmarks": ["completion"]}}}, "analysis.ladder.rungs: found 'sft', which is trained on none of its benchmarks"),
     ({"analysis": {"ladder": {"rungs": ["student", "sft"]}}, "pairs": {}, "scores": {"models": ["big"]}, "notebooks": []}, "analysis.ladder.rungs: found methods in a study without pairs to train on"),
+    ({"analysis": {"ladder": {"rungs": ["sft", "semalign"]}}, "methods": {**BASE["methods"], **APART}}, "analysis.ladder.rungs: found 'sft', which is trained on no benchmark of another rung"),
+    ({"contrasts": [["sft", "semalign"]], "methods": {**BASE["methods"], **APART}}, "contrasts[0]: found ['sft', 'semalign'], which are trained on no common benchmark"),
+    ({"analysis": {"geometry": {"benchmark": "completion"}}, "methods": {**BASE["methods"], "sft": {"benchmarks": ["facts"]}, "semalign": {"benchmarks": ["facts"]}}}, "analysis.geometry.benchmark: found 'completion', on which no method is trained"),
+    ({"methods": {**BASE["methods"], "sft": {"benchmarks": ["completion"]}}, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}, "methods.sft.benchmarks: found 'completion', which no pair is trained on; expected one of facts"),
     # notebooks without their tables
     ({"notebooks": ["benchmarks"]}, "notebooks: found 'benchmarks', which reads benchmarks.csv; expected `scores.models`"),
     ({"notebooks": ["decomposition"]}, "which reads decomposition.csv, head.csv; expected `analysis.decomposition.models`"),
@@ -133,6 +139,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"ablations": {"axes": {"layer_loss_weight": ["1e-4"]}}}, "ablations.axes.layer_loss_weight: found '1e-4', expected a number"),
     ({"ablations": {"axes": {"optimisation.learning_rate": [1e-4, 1e-4]}}}, "ablations.axes.optimisation.learning_rate: found 0.0001 twice"),
     ({"ablations": {"others": {"sft": {"lora.rnk": [4]}}}}, "ablations.others.sft.lora.rnk: unknown key, expected one of rank, alpha, dropout, projections (did you mean rank?)"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "loss": "squared"}}, "ablations": {"method": "r", "axes": {"rho": [0]}}}, "ablations.axes.rho: found rho 0 with loss squared"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "lora": {"projections": ["head"]}}}}, "methods.r: found lora.projections head, which come after"),
     ({"ablations": {"axes": {"method": ["sft"]}}}, "ablations.axes.method: unknown key"),
     ({"ablations": {"axes": {"alignment.map": ["x" * 300]}}}, "ablations.axes.alignment.map: found 'xxx"),
     ({"ablations": {"axes": {"lora.projections": [["up"] * 90]}}}, "characters, which names a folder"),
@@ -211,12 +219,29 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "fisher-surrogate": {"signals": {"activations.interface": "mlp"}}}}, "methods.fisher-surrogate.signals.activations.interface: found 'mlp', expected 'block', which the method's own settings ask for"),
     ({"methods": {**BASE["methods"], "oprd-bridge": {"signals": {"alignment.map": "random"}}}}, "methods.oprd-bridge.signals.alignment.map: found 'random', which the method oprd-bridge does not read; expected a change of one of attribution, pairing, activations"),
     ({"ablations": {"axes": {"pairing.interpolate": [False]}}, "pairing": {"rule": "segment"}}, "ablations.axes.pairing.interpolate: found false, which changes nothing"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"method": ["sft", "pissa"]})}}, "methods.sft.search.method: unknown key, expected one of layers"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"learning_rates": [[1e-3], [1e-2]]})}}, "methods.sft.search.learning_rates: unknown key, expected one of layers"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {**searching({"optimisation.epochs": [1, 2]}), "optimisation": {"steps": 3}}}}, "methods.sft.search: found trials learning_rate~0.001+epochs~1 and learning_rate~0.001+epochs~2, which are trained alike"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": searching({"lora.projections": [["up", "v"], ["v", "up"]]})}}, "which are trained alike; expected values that make a difference"),
+    ({"ablations": {"others": {"sft": {"lora.rank": [4]}}}, "methods": {**BASE["methods"], "sft": {"by_benchmark": {"facts": {"lora.rank": 4}}}}}, "ablations.others.sft.lora.rank: found 4, which equals the default on facts (methods.sft.by_benchmark)"),
+    # wrong answers
+    ({"benchmarks": {**BASE["benchmarks"], "w": {"of": "facts", "corrupted": 1e-9}}}, "benchmarks.w.corrupted: found 1e-09, which is none of the 200 examples of facts; expected a larger share"),
+    ({"benchmarks": {**BASE["benchmarks"], "m": {"parts": ["facts", "completion"]}, "w": {"of": "m", "corrupted": 1e-3}}}, "which is none of the 200 examples of completion"),
+    ({"benchmarks": {**BASE["benchmarks"], "v": {"of": "facts", "corrupted": 0.5}, "w": {"of": "facts", "corrupted": 0.501}}}, "benchmarks.w.corrupted: found 0.501, which is as many examples as that of benchmarks.v; expected another share or seed"),
     # what changes more than it says
     ({"ablations": {"others": {"sft": {"optimisation": [{"epochs": 3}]}}}}, "ablations.others.sft.optimisation: found a section, expected dotted keys of single settings, such as `optimisation.epochs`"),
     ({"methods": {**BASE["methods"], "sft": {"by_benchmark": {"facts": {"lora": {"rank": 4}}}}}}, "methods.sft.by_benchmark.facts.lora: found a section, expected dotted keys"),
     ({"methods": {**BASE["methods"], "semalign": {"signals": {"alignment": {"map": "random"}}}}}, "methods.semalign.signals.alignment: found a section, expected dotted keys"),
     ({"statistics": {"confidence": 0.999, "resamples": 1000}}, "statistics.resamples: found 1000 with confidence 0.999, expected at least 2000"),
     # names
+    ({"benchmarks": {**BASE["benchmarks"], "mean": {"of": "facts", "corrupted": 0.5}}}, "benchmarks.mean: found the name that tables give the mean over benchmarks"),
+    ({"methods": {**BASE["methods"], "facts": {"method": "sft", "layers": "all"}}}, "methods.facts: found the name of benchmarks.facts, expected another one"),
+    ({"methods": {**BASE["methods"], "p": {"method": "sft", "layers": "all"}}}, "methods.p: found the name of pairs.p, expected another one"),
+    ({"methods": {"base": {"method": "student"}, "teacher": {}, "sft": {}}}, "methods.base: found method student, expected it under the name student"),
+    ({"methods": {"base": {"method": "student"}, "teacher": {}, "student": {"method": "sft"}}}, "methods.student.method: found 'sft', expected student"),
+    *(({"methods": {**BASE["methods"], "sft": {"title": title}}}, "methods.sft.title: found " + repr(title) + ", expected printable characters, without white space at either end") for title in ("a\nb", "a\tb", " a", "  ", "a\x00b", "a\u202eb")),
+    ({"methods": {**BASE["methods"], "sft": {"title": "x" * 61}}}, "expected a text of at most 60 characters"),
+    ({"methods": {**BASE["methods"], "sft": {"title": "SemAlign"}}}, "methods.sft.title: found 'SemAlign', which is also printed for methods.semalign"),
     ({"study": "a" * 101}, "study: found a name of 101 characters, expected at most 100"),
     ({"study": "a."}, "study: found the name 'a.', expected a letter or digit"),
     ({"study": ".."}, "study: found the name '..'"),
@@ -249,6 +274,18 @@ GOOD: list[dict[str, Any]] = [
 @pytest.mark.parametrize("methods", GOOD, ids=[str(number) for number in range(len(GOOD))])
 def test_settings_of_displacements_that_have_an_effect_are_accepted(methods: dict[str, Any]) -> None:
     assert told({**BASE, "methods": {**BASE["methods"], **methods}}) == []
+
+
+def test_rates_that_are_there_twice_are_one_problem() -> None:
+    twice = {**BASE, "search": {"learning_rates": [1, 1.0], "widen": 1}}
+    assert told(twice) == ["search.learning_rates: found 1.0 twice, expected it once"]
+
+
+def test_an_oracle_reads_a_method_that_is_trained_where_the_pairs_are() -> None:
+    narrow = {"oracle": {"signals": {"oracle.of": "sft"}}, "sft": {"benchmarks": ["facts"]}}
+    data = {**BASE, "methods": {**BASE["methods"], **narrow}}
+    assert told({**data, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}) == []
+    assert "expected a method that is trained on all its benchmarks" in told(data)[0]
 
 
 def test_several_kinds_of_problems_are_told_at_once() -> None:

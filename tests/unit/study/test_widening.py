@@ -14,7 +14,7 @@ from semalign.statistics.choices import Searched
 from semalign.statistics.learning_rates import Trial
 from semalign.statistics.scores import Scores
 from semalign.study.widening import stage
-from semalign.study.widening.order import next_trial
+from semalign.study.widening.next_trial import next_trial
 from semalign.study.widening.stage import Beyond, Materials
 
 RATE = "optimisation.learning_rate"

@@ -33,4 +33,4 @@ def transfer(task: TransferTask[OracleTargets], folder: Path) -> TransferReport:
     """Train a LoRA adapter on the train split towards the stored displacements."""
     from semalign.methods.displaced.stored import train_towards_stored
 
-    return train_towards_stored(task, task.signals["oracle"], folder)
+    return train_towards_stored(task, "oracle", folder)

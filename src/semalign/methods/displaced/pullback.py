@@ -35,4 +35,4 @@ def transfer(task: TransferTask[PullbackTargets], folder: Path) -> TransferRepor
     """Train a LoRA adapter on the train split towards the solved displacements."""
     from semalign.methods.displaced.stored import train_towards_stored
 
-    return train_towards_stored(task, task.signals["pullback"], folder, task.settings.scale)
+    return train_towards_stored(task, "pullback", folder, task.settings.scale)

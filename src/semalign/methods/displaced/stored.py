@@ -11,21 +11,16 @@ from semalign.signals.displacement import read_displacements
 
 
 def train_towards_stored(
-    task: TransferTask[Any], stage: Path, folder: Path, factor: float = 1.0
+    task: TransferTask[Any], stage: str, folder: Path, factor: float = 1.0
 ) -> TransferReport:
-    """Train a LoRA adapter on the train split towards own states plus `factor` times the displacements in `stage`."""
+    """Train a LoRA adapter on the train split towards own states plus `factor` times the displacements of `stage`."""
     work = load_student_at_work(task)
     layers, _ = chosen_layers(task, work)
     untouched = own_states(work, layers, task.settings.interface)
-    moves = read_displacements(stage, work.examples, layers)
+    moves = read_displacements(task.signals[stage], work.examples, layers)
     goals = goals_of({layer: untouched[layer] + factor * moves[layer] for layer in layers}, untouched)
     teacher = logits_of(task, work)
-    passes = read_json(stage / f"{stage_of(stage)}.json")["teacher_passes"]
+    passes = read_json(task.signals[stage] / f"{stage}.json")["teacher_passes"]
     passes += teacher.teacher_passes if teacher else 0
     loss = displaced_loss(task.settings, goals, work.examples, teacher)
     return train_student(task, work, Adaptation(layers, loss), folder, passes)
-
-
-def stage_of(folder: Path) -> str:
-    """The stage that wrote a folder of signals."""
-    return str(read_json(folder / "run.json")["stage"])

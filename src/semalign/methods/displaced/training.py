@@ -9,7 +9,7 @@ steered layer runs, and the layers below the lowest one run once per example (`m
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,14 +21,15 @@ from semalign.methods.base import TransferTask
 from semalign.methods.common.adapters import Loss
 from semalign.methods.common.answers import answer_terms
 from semalign.methods.common.lora import Work
+from semalign.methods.common.steered import steered_states
 from semalign.methods.displaced import Displaced
-from semalign.models.anatomy import capture
-from semalign.models.readout import final_states, head_logits
-from semalign.models.states import offsets_of, read_states, stop_after
+from semalign.models.readout import head_logits
+from semalign.models.states import offsets_of, read_states
+from semalign.runtime.errors import UserError
 from semalign.signals.distillation.logits import TeacherLogits
 
 BATCH = 32  # examples per forward pass when the student's states are read
-NEGLIGIBLE = 1e-12
+ROUNDING = 1e-6  # of a state's length, in float32
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,25 @@ class Goal:
         targets = self.targets[rows].to(states.device)
         if kind == "cosine":
             return 1 - torch.nn.functional.cosine_similarity(states.float(), targets, dim=-1).mean()
-        return (states.float() - targets).square().sum(-1).mean() / max(self.distance, NEGLIGIBLE)
+        return (states.float() - targets).square().sum(-1).mean() / self.distance
 
 
 def own_states(work: Work, layers: Sequence[int], interface: str) -> dict[int, Tensor]:
     """Layer -> the student's present states [positions, width] at an interface, at supervised positions."""
-    return read_states(work.model, work.examples, layers, interface, BATCH, work.pad_id)
+    with evaluating(work.model):
+        return read_states(work.model, work.examples, layers, interface, BATCH, work.pad_id)
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Context without dropout: the adapter's own is on from its creation, though the model was loaded without."""
+    active = [module for module in model.modules() if module.training]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module in active:
+            module.training = True
 
 
 def goals_of(targets: Mapping[int, Tensor], untouched: Mapping[int, Tensor]) -> dict[int, Goal]:
@@ -59,36 +73,39 @@ def goals_of(targets: Mapping[int, Tensor], untouched: Mapping[int, Tensor]) -> 
     }
 
 
-def scaled(displacement: Tensor, own: Tensor, rho: float) -> Tensor:
-    """rho |h|_mean d / |d|_mean for displacements d and states h, both [positions, width].
+def check_distances(goals: Mapping[int, Goal]) -> None:
+    """Raise UserError if targets differ from the untouched student's states by rounding only.
 
-    The means are over positions, so that relative sizes of d between positions are kept: where student and teacher
-    agree, the state hardly moves.
+    The squared loss is divided by their distance, so that it would be rounding divided by rounding.
     """
-    sizes = [rows.double().norm(dim=-1).mean() for rows in (own, displacement)]
-    factor = float(rho * sizes[0] / sizes[1].clamp_min(NEGLIGIBLE))
-    return factor * displacement
+    for layer, goal in goals.items():
+        if goal.distance <= ROUNDING**2 * float(goal.targets.double().square().sum(-1).mean()):
+            raise UserError(
+                f"loss: found `squared` with targets that are the student's own states at layer {layer}, expected "
+                "displacements above rounding, or `cosine`"
+            )
 
 
 def displaced_loss(
     settings: Displaced, goals: Mapping[int, Goal], examples: Sequence[Encoded], teacher: TeacherLogits | None
 ) -> Loss:
-    """The loss terms of one batch: `layer` (mean over the steered layers), `kl` and `label`, each if it is used."""
+    """The loss terms of one batch: `layer` (mean over the steered layers), `kl` and `label`, each if it is used.
+
+    Raises UserError as `check_distances`, if the loss is squared.
+    """
+    if settings.loss == "squared":
+        check_distances(goals)
     offsets = offsets_of(examples)
     layers = sorted(goals)
     weights = settings.label_loss_weight, settings.divergence_weight
 
     def loss(model: Any, batch: Batch, indices: list[int]) -> dict[str, Tensor]:
-        early = stop_after(model, layers[-1]) if settings.layer_local else contextlib.nullcontext()
-        with capture(model, layers, [settings.interface]) as states, early:
-            final = final_states(model, batch)
+        answers = not settings.layer_local
+        states, final = steered_states(model, batch, layers, settings.interface, answers)
         rows = torch.cat([torch.arange(int(offsets[i]), int(offsets[i + 1])) for i in indices])
-        per_layer = [
-            goals[layer].loss(states[settings.interface, layer][batch.supervised], rows, settings.loss)
-            for layer in layers
-        ]
+        per_layer = [goals[layer].loss(states[layer], rows, settings.loss) for layer in layers]
         terms = {"layer": settings.layer_loss_weight * torch.stack(per_layer).mean()}
-        if settings.layer_local:
+        if final is None:
             return terms
         return terms | answer_terms(head_logits(model, final), batch, indices, teacher, *weights)
 

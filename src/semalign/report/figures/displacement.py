@@ -12,7 +12,7 @@ from semalign.report.figures import rows
 from semalign.report.figures.families import MOST, dot_look, families_of, family_handles
 from semalign.report.figures.labels import label_dots
 from semalign.report.figures.registry import figure
-from semalign.report.figures.style import GREY, blank, distinct, legend, message, spell, styled
+from semalign.report.figures.style import GREY, blank, distinct, legend, message, spell, styled, wrap
 from semalign.report.levels import Levels
 from semalign.report.reading import levels_of
 from semalign.report.words import STUDENT, signed
@@ -20,6 +20,7 @@ from semalign.report.words import STUDENT, signed
 PANELS = {ACHIEVED: "where training moved the states", TARGET: "where the targets ask them to move"}
 SIZE = 4.2, 3.0  # inches of a panel
 ROOM = 0.25  # to the right of the dots, for the names of those at the ceiling; a share of the panel
+LONGEST = 30  # characters of a name next to a dot
 BAND: dict[str, Any] = {"color": GREY, "alpha": 0.25, "linewidth": 0}
 
 
@@ -49,7 +50,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
             if len(blocks) > 1:
                 heading = f"{spell(first['pair'])}, {spell(first['benchmark'])}"
                 part.suptitle(heading, fontsize=10, fontweight="bold", x=0.01, ha="left")
-        legend(figure, _handles(table, kin))
+        legend(figure, _handles(table, kin, tables["displacement"]))
     return figure
 
 
@@ -66,7 +67,7 @@ def _draw_block(
         for _, cell in cells.iterrows():
             _draw_dot(axes, cell, kin)
         axes.set_title(f"{title}\n{_correlation(block, kind, levels)}", fontsize=8.5)
-        axes.set_xlabel(f"cosine with the displacement\nby {spell(top.method)}, other seeds")
+        axes.set_xlabel(f"cosine with the displacement\nby {wrap(top.method, 34)}, other seeds")
         if cells.empty:
             axes.text(0.5, 0.5, "no targets", transform=axes.transAxes, ha="center", color=GREY)
     panels[0].set_ylabel("difference from\nthe student (points)")
@@ -90,9 +91,14 @@ def _label(axes: Any, cells: pd.DataFrame, kin: Mapping[str, str]) -> None:
     dots = []
     for _, cell in cells.iterrows():
         color = dot_look(kin[cell["method"]], distinct(kin.values()), True)["color"]
-        name = spell(cell["method"]) if _is_filled(cell, kin) else ""
+        name = _short(spell(cell["method"])) if _is_filled(cell, kin) else ""
         dots.append((float(cell["cosine"]), float(cell["gain"]), name, color))
     label_dots(axes, dots, SIZE, every=len(kin) <= MOST)
+
+
+def _short(name: str) -> str:
+    """A name that fits into a panel."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1].rstrip()}…"
 
 
 def _is_filled(cell: "pd.Series[Any]", kin: Mapping[str, str]) -> bool:
@@ -108,9 +114,15 @@ def _correlation(block: pd.DataFrame, kind: str, levels: Levels) -> str:
     return f"rank correlation {signed(relation.estimate, 2)} [{bounds}], {relation.variants} variants"
 
 
-def _handles(table: pd.DataFrame, kin: Mapping[str, str]) -> list[Any]:
-    names = " and ".join(spell(name) for name in distinct(table["reference"]))
+def _handles(table: pd.DataFrame, kin: Mapping[str, str], measured: pd.DataFrame) -> list[Any]:
     open_ones = not all(_is_filled(cell, kin) for _, cell in table.iterrows())
     families = family_handles(distinct(kin.values()) if len(kin) > MOST else [], open_ones)
-    band = Patch(label=f"ceiling: two seeds of {names}", **BAND)
-    return [Line2D([], [], linewidth=1.3, label="untouched student", **rows.LINES[STUDENT]), band, *families]
+    untouched = Line2D([], [], linewidth=1.3, label="untouched student", **rows.LINES[STUDENT])
+    return [untouched, *_bands(measured), *families]
+
+
+def _bands(measured: pd.DataFrame) -> list[Any]:
+    """The legend entry of the ceiling, if one is known."""
+    blocks = (block for _, block in measured.groupby(["pair", "benchmark"], sort=False))
+    names = distinct(wrap(top.method, 40) for top in map(ceiling, blocks) if top.known)
+    return [Patch(label=f"ceiling: two seeds of {' and '.join(names)}", **BAND)] if names else []

@@ -14,10 +14,10 @@ from semalign.report.figures.style import (
     GREY,
     blank,
     distinct,
+    heading,
     legend,
     look_of,
     message,
-    spell,
     styled,
     wrap,
 )
@@ -56,7 +56,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 _draw_panel(axes, block, measure, methods, levels)
                 label_ends(axes, _labels(block, measure, methods), high)
             if len(blocks) > 1:
-                line[0].set_title(_heading(table, block), fontweight="bold")
+                line[0].set_title(heading(table, block), fontweight="bold")
         legend(image, [*rows.reference_handles([STUDENT]), *_control_handle(methods, levels)])
     return image
 
@@ -96,8 +96,3 @@ def _control_handle(methods: Sequence[str], levels: Levels) -> list[Any]:
     if not any(map(levels.is_control, methods)):
         return []
     return [Line2D([], [], color=GREY, linestyle="--", linewidth=1.2, label="dashed: a control")]
-
-
-def _heading(table: pd.DataFrame, block: pd.DataFrame) -> str:
-    names = [key for key in ("pair", "benchmark") if len(distinct(table[key])) > 1]
-    return "\n".join(wrap(spell(block[key].iloc[0]), 34) for key in names)

@@ -1,6 +1,6 @@
 """The ladder: methods that differ in one thing, the lowest rung at the bottom, each tested against the one below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,12 +14,10 @@ from semalign.report.figures.style import (
     GREY,
     VERMILLION,
     blank,
-    distinct,
+    heading,
     legend,
     message,
-    spell,
     styled,
-    wrap,
 )
 from semalign.report.levels import Levels
 from semalign.report.reading import levels_of
@@ -31,7 +29,7 @@ MEASURES = {
     "teacher_kl": ("kl", "KL from the teacher\n(nats per token; lower is nearer)", -1),
 }
 # Results of the paired test against the rung below; colour and marker show the same, so that either is enough.
-LOOKS: dict[str, tuple[str, str, str]] = {
+LOOKS: dict[str, rows.Look] = {
     "higher": (BLUE, "^", "better than the rung below (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "worse than the rung below (p < {alpha:g})"),
     "undecided": (GREY, "o", "not significant"),
@@ -66,8 +64,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 _draw_references(axes, block, measure, tables["main"])
                 axes.tick_params(axis="y", labelleft=axes is panels[0])
             if len(blocks) > 1:
-                panels[0].set_title(_heading(table, block), fontweight="bold")
-        legend(image, [*rows.reference_handles(), *_handles(seen, levels)], most=3)
+                panels[0].set_title(heading(table, block), fontweight="bold")
+        legend(image, [*rows.reference_handles(), *rows.verdict_handles(seen, levels, LOOKS)], most=3)
     return image
 
 
@@ -103,13 +101,3 @@ def _draw_references(axes: Any, block: pd.DataFrame, measure: str, main: pd.Data
                 rows.reference(axes, cell, name)
             elif cell[measure] > 0 or axes.get_xscale() == "linear":
                 rows.upright(axes, cell[measure], name)
-
-
-def _heading(table: pd.DataFrame, block: pd.DataFrame) -> str:
-    names = [key for key in ("pair", "benchmark") if len(distinct(table[key])) > 1]
-    return "\n".join(wrap(spell(block[key].iloc[0]), 34) for key in names)
-
-
-def _handles(seen: set[str], levels: Levels) -> Sequence[Any]:
-    looks = [look for name, look in LOOKS.items() if name in seen]
-    return [rows.handle(color, marker, label.format(alpha=levels.alpha)) for color, marker, label in looks]

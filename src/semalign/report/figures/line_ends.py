@@ -1,4 +1,4 @@
-"""Labels at the ends of lines, beside a panel: they name many lines without a legend."""
+"""Labels at the ends of lines, to the right of a panel: they name many lines without a legend."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple

@@ -12,6 +12,7 @@ from semalign.report.figures.style import BLACK, BLUE, GREEN, GREY, VERMILLION, 
 from semalign.report.levels import Levels
 from semalign.report.words import STUDENT, TEACHER, is_under_study, verdict
 
+Look = tuple[str, str, str]  # colour, marker, and text in the legend
 LABEL_WIDTH = 28
 ROOM = 0.24  # width of a written score, as a share of the panel's
 LINES: dict[str, dict[str, Any]] = {
@@ -20,7 +21,7 @@ LINES: dict[str, dict[str, Any]] = {
 }
 
 # Results of a paired test against the student; colour and marker show the same, so that either is enough.
-VERDICTS = {
+VERDICTS: dict[str, Look] = {
     "higher": (BLUE, "^", "above the student (p < {alpha:g})"),
     "lower": (VERMILLION, "v", "below the student (p < {alpha:g})"),
     "undecided": (GREY, "o", "not significant"),
@@ -100,10 +101,10 @@ def reference_handles(names: Sequence[str] = (STUDENT, TEACHER)) -> list[Any]:
     return [Line2D([], [], linewidth=1.3, label=name, **LINES[name]) for name in names]
 
 
-def verdict_handles(seen: set[str], levels: Levels) -> list[Any]:
+def verdict_handles(seen: set[str], levels: Levels, looks: Mapping[str, Look] = VERDICTS) -> list[Any]:
     """Legend entries of the verdicts that a figure shows, always in one order."""
-    looks = [look for name, look in VERDICTS.items() if name in seen]
-    return [handle(color, marker, label.format(alpha=levels.alpha)) for color, marker, label in looks]
+    shown = [look for name, look in looks.items() if name in seen]
+    return [handle(color, marker, label.format(alpha=levels.alpha)) for color, marker, label in shown]
 
 
 def handle(color: str, marker: str, label: str, size: float = 5.5) -> Any:

@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-from semalign.report.names import spell
+from semalign.report import names
 from semalign.runtime.files import replace_file
 
 # The palette of Okabe and Ito (2008), which people with the common colour-vision deficiencies can distinguish.
@@ -57,9 +57,20 @@ DPI = 160
 PLACES = 6  # decimals of a position in a figure, as a share of its size
 
 
+def spell(name: object) -> str:
+    """A name spelt for readers; Matplotlib would read what is between two dollar signs as mathematics."""
+    return names.spell(name).replace("$", r"\$")
+
+
 def wrap(name: object, width: int = 22) -> str:
     """A name spelt for readers, in lines of at most `width` characters unless a word is longer."""
     return "\n".join(textwrap.wrap(spell(name), width, break_long_words=True)) or "(unnamed)"
+
+
+def heading(table: Any, block: Any) -> str:
+    """The pair and the benchmark of a block of rows, each if the table has several."""
+    names = [key for key in ("pair", "benchmark") if len(distinct(table[key])) > 1]
+    return "\n".join(wrap(block[key].iloc[0], 34) for key in names)
 
 
 def look_of(number: int) -> dict[str, Any]:

@@ -15,11 +15,11 @@ from semalign.report.figures.style import (
     blank,
     message,
     name_rows,
+    spell,
     styled,
     wrap,
 )
 from semalign.report.levels import STANDARD, Levels
-from semalign.report.names import spell
 from semalign.report.reading import levels_of
 from semalign.report.words import (
     REFERENCES,

@@ -8,6 +8,7 @@ from semalign.report.reading import Tables
 from semalign.report.templating import sentence, tally
 from semalign.report.words import REFERENCES, STUDENT, method_under_study, side, wholes
 
+WHERE = ["pair", "benchmark"]
 WORDS = {1: "higher", -1: "lower", 0: "undecided"}
 
 
@@ -20,15 +21,18 @@ def agreement(tables: Tables) -> dict[str, Any] | None:
     if trained.empty:
         return None
     method = method_under_study(trained)
-    means = cells.groupby("method", sort=False)["teacher_kl"].mean()
-    best = str(means[trained["method"].unique()].idxmin())
+    divergences = trained.groupby("method", sort=False)["teacher_kl"]
+    means, sizes = divergences.mean(), divergences.size()
+    best = str(means[sizes == sizes.max()].idxmin())  # a mean over fewer benchmarks can't be compared
+    places = trained.loc[trained["method"] == best, WHERE]
+    student = cells[cells["method"] == STUDENT].merge(places, on=WHERE)["teacher_kl"]
     own = trained[trained["method"] == method]
     return {
         "method": method,
         "own": {measure: moved(own, measure) for measure in ("kl", "agreement")} if len(own) else None,
         "all": {measure: moved(trained, measure) for measure in ("kl", "agreement")},
         "best": best,
-        "kl": {"best": means[best], STUDENT: means.get(STUDENT)},
+        "kl": {"best": means[best], STUDENT: student.mean() if len(student) else None},
     }
 
 

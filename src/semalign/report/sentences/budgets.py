@@ -23,7 +23,7 @@ def search(tables: Tables) -> dict[str, Any]:
 
 
 def search_facts(tables: Tables) -> dict[str, Any]:
-    """How many trials there were, the choices at either end of the rates tried, ties left out, and idle choices."""
+    """Numbers of trials, of choices at either end of the learning rates tried (ties left out), and of idle choices."""
     chosen = chosen_trials(tables["search"])
     edge = chosen[(chosen["at_edge"] == 1) & ~chosen["tied"]]
     ends = {
@@ -43,7 +43,7 @@ def chosen_trials(table: pd.DataFrame) -> pd.DataFrame:
     """The chosen trial of every search, with what its search found; earlier tables lack some of the columns.
 
     `trials` counts those of the search, `tied`: all have the same score, `went_on`: some are beyond the grid,
-    `smallest`: the lowest rate of several with the same other settings.
+    `smallest`: the lowest learning rate of several with the same other settings.
     """
     settings = table["settings"].fillna("") if "settings" in table else ""
     later = {name: table.get(name, float("nan")) for name in ("widened", "gain")}
@@ -85,7 +85,7 @@ def _widened(chosen: pd.DataFrame) -> dict[str, int] | None:
 
 
 def _idle(chosen: pd.DataFrame) -> dict[str, Any] | None:
-    """Searches whose best is to do nothing: the lowest rate, or no better score than the untouched student's."""
+    """Searches whose best is to do nothing: the lowest learning rate, or a score not above the untouched student's."""
     if chosen["gain"].isna().any():
         return None
     idle = chosen[chosen["smallest"] | chosen["level"]]

@@ -19,27 +19,32 @@ SHARES = ["difference", "alone_flops", "whole_flops", "alone_seconds", "whole_se
 @sentence("costs", "comparisons")
 def compute(tables: Tables) -> dict[str, Any] | None:
     """Methods that reach most of the gain of fine-tuning and of distillation with clearly fewer operations."""
-    means = mean_costs_and_gains(tables)
-    known = means[means["whole_flops"].notna()]
-    gains = {str(name): float(gain) for name, gain in known["difference"].items()}
-    baselines = [name for name in BASELINES if gains.get(name, 0) > 0]
+    table = costs_and_gains(tables["costs"], tables["comparisons"])
+    known = {name: means_where_trained(table, name).dropna(subset=["whole_flops"]) for name in BASELINES}
+    gains = {name: float(means["difference"].get(name, 0)) for name, means in known.items()}
+    baselines = [name for name in BASELINES if gains[name] > 0]
     if not baselines:
         return None
     return {
         "reached": REACHED,
         "factor": EQUAL,
         "baselines": [
-            {"name": name, "gain": gains[name], "cheaper": _cheaper(known, name)} for name in baselines
+            {"name": name, "gain": gains[name], "cheaper": _cheaper(known[name], name)} for name in baselines
         ],
     }
 
 
-def mean_costs_and_gains(tables: Tables) -> pd.DataFrame:
-    """Means over pairs and benchmarks by method; NaN for a cost that was not measured everywhere."""
-    table = costs_and_gains(tables["costs"], tables["comparisons"])
-    groups = table.groupby("method", sort=False)[SHARES]
+def means_where_trained(table: pd.DataFrame, baseline: str) -> pd.DataFrame:
+    """Means by method over the pairs and benchmarks of a baseline, of the methods that are trained on all of them.
+
+    NaN for a cost that was not measured everywhere.
+    """
+    where = ["pair", "benchmark"]
+    places = table.loc[table["method"] == baseline, where]
+    groups = table.merge(places, on=where).groupby("method", sort=False)[SHARES]
     means: pd.DataFrame = groups.mean()
-    return means.where(groups.count().eq(groups.size(), axis=0))
+    means = means.where(groups.count().eq(groups.size(), axis=0))
+    return means[groups.size() == len(places)]
 
 
 def _cheaper(means: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from semalign.report.displaced import (
     predicts,
 )
 from semalign.report.reading import Tables
-from semalign.report.relation import Correlation
+from semalign.report.relation import FEWEST, Correlation
 from semalign.report.templating import sentence
 from semalign.report.words import method_under_study, side
 
@@ -57,7 +57,10 @@ def _cosine(cell: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _relation(found: Correlation) -> dict[str, Any]:
-    """A correlation for a template: `sign` is 1 or -1 if its interval excludes zero, else 0, None if undefined."""
+    """A correlation for a template: `sign` is 1 or -1 if its interval excludes zero, else 0, None if undefined.
+
+    `few`: it is undefined because there are too few variants; otherwise because all of them have the same value.
+    """
     bounds = {"difference": found.estimate, "low": found.low, "high": found.high}
     sign = None if pd.isna(found.estimate) else side(found.low, found.high)
-    return {"variants": found.variants, "sign": sign, **bounds}
+    return {"variants": found.variants, "few": found.variants < FEWEST, "sign": sign, **bounds}

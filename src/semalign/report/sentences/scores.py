@@ -28,6 +28,7 @@ def helps(tables: Tables) -> dict[str, Any] | None:
     helpers, raised = raising(tallies), raising(chance)
     best, top = best_of(helpers or tallies), best_of(raised or chance)
     facts = {"methods": len(tallies), "helpers": helpers, "best": best, "parts": tally(parts)}
+    facts["several"] = max([one["total"] for one in (*tallies.values(), *chance.values())], default=0) > 1
     facts |= {"controls": len(chance), "raised": len(raised), "top": top, "top_tally": chance.get(top)}
     same = all(len(one["outcomes"][SAME]) == one["total"] for one in tallies.values())
     return {**facts, "same": same, "tally": tallies[best]} if best else None
@@ -117,9 +118,12 @@ def raising(tallies: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 
 
 def best_of(tallies: dict[str, dict[str, Any]]) -> str:
-    """The method with the largest mean difference; empty if there is none."""
+    """The method with the largest mean difference, among those on the most benchmarks; empty if there is none."""
+    most = max((one["total"] for one in tallies.values()), default=0)
     means = {
-        name: sum(row["difference"] for row in one["all"]) / one["total"] for name, one in tallies.items()
+        name: sum(row["difference"] for row in one["all"]) / one["total"]
+        for name, one in tallies.items()
+        if one["total"] == most
     }
     return max(means, key=means.__getitem__, default="")
 

@@ -11,7 +11,7 @@ together, since attention above k mixes them. Choices:
   cosine loss reads, at every position alike. A mean over the split would make a target depend on the other
   examples, and mostly on those with the longest states.
 - Variables: u = delta * sqrt(width) / |h|, in units of the own state's root mean square, so that
-  |delta|^2 / |h|^2 = mean u^2 and Adam's rate is in that unit.
+  |delta|^2 / |h|^2 = mean u^2 and Adam's learning rate is in that unit.
 - Result: for each example the displacements with the lowest objective on Adam's path, which begins at zero. They are
   never worse than none.
 - Precision: displacements are float32, or float64 if the states are; h + delta is rounded to the model's precision.

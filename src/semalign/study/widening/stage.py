@@ -1,7 +1,7 @@
 """The stage that widens a search, and then chooses.
 
-Further trials are made by the stages of ordinary ones. What is there already is used again, so that a job that was
-killed goes on where it was.
+Further trials are made by the stages of ordinary ones. A part of a trial that was made before, from the same inputs, is
+used again, so that a job that was killed goes on from there.
 """
 
 import logging
@@ -19,7 +19,7 @@ from semalign.runtime.files import replace_folder
 from semalign.runtime.provenance import Run, check
 from semalign.statistics.choices import Searched, write_choice
 from semalign.statistics.learning_rates import in_order, read_trial, read_trials, validation_score
-from semalign.study.widening.order import next_trial, read_further, trial_of
+from semalign.study.widening.next_trial import next_trial, read_further, trial_of
 
 logger = logging.getLogger("semalign")
 
@@ -60,7 +60,7 @@ class Beyond:
 
     Attributes:
         search: Folder of the search, in which they are written.
-        checkpoints: Folder in which long trainings save their state, each in a folder of its own.
+        checkpoints: Folder in which long trainings save their state, each in its own folder.
         lowest: Their settings below the grid, as JSON, each file named after its trial.
         highest: The same, above the grid.
     """

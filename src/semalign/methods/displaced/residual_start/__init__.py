@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 from semalign.config.methods import Adapted
 from semalign.config.optimisation import Optimisation
 from semalign.methods.base import TransferReport, TransferTask
+from semalign.methods.displaced import Rho
 from semalign.methods.registry import method
 
 
@@ -34,12 +35,7 @@ class ResidualStart(Adapted):
     """
 
     method: Literal["residual-start"] = "residual-start"
-    rho: float = Field(
-        0.3,
-        ge=0,
-        le=100,
-        description="mean length of the displacements, as a share of the mean length of the states",
-    )
+    rho: Rho = 0.3
     steering: Steering = Steering()
 
     @property

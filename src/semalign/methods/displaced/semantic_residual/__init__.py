@@ -2,16 +2,16 @@
 
 Targets of layer k: h + rho |h|_mean d / |d|_mean with d = S_S (p_T - p_S), see `signals.residual.recomposition`. A
 variant of SemAlign (arXiv 2510.24208) that is not in the paper: it keeps the paper's semantic bases and its cosine
-loss, and replaces what is decomposed. `rounds` repeats the training with targets made anew.
+loss, and replaces what is decomposed. `rounds` repeats the training with new targets.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semalign.methods.base import TransferReport, TransferTask
-from semalign.methods.displaced import Displaced
+from semalign.methods.displaced import Displaced, Rho
 from semalign.methods.registry import method
 
 
@@ -22,12 +22,7 @@ class SemanticResidual(Displaced):
     """
 
     method: Literal["semantic-residual"] = "semantic-residual"
-    rho: float = Field(
-        0.3,
-        ge=0,
-        le=100,
-        description="mean length of the displacements, as a share of the mean length of the states",
-    )
+    rho: Rho = 0.3
     rounds: int = Field(
         1,
         ge=1,
@@ -35,6 +30,15 @@ class SemanticResidual(Displaced):
         description="trainings in a row; each starts from the untouched student, towards the steered student's states "
         "plus its own residual",
     )
+
+    @model_validator(mode="after")
+    def _has_a_distance(self) -> Self:
+        if self.rho == 0 and self.loss == "squared":
+            raise ValueError(
+                "found rho 0 with loss squared, which is divided by the length of the displacements; expected a rho "
+                "above 0, or loss cosine"
+            )
+        return self
 
     @property
     def trainings(self) -> int:

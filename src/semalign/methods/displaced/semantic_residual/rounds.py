@@ -1,9 +1,9 @@
 """Training towards the semantic residual, once or in rounds.
 
 The first round's targets are the untouched student's states plus its residual, which a signal stage stored. After each
-further round but the last, states and predictions are read from the steered student: its states plus its own residual
-are the next targets. Targets thus accumulate, and each round trains the same initial factors anew, with the same seed,
-examples and schedule. Each round keeps its last checkpoint, so that an interrupted run does not repeat finished ones.
+round but the last, states and predictions are read from the steered student: its states plus its own residual are the
+next targets. Targets thus accumulate. Each round starts from the same initial factors, with the same seed, examples and
+schedule. Each keeps its last checkpoint, so that an interrupted run does not repeat finished rounds.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from semalign.config.displacements import Residual
@@ -22,16 +23,16 @@ from semalign.methods.displaced.semantic_residual import SemanticResidual
 from semalign.methods.displaced.training import (
     BATCH,
     displaced_loss,
+    evaluating,
     goals_of,
     logits_of,
     own_states,
-    scaled,
 )
 from semalign.models.states import answer_tokens, read_final_states
 from semalign.models.transfers import write_transfer
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import RECORD
-from semalign.signals.displacement import read_displacements
+from semalign.signals.displacement import read_displacements, scaled
 from semalign.signals.distillation.states import NAME
 from semalign.signals.residual.recomposition import Recomposition
 from semalign.signals.stored import Stored
@@ -119,10 +120,14 @@ class Renewal:
 
     def __init__(self, task: TransferTask[SemanticResidual], work: Work) -> None:
         settings = Residual(**read_json(task.signals["residual"] / RECORD)["settings"])
-        self.taught = Stored(task.signals["states"] / NAME, work.examples).tensors["states"]
+        states = task.signals["states"] / NAME
+        Stored(states, work.examples)  # refuses other positions
+        # all of the split, as for the stored residual: shuffled positions are drawn among them
+        self.taught = load_file(states)["states"]
         self.recomposition = Recomposition(task.teacher, task.student, settings, work.model.device)
 
     def displacement(self, work: Work) -> Tensor:
         """The residual [positions, width] of the student as it is now."""
-        own = read_final_states(work.model, work.examples, BATCH, work.pad_id)
+        with evaluating(work.model):
+            own = read_final_states(work.model, work.examples, BATCH, work.pad_id)
         return self.recomposition.of(self.taught, own, answer_tokens(work.examples)).displacement
