@@ -12,16 +12,22 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help study full real real-benchmarks bench test check quick-test unit-test study-test slurm-test faults-test
+.PHONY: help study targets labels full real real-benchmarks bench test check quick-test unit-test study-test slurm-test faults-test
 .PHONY: lint docs restore setup format lock clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-study: $(STAMP)  ## run the default study, config/config.yaml (about 5 minutes on 2 cores)
+study: $(STAMP)  ## run the default study, config/config.yaml (7 to 10 minutes on 2 cores)
 	snakemake --cores all
 
-full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (about an hour)
+targets: $(STAMP)  ## what a target must be, with five seeds, config/targets.yaml (about 45 minutes)
+	snakemake --cores all --configfile config/targets.yaml
+
+labels: $(STAMP)  ## wrong labels and no labels, with five seeds, config/labels.yaml (about 25 minutes)
+	snakemake --cores all --configfile config/labels.yaml
+
+full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (hours)
 	snakemake --cores all --configfile config/tiny-full.yaml
 
 real: $(STAMP)  ## measure the layers of SmolLM2-135M-Instruct, config/real.yaml (4 minutes)

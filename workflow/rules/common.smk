@@ -64,6 +64,8 @@ try:
     STUDY = study_of(CONFIG)
     with CONFIG.naming():
         LAYOUT, MEASURING = checked(STUDY, whole=makes_all(workflow)) if MAIN else planned(STUDY)
+    if MAIN:
+        CONFIG.warn()
     # a dry run or `--dag` must not change the settings of a run that is active at the same time
     WRITES = MAIN and hold_study(STUDY.study, only_look=LOOKS)
     if MAIN and not LOOKS:

@@ -1,6 +1,7 @@
 """Config files that extend another one and contain only the differences, and the place of each key in them."""
 
 import contextlib
+import logging
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from semalign.config.base import shown
+from semalign.config.orphans import without_orphans
 from semalign.config.reading import read_mapping, value_of
 from semalign.runtime.errors import Problems, UserError
 
+logger = logging.getLogger("semalign")
 KEY = "extends"
 COMMAND = "--config"  # what messages call the settings of the command line
 UNNAMED = "config"
@@ -23,6 +26,9 @@ class Config:
 
     data: dict[str, Any]
     layers: tuple[Layer, ...] = field(default=())
+    left_out: tuple[str, ...] = field(
+        default=()
+    )  # keys of weaker files that are about what stronger ones removed
 
     def name(self, line: str) -> str:
         """Return a problem preceded by the file that has its key, or unchanged if it is not about a key of the config.
@@ -43,6 +49,13 @@ class Config:
             f"{main}: {new}" if fallback and new == old.removeprefix(f"{UNNAMED}: ") else new
             for new, old in zip(named, lines, strict=True)
         ]
+
+    def warn(self) -> None:
+        """Say which keys were left out along with others."""
+        if self.left_out:
+            logger.warning(
+                "config: left out, since what they are about is gone: %s", ", ".join(self.left_out)
+            )
 
     @contextlib.contextmanager
     def naming(self) -> Iterator[None]:
@@ -67,7 +80,7 @@ def read_config(paths: Sequence[Path | str], settings: Mapping[str, Any] | None 
         with problems.collect():
             layers += _with_bases(COMMAND, _values(dict(settings)))
     problems.check()
-    return Config(_joined(layers), tuple(layers))
+    return _joined(layers)
 
 
 def check_config_files(paths: Sequence[Path | str]) -> None:
@@ -80,8 +93,7 @@ def check_config_files(paths: Sequence[Path | str]) -> None:
 
 def config_of(data: dict[str, Any], name: str = UNNAMED) -> Config:
     """Return a config that is given as a mapping, with the file that it extends."""
-    layers = _with_bases(name, data)
-    return Config(_joined(layers), tuple(layers))
+    return _joined(_with_bases(name, data))
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
@@ -93,7 +105,8 @@ def extended(data: dict[str, Any]) -> dict[str, Any]:
     """Merge a config into the file that its key `extends` names.
 
     Sections are merged key by key, at every depth. A list or a value replaces that of the other file, and null
-    removes a key. Raises UserError if the file is missing or if files extend each other in a circle.
+    removes a key, with what the other file says of a benchmark or method that is gone. Raises UserError if the file is
+    missing or if files extend each other in a circle.
     """
     return config_of(data).data
 
@@ -145,11 +158,13 @@ def _relative(line: str, name: str, base: str) -> str:
     return f"{name}: {KEY}: found no {base}, expected a path relative to the working directory {Path.cwd()}{near}"
 
 
-def _joined(layers: Sequence[Layer]) -> dict[str, Any]:
+def _joined(layers: Sequence[Layer]) -> Config:
     data: dict[str, Any] = {}
+    left_out: list[str] = []
     for _, layer in layers:
-        data = merged(data, layer)
-    return data
+        data, keys = without_orphans(data, layer, merged(data, layer))
+        left_out += keys
+    return Config(data, tuple(layers), tuple(left_out))
 
 
 def _values(value: Any) -> Any:

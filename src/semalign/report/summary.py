@@ -11,13 +11,14 @@ from semalign.report.templating import NOT_MEASURED, render, tally
 from semalign.report.verdicts import OPTIONAL, against, verdicts
 from semalign.report.words import STUDENT, TEACHER, is_under_study, method_under_study
 
-READ = (*OPTIONAL, "detectable", "search", "decomposition", "benchmarks")
+READ = (*OPTIONAL, "detectable", "search", "decomposition", "benchmarks", "ladder")
 LINES = 10
 # (question, sentence that answers it); a sentence without a question continues the answer before it
 ANSWERS = (
     ("Is there something to transfer?", sentences.gap),
     ("What helps?", sentences.helps),
     ("", sentences.own),
+    ("What must a target be?", sentences.targets),
     ("What stays open?", sentences.undecided),
     ("How was the learning rate chosen?", sentences.edges),
     ("Does the vocabulary carry the hidden states?", sentences.vocabulary),

@@ -144,4 +144,9 @@ def test_similarity_counts_the_pairs_of_layers_that_rise() -> None:
     said = sentences.similarity(of(similarity=fabricated.similarity_table()))
     assert "changes by +0.033 on average (plain CKA: +0.033) and rises in 4 of 12 pairs" in said
     assert "student layer 1 on facts, from 0.30 to 0.40." in said
-    assert sentences.similarity(of("sft", similarity=fabricated.similarity_table())) == NOT_MEASURED
+    # the method under study was not measured: the first one that was
+    assert sentences.similarity(of("sft", similarity=fabricated.similarity_table())) == said
+    table = fabricated.similarity_table(methods=("distill-logits", "sft"))
+    assert "**distill logits**" in sentences.similarity(of(similarity=table))
+    before = table[table["comparison"] == "teacher~student-before"]
+    assert sentences.similarity(of(similarity=before)) == NOT_MEASURED

@@ -40,8 +40,8 @@ def dose(table: pd.DataFrame, alpha: float = 0.05) -> str:
 def test_the_first_rung_above_the_student_and_every_significant_step() -> None:
     assert ladder(targets.ladder_table()).splitlines() == [
         "Each rung is tested against the one below it. The p-values of each measure are corrected for its 4 "
-        "tests, those against the student for the tests of their table in `comparisons.csv`; intervals are "
-        "uncorrected.",
+        "tests. Those against the student are in `comparisons.csv`, corrected for the tests of their table. Intervals "
+        "are uncorrected.",
         "",
         "The first rung that scores higher than the untouched student is **semantic residual**, by +33.0 points "
         "(p < 0.01). 3 of 4 steps are significant:",
@@ -102,6 +102,24 @@ def test_a_table_without_kl_has_steps_of_the_score_alone() -> None:
     assert "2 of 4 steps are significant" in said and "KL" not in said and "agreement" not in said
 
 
+def test_the_summary_says_which_rungs_help_and_which_damage() -> None:
+    def said(table: pd.DataFrame) -> str:
+        main = main_table(tuple(dict.fromkeys(table["benchmark"])))
+        return sentences.targets(Tables({"ladder": table, "main": main}, Levels()))
+
+    one = said(targets.ladder_table())
+    assert one == (
+        "Of 5 rungs of the ladder on completion, 3 score higher than the student (**semantic residual**, **pullback** "
+        "and **oracle**: +33.0 to +40.0 points), 1 scores lower (**SemAlign**: −23.0 points). **semantic residual** "
+        "against the rung below it, **semantic residual random**: +32.0 [+25.0, +39.0] points (p < 0.01)."
+    )
+    two = said(targets.ladder_table(BENCHMARKS))
+    assert two.count("Of 5 rungs") == 2 and "\n" not in two and " on facts, 3 score" in two
+    first = said(targets.ladder_table(rungs={"oracle": (75.0, 0.1), "semalign": (12.0, 1.6)}))
+    assert "1 scores higher than the student (**oracle**: +40.0 points), 1 scores lower" in first
+    assert "against the rung below" not in first
+
+
 def test_where_targets_help_and_where_they_damage() -> None:
     assert dose(targets.dose_table()).splitlines() == [
         "The dose is the relative drop of the layer loss. The p-values are corrected for the 20 tests of a dose "
@@ -139,8 +157,9 @@ def test_a_target_that_helps_and_then_damages() -> None:
 
 def test_a_single_dose_is_called_so() -> None:
     reached = {"semalign": (5.0, 0.8), "oracle": (70.0, 0.5), "pullback": (36.0, 0.5)}
-    *_, helps, damages, _, neither = dose(targets.dose_table(reached=reached, doses=1)).splitlines()
-    assert helps.endswith("p < 0.01), its only dose") and damages.endswith("p < 0.01), its only dose")
+    first, *_, helps, damages, _, neither = dose(targets.dose_table(reached=reached, doses=1)).splitlines()
+    assert first.endswith(" Each target has one dose.")
+    assert helps.endswith("p < 0.01)") and damages.endswith("p < 0.01)")
     assert neither.endswith("(drop of 50 %, difference of +1.0 points).")
 
 

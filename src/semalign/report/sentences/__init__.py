@@ -11,7 +11,7 @@ from semalign.report.sentences.budgets import edges, gain, search
 from semalign.report.sentences.compute import compute, equal_compute
 from semalign.report.sentences.displacement import displacement
 from semalign.report.sentences.dose import dose
-from semalign.report.sentences.ladder import ladder
+from semalign.report.sentences.ladder import ladder, targets
 from semalign.report.sentences.layers import attribution, decomposition, pairing, vocabulary
 from semalign.report.sentences.mechanism import closer, curves
 from semalign.report.sentences.scores import contrasts, detectable, gap, gap_closed, helps, own, undecided
@@ -48,6 +48,7 @@ __all__ = [
     "scored",
     "search",
     "similarity",
+    "targets",
     "trust",
     "undecided",
     "vocabulary",

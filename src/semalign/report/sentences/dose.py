@@ -22,7 +22,8 @@ def dose(tables: Tables) -> dict[str, Any] | None:
     where = [column for column in WHERE if doses[column].nunique() > 1]
     blocks = [block for _, block in doses.groupby(WHERE, sort=False)]
     places = [_place(block, tables.levels) | named_place(block, where) for block in blocks]
-    return {"places": places, "family": int(tables["dose"]["vs_student_p"].notna().sum())}
+    facts = {"places": places, "family": int(tables["dose"]["vs_student_p"].notna().sum())}
+    return facts | {"single": int(doses.groupby([*WHERE, "method"]).size().max()) == 1 and len(doses) > 1}
 
 
 def _place(block: pd.DataFrame, levels: Levels) -> dict[str, Any]:

@@ -27,6 +27,25 @@ def ladder(tables: Tables) -> dict[str, Any]:
     return {"places": places, "family": int(tables["ladder"]["score_p_holm"].notna().sum())}
 
 
+@sentence("ladder", "main")
+def targets(tables: Tables) -> dict[str, Any]:
+    """Which rungs score higher and lower than the student, and the step to the first one above it."""
+    tests = verdicts(tables)
+    tests = tests[tests["table"].isin(["main", "ladder"]) & (tests["against"] == STUDENT)]
+    steps = wholes(tables["ladder"])
+    where = ["benchmark", *(["pair"] if steps["pair"].nunique() > 1 else [])]
+    places = []
+    for _, block in steps.groupby(WHERE, sort=False):
+        rungs = block.sort_values("rung").to_dict("records")
+        tested = _tested([str(rung["method"]) for rung in rungs], tests, rungs[0])
+        groups = {word: [row for row in tested if row["verdict"] == word] for word in ("higher", "lower")}
+        first = groups["higher"][0]["method"] if groups["higher"] else None
+        found = [_step(rung, tables.levels) for rung in rungs if rung["method"] == first]
+        step = next((step for step in found if step["below"] == step["below"]), None)
+        places.append({**groups, "tested": len(tested), "step": step} | named_place(block, where))
+    return {"places": places}
+
+
 def named_place(block: pd.DataFrame, columns: Iterable[str]) -> dict[str, list[str]]:
     """The names of a block's pair and benchmark, if the table has several."""
     return {"where": [str(block[column].iloc[0]) for column in columns]}
@@ -57,8 +76,13 @@ _ENDS = (("difference", ""), ("low", "_low"), ("high", "_high"))
 
 def _above_student(methods: Iterable[str], tests: pd.DataFrame, place: Mapping[Any, Any]) -> dict[str, Any]:
     """The lowest trained rung above the student by a corrected test, and the number of tests."""
-    here = tests[(tests["pair"] == place["pair"]) & (tests["benchmark"] == place["benchmark"])]
-    by_method = here.drop_duplicates("method").set_index("method", drop=False).to_dict("index")
-    tested = [by_method[name] for name in methods if name in by_method and name != TEACHER]
+    tested = _tested(methods, tests, place)
     first = next((row for row in tested if row["verdict"] == "higher"), None)
     return {"first": first, "tested": len(tested)}
+
+
+def _tested(methods: Iterable[str], tests: pd.DataFrame, place: Mapping[Any, Any]) -> list[dict[Any, Any]]:
+    """The tests of trained rungs against the student at one pair and benchmark, the lowest rung first."""
+    here = tests[(tests["pair"] == place["pair"]) & (tests["benchmark"] == place["benchmark"])]
+    by_method = here.drop_duplicates("method").set_index("method", drop=False).to_dict("index")
+    return [by_method[name] for name in methods if name in by_method and name != TEACHER]
