@@ -21,7 +21,7 @@ from semalign.runtime.progress import Job, Progress, span
 TICK = 0.5  # seconds between two updates of a terminal's last line
 PAUSE = 30.0  # minimum seconds between two lines about progress in a file
 SHARE = 1 / 20  # and at least this share of the time since the start
-VERDICT = 4  # maximum number of lines of the verdict at the end of a run
+VERDICT = 5  # maximum number of lines of the verdict at the end of a run
 LISTED = 20  # maximum number of jobs that a dry run lists one by one
 # Snakemake's messages in every run
 NOISE = (
