@@ -90,4 +90,4 @@ def test_a_fixed_rate_is_marked_on_the_page_of_the_study() -> None:
     costs = fabricated.cost_table(("student", "sft", "kd"))
     costs = costs.assign(searched=costs["method"].map({"student": NAN, "sft": 1, "kd": 0}))
     [table] = _main(of(main=main, costs=costs))
-    assert "KD (fixed rate)" in table["html"] and "SFT (fixed rate)" not in table["html"]
+    assert "KD (fixed learning rate)" in table["html"] and "SFT (fixed learning rate)" not in table["html"]
