@@ -61,7 +61,9 @@ def _formulas() -> Mapping[Any, Formula]:
         aten.mm: _product,
         aten.bmm: _product,
         aten.addmm: _added_product,
+        aten.addmm_: _added_product,  # in place, as sums over the vocabulary are
         aten.baddbmm: _added_product,
+        aten.baddbmm_: _added_product,
         aten.mv: _vector_product,
     }
     for name in FUSED:

@@ -159,7 +159,7 @@ def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], wher
         return type(section).model_validate(data)
     except ValidationError as error:
         lines = explain(error, type(section))
-        raise UserError(*(f"{_place(line, places, where)}.{line}" for line in lines)) from None
+        raise UserError(*(_placed(line, places, where) for line in lines)) from None
 
 
 def _whole_section(place: str, key: str, value: Any, section: dict[str, Any]) -> str:
@@ -179,8 +179,14 @@ def _inside(data: dict[str, Any], key: str) -> tuple[dict[str, Any], str]:
     return data, parts[-1]
 
 
-def _place(line: str, places: dict[str, str], where: str) -> str:
-    return next((place for key, place in places.items() if line.startswith(key)), where)
+def _placed(line: str, places: dict[str, str], where: str) -> str:
+    """A problem after the place that asks for the change; one of the section as a whole after the change, if it is one.
+
+    `places` are those of the changed keys.
+    """
+    if line.startswith(":"):
+        return f"{where}.{next(iter(places))}{line}" if len(places) == 1 else f"{where}{line}"
+    return f"{next((place for key, place in places.items() if line.startswith(key)), where)}.{line}"
 
 
 def signal_name(study: Study, signals: Signals, stage: str) -> str:

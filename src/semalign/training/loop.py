@@ -151,6 +151,7 @@ class _Run:
                 values[name] = values.get(name, 0.0) + weight * term.item()
                 self._check_finite(name, values[name])
             total = torch.stack(list(terms.values())).sum()
+            self._check_trained(terms, total)
             (total if weight == 1 else weight * total).backward()
             del terms, total
         norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self.budget.settings.clip_norm)
@@ -161,6 +162,13 @@ class _Run:
         if self.step % max(1, self.budget.steps // 100) == 0 or self.step == self.budget.steps:
             self.history.append({"step": self.step, "learning_rate": lr, **values})
         return sum(values.values())
+
+    def _check_trained(self, terms: Iterable[str], total: torch.Tensor) -> None:
+        if not total.requires_grad:
+            raise UserError(
+                f"{self.label}: found a loss ({', '.join(terms)}) on which no trained matrix has an effect, expected "
+                "lora.projections that come before what is trained"
+            )
 
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):

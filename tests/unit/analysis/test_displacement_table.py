@@ -168,6 +168,35 @@ def test_targets_are_compared_with_all_seeds(case: Case) -> None:
     assert targets["interface"].tolist() == ["mlp", "block", "block"]
 
 
+def test_a_target_has_the_length_that_its_method_gives_it(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the MLP's output, after a factor, and with what a search chose."""
+    named = {"variant": "default", "stage": "residual", "folder": str(case.folders["residual"])}
+    oracle = {"variant": "default", "stage": "oracle", "folder": str(case.folders["oracle"])}
+    targets: list[dict[str, Any]] = [
+        {"method": "mlp", "rho": RHO, "interface": "mlp", **named},
+        {"method": "half", "scale": 0.5, **oracle},
+        {"method": "whole", **oracle},
+        {"method": "sft", "rho": 1.0, **named},
+    ]
+    record = case.cells[0] / "transfer" / "run.json"
+    before = record.read_text()
+    write_json(record, read_json(record) | {"chosen": {"rho": 0.2, "optimisation.learning_rate": 0.1}})
+    monkeypatch.setattr(case, "targets", targets)
+    table = case.measure()
+    record.write_text(before)
+    found = table[table["kind"] == "target"].set_index("method")
+    own, mlp = case.states(), case.states(interface="mlp")
+    residual = load_file(case.folders["residual"] / reading.NAME)["shared"][: len(own)].double()
+    for method, length in (("mlp", RHO * mlp.norm(dim=-1).mean()), ("sft", 0.2 * own.norm(dim=-1).mean())):
+        moves = tangents(length / residual.norm(dim=-1).mean() * residual, own)
+        size = sum(float(u.norm() / h.norm()) for u, h in zip(moves, own, strict=True)) / len(own)
+        assert found.loc[method, "size"] == pytest.approx(size, rel=1e-3)
+    assert found.loc["half", "size"] == pytest.approx(found.loc["whole", "size"] / 2, rel=1e-5)
+    assert found["interface"].tolist() == ["mlp", "block", "block", "block"]
+
+
 def test_a_reference_with_one_seed_has_no_ceiling(case: Case) -> None:
     table = case.measure("semalign")
     own = table[(table["method"] == "semalign") & (table["kind"] == "achieved")]

@@ -1,11 +1,13 @@
 """Steering towards displaced states: the loss, what runs for it, rounds, and the oracle."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from fabricated_pairs import Pair
+from fabricated_pairs import PAIRS, Pair
+from fabricated_signals import train_split
 from pydantic import ValidationError
 from safetensors.torch import load_file
 
@@ -13,13 +15,17 @@ from semalign.benchmarks.encoding import collate
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.base import TransferTask
+from semalign.methods.common.adapters import adapt
+from semalign.methods.common.costs import signal_costs
 from semalign.methods.common.lora import Work, load_student_at_work
 from semalign.methods.displaced.oracle import OracleTargets
 from semalign.methods.displaced.semantic_residual import SemanticResidual
 from semalign.methods.displaced.semantic_residual.rounds import Factors, Renewal
 from semalign.methods.displaced.training import displaced_loss, goals_of, own_states
-from semalign.models.anatomy import capture, layers_of
+from semalign.models.anatomy import capture, facts_of, layers_of
+from semalign.models.loading import load_model
 from semalign.models.transfers import load_student
+from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, read_jsonl
 from semalign.signals.displacement import NAME, read_displacements, scaled
 
@@ -162,6 +168,89 @@ def test_each_round_starts_anew_towards_targets_of_the_steered_student(llama: Pa
     assert both[len(first)] > first[-1]
 
 
+def test_a_steered_student_is_read_without_dropout(llama: Pair, tmp_path: Path) -> None:
+    """Targets of a further round do not depend on a draw, and the adapter's dropout is on again afterwards."""
+    lora = Lora(rank=4, projections=["up", "down"], dropout=0.5)
+    settings = SemanticResidual(rounds=2, **{**SMALL, "lora": lora})
+    task = task_of(llama, settings, tmp_path)
+    work = load_student_at_work(task)
+    adapted = adapt(work.model, [1, 2], lora, 0)
+    for name, parameter in adapted.named_parameters():
+        parameter.data += 0.1 * ("lora_B" in name)
+    dropped = [m for m in work.model.modules() if isinstance(m, torch.nn.Dropout) and m.training]
+    renewal = Renewal(task, work)
+    read = [(own_states(work, [2], "block")[2], renewal.displacement(work)) for _ in range(2)]
+    assert torch.equal(read[0][0], read[1][0]) and torch.equal(read[0][1], read[1][1])
+    assert dropped and all(module.training for module in dropped)
+    one, two = (llama.transfer(settings, tmp_path / name) for name in ("one", "two"))
+    adapters = [(folder / "adapter_model.safetensors").read_bytes() for folder in (one, two)]
+    assert adapters[0] == adapters[1]
+
+
+def test_shuffled_positions_stay_the_same_in_further_rounds(llama: Pair, tmp_path: Path) -> None:
+    """With fewer examples than the split has, they are still drawn among all of its positions."""
+    optimisation = Optimisation(learning_rate=1e-2, steps=2, batch_size=3, examples=2)
+    settings = SemanticResidual(rounds=2, optimisation=optimisation, lora=SMALL["lora"])
+    shuffled = {"residual.source": "shuffled", "residual.seed": 3}
+    task = task_of(llama, settings, tmp_path, **shuffled)
+    work = load_student_at_work(task)
+    stored = read_displacements(task.signals["residual"], work.examples, [1])[1]
+    found = Renewal(task, work).displacement(work)  # of the untouched student, as the stored ones
+    torch.testing.assert_close(found, stored, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("factor", [0.0, 1e-8])
+def test_a_squared_loss_needs_a_distance(factor: float, llama: Pair, tmp_path: Path) -> None:
+    settings = SemanticResidual(loss="squared", **SMALL)
+    work = load_student_at_work(task_of(llama, settings, tmp_path))
+    own = own_states(work, [2], "block")
+    goals = goals_of({2: own[2] * (1 + factor)}, own)
+    with pytest.raises(
+        UserError, match=r"loss: found `squared` with targets that are .* own states at layer 2"
+    ):
+        displaced_loss(settings, goals, work.examples, None)
+    assert displaced_loss(settings.model_copy(update={"loss": "cosine"}), goals, work.examples, None)
+
+
+def test_an_adapter_that_the_steered_output_does_not_see_is_refused(llama: Pair, tmp_path: Path) -> None:
+    above = Lora(rank=4, projections=["up", "down"])
+    settings = SemanticResidual(interface="attention", **{**SMALL, "lora": above})
+    message = r"test: found a loss \(layer\) on which no trained matrix has an effect"
+    with pytest.raises(UserError, match=message):
+        llama.transfer(settings, tmp_path / "transfer")
+    for layers, lora in (("first", above), ("paired", Lora(projections=["head"]))):
+        with pytest.raises(ValidationError, match=r"found lora\.projections .*, which come after the output"):
+            SemanticResidual(layers=layers, interface="attention", lora=lora)
+        assert SemanticResidual(layers=layers, interface="attention", lora=lora, label_loss_weight=1.0)
+    assert SemanticResidual(layers="all", interface="attention", lora=above)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_a_displaced_output_displaces_the_layer(name: str, pairs: Callable[[str], Pair]) -> None:
+    """Also where a norm follows the MLP or the attention. Only a parallel MLP does not read the displaced attention."""
+    pair = pairs(name)
+    model, texts = load_model(pair.student), train_split(pair.student, pair.benchmark)
+    batch = collate(texts[:2], 0)
+    d = torch.randn(model.config.hidden_size, generator=torch.Generator().manual_seed(0))
+
+    def block() -> torch.Tensor:
+        with capture(model, [2], ["block"]) as states:
+            model(batch.input_ids, attention_mask=batch.attention_mask)
+        return states["block", 2][batch.supervised]
+
+    before, layer, facts = block(), layers_of(model)[1], facts_of(model)
+    for part in ("mlp", "attention"):
+
+        def displace(_module: Any, _args: Any, output: Any) -> Any:
+            return (output[0] + d, *output[1:]) if isinstance(output, tuple) else output + d
+
+        handle = layer.get_submodule(getattr(facts, part)).register_forward_hook(displace)
+        moved = block() - before
+        handle.remove()
+        adds_up = torch.allclose(moved, d.expand_as(moved), atol=1e-4)
+        assert adds_up == (part == "mlp" or name == "neox"), part
+
+
 def test_factors_come_back(llama: Pair) -> None:
     model = torch.nn.Linear(3, 2)
     model.bias.requires_grad_(False)
@@ -207,6 +296,13 @@ def test_an_oracle_can_be_reached(llama: Pair, tmp_path: Path, monkeypatch: pyte
         layer = int(name.removeprefix("layer."))
         before_after = [own_states(each, [layer], "block")[layer] for each in (work, after)]
         torch.testing.assert_close(stored[name], before_after[1] - before_after[0], atol=1e-5, rtol=1e-4)
+    # fine-tuning the paired layers took the pairing's passes through the teacher, and no others
+    passes = [read_json(f / "run.json")["cost"]["teacher_passes"] for f in (trained, folder)]
+    assert passes[0] == passes[1] > 0
+    oracle = llama.signals(settings)["oracle"]
+    assert signal_costs([oracle])["signal_flops"]
+    monkeypatch.chdir(tmp_path)  # records name no folder outside of the working directory
+    assert signal_costs([oracle])["signal_flops"] is None
 
 
 def test_settings_that_make_no_sense_are_refused() -> None:
@@ -216,6 +312,7 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         {"layer_loss_weight": 0.0},
         {"loss": "l1"},
         {"layers": "second"},
+        {"loss": "squared", "rho": 0.0},
     ):
         with pytest.raises(ValidationError):
             SemanticResidual(**wrong)

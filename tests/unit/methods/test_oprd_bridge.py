@@ -116,6 +116,8 @@ def test_states_that_give_no_bridge_are_refused() -> None:
         build_bridge(drawn(1, 20, 5), drawn(2, 20, 7), held, rank=8)
     with pytest.raises(UserError, match="found 20 teacher states that are all equal"):
         build_bridge(drawn(1, 20, 5), torch.ones(20, 7), held, rank=2)
+    with pytest.raises(UserError, match="found student states that are all zero"):
+        build_bridge(torch.zeros(20, 5), drawn(2, 20, 7), held, rank=2)
 
 
 def test_the_loss_is_the_slow_formula(llama: Pair, tmp_path: Path) -> None:

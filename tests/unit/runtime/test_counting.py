@@ -17,6 +17,14 @@ A, B, C, N = 3, 5, 7, 2
 PRODUCTS: dict[str, tuple[Callable[[], torch.Tensor], int]] = {
     "mm": (lambda: torch.ones(A, B) @ torch.ones(B, C), 2 * A * B * C),
     "addmm": (lambda: linear(torch.ones(A, B), torch.ones(C, B), torch.ones(C)), 2 * A * B * C),
+    "addmm in place": (
+        lambda: torch.ones(A, C).addmm_(torch.ones(A, B), torch.ones(B, C)),
+        2 * A * B * C,
+    ),
+    "baddbmm in place": (
+        lambda: torch.ones(N, A, C).baddbmm_(torch.ones(N, A, B), torch.ones(N, B, C)),
+        2 * N * A * B * C,
+    ),
     "bmm": (lambda: torch.ones(N, A, B) @ torch.ones(N, B, C), 2 * N * A * B * C),
     "baddbmm": (
         lambda: torch.baddbmm(torch.ones(N, A, C), torch.ones(N, A, B), torch.ones(N, B, C)),

@@ -19,6 +19,7 @@ from semalign.models.readout import read_readout
 from semalign.models.states import answer_tokens
 from semalign.models.trained_head import read_trained_head
 from semalign.models.vocabulary import common_tokens
+from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import Run, check
 from semalign.signals.displacement import NAME, read_displacements
@@ -134,14 +135,20 @@ def test_the_sharpened_control_knows_only_the_student(llama: Pair) -> None:
     torch.testing.assert_close(found.double(), (sharp - own) @ rows, atol=1e-5, rtol=1e-4)
 
 
-def test_a_student_that_is_its_own_teacher_has_no_residual(llama: Pair, tmp_path: Path) -> None:
-    for name, section in (("states", {"batch_size": 4}), ("residual", Residual().model_dump())):
+@pytest.mark.parametrize("temperature", [1.0, 100.0])
+def test_a_student_that_is_its_own_teacher_is_refused(
+    temperature: float, llama: Pair, tmp_path: Path
+) -> None:
+    """In other batches its predictions differ by rounding, which a method would scale up."""
+    own = Residual(temperature=temperature, batch_size=2).model_dump()
+    for name, section in (("states", {"batch_size": 6}), ("residual", own)):
         write_json(tmp_path / f"{name}.json", section)
     student, benchmark = llama.student, llama.benchmark
     store_states(student, student, benchmark, tmp_path / "states.json", tmp_path / "states")
     settings, out = tmp_path / "residual.json", tmp_path / "residual"
-    recompose_residual(student, student, benchmark, tmp_path / "states", settings, out)
-    assert load_file(out / NAME)["shared"].abs().max() < 1e-5
+    with pytest.raises(UserError, match="residual: found predictions whose total variation is"):
+        recompose_residual(student, student, benchmark, tmp_path / "states", settings, out)
+    assert not out.exists()
 
 
 def test_other_vocabularies_share_what_they_share(llama: Pair, tmp_path: Path) -> None:

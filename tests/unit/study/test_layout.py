@@ -206,3 +206,10 @@ def test_targets_are_listed_for_those_who_steer_towards_them(
         ("semalign", "batch_size~8", "alignment", f"{root}/alignment/default", None),
     ]
     assert not [name for name in Layout(parse_study(STUDY)).settings if name.startswith("targets/")]
+    methods["pullback"] = {"scale": 2.0, "interface": "mlp"}
+    methods["semantic-residual"] = {"interface": "mlp", "by_benchmark": {"facts": {"rho": 0.2}}}
+    layout = Layout(parse_study(STUDY | {"methods": methods, "analysis": {"displacement": displacement}}))
+    own = {entry["method"]: entry for entry in layout.settings["targets/p"]}
+    assert [own["pullback"].get(key) for key in ("rho", "interface", "scale")] == [None, "mlp", 2.0]
+    residual = own["semantic-residual"]
+    assert (residual["rho"], residual["interface"]) == (0.2, "mlp") and "scale" not in residual

@@ -99,7 +99,7 @@ def test_training_towards_targets_alone_costs_one_layer() -> None:
     alone, labels, rounds = (rows[f"transfer_knowledge: {name}"] for name in methods)
     seconds = [3600 * row.hours - row.jobs * device.start for row in (alone, labels, rounds)]
     assert 3 < seconds[1] / seconds[0] < 6  # three layers and the head
-    assert seconds[2] / seconds[0] == pytest.approx(4)
-    assert rounds.peak == alone.peak
+    assert 4 < seconds[2] / seconds[0] < 4.3  # and three residuals
+    assert rounds.peak.total > alone.peak.total
     assert alone.peak.activations < 0.6 * labels.peak.activations
     assert alone.peak.other == 0 < labels.peak.other

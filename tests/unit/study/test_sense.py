@@ -139,6 +139,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"ablations": {"axes": {"layer_loss_weight": ["1e-4"]}}}, "ablations.axes.layer_loss_weight: found '1e-4', expected a number"),
     ({"ablations": {"axes": {"optimisation.learning_rate": [1e-4, 1e-4]}}}, "ablations.axes.optimisation.learning_rate: found 0.0001 twice"),
     ({"ablations": {"others": {"sft": {"lora.rnk": [4]}}}}, "ablations.others.sft.lora.rnk: unknown key, expected one of rank, alpha, dropout, projections (did you mean rank?)"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "loss": "squared"}}, "ablations": {"method": "r", "axes": {"rho": [0]}}}, "ablations.axes.rho: found rho 0 with loss squared"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "lora": {"projections": ["head"]}}}}, "methods.r: found lora.projections head, which come after"),
     ({"ablations": {"axes": {"method": ["sft"]}}}, "ablations.axes.method: unknown key"),
     ({"ablations": {"axes": {"alignment.map": ["x" * 300]}}}, "ablations.axes.alignment.map: found 'xxx"),
     ({"ablations": {"axes": {"lora.projections": [["up"] * 90]}}}, "characters, which names a folder"),

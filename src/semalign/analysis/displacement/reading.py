@@ -1,6 +1,7 @@
 """Reading what is compared: the untouched student's states, those of trained students, and targets of signals."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ from torch import Tensor
 
 from semalign.analysis.displacement.tangent import sizes, tangent, towards
 from semalign.analysis.states import draw_rows
+from semalign.config.cells import Cell
 from semalign.models.loading import load_model
 from semalign.models.states import encode_split, offsets_of, read_states
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
+from semalign.runtime.provenance import RECORD
 from semalign.signals.displacement import NAME, SHARED, layer_name, scaled
 from semalign.signals.stored import Stored
 
@@ -39,7 +42,8 @@ class Place:
 class Target:
     """What a method steers towards: its signal's `stage` and `folder`.
 
-    `rho` is the length of a displacement relative to the states, if the method sets it.
+    `rho` is the length of a displacement relative to the states at `interface`, if the method sets it; `scale` is a
+    factor on stored displacements.
     """
 
     method: str
@@ -47,6 +51,8 @@ class Target:
     stage: str
     folder: Path
     rho: float | None = None
+    interface: str = BLOCK
+    scale: float = 1.0
 
 
 class Origin:
@@ -83,7 +89,8 @@ class Origin:
         """Layer -> tangent displacements [positions, width] that a target asks for, at those layers that it has.
 
         A displacement of what the MLP, the attention or the whole layer adds is one of the layer's output, a sum with
-        it. Raises UserError if the target was stored at other positions.
+        it. (That the MLP reads what the attention adds is left out.) Raises UserError if the target was stored at other
+        positions.
         """
         name = TARGETS if target.stage == ALIGNMENT else NAME
         stored = Stored(target.folder / name, self.encoded).tensors
@@ -102,14 +109,25 @@ class Origin:
     def _displacement(self, rows: Tensor, layer: int, target: Target) -> Tensor:
         if target.stage == ALIGNMENT:
             return towards(rows, self.own[interface_of(target)][layer])
-        return rows if target.rho is None else scaled(rows, self.own[BLOCK][layer], target.rho)
+        if target.rho is None:
+            return target.scale * rows
+        return scaled(rows, self.own[target.interface][layer], target.rho)
 
 
 def interface_of(target: Target) -> str:
     """The output of a layer that a target is for; displacements are those of whole layers."""
     if target.stage != ALIGNMENT:
-        return BLOCK
+        return target.interface
     return str(read_json(target.folder / "alignment.json")["interface"])
+
+
+def as_chosen(target: Target, cells: Mapping[Path, Cell]) -> Target:
+    """The target with the value of `rho` or `scale` that a search chose for its method and variant, if one did."""
+    for folder, cell in cells.items():
+        if (cell.method, cell.variant) == (target.method, target.variant):
+            chosen = read_json(folder / "transfer" / RECORD).get("chosen", {})
+            return replace(target, **{key: chosen[key] for key in ("rho", "scale") if key in chosen})
+    return target
 
 
 def read_targets(entries: Any, source: Path) -> list[Target]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semalign.analysis.accumulation import Resampling, resample_means
-from semalign.analysis.displacement.reading import BLOCK, Origin, Target, interface_of
+from semalign.analysis.displacement.reading import BLOCK, Origin, Target, as_chosen, interface_of
 from semalign.analysis.displacement.tangent import Reference
 from semalign.config.cells import DEFAULT, Cell
 from semalign.models.transfers import load_student
@@ -78,7 +78,8 @@ def displacement_table(
         )
     known = {trained[folder].seed: _moved(origin, folder, teacher) for folder in own}
     comparison = Comparison(origin, known, resampling)
-    rows = [*_achieved(comparison, trained, known, reference, teacher), *_asked(comparison, targets)]
+    asked = [as_chosen(target, trained) for target in targets]
+    rows = [*_achieved(comparison, trained, known, reference, teacher), *_asked(comparison, asked)]
     first = next(iter(trained.values()))
     constant = {"pair": first.pair, "benchmark": first.benchmark, "reference": reference}
     columns = list(COLUMNS["displacement"])

@@ -8,6 +8,13 @@ from semalign.runtime.files import read_json
 from semalign.runtime.provenance import RECORD
 
 MEGA = 1e6
+# of a training outside the working directory, whose folder records do not name: its operations are not known
+UNKNOWN: dict[str, Any] = {
+    "wall_seconds": 0.0,
+    "peak_memory_mb": 0.0,
+    "inputs": {},
+    "cost": {"search_seconds": 0.0},
+}
 
 
 def signal_costs(folders: Iterable[Path]) -> dict[str, float | None]:
@@ -59,12 +66,14 @@ def added(values: Iterable[int | None]) -> int | None:
 def _records_behind(folders: Iterable[Path]) -> dict[Path, dict[str, Any]]:
     """Records of the given signal stages and of all stages and trainings they depend on, by folder."""
     records: dict[Path, dict[str, Any]] = {}
-    waiting = list(folders)
-    stages = {folder.parent.parent for folder in waiting}
+    asked = list(folders)
+    waiting = list(asked)
+    stages = {folder.parent.parent for folder in asked}
     while waiting:
         folder = waiting.pop()
         if folder not in records:
-            records[folder] = read_json(folder / RECORD)
+            known = folder in asked or (folder / RECORD).is_file()
+            records[folder] = read_json(folder / RECORD) if known else UNKNOWN
             inputs = {name: Path(source["path"]) for name, source in records[folder]["inputs"].items()}
             waiting += [p for name, p in inputs.items() if p.parent.parent in stages or name == "transfer"]
     return dict(sorted(records.items()))

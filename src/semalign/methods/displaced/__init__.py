@@ -10,9 +10,9 @@ the settings below and the training (`training`), and differ in where the displa
 `residual_start` steers by the semantic residual first, and distils the teacher's logits from there.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semalign.config.methods import Adapted
 
@@ -33,7 +33,8 @@ class Displaced(Adapted):
         "block",
         description="output that is steered: of the layer (`block`), what it adds to the residual stream "
         "(`contribution`), or that of its MLP or attention. A displacement is the same for all of them, since they add "
-        "up",
+        "up; but the MLP of a layer reads what its attention adds, so that displacing the attention also changes the "
+        "MLP's output, except where both run side by side (GPT-NeoX)",
     )
     loss: Literal["cosine", "squared"] = Field(
         "cosine",
@@ -49,6 +50,21 @@ class Displaced(Adapted):
     label_loss_weight: float = Field(
         0.0, ge=0, description="weight of cross-entropy on the answers, added to the layer loss"
     )
+
+    @model_validator(mode="after")
+    def _reaches_the_layer(self) -> Self:
+        """Some adapted matrix must act on the steered output, which alone is trained without a loss on the answers."""
+        above = ["head"]
+        if self.interface == "attention" and self.layers in ("first", "last"):
+            above += ["gate", "up", "down"]
+        if self.layer_local and all(name in above for name in self.lora.projections):
+            names = ", ".join(self.lora.projections)
+            where = "the attention" if len(above) > 1 else "a layer"
+            raise ValueError(
+                f"found lora.projections {names}, which come after the output of {where} that is steered; expected one "
+                "that comes before, or a loss on the answers"
+            )
+        return self
 
     @property
     def layer_local(self) -> bool:

@@ -8,7 +8,8 @@ The untouched student's states are read once, at the beginning. Without a loss o
 steered layer runs, and the layers below the lowest one run once per example (`methods.common.prefix`).
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,10 +25,11 @@ from semalign.methods.common.steered import steered_states
 from semalign.methods.displaced import Displaced
 from semalign.models.readout import head_logits
 from semalign.models.states import offsets_of, read_states
+from semalign.runtime.errors import UserError
 from semalign.signals.distillation.logits import TeacherLogits
-from semalign.training.losses import NEGLIGIBLE
 
 BATCH = 32  # examples per forward pass when the student's states are read
+ROUNDING = 1e-6  # of a state's length, in float32
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,25 @@ class Goal:
         targets = self.targets[rows].to(states.device)
         if kind == "cosine":
             return 1 - torch.nn.functional.cosine_similarity(states.float(), targets, dim=-1).mean()
-        return (states.float() - targets).square().sum(-1).mean() / max(self.distance, NEGLIGIBLE)
+        return (states.float() - targets).square().sum(-1).mean() / self.distance
 
 
 def own_states(work: Work, layers: Sequence[int], interface: str) -> dict[int, Tensor]:
     """Layer -> the student's present states [positions, width] at an interface, at supervised positions."""
-    return read_states(work.model, work.examples, layers, interface, BATCH, work.pad_id)
+    with evaluating(work.model):
+        return read_states(work.model, work.examples, layers, interface, BATCH, work.pad_id)
+
+
+@contextlib.contextmanager
+def evaluating(model: torch.nn.Module) -> Iterator[None]:
+    """Context without dropout: the adapter's own is on from its creation, though the model was loaded without."""
+    active = [module for module in model.modules() if module.training]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module in active:
+            module.training = True
 
 
 def goals_of(targets: Mapping[int, Tensor], untouched: Mapping[int, Tensor]) -> dict[int, Goal]:
@@ -58,10 +73,28 @@ def goals_of(targets: Mapping[int, Tensor], untouched: Mapping[int, Tensor]) -> 
     }
 
 
+def check_distances(goals: Mapping[int, Goal]) -> None:
+    """Raise UserError if targets differ from the untouched student's states by rounding only.
+
+    The squared loss is divided by their distance, so that it would be rounding divided by rounding.
+    """
+    for layer, goal in goals.items():
+        if goal.distance <= ROUNDING**2 * float(goal.targets.double().square().sum(-1).mean()):
+            raise UserError(
+                f"loss: found `squared` with targets that are the student's own states at layer {layer}, expected "
+                "displacements above rounding, or `cosine`"
+            )
+
+
 def displaced_loss(
     settings: Displaced, goals: Mapping[int, Goal], examples: Sequence[Encoded], teacher: TeacherLogits | None
 ) -> Loss:
-    """The loss terms of one batch: `layer` (mean over the steered layers), `kl` and `label`, each if it is used."""
+    """The loss terms of one batch: `layer` (mean over the steered layers), `kl` and `label`, each if it is used.
+
+    Raises UserError as `check_distances`, if the loss is squared.
+    """
+    if settings.loss == "squared":
+        check_distances(goals)
     offsets = offsets_of(examples)
     layers = sorted(goals)
     weights = settings.label_loss_weight, settings.divergence_weight

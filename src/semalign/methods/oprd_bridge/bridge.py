@@ -51,12 +51,14 @@ def build_bridge(own: Tensor, taught: Tensor, held_out: Tensor, rank: int) -> Br
     """Fit the bridge between the student's states [positions, D_S] and the teacher's [positions, D_T].
 
     `held_out` [positions] is true for the positions that choose the ridge. Raises UserError if the teacher's states
-    have fewer than `rank` channels or do not vary.
+    have fewer than `rank` channels or do not vary, or if the student's are all zero.
     """
     mean, directions, share = principal(taught, rank)
     parts = [((chunk.double() - mean) @ directions.T).float() for chunk in taught.split(POSITIONS)]
     coordinates = torch.cat(parts)
     fitted, held = (Moments.of(own, coordinates, rows) for rows in (~held_out, held_out))
+    if not fitted.xx.any():
+        raise UserError("oprd-bridge: found student states that are all zero, expected others")
     solutions = dict(zip(RIDGES, solve(fitted), strict=True))
     predicted = {ridge: held.predicted(solution) for ridge, solution in solutions.items()}
     best = max(predicted, key=lambda ridge: predicted[ridge])

@@ -49,8 +49,10 @@ def read_oracle(
     before = states_of(load_model(student))
     after = states_of(load_student(student, teacher, transfer))
     moved = {layer_name(layer): after[layer] - before[layer] for layer in layers}
-    # the passes that the other method's targets took are part of its costs
-    passes = paired["teacher_passes"] + read_json(transfer / "run.json")["cost"]["teacher_passes"]
+    # the passes that the other method's targets took are part of its costs, with those of the pairing if it read one
+    other = read_json(transfer / "run.json")
+    passes = other["cost"]["teacher_passes"]
+    passes += 0 if "pairing" in other["inputs"] else paired["teacher_passes"]
     with replace_folder(out) as folder:
         save_displacements(folder, moved, encoded)
         write_json(folder / "oracle.json", {"teacher_passes": passes})

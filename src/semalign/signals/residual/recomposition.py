@@ -47,11 +47,15 @@ BASES: dict[str, Callable[..., Bases]] = {
 
 @dataclass(frozen=True)
 class Recomposed:
-    """The residuals [positions, student width] in float32, and each model's mean probability on the shared tokens."""
+    """The residuals [positions, student width] in float32, and each model's mean probability on the shared tokens.
+
+    `variation` is the mean total variation between the two distributions, from 0 to 1.
+    """
 
     displacement: Tensor
     kept_teacher: float
     kept_student: float
+    variation: float
 
 
 class Recomposition:
@@ -73,15 +77,17 @@ class Recomposition:
         """The residuals of positions with the teacher's final states, the student's, and the answers' tokens.
 
         `taught` is [positions, teacher width], `own` [positions, student width], `labels` [positions] in the student's
-        vocabulary. Computed in float64, in blocks of positions.
+        vocabulary. Computed in float64, in blocks of positions. `taught` may have more positions, at the end, among
+        which those of the shuffled control are drawn.
         """
         if self.settings.source == "shuffled":
             taught = taught[_permutation(len(taught), self.settings.seed)]
+        taught = taught[: len(own)]
         size = max(1, NUMBERS // len(self.ids[0]))
         blocks = zip(*(rows.split(size) for rows in (taught, own, labels)), strict=True)
-        parts, masses = zip(*(self._block(*block) for block in blocks), strict=True)
-        kept = torch.stack(masses).sum(0) / len(own)
-        return Recomposed(torch.cat(parts), *kept.tolist())
+        parts, sums = zip(*(self._block(*block) for block in blocks), strict=True)
+        means = torch.stack(sums).sum(0) / len(own)
+        return Recomposed(torch.cat(parts), *means.tolist())
 
     def _block(self, taught: Tensor, own: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         p_student, kept_student = self._shared(1, own)
@@ -95,8 +101,8 @@ class Recomposition:
         if source == "labels":
             # an answer's token that the teacher does not have teaches nothing
             difference *= p_teacher.sum(-1, keepdim=True)
-        masses = torch.stack([kept_teacher.sum(), kept_student.sum()]).cpu()
-        return recompose(self.bases, difference).float().cpu(), masses
+        sums = torch.stack([kept_teacher.sum(), kept_student.sum(), difference.abs().sum() / 2]).cpu()
+        return recompose(self.bases, difference).float().cpu(), sums
 
     def _shared(self, side: int, states: Tensor) -> tuple[Tensor, Tensor]:
         """A model's distribution over the shared tokens [positions, tokens], and its mass on them [positions]."""

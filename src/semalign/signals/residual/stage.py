@@ -12,10 +12,11 @@ from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.displacement import SHARED, save_displacements
 from semalign.signals.distillation.states import NAME
-from semalign.signals.residual.recomposition import Recomposition
+from semalign.signals.residual.recomposition import Recomposed, Recomposition
 from semalign.signals.stored import Stored
 
 logger = logging.getLogger("semalign")
+ROUNDING = 1e-5  # total variation between the predictions of one model in float32, read in other batches
 
 
 @counted
@@ -44,8 +45,7 @@ def recompose_residual(
     recomposed = Recomposition(teacher, student, residual, model.device).of(
         taught, own, answer_tokens(encoded)
     )
-    if not recomposed.displacement.isfinite().all():
-        raise UserError("residual: found a displacement that is not finite, expected finite states and heads")
+    _check(recomposed, residual.temperature)
     facts = {
         "teacher_passes": read_json(states / "states.json")["teacher_passes"],
         "kept_teacher": recomposed.kept_teacher,
@@ -59,3 +59,17 @@ def recompose_residual(
         "residual: %d positions; %.1f %% of the teacher's and %.1f %% of the student's probability on shared tokens",
         *(len(own), 100 * recomposed.kept_teacher, 100 * recomposed.kept_student),
     )
+
+
+def _check(recomposed: Recomposed, temperature: float) -> None:
+    """Raise UserError for a displacement that is not finite, or that is only rounding.
+
+    Methods scale displacements, which would make rounding as long as any other.
+    """
+    if not recomposed.displacement.isfinite().all():
+        raise UserError("residual: found a displacement that is not finite, expected finite states and heads")
+    if recomposed.variation <= ROUNDING / max(temperature, 1.0):
+        raise UserError(
+            f"residual: found predictions whose total variation is {recomposed.variation:.1e}, expected two models "
+            "that differ (with residual.source labels, a student that does not know all answers)"
+        )

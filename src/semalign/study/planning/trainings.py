@@ -43,8 +43,16 @@ def _adapted(settings: Adapted, pair: Work, device: work.Device, paired: int) ->
         once = work.trained(student, epochs * train.tokens, student.layers, device)
     if settings.reads_itself:
         once += work.forward(student, train.tokens, device)
+    again = settings.trainings - 1  # residuals are made anew with all that the stage of the first one holds
+    if again:
+        renewed = memory.residual(
+            pair.teacher, student, pair.tokens("train", memory.READ_AT_ONCE), train.positions
+        )
+        peak = max(peak, renewed, key=lambda each: each.total)
+    remade = work.forward(student, train.tokens, device)
+    remade += work.recomposed(pair.teacher, student, train.positions, device)
     disk = artifacts.adapter_bytes(student, adapted, settings.lora.rank, settings.lora.projections)
-    return Job("", settings.trainings * once, disk, peak)
+    return Job("", settings.trainings * once + again * remade, disk, peak)
 
 
 def _layers_with_backward(settings: Adapted, layers: int, paired: int) -> int:

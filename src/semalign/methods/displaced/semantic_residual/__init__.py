@@ -6,9 +6,9 @@ loss, and replaces what is decomposed. `rounds` repeats the training with new ta
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semalign.methods.base import TransferReport, TransferTask
 from semalign.methods.displaced import Displaced, Rho
@@ -30,6 +30,15 @@ class SemanticResidual(Displaced):
         description="trainings in a row; each starts from the untouched student, towards the steered student's states "
         "plus its own residual",
     )
+
+    @model_validator(mode="after")
+    def _has_a_distance(self) -> Self:
+        if self.rho == 0 and self.loss == "squared":
+            raise ValueError(
+                "found rho 0 with loss squared, which is divided by the length of the displacements; expected a rho "
+                "above 0, or loss cosine"
+            )
+        return self
 
     @property
     def trainings(self) -> int:

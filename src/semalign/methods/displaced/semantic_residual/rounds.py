@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from semalign.config.displacements import Residual
@@ -22,6 +23,7 @@ from semalign.methods.displaced.semantic_residual import SemanticResidual
 from semalign.methods.displaced.training import (
     BATCH,
     displaced_loss,
+    evaluating,
     goals_of,
     logits_of,
     own_states,
@@ -118,10 +120,14 @@ class Renewal:
 
     def __init__(self, task: TransferTask[SemanticResidual], work: Work) -> None:
         settings = Residual(**read_json(task.signals["residual"] / RECORD)["settings"])
-        self.taught = Stored(task.signals["states"] / NAME, work.examples).tensors["states"]
+        states = task.signals["states"] / NAME
+        Stored(states, work.examples)  # refuses other positions
+        # all of the split, as for the stored residual: shuffled positions are drawn among them
+        self.taught = load_file(states)["states"]
         self.recomposition = Recomposition(task.teacher, task.student, settings, work.model.device)
 
     def displacement(self, work: Work) -> Tensor:
         """The residual [positions, width] of the student as it is now."""
-        own = read_final_states(work.model, work.examples, BATCH, work.pad_id)
+        with evaluating(work.model):
+            own = read_final_states(work.model, work.examples, BATCH, work.pad_id)
         return self.recomposition.of(self.taught, own, answer_tokens(work.examples)).displacement
