@@ -40,8 +40,8 @@ def dose(table: pd.DataFrame, alpha: float = 0.05) -> str:
 def test_the_first_rung_above_the_student_and_every_significant_step() -> None:
     assert ladder(targets.ladder_table()).splitlines() == [
         "Each rung is tested against the one below it. The p-values of each measure are corrected for its 4 "
-        "tests, those against the student for the tests of their table in `comparisons.csv`; intervals are "
-        "uncorrected.",
+        "tests. Those against the student are in `comparisons.csv`, corrected for the tests of their table. Intervals "
+        "are uncorrected.",
         "",
         "The first rung that scores higher than the untouched student is **semantic residual**, by +33.0 points "
         "(p < 0.01). 3 of 4 steps are significant:",

@@ -27,7 +27,7 @@ BARE: dict[str, Any] = {
 
 
 def config(**changes: Any) -> dict[str, Any]:
-    """The shipped default, with some sections replaced."""
+    """The shipped default, with some sections replaced as a whole."""
     data: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     return {**data, **changes}
 
@@ -49,7 +49,7 @@ def study() -> Study:
         ({"methods": {"student": {}, "semalign": {}}, "analysis": {}, "contrasts": []}, "methods: found no teacher"),
         ({"methods": {"student": {}, "teacher": {}, "semaling": {}}}, "semaling"),
         ({"study": "a/b"}, "study: found the name 'a/b'"),
-        ({"benchmarks": {"fact": {}}, **BARE}, "benchmarks.fact: unknown benchmark, expected one of arithmetic, completion, facts"),
+        ({"benchmarks": {"fact": {}}, "methods": {"student": {}, "teacher": {}, "sft": {}}, "contrasts": [], "ablations": {}, "analysis": {}}, "benchmarks.fact: unknown benchmark, expected one of arithmetic, completion, facts"),
         ({"benchmarks": {"facts": {"train": -1}}}, "benchmarks.facts.train: found -1, expected at least 1"),
         ({"ablations": {"axes": {"alignment.mapp": ["random"]}}}, "ablations.axes.alignment.mapp: unknown key"),
         ({"ablations": {"axes": {"alignment.map": ["rnd"]}}}, "rnd"),
@@ -97,23 +97,25 @@ def test_a_missing_key_of_a_model_config_is_reported_in_one_line(lost: str, tmp_
 
 def test_untrained_methods_have_one_seed_and_ablations_their_own_seeds(study: Study) -> None:
     cells = cells_of(study)
-    seeds = {(c.method, c.variant): [] for c in cells}
+    seeds: dict[tuple[str, str], list[int]] = {}
     for cell in cells:
         if cell.benchmark == "facts":
-            seeds[cell.method, cell.variant].append(cell.seed)
+            seeds.setdefault((cell.method, cell.variant), []).append(cell.seed)
     assert seeds["student", "default"] == study.seeds[:1]
     assert seeds["semalign", "default"] == study.seeds
-    assert seeds["semantic-residual", "source~labels"] == study.ablations.seeds
+    assert seeds["semantic-residual", "bases~input-side"] == study.ablations.seeds == [0]
+    assert not any(method.startswith("target-") for method, _ in seeds)
     assert len({cell.path for cell in cells}) == len(cells)
 
 
-def test_a_variant_changes_one_setting_and_names_its_stages(study: Study) -> None:
-    _, default = resolve(study, "semantic-residual", "default")
-    _, labels = resolve(study, "semantic-residual", "source~labels")
-    assert (default.residual.source, labels.residual.source) == ("teacher", "labels")
-    assert labels.model_copy(update={"residual": default.residual}) == default
-    assert signal_name(study, labels, "states") == "default"
-    assert signal_name(study, labels, "residual") == "source~labels"
+def test_a_variant_changes_one_setting_and_names_its_stages() -> None:
+    study = parse_study(config(ablations={"method": "semalign", "axes": {"alignment.map": ["random"]}}))
+    _, default = resolve(study, "semalign", "default")
+    _, random = resolve(study, "semalign", "map~random")
+    assert (default.alignment.map, random.alignment.map) == ("pinv", "random")
+    assert random.model_copy(update={"alignment": default.alignment}) == default
+    assert signal_name(study, random, "activations") == "default"
+    assert signal_name(study, random, "alignment") == "map~random"
 
 
 def test_two_axes_with_the_same_name_are_refused() -> None:

@@ -177,8 +177,9 @@ def test_every_signal_stage_is_planned(tmp_path: Path, monkeypatch: pytest.Monke
     plan = Plan(load_study(str(path)), work.DEVICES["cpu"])
     jobs = {row.rule: row.jobs for row in plan.rows()}
     assert jobs["store_states"] == jobs["read_oracle"] == 4
-    # teacher, random bases, and four variants of the ablations
-    assert jobs["recompose_residual"] == 6 * 4
-    # three seeds and three learning rates on four benchmarks, and a student for each of the four oracles
+    # the teacher's residual, one of random bases, and one per variant, on each of four benchmarks
+    assert jobs["recompose_residual"] == 4 * (1 + 1 + 4)
+    # three seeds and three rates on four benchmarks, and a student for each of the four oracles
     assert jobs["transfer_knowledge: distill-logits"] == 24 + 4
+    assert jobs["solve_pullback"] == 1  # a rung on one benchmark
     assert set(STAGES) == set(plan.stage_jobs())
