@@ -103,7 +103,7 @@ def test_untrained_methods_have_one_seed_and_ablations_their_own_seeds(study: St
             seeds.setdefault((cell.method, cell.variant), []).append(cell.seed)
     assert seeds["student", "default"] == study.seeds[:1]
     assert seeds["semalign", "default"] == study.seeds
-    assert seeds["semantic-residual", "bases~input-side"] == study.ablations.seeds == [0]
+    assert seeds["semantic-residual", "bases~input-side"] == study.ablations.seeds == [0, 1, 2]
     assert not any(method.startswith("target-") for method, _ in seeds)
     assert len({cell.path for cell in cells}) == len(cells)
 

@@ -162,8 +162,8 @@ def test_a_plan_has_one_row_per_rule(monkeypatch: pytest.MonkeyPatch) -> None:
 
     rows = Plan(load_study("config/config.yaml"), DEVICES["cpu"]).rows()
     jobs = {row.rule: row.jobs for row in rows}
-    # 7 methods of 3 seeds, student and teacher and 4 variants of one seed on 4 benchmarks; 9 rungs on one of them
-    assert jobs["score cells"] == 4 * (7 * 3 + 2 + 4) + 9 * 3 == 135
+    # 7 methods and 4 variants of 3 seeds, student and teacher on 4 benchmarks; 9 rungs on one of them
+    assert jobs["score cells"] == 4 * (7 * 3 + 2 + 4 * 3) + 9 * 3 == 167
     assert jobs["attribute_layers"] == 4 and jobs["transfer_knowledge: sft"] == 4 * (3 + 3)
     assert jobs["transfer_knowledge: target-oracle"] == 3
     text = cost_table(rows)
