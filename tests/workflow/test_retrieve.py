@@ -63,7 +63,7 @@ def test_a_config_of_large_models_can_be_planned(project: Path, name: str) -> No
 
 
 def test_the_largest_study_is_planned_in_few_steps(project: Path, tmp_path: Path) -> None:
-    """Function calls are counted (31 million), since their number does not depend on the load of the machine.
+    """Function calls per job are counted (20,000), since their number does not depend on the load of the machine.
 
     `python -m bench --only study` measures the seconds.
     """
@@ -71,4 +71,4 @@ def test_the_largest_study_is_planned_in_few_steps(project: Path, tmp_path: Path
     profiled = (sys.executable, "-m", "cProfile", "-o", str(profile), "-m", "snakemake", "--cores", "2")
     jobs = planned(call(project, *profiled, "--dry-run", "--configfile", LARGEST))
     assert jobs["all"] == 1 and jobs["transfer_knowledge"] > 200
-    assert pstats.Stats(str(profile)).total_calls < 40_000_000
+    assert pstats.Stats(str(profile)).total_calls < 25_000 * sum(jobs.values())

@@ -287,8 +287,8 @@ def test_an_oracle_can_be_reached(llama: Pair, tmp_path: Path, monkeypatch: pyte
     folder = llama.transfer(settings, tmp_path / "transfer")
     losses = history(folder)
     assert losses[0] == pytest.approx(1, rel=0.5) and losses[-1] < 0.3
-    stored = load_file(llama.signals(settings)["oracle"] / NAME)
-    trained = next(iter(llama.root.glob("signals/*/sft")))
+    oracle = llama.signals(settings)["oracle"]
+    stored, trained = load_file(oracle / NAME), oracle.parent / "sft"
     task = task_of(llama, settings, tmp_path)
     work = load_student_at_work(task)
     after = Work(load_student(llama.student, llama.teacher, trained), work.examples, 0)
