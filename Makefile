@@ -53,7 +53,7 @@ DEVICE ?= cpu
 bench: $(STAMP)  ## measure speed and memory against the usual tools, on this machine
 	python -m bench --device $(DEVICE) --page docs/speed.md
 
-test: $(STAMP) lint  ## run every check and test (about 10 minutes on 2 cores)
+test: $(STAMP) lint  ## run every check and test (about 13 minutes on 2 cores)
 	$(PYTEST)
 
 # The inner loop. It leaves out the tests marked `slow`, the hostile programs (tests/hostile) and the studies

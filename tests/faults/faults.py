@@ -8,7 +8,7 @@ import signal
 import threading
 from pathlib import Path
 
-from projects import ROOT, copy_project, metrics, snakemake
+from projects import ROOT, TIMINGS, copy_project, metrics, snakemake
 
 SMALL = ("--configfile", "tests/faults/small.yaml")
 SCRIPTS = sorted(path.stem for path in (ROOT / "scripts").glob("*.py"))
@@ -40,14 +40,11 @@ def tables(folder: Path) -> dict[str, list[dict[str, str]]]:
     found = {}
     for path in sorted(folder.glob("results/mini/tables/*.csv")):
         with path.open(newline="") as file:
-            rows = [{k: v for k, v in row.items() if not _is_measured(k)} for row in csv.DictReader(file)]
+            rows = [
+                {k: v for k, v in row.items() if not k.startswith(TIMINGS)} for row in csv.DictReader(file)
+            ]
         found[path.name] = rows
     return found
-
-
-def _is_measured(column: str) -> bool:
-    """Whether a column has times or memory, or is computed from them."""
-    return "second" in column or "memory" in column
 
 
 def choices(folder: Path) -> dict[str, dict[str, object]]:
@@ -76,7 +73,7 @@ def assert_alike(folder: Path, expected: Path, whole: bool = True) -> None:
     assert choices(folder) == choices(expected)
     assert weights(folder) == weights(expected)
     assert list((folder / "results").rglob(".*.partial")) == []
-    assert not [path for path in folder.glob("results/mini/checkpoints/**/*") if path.is_file()]
+    assert not list(folder.glob("results/mini/checkpoints/*/*"))
 
 
 def jobs_in(folder: Path) -> dict[int, str]:

@@ -15,7 +15,10 @@ MINI = ("--configfile", "tests/workflow/mini.yaml")
 PARTS = ("workflow", "scripts", "src", "notebooks", "config", "slurm", "tests/workflow", ".dvc")
 FILES = ("environment.yml", "requirements.lock", "pyproject.toml", "dvc.yaml", ".dvcignore", ".gitignore")
 
-TIMINGS = ("train_seconds", "peak_memory_mb", "search_seconds", "signal_seconds", "signal_memory_mb")
+TIMINGS = (
+    *("train_seconds", "peak_memory_mb", "search_seconds", "signal_seconds", "signal_memory_mb"),
+    *("seed_seconds", "study_seconds", "grid_seconds", "seconds_ratio"),
+)
 
 Finished = subprocess.CompletedProcess[str]
 

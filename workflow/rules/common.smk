@@ -21,7 +21,7 @@ from semalign.config.extending import config_of, read_config
 from semalign.study.definition import study_of
 from semalign.runtime.causes import explain
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import remove_partial
+from semalign.runtime.files import remove_empty, remove_partial
 from semalign.runtime.interrupts import end_quietly, hand_over
 from semalign.runtime.launch import check_device, check_writable
 from semalign.models.registry import texts_of

@@ -136,3 +136,10 @@ def remove_partial(root: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
+
+
+def remove_empty(root: Path) -> None:
+    """Remove the folders below `root` that hold no file, deepest first. No process may be writing there."""
+    for folder in sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()

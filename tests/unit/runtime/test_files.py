@@ -13,6 +13,7 @@ from semalign.runtime import files
 from semalign.runtime.files import (
     read_json,
     read_jsonl,
+    remove_empty,
     remove_partial,
     replace_file,
     replace_folder,
@@ -117,3 +118,16 @@ def test_half_written_files_of_killed_processes_are_removed(tmp_path: Path) -> N
     remove_partial(tmp_path)
     assert {path.name for path in tmp_path.rglob("*")} == {"cells", "metrics.json", "a.partial"}
     remove_partial(tmp_path / "nowhere")
+
+
+def test_folders_without_files_are_removed(tmp_path: Path) -> None:
+    for name in ("a/b/c", "a/d", "e/f"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "a/d/state.json").write_text("{}")
+    remove_empty(tmp_path)
+    assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")) == [
+        "a",
+        "a/d",
+        "a/d/state.json",
+    ]
+    remove_empty(tmp_path / "none")

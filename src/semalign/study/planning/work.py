@@ -25,8 +25,9 @@ class Device:
 DEVICES = {
     "a100": Device("a100", 125e12, 7.8e12, 1.2e12),
     "h100": Device("h100", 395e12, 26e12, 2.0e12),
-    # one core; jobs on one machine start quickly because they are forks of a process that has imported the libraries
-    "cpu": Device("cpu", 30e9, 15e9, 10e9, start=3.0),
+    # One core. Jobs on one machine start quickly because they are forks of a process that has imported the libraries. A
+    # job of the default study takes a second on average, with its work, so that this is an upper bound.
+    "cpu": Device("cpu", 30e9, 15e9, 10e9, start=1.0),
 }
 
 
