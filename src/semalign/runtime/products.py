@@ -103,7 +103,7 @@ class Products(TorchDispatchMode):
 
 
 class Alike:
-    """Turns of a loop that all do the same products: one is counted, and stands for the others."""
+    """Iterations of a loop with the same products: only one is counted, and its count is multiplied."""
 
     def __init__(self) -> None:
         self.each = 0

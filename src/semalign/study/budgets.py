@@ -107,7 +107,7 @@ def widening(study: Study) -> Iterator[str]:
         own = "search" if rates is study.search.learning_rates else f"methods.{name}"
         further = further_rates(rates, count)
         if len(set(rates)) < len(rates):
-            continue  # another check says so
+            continue  # another check reports it
         if len(rates) < 2:
             why = "since search.widen continues the step between them"
             yield f"{own}.learning_rates: found one rate, expected at least two, {why}"

@@ -7,7 +7,7 @@ from semalign.study.layout.order import title_of
 
 
 def problems_of(study: Study) -> Iterator[str]:
-    """A line per title that another method is printed with too, so that nobody could tell their rows apart."""
+    """A line per title that two methods share, whose rows would look alike."""
     printed = {
         name: settings.title or title_of(name, settings.method) for name, settings in study.methods.items()
     }

@@ -85,7 +85,7 @@ def further_rates(rates: Sequence[float], count: int) -> dict[str, list[float]]:
 
     The ratio of each to the one before is that of the two outermost learning rates of the grid. Each is rounded to two
     digits, since it names a folder. A grid with a single learning rate has no ratio, and nothing beyond; nor is there a
-    rate that is too small to be told from 0.
+    rate that is too small to be distinguished from 0.
     """
     if len(rates) < 2:
         return {LOWEST: [], HIGHEST: []}

@@ -144,5 +144,5 @@ def test_no_ceiling_is_in_the_legend_of_a_single_seed_and_long_names_are_cut() -
 def test_variants_of_the_same_gain_are_not_too_few() -> None:
     moved, gains = analyses.displacement_tables()
     said = sentences.displacement(tables(moved, gains.assign(difference=1.0)))
-    assert "not to be said: the 6 variants have the same gain, or the same cosine." in said
+    assert "undefined: the 6 variants have the same gain, or the same cosine." in said
     assert "too few" not in said

@@ -1,1 +1,1 @@
-"""Pullback: displacements of the student's states that make its own upper layers say what the teacher says."""
+"""Pullback: displacements with which the student's upper layers predict what the teacher predicts."""

@@ -12,8 +12,8 @@ gain d, so that the bases are directions of the residual stream before that gain
 Rows that were never trained (`Head.rows`, see `semalign.models.untrained`) have no bases, and H is the head without
 them.
 
-Bases are never held as a whole but streamed in chunks of `CHUNK` rows in float64. Row i is the basis of the i-th
-requested token: the stacked chunks are S^T of shape [tokens, D] in the paper's notation.
+Bases are streamed in chunks of `CHUNK` rows in float64, and maps never hold them as a whole. Row i is the basis of the
+i-th requested token: the stacked chunks are S^T of shape [tokens, D] in the paper's notation.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     The p-values of each table (main, ablations) are corrected as one family: all its tests against the student,
     the best baseline and, for a variant, the method's default. See `compare` for how the best baseline is chosen.
     Methods that are only rungs of the ladder are in ladder.csv, dose.csv and seeds.csv; their tests against the student
-    are a family of their own.
+    are a separate family.
     """
     tested = _test(results, order)
     comparisons: list[Row] = []

@@ -1,4 +1,4 @@
-"""Which artifacts in a study's folder belong to the study, as its config now says."""
+"""Which artifacts in a study's folder belong to the study, according to its present config."""
 
 from pathlib import Path
 from typing import Any

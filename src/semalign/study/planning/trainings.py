@@ -43,7 +43,7 @@ def _adapted(settings: Adapted, pair: Work, device: work.Device, paired: int) ->
         once = work.trained(student, epochs * train.tokens, student.layers, device)
     if settings.reads_itself:
         once += work.forward(student, train.tokens, device)
-    again = settings.trainings - 1  # residuals are made anew with all that the stage of the first one holds
+    again = settings.trainings - 1  # later rounds recompose again, with the memory of the first one's stage
     if again:
         renewed = memory.residual(
             pair.teacher, student, pair.tokens("train", memory.READ_AT_ONCE), train.positions
