@@ -89,6 +89,16 @@ def test_pairing_draws_a_line_for_each_weight() -> None:
     assert pairing.sources({**row, "weight": 0.0}) == {2: 1.0}
 
 
+def test_a_benchmark_that_a_method_is_not_trained_on_has_no_panel() -> None:
+    both = analyses.curve_table(("semalign", "sft"), ("facts", "completion"))
+    table = both[(both["method"] == "semalign") | (both["benchmark"] == "completion")]
+    panels = curves.draw({"curves": table}).axes
+    visible = [[panel.spines[side].get_visible() for side in ("left", "bottom")] for panel in panels[:4]]
+    # the last row keeps the column's axis of steps
+    assert visible == [[True, True], [True, True], [False, True], [True, True]]
+    assert [len(panel.lines) > 0 for panel in panels[:4]] == [True, True, False, True]
+
+
 def test_curves_are_means_over_seeds_in_windows_of_steps() -> None:
     cells = analyses.curve_table(("sft",), ("facts",), steps=120)
     line = curves.over_seeds(cells)

@@ -47,8 +47,12 @@ def _crossed(frame: pd.DataFrame, lines: list[Any], benchmarks: list[str], terms
     grid = figure.subplots(len(lines), len(benchmarks), squeeze=False, sharex="col", sharey="row")
     for row, line in enumerate(lines):
         cells = _cells(frame, line)
+        drawn = [benchmark in set(cells["benchmark"]) for benchmark in benchmarks]
         for column, benchmark in enumerate(benchmarks):
             _draw_panel(grid[row, column], cells[cells["benchmark"] == benchmark], terms)
+            if not drawn[column]:
+                _leave_blank(grid[row, column], keep_steps=row == len(lines) - 1)
+        grid[row, drawn.index(True)].tick_params(labelleft=True)
         _scale(grid[row, 0], cells)
         grid[row, 0].set_ylabel(_name(frame, line), rotation=0, ha="right", va="center", labelpad=8)
     for column, benchmark in enumerate(benchmarks):
@@ -116,6 +120,13 @@ def _draw_panel(axes: Any, cells: pd.DataFrame, terms: list[str]) -> None:
             line["step"], line["mean"], linewidth=1.3, markersize=3, markevery=max(1, len(line) // 5), **look
         )
     axes.tick_params(axis="y", labelsize=7)
+
+
+def _leave_blank(axes: Any, keep_steps: bool) -> None:
+    """Clear the panel of a benchmark that a method is not trained on; `keep_steps` keeps the axis of the column."""
+    axes.grid(False)
+    axes.spines[["left", "bottom"] if not keep_steps else ["left"]].set_visible(False)
+    axes.tick_params(left=False, labelleft=False, bottom=keep_steps)
 
 
 def _handle(number: int, term: str) -> Any:
