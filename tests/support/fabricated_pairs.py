@@ -1,6 +1,7 @@
 """Pairs of fabricated models of every architecture, and the signals that methods need for them."""
 
 from collections.abc import Callable
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,8 @@ class Pair:
             out = self.root / "signals" / str(len(self.made)) / stage
             settings = self.root / "settings.json"
             write_json(settings, getattr(Signals(), stage).model_dump() | wanted)
-            self._run(stage)(*before, settings, out)
+            with chdir(self.root):  # records name folders by their path from the working directory, and no others
+                self._run(stage)(*before, settings, out)
             self.made[key] = out
         return self.made[key]
 
