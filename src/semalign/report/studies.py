@@ -11,6 +11,7 @@ class Study:
     question: str
     scope: str  # the setting in which the result holds, at the start of a sentence
     reservation: str  # the main limit, after the computed ones
+    correction: str = ""  # the method that is to do what the method under study does not; a takeaway of its own
 
 
 # in the order of the index
@@ -19,11 +20,24 @@ STUDIES: Mapping[str, Study] = {
         "Which methods move knowledge from a very small teacher to a smaller student, and does SemAlign?",
         "On two very small models trained from scratch on generated text (study tiny-full)",
         "toy models and generated tasks, so that nothing follows for large models",
+        "semantic-residual",
+    ),
+    "targets": Study(
+        "What must the target of a steered layer be, and does it then do as well as fine-tuning and distillation?",
+        "On two very small models trained from scratch on generated text (study targets)",
+        "toy models and generated tasks, so that nothing follows for large models",
+        "semantic-residual",
+    ),
+    "labels": Study(
+        "Does the teacher add anything that labels do not: if labels are wrong, or if there are none?",
+        "On two very small models trained from scratch on generated text (study labels)",
+        "wrong answers are drawn from the right answers of other examples; people err in other ways",
     ),
     "pruned": Study(
-        "A real model is cut down and healed by the whole one: what can the methods recover of the rest?",
+        "A real model is cut down and healed by the whole one: what can methods recover that train one layer?",
         "On a real small model and a pruned form of it (study pruned)",
-        "GSM8K problems are scored twice, so that intervals of the mixture are slightly too narrow",
+        "few examples and one layer of a small model",
+        "semantic-residual",
     ),
     "real": Study(
         "Do token vectors carry the hidden states of a real model, in every layer?",

@@ -1,6 +1,9 @@
-"""The verdict of a study in at most ten lines, and in three sentences for the README."""
+"""The verdict of a study in at most ten lines, and in a few sentences for the README."""
 
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from semalign.report import sentences
 from semalign.report.reading import read_tables
@@ -8,11 +11,12 @@ from semalign.report.sentences.ablations import most
 from semalign.report.sentences.scores import best_of, controls, gains, one_score, raising, tasks_of
 from semalign.report.studies import STUDIES, UNKNOWN
 from semalign.report.templating import NOT_MEASURED, render, tally
-from semalign.report.verdicts import OPTIONAL, against, verdicts
+from semalign.report.verdicts import OPTIONAL, against, named, verdicts
 from semalign.report.words import STUDENT, TEACHER, is_under_study, method_under_study
 
 READ = (*OPTIONAL, "detectable", "search", "decomposition", "benchmarks", "ladder")
 LINES = 10
+RIVALS = ("sft", "distill-logits")  # what a correction is compared with
 # (question, sentence that answers it); a sentence without a question continues the answer before it
 ANSWERS = (
     ("Is there something to transfer?", sentences.gap),
@@ -44,7 +48,10 @@ def summarize(folder: Path, study: str) -> str:
 
 
 def takeaways(folder: Path, study: str = "") -> list[str]:
-    """Three takeaways for readers outside the field: the method under study, what helps, and which setting matters."""
+    """Takeaways for readers outside the field: the method under study, what helps, which setting matters, what corrects it.
+
+    The last one is about the `correction` of the study, and left out if it has none or if it was not compared.
+    """
     tables = read_tables(folder, ("main",), READ)
     main, rows = tables["main"], verdicts(tables)
     method, helped = method_under_study(main), gains(tables)
@@ -70,5 +77,23 @@ def takeaways(folder: Path, study: str = "") -> list[str]:
         tally=helpers.get(best_of(helpers)),
         method=method,
         semalign=is_under_study(method),
+        correction=_correction(rows, STUDIES.get(study, UNKNOWN).correction),
     )
     return [line for line in text.splitlines() if line]
+
+
+def _correction(rows: pd.DataFrame, method: str) -> dict[str, Any] | None:
+    """The tests of a method against the student, its random control, fine-tuning and distillation."""
+    own = against(rows, method, STUDENT)
+    if own.empty:
+        return None
+    tests = named(rows)
+    tests = tests[tests["method"] == method]
+    rivals = {name: tests[tests["rival"] == name] for name in RIVALS}
+    control = controls(rows, method).drop_duplicates(["pair", "benchmark"])
+    return {
+        "method": method,
+        "own": tally(own),
+        "control": tally(control) if len(control) else None,
+        "rivals": {name: tally(found) for name, found in rivals.items() if len(found)},
+    }

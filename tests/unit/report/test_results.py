@@ -107,6 +107,26 @@ def test_three_sentences_follow_the_tests(p: float, said: str, tmp_path: Path) -
     assert ("does not measurably help" in sentences[0]) == (p > 0.05)
 
 
+def test_what_corrects_the_method_under_study_is_compared_with_its_control_and_with_others(tmp_path: Path) -> None:
+    methods = ("student", "teacher", "semalign", "sft", "semantic-residual", "semantic-residual-random-bases")
+    main = fabricated.main_table(benchmarks=("facts",), methods=methods)
+    rivals = ["semantic-residual-random-bases", "sft"]
+    contrasts = pd.DataFrame(
+        {
+            **{"pair": "tiny", "benchmark": "facts", "method": "semantic-residual", "other": rivals},
+            **{"seeds": 5, "items": 100, "test": "permutation"},
+            **{"difference": [30.8, -2.0], "difference_low": [23.6, -4.0], "difference_high": [37.5, 0.5]},
+            **{"p": [0.001, 0.2], "p_holm": [0.002, 0.2]},
+        }
+    )
+    folder = write(tmp_path / "tables", main=main, contrasts=contrasts)
+    assert len(takeaways(folder, "labels")) == 3
+    said = takeaways(folder, "targets")[3]
+    assert said.lower().startswith("semantic residual")
+    assert "the same with random bases: higher, +30.8 [+23.6, +37.5] points" in said
+    assert "Against SFT: no detectable difference, −2.0 [−4.0, +0.5] points" in said
+
+
 def test_a_summary_says_its_studys_levels(tmp_path: Path) -> None:
     folder = write(tmp_path / "tables", **study())
     text = '{"alpha": 0.01, "confidence": 0.99, "titles": {"semalign": "Ours"}}'
@@ -124,7 +144,8 @@ def test_the_pages_in_git_are_what_the_script_writes(tmp_path: Path) -> None:
     shutil.copyfile(ROOT / "README.md", readme)
     write_results(ROOT / "results", docs, readme)
     written = [path for path in docs.rglob("*") if path.suffix in (".md", ".csv")]
-    assert len(written) == len(STORED) + 1 + 2
+    compared = [name for name in STORED if (ROOT / f"results/{name}/tables/main.csv").is_file()]
+    assert len(written) == 1 + len(STORED) + len(compared) and len(compared) == 4
     for path in written:
         in_git = ROOT / "docs" / path.relative_to(docs)
         assert path.read_text() == in_git.read_text(), f"{in_git}: run scripts/write_results.py"
