@@ -48,7 +48,7 @@ def summarize(folder: Path, study: str) -> str:
 
 
 def takeaways(folder: Path, study: str = "") -> list[str]:
-    """Takeaways for readers outside the field: the method under study, what helps, which setting matters, what corrects it.
+    """Takeaways for readers outside the field: the method under study, what helps, which setting matters, a correction.
 
     The last one is about the `correction` of the study, and left out if it has none or if it was not compared.
     """
