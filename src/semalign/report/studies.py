@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class Study:
     reservation: str  # the main limit, after the computed ones
     # the method that is to do what the method under study does not; it has a takeaway of its own
     correction: str = ""
+    # what it adds to the takeaways of the first study
+    adds: Literal["", "correction", "teacher"] = ""
 
 
 # in the order of the index
@@ -33,12 +36,14 @@ STUDIES: Mapping[str, Study] = {
         "Does the teacher add anything that labels do not: if labels are wrong, or if there are none?",
         "On two very small models trained from scratch on generated text (study labels)",
         "wrong answers are drawn from the right answers of other examples; people err in other ways",
+        adds="teacher",
     ),
     "pruned": Study(
         "A real model is cut down and healed by the whole one: what can methods recover that train one layer?",
         "On a real small model and a pruned form of it (study pruned)",
         "few examples and one layer of a small model",
         "semantic-residual",
+        adds="correction",
     ),
     "real": Study(
         "Do token vectors carry the hidden states of a real model, in every layer?",
