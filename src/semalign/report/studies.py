@@ -24,13 +24,13 @@ STUDIES: Mapping[str, Study] = {
         "Which methods move knowledge from a very small teacher to a smaller student, and does SemAlign?",
         "On two very small models trained from scratch on generated text (study tiny-full)",
         "toy models and generated tasks, so that nothing follows for large models",
-        "semantic-residual",
     ),
     "targets": Study(
         "What must the target of a steered layer be, and does it then do as well as fine-tuning and distillation?",
         "On two very small models trained from scratch on generated text (study targets)",
         "toy models and generated tasks, so that nothing follows for large models",
         "semantic-residual",
+        adds="correction",
     ),
     "labels": Study(
         "Does the teacher add anything that labels do not: if labels are wrong, or if there are none?",
