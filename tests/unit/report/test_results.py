@@ -148,7 +148,9 @@ def test_the_teacher_is_compared_with_labels_benchmark_by_benchmark(tmp_path: Pa
         "**semantic residual** against **semantic residual labels**: higher on wrong (+23.0 points), undecided on 1 "
         "of 2 benchmarks (−3.0 points)."
     )
-    distilled = "**distill logits** against **SFT**: lower on wrong (−31.0 points), undecided on 1 of 2 benchmarks (−2.0 points)."
+    distilled = "**distill logits** against **SFT**: lower on wrong (−31.0 points), undecided on 1 of 2 " + (
+        "benchmarks (−2.0 points)."
+    )
     assert (
         residuals in said and distilled in said and "labels 25**: undecided on clean (−1.0 points)." in said
     )
