@@ -73,6 +73,13 @@ def axes_key(study: Study, method: str) -> str:
     return "ablations.axes" if own else f"ablations.others.{method}"
 
 
+def source_of(study: Study, method: str, variant: str, key: str) -> str:
+    """Return the key of the config that sets a dotted key of a signal stage for a variant of a method."""
+    if key in variants_of(study, method)[variant]:
+        return f"{axes_key(study, method)}.{key}"
+    return f"methods.{method}.signals.{key}" if key in study.methods[method].signals else key
+
+
 def methods_at(study: Study, benchmark: str) -> list[str]:
     """Return the methods that are trained on a benchmark, and the student and the teacher."""
     return [
