@@ -6,11 +6,12 @@ agree up to a signal stage share the result of that stage, which is named after 
 
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from semalign.config.base import shown
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.explaining import explain
+from semalign.config.places import signals_with
 from semalign.config.search import RATE
 from semalign.config.signals import STAGES, Signals, stages_before
 from semalign.runtime.errors import Problems, UserError
@@ -154,9 +155,8 @@ def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], wher
     problems = Problems()
     for key, value in changes.items():
         inner, last = _inside(data, key)
-        if last in FIXED or last not in inner:
-            names = [name for name in inner if name not in FIXED]
-            problems.add(f"{places[key]}.{key}: unknown key, expected {one_of(last, names)}")
+        if problem := unknown_key(section, key):
+            problems.add(f"{places[key]}.{key}: {problem}")
         elif isinstance(inner[last], dict):
             problems.add(_whole_section(f"{places[key]}.{key}", key, value, inner[last]))
         else:
@@ -167,6 +167,16 @@ def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], wher
     except ValidationError as error:
         lines = explain(error, type(section))
         raise UserError(*(_placed(line, places, where) for line in lines)) from None
+
+
+def unknown_key(section: BaseModel, key: str) -> str:
+    """Return what is expected in place of a dotted key that a section does not have; empty if it has the key."""
+    inner, last = _inside(section.model_dump(), key)
+    if last not in FIXED and last in inner:
+        return ""
+    found = signals_with(key) if isinstance(section, Signals) else []
+    names = found or [name for name in inner if name not in FIXED]
+    return f"unknown key, expected {one_of(last, names)}"
 
 
 def _whole_section(place: str, key: str, value: Any, section: dict[str, Any]) -> str:
