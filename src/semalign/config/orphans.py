@@ -72,7 +72,9 @@ def _ladder(orphans: _Orphans) -> None:
     if without_benchmarks or (rungs and isinstance(left, list) and len(left) < 2):
         orphans.drop("analysis", "ladder")
     left = _section(orphans.data, "analysis", "ladder").get("rungs") or []
-    if isinstance(left, list) and any(name not in _section(orphans.data, "methods") for name in left if _is_name(name)):
+    if isinstance(left, list) and any(
+        name not in _section(orphans.data, "methods") for name in left if _is_name(name)
+    ):
         return  # a misspelt rung, which may be any of them
     for name in list(_section(orphans.data, "methods")):
         if _section(orphans.data, "methods", name).get("rung") is True and name not in left:

@@ -77,7 +77,8 @@ def _budget(study: Study, name: str, settings: Method) -> Iterator[str]:
         if own * others != expected:
             yield (
                 f"{key}.search: found {own} learning rates x {others} combinations of other settings = {own * others} "
-                f"trials, expected {expected}, {SAME}; shorten {key}.learning_rates or the lists of values"
+                f"trials, expected {expected}, {SAME}; shorten {key}.learning_rates or the "
+                "lists of values, or try more learning rates with all methods"
             )
     elif own != expected:
         yield f"{key}.learning_rates: found {own} of them, expected {expected}, {SAME}"

@@ -97,7 +97,7 @@ def ladder(study: Study) -> Iterator[str]:
     alone = [
         rung
         for rung, own in places.items()
-        if own.isdisjoint(*(there for other, there in places.items() if other != rung))
+        if all(own.isdisjoint(there) for other, there in places.items() if other != rung)
     ]
     for rung in alone:
         yield (

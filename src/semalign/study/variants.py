@@ -75,10 +75,15 @@ def axes_key(study: Study, method: str) -> str:
 
 
 def source_of(study: Study, method: str, variant: str, key: str) -> str:
-    """Return the key of the config that sets a dotted key of a signal stage for a variant of a method."""
+    """Return the key of the config that sets a dotted key of a signal stage for a variant of a method.
+
+    If no key does, it is the one that would set it for this method.
+    """
     if key in variants_of(study, method)[variant]:
         return f"{axes_key(study, method)}.{key}"
-    return f"methods.{method}.signals.{key}" if key in study.methods[method].signals else key
+    stage, _, name = key.partition(".")
+    for_all = name in getattr(study, stage).model_fields_set and key not in study.methods[method].signals
+    return key if for_all else f"methods.{method}.signals.{key}"
 
 
 def methods_at(study: Study, benchmark: str) -> list[str]:
