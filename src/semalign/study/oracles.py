@@ -42,7 +42,7 @@ def problems_of(study: Study, method: str) -> Iterator[str]:
         if of not in trained:
             yield f"{key}: found {of!r}, expected {one_of(of, trained)}"
         elif not where <= places_of(study, of):
-            yield f"{key}: found {of!r}, expected a method that is trained on all benchmarks of {method}"
+            yield f"{key}: found {of!r}, expected a method that is trained on all benchmarks of methods.{method}"
         seeds = list(dict.fromkeys((*study.seeds, *study.ablations.seeds)))
         if seed in seeds:
             key = source_of(study, method, variant, "oracle.seed")

@@ -25,10 +25,10 @@ MISTAKES = {
     "analysis: {ladder: {rungs: [semantic-residual, target-oracl]}}": "analysis.ladder.rungs: found 'target-oracl', ",
     "methods: {target-oracle: {benchmarks: [complete]}}": "methods.target-oracle.benchmarks: found 'complete', ",
     "methods: {sft: {benchmarks: [complete]}}": "methods.sft.benchmarks: found 'complete', expected one of facts, ",
-    "pairs: {tiny: {benchmarks: [facts, complete]}}": "pairs.tiny.benchmarks: found 'complete', expected one of facts, ",
+    "pairs: {tiny: {benchmarks: [facts, complete]}}": "pairs.tiny.benchmarks: found 'complete', expected one of ",
     "ablations: {method: semantic-resid}": "ablations.method: found 'semantic-resid', expected one of student, ",
     "methods: {target-residual: {searched: true}}": "methods.target-residual.optimisation.learning_rate: found 0.03, ",
-    "methods: {distill-logits: {benchmarks: [facts]}}": "analysis.displacement.reference: found 'distill-logits', which",
+    "methods: {distill-logits: {benchmarks: [facts]}}": "analysis.displacement.reference: found 'distill-logits', ",
     "methods: {distill-logits: {title: Oracle}}": "methods.target-oracle.title: found 'Oracle', the title of methods.",
 }  # fmt: skip
 
@@ -104,9 +104,15 @@ def test_the_holder_of_a_key_has_all_or_most_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("told_by", "holder", "layer"),
-    [([["k: found 1, expected a"], []], 2, 0), ([[], []], 0, 2), ([None, None], 0, 0), ([[], None], 1, 1), ([[], None], 0, 2)],
+    [
+        ([["k: found 1, expected a"], []], 2, 0),
+        ([[], []], 0, 2),
+        ([None, None], 0, 0),
+        ([[], None], 1, 1),
+        ([[], None], 0, 2),
+    ],
     ids=["told before", "new", "can't tell", "can't tell the holder", "not the holder's"],
-)  # fmt: skip
+)
 def test_the_first_layer_that_tells_a_problem_is_to_blame(
     told_by: list[list[str] | None], holder: int, layer: int
 ) -> None:

@@ -291,7 +291,7 @@ def test_an_oracle_reads_a_method_that_is_trained_where_the_pairs_are() -> None:
     narrow = {"oracle": {"signals": {"oracle.of": "sft"}}, "sft": {"benchmarks": ["facts"]}}
     data = {**BASE, "methods": {**BASE["methods"], **narrow}}
     assert told({**data, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}) == []
-    assert "expected a method that is trained on all its benchmarks" in told(data)[0]
+    assert "expected a method that is trained on all benchmarks of methods.oracle" in told(data)[0]
 
 
 def test_several_kinds_of_problems_are_told_at_once() -> None:
