@@ -68,7 +68,10 @@ def test_the_student_that_an_oracle_reads_is_trained_on_its_benchmarks(own: list
         "oracle": {"benchmarks": ["facts"]},
     }
     found = list(problems_of(parse_study({**BASE, "methods": methods}), "oracle"))
-    expected = "oracle.of: found 'distill-logits', expected a method that is trained on all benchmarks of methods.oracle"
+    expected = (
+        "oracle.of: found 'distill-logits', expected a method that is trained on all "
+        "benchmarks of methods.oracle"
+    )
     assert found == ([] if good else [f"methods.oracle.signals.{expected}"])
 
 
