@@ -44,6 +44,11 @@ class Reader:
         digest = hashlib.sha256(text.encode()).hexdigest()
         return digest, self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
 
+    def reads(self, examples: Sequence[Example]) -> tuple[Any, ...]:
+        """Equal for readers that encode these examples alike; only chats depend on the chat template."""
+        chats = any(example.messages is not None for example in examples)
+        return (*self.identity, str(self.tokenizer.chat_template) if chats else None)
+
     @classmethod
     def of(cls, folder: Path) -> "Reader":
         """The reader in a model folder; no weights are loaded."""

@@ -1,4 +1,4 @@
-"""A benchmark from the user's own data: a JSONL file with a `prompt` and an `answer` per line.
+"""A benchmark from the user's own data: a file of rows, each with a question and an answer, or with a chat.
 
 Further keys say how an item is scored: `choices` and `gold` (the answer's index in them) make it a choice question,
 `tests` a programming task (with `entry_point` and `prefix` if needed). Otherwise the generated text is compared with
@@ -21,6 +21,8 @@ from semalign.benchmarks.oddities import unlike
 from semalign.benchmarks.overlap import by_prompt, check_splits
 from semalign.benchmarks.own_file import OwnFile, read_file
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
+from semalign.benchmarks.rows import Layout
+from semalign.benchmarks.template_files import template_of, without_effect
 from semalign.config.base import SPLITS, Split
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import Problems, UserError
@@ -115,9 +117,19 @@ def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]
         )
         paths = paths[:1]
     files: list[OwnFile] = []
+    layout = Layout(settings.separator)
+    with problems.collect():
+        layout = Layout(settings.separator, template_of(name, settings.chat_template))
     for path in paths:
         with problems.collect():
-            files.append(read_file(path, settings.separator))
+            files.append(read_file(path, layout))
+    problems.add(*without_effect(name, settings, [file.form for file in files]))
+    if len(files) == 2 and files[0].form != files[1].form:
+        first, second = files
+        problems.add(
+            f"{second.path}: found rows with {second.form}, but {first.path} has rows with {first.form}; expected the "
+            "same form, as a model is trained on the text that it is tested on"
+        )
     if len(files) == 2 and files[0].kind != files[1].kind:
         first, second = files
         problems.add(
@@ -160,14 +172,14 @@ def _shared(pool: OwnFile, test: OwnFile | None, dropped: dict[Reason, list[str]
         warnings += unlike((pool.path, pool.items), (test.path, test.items))
     if repeated:
         warnings.append(
-            f"{test.path}: {rows_of(len(repeated))} with the prompt of an earlier row (first: lines {repeated[0][0]} "
-            f"and {repeated[0][1]}); each of them counts in the score"
+            f"{test.path}: {rows_of(len(repeated))} with the prompt of an earlier row (first: "
+            f"{test.lines.unit}s {repeated[0][0]} and {repeated[0][1]}); each of them counts in the score"
         )
     if shared := dropped["same text"]:
         first = next(item for item in pool.items if item.id == shared[0])
         warnings.append(
-            f"{pool.path}: {rows_of(len(shared))} with a prompt of {test.path} (first: line {pool.lines[first.id]}, "
-            f"there line {places[by_prompt(first)]}); kept out of training"
+            f"{pool.path}: {rows_of(len(shared))} with a prompt of {test.path} (first: {pool.lines.of(first.id)}, "
+            f"there {test.lines.unit} {places[by_prompt(first)]}); kept out of training"
         )
     return warnings
 
