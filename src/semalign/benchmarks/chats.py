@@ -18,6 +18,8 @@ AUTO, NONE, ALWAYS = "auto", "none", "always"  # values of Example.template; any
 TODAY = (
     "26 Jul 2024"  # for templates that write the date, so that the same chat gives the same text every day
 )
+CLOCK = "strftime_now"  # transformers' function for the date, in whose place this macro is put
+DATE = f"{{%- macro {CLOCK}(format) -%}}{TODAY}{{%- endmacro -%}}"
 NAMES = {"system": "", "user": "User: ", "assistant": "Assistant: "}
 Turns = Sequence[dict[str, str]]
 
@@ -98,22 +100,19 @@ class _Template:
         return Rendered(whole[:prompt_end], whole[prompt_end:end], turns)
 
     def _text(self, messages: Turns, generate: bool = False) -> str:
-        options = {"date_string": TODAY, "strftime_now": lambda _: TODAY}
         try:
-            return str(
-                self.tokenizer.apply_chat_template(
-                    list(messages),
-                    chat_template=self.template,
-                    tokenize=False,
-                    add_generation_prompt=generate,
-                    **options,
-                )
+            template = self.tokenizer.get_chat_template(self.template)
+            text = self.tokenizer.apply_chat_template(
+                list(messages),
+                chat_template=DATE + template if CLOCK in template else template,
+                tokenize=False,
+                add_generation_prompt=generate,
+                date_string=TODAY,
             )
-        except (
-            Exception
-        ) as error:  # a template may fail in any way; Jinja's own errors have no common class here
+        except Exception as error:  # a template may fail in any way; Jinja's own errors are only some of them
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise self._error(f"the template can't render the chat ({reason})") from None
+        return str(text)
 
     def _places(self, whole: str) -> list[Span]:
         """Where each assistant's text, with the special token that ends it, is in the whole text."""

@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, Reason, TestSet, keep_clean
@@ -64,9 +64,9 @@ def build(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Pre
 
 def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:
     pool, test = _files(name, settings)
-    too_long: dict[str, list[str]] = {}
+    too_long: dict[str, Any] = {}
     if room:
-        items, of_test, too_long = room.rows(name, pool.items, test.items if test else None)
+        items, of_test, too_long = _fitting(name, settings, room, pool, test)
         pool, test = replace(pool, items=items), replace(test, items=of_test or []) if test else None
     test_set = TestSet(map(compared, test.items if test else ()))
     long = len(too_long.get("too_long", ()))
@@ -92,6 +92,18 @@ def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) ->
         **too_long,
     }
     return Prepared(named, origin=origin)
+
+
+def _fitting(
+    name: str, settings: FileBenchmark, room: "Room", pool: OwnFile, test: OwnFile | None
+) -> tuple[list[Example], list[Example] | None, dict[str, Any]]:
+    """The rows of both files that fit, cut on the left if the settings say so, and what the origin says of the others."""
+    tested = test.items if test else None
+    if settings.too_long != "cut-left":
+        return room.rows(name, pool.items, tested)
+    from semalign.benchmarks.cutting import cut_left
+
+    return cut_left(room, name, pool.items, tested)
 
 
 def _portable(text: str, files: dict[str, Path]) -> str:
