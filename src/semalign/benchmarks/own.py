@@ -97,7 +97,7 @@ def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) ->
 def _fitting(
     name: str, settings: FileBenchmark, room: "Room", pool: OwnFile, test: OwnFile | None
 ) -> tuple[list[Example], list[Example] | None, dict[str, Any]]:
-    """The rows of both files that fit, cut on the left if the settings say so, and what the origin says of the others."""
+    """The rows of both files that fit, or are cut until they do, and what the origin says of the others."""
     tested = test.items if test else None
     if settings.too_long != "cut-left":
         return room.rows(name, pool.items, tested)
