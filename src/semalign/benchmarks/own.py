@@ -136,10 +136,10 @@ def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]
         with problems.collect():
             files.append(read_file(path, layout))
     problems.add(*without_effect(name, settings, [file.form for file in files]))
-    if len(files) == 2 and files[0].form != files[1].form:
+    if len(files) == 2 and files[0].form.question != files[1].form.question:
         first, second = files
         problems.add(
-            f"{second.path}: found rows with {second.form}, but {first.path} has rows with {first.form}; expected the "
+            f"{second.path}: found rows with {second.form.words}, but {first.path} has rows with {first.form.words}; expected the "
             "same form, as a model is trained on the text that it is tested on"
         )
     if len(files) == 2 and files[0].kind != files[1].kind:

@@ -9,7 +9,7 @@ from semalign.benchmarks.base import Example
 from semalign.benchmarks.findings import Findings, Numbers
 from semalign.benchmarks.lines import Row
 from semalign.benchmarks.oddities import oddities
-from semalign.benchmarks.row_forms import form_of, ignored
+from semalign.benchmarks.row_forms import Form, form_of, ignored
 from semalign.benchmarks.rows import Layout, item_of, kind_of_row
 from semalign.benchmarks.table_files import Rows, read_rows
 from semalign.runtime.errors import UserError
@@ -26,7 +26,7 @@ class OwnFile:
     items: list[Example]
     lines: Numbers
     kind: str
-    form: str
+    form: Form
     warnings: list[str] = field(default_factory=list)
 
 
@@ -52,7 +52,7 @@ def read_file(path: Path, layout: Layout = PLAIN) -> OwnFile:
     if problems or form is None:
         raise UserError(*problems)
     warnings = [*_ignored(path, rows), *oddities(path, items, lines, layout.separator)]
-    return OwnFile(path, items, lines, kind_of_row(rows[0][1]), form.words, warnings)
+    return OwnFile(path, items, lines, kind_of_row(rows[0][1]), form, warnings)
 
 
 def _ignored(path: Path, rows: Rows) -> Iterator[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from semalign.benchmarks.chats import ALWAYS, AUTO, NONE
 from semalign.benchmarks.decoding import read_text, user_path
-from semalign.benchmarks.row_forms import CHAT
+from semalign.benchmarks.row_forms import CHAT, Form
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import UserError
 
@@ -51,12 +51,12 @@ def _without_generation(text: str) -> str:
     return text
 
 
-def without_effect(name: str, settings: FileBenchmark, forms: Sequence[str]) -> Iterator[str]:
+def without_effect(name: str, settings: FileBenchmark, forms: Sequence[Form]) -> Iterator[str]:
     """A line per setting that changes nothing for rows of these forms."""
-    chats = [form == CHAT.words for form in forms]
+    chats = [form is CHAT for form in forms]
     if settings.chat_template == NONE and forms and not any(chats):
         yield (
-            f"benchmarks.{name}.chat_template: found none, expected the key to be left out: rows with {forms[0]} are "
+            f"benchmarks.{name}.chat_template: found none, expected the key to be left out: rows with {forms[0].words} are "
             "plain text anyway"
         )
     if settings.separator is not None and (

@@ -13,11 +13,12 @@ import pandas as pd
 import pytest
 from chat_cases import CHATML, byte_tokenizer, chatml_tokenizer
 
+from semalign.benchmarks.corruption import corrupt
 from semalign.benchmarks.encoding import Encoded, encode
 from semalign.benchmarks.own import build, problems_of
 from semalign.benchmarks.stage import prepare_benchmark
 from semalign.config.base import SPLITS
-from semalign.config.benchmarks import FileBenchmark
+from semalign.config.benchmarks import Corrupted, FileBenchmark
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import RECORD
 
@@ -354,3 +355,30 @@ def test_a_template_file_that_is_no_jinja_is_one_line(tmp_path: Path) -> None:
     path.write_text("{% generation %}{% if %}")
     [found] = problems(tmp_path, [FORMS["messages"][0](i) for i in NUMBERS], chat_template=str(path))
     assert found.startswith(f"{path}: line 1: found no Jinja (")
+
+
+@pytest.mark.parametrize(
+    ("form", "other", "good"), [("answer", "completion", True), ("messages", "answer", False)]
+)
+def test_the_test_file_has_rows_of_the_same_question(
+    form: str, other: str, good: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "t.jsonl").write_bytes(in_lines([FORMS[other][0](i) for i in range(30, 36)]))
+    rows = [FORMS[form][0](i) for i in NUMBERS]
+    found = problems(tmp_path, rows, test_path=str(tmp_path / "t.jsonl"))
+    assert [line.partition(": ")[2][:30] for line in found] == (
+        [] if good else ["found rows with prompt and ans"]
+    )
+
+
+def test_a_wrong_label_of_a_chat_is_in_its_last_turn(tmp_path: Path) -> None:
+    rows = [FORMS["messages"][0](i) for i in NUMBERS]
+    (tmp_path / "a.jsonl").write_bytes(in_lines(rows))
+    items = build("mine", FileBenchmark(path=str(tmp_path / "a.jsonl"))).splits["train"]
+    changed = corrupt("bad", Corrupted(of="mine", corrupted=0.5), "mine", items)
+    pairs = list(zip(items, changed, strict=True))
+    assert 0 < sum(one != other for one, other in pairs) < len(items)
+    for one, other in pairs:
+        assert other.messages and one.messages and other.messages[:-1] == one.messages[:-1]
+        assert other.messages[-1]["content"] == other.answer.strip()
+        assert (other.answer == one.answer) == (other == one)
