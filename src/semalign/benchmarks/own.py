@@ -19,7 +19,7 @@ from semalign.benchmarks.decoding import user_path
 from semalign.benchmarks.findings import rows_of
 from semalign.benchmarks.oddities import unlike
 from semalign.benchmarks.overlap import by_prompt, check_splits
-from semalign.benchmarks.own_file import OwnFile, read_file
+from semalign.benchmarks.own_file import OwnFile, read_file, unlike_files
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
 from semalign.benchmarks.rows import Layout
 from semalign.benchmarks.template_files import template_of, without_effect
@@ -136,18 +136,8 @@ def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]
         with problems.collect():
             files.append(read_file(path, layout))
     problems.add(*without_effect(name, settings, [file.form for file in files]))
-    if len(files) == 2 and files[0].form.question != files[1].form.question:
-        first, second = files
-        problems.add(
-            f"{second.path}: found rows with {second.form.words}, but {first.path} has rows with {first.form.words}; expected the "
-            "same form, as a model is trained on the text that it is tested on"
-        )
-    if len(files) == 2 and files[0].kind != files[1].kind:
-        first, second = files
-        problems.add(
-            f"{second.path}: found rows with {second.kind}, but {first.path} has rows with {first.kind}; expected the "
-            "same kind, as they are scored in one way"
-        )
+    if len(files) == 2:
+        problems.add(*unlike_files(*files))
     problems.check()
     return files[0], files[1] if len(files) == 2 else None
 

@@ -55,6 +55,20 @@ def read_file(path: Path, layout: Layout = PLAIN) -> OwnFile:
     return OwnFile(path, items, lines, kind_of_row(rows[0][1]), form, warnings)
 
 
+def unlike_files(pool: OwnFile, test: OwnFile) -> Iterator[str]:
+    """The lines for a test file whose rows are of another form or kind."""
+    if pool.form.question != test.form.question:
+        yield (
+            f"{test.path}: found rows with {test.form.words}, but {pool.path} has rows with {pool.form.words}; "
+            "expected the same form, as a model is trained on the text that it is tested on"
+        )
+    if pool.kind != test.kind:
+        yield (
+            f"{test.path}: found rows with {test.kind}, but {pool.path} has rows with {pool.kind}; expected the same "
+            "kind, as they are scored in one way"
+        )
+
+
 def _ignored(path: Path, rows: Rows) -> Iterator[str]:
     """The note on columns that nothing reads."""
     names = ignored(form_of(rows[0][1]), (row for _, row in rows))

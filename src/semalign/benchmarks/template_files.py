@@ -56,8 +56,8 @@ def without_effect(name: str, settings: FileBenchmark, forms: Sequence[Form]) ->
     chats = [form is CHAT for form in forms]
     if settings.chat_template == NONE and forms and not any(chats):
         yield (
-            f"benchmarks.{name}.chat_template: found none, expected the key to be left out: rows with {forms[0].words} are "
-            "plain text anyway"
+            f"benchmarks.{name}.chat_template: found none, expected the key to be left out: rows with "
+            f"{forms[0].words} are plain text anyway"
         )
     if settings.separator is not None and (
         (all(chats) and chats) or settings.chat_template not in (AUTO, NONE)
