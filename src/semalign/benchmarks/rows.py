@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from semalign.benchmarks.base import Example
-from semalign.benchmarks.chats import AUTO, NONE, plain
+from semalign.benchmarks.chat_templates import AUTO
+from semalign.benchmarks.chats import NONE, plain
 from semalign.benchmarks.findings import Findings
 from semalign.benchmarks.joining import CODE_SEPARATOR, SEPARATOR, at_the_space, separated
 from semalign.benchmarks.lines import Row

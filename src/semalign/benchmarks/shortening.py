@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from semalign.benchmarks.base import Example
-from semalign.benchmarks.chats import Turns, plain
+from semalign.benchmarks.chats import plain
+from semalign.benchmarks.turns import Turns
 
 Excess = Callable[
     [Example], tuple[int, Any]

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from semalign.benchmarks.chats import ALWAYS, AUTO, NONE
+from semalign.benchmarks.chat_templates import ALWAYS, AUTO
+from semalign.benchmarks.chats import NONE
 from semalign.benchmarks.decoding import read_text, user_path
 from semalign.benchmarks.row_forms import CHAT, Form
 from semalign.config.benchmarks import FileBenchmark

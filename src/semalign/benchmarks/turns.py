@@ -1,4 +1,4 @@
-"""Where the earlier answers of a chat are among the tokens of its prompt."""
+"""Chats as texts and as tokens: the earlier answers are places in the prompt of the last one."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -8,7 +8,17 @@ from typing import Any
 
 from semalign.runtime.errors import UserError
 
-Span = tuple[int, int]
+Span = tuple[int, int]  # start and end
+Turns = Sequence[dict[str, str]]  # each with `role` and `content`
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """An example as one model reads it: `turns` are the characters of the prompt that are earlier answers."""
+
+    prompt: str
+    answer: str
+    turns: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from typing import Any
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.chats import as_read
-from semalign.benchmarks.encoding import Encoded, special_texts
+from semalign.benchmarks.encoding import Encoded
 from semalign.benchmarks.fitting import Reader
+from semalign.benchmarks.special_tokens import special_texts
 from semalign.config.base import Split
 from semalign.config.checks import CheckSettings
 from semalign.evaluation.readiness import fidelity, lines
