@@ -16,7 +16,7 @@ AUTO, ALWAYS = "auto", "always"  # values of Example.template for the tokenizer'
 # for templates that write the date, so that the same chat gives the same text every day
 TODAY = "26 Jul 2024"
 CLOCK = "strftime_now"  # transformers' function for the date, in whose place this macro is put
-DATE = f"{{%- macro {CLOCK}(format) -%}}{TODAY}{{%- endmacro -%}}"
+DATE = f"{{% macro {CLOCK}(format) %}}{TODAY}{{% endmacro %}}{{{{ '' }}}}"
 
 
 class Template:
