@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 from chat_cases import byte_tokenizer, chatml_tokenizer, example, llama2_tokenizer
 
-from semalign.benchmarks.base import Example, read_split
+from semalign.benchmarks.base import Example, read_split, write_split
 from semalign.benchmarks.chats import rendered
 from semalign.benchmarks.cutting import cut_left
 from semalign.benchmarks.fitting import Length, Reader, Room
 from semalign.benchmarks.stage import Readers, prepare_benchmark
 from semalign.config.base import SPLITS
 from semalign.runtime.files import read_json, write_json
-from semalign.runtime.provenance import RECORD
+from semalign.runtime.provenance import RECORD, Run
+from semalign.statistics.tables.stage import collect_lengths
 
 
 def needed(item: Example, reader: Reader, new: int) -> int:
@@ -107,3 +108,21 @@ def test_the_splits_hold_the_cut_rows_and_the_record_counts_them(
     origin = read_json(tmp_path / "out" / RECORD)["origin"]
     assert len(items) == 40 and origin["too_long"] == [] and len(origin["cut_left"]) == 10
     assert all(item.prompt.endswith("?") and len(item.prompt) < 256 for item in items)
+
+
+def test_the_table_counts_what_was_cut_and_left_out(tmp_path: Path) -> None:
+    origins = {
+        "cut": {"too_long": ["x"], "cut_left": {"a": 3, "b": 40}},
+        "left": {"too_long": ["x", "y"]},
+    }
+    for name, origin in origins.items():
+        (tmp_path / name).mkdir()
+        for split in SPLITS:
+            write_split(tmp_path / name, split, [Example("a", "Q", " a")] * 2)
+        Run("benchmark").seal(tmp_path / name, {"origin": origin})
+    collect_lengths([tmp_path / name for name in origins], tmp_path / "lengths.csv", tmp_path / "record.json")
+    assert (tmp_path / "lengths.csv").read_text().splitlines() == [
+        "benchmark,examples,left_out,cut,tokens_cut,most_cut",
+        "cut,10,1,2,43,40",
+        "left,10,2,0,0,0",
+    ]
