@@ -22,7 +22,7 @@ from semalign.benchmarks.overlap import by_prompt, check_splits
 from semalign.benchmarks.own_file import OwnFile, read_file, unlike_files
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
 from semalign.benchmarks.rows import Layout
-from semalign.benchmarks.template_files import template_of, without_effect
+from semalign.benchmarks.template_files import template_file, template_of, without_effect
 from semalign.config.base import SPLITS, Split
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import Problems, UserError
@@ -84,6 +84,8 @@ def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) ->
     for warning in warnings:
         LOGGER.warning("warning: benchmarks.%s: %s", name, warning)
     files = {str(file.path): file.path for file in (pool, test) if file}
+    if template := template_file(settings):
+        files[str(template)] = template
     origin = {
         "files": {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()},
         "rows": len(pool.items),

@@ -140,6 +140,8 @@ def test_a_template_file_reads_plain_rows_and_is_an_input_of_the_benchmark(tmp_p
     own = tokens(tmp_path / "a.jsonl", rows, chatml_tokenizer(None), chat_template=str(template))
     always = tokens(tmp_path / "a.jsonl", rows, chatml_tokenizer(), chat_template="always")
     assert own == always
+    record = prepared(tmp_path, [FORMS["completion"][0](i) for i in NUMBERS], chat_template=str(template))
+    assert sorted(Path(name).name for name in record["origin"]["files"]) == ["a.jsonl", "chatml.jinja"]
 
 
 def prepared(folder: Path, rows: list[Row], **settings: Any) -> Any:
