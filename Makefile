@@ -21,10 +21,10 @@ help:  ## list the targets
 study: $(STAMP)  ## run the default study, config/config.yaml (7 to 10 minutes on 2 cores)
 	snakemake --cores all
 
-targets: $(STAMP)  ## what a target must be, with five seeds, config/targets.yaml (about 45 minutes)
+targets: $(STAMP)  ## run the study of what a target must be, with five seeds, config/targets.yaml (about 40 minutes)
 	snakemake --cores all --configfile config/targets.yaml
 
-labels: $(STAMP)  ## wrong labels and no labels, with five seeds, config/labels.yaml (about 25 minutes)
+labels: $(STAMP)  ## run the study of wrong labels and no labels, five seeds, config/labels.yaml (about 25 minutes)
 	snakemake --cores all --configfile config/labels.yaml
 
 full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (hours)
