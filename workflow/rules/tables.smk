@@ -42,6 +42,26 @@ rule collect_tables:
         " --out results/{wildcards.study}/tables --record {output.record} 2>&1 | tee {log}"
 
 
+# Only for benchmarks that leave out or cut what is too long; without any, no study asks for this table.
+rule collect_lengths:
+    input:
+        benchmarks=[f"{LAYOUT.root}/benchmarks/{name}/run.json" for name in FITTED],
+        code=library("collect_lengths"),
+    output:
+        table="results/{study}/tables/lengths.csv",
+        record="results/{study}/records/tables/lengths.json",
+    log:
+        "results/{study}/logs/tables/lengths.log",
+    localrule: True  # takes a second, too short for a cluster job
+    conda:
+        "../../environment.yml"
+    message:
+        "tables: collect what is too long for a model's context"
+    shell:
+        "python scripts/collect_lengths.py --benchmarks {input.benchmarks} --out {output.table}"
+        " --record {output.record} 2>&1 | tee {log}"
+
+
 # The choices contain only the scores of the learning rates. Their intervals are computed here, so that a change of the
 # statistics settings does not rerun any training.
 rule collect_search:

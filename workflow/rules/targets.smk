@@ -3,12 +3,14 @@ from semalign.config.benchmarks import Derived, Mixture
 from semalign.config.cells import DEFAULT
 from semalign.config.tiny import TinyBenchmark
 from semalign.report.levels import FILE as LEVELS
+from semalign.study.checks import readers_of
 from semalign.study.measures import COLLECTED, JOINED
 
 MEASURES = STUDY.analysis
 MADE_IN_PLACE = (TinyBenchmark, Mixture, Derived)
 MADE_SOURCES = ("tiny", "pruned")
 MEASURED = MEASURING.optional
+FITTED = [name for name in STUDY.benchmarks if readers_of(STUDY, name)]
 
 
 def declared(notebook):
@@ -121,6 +123,7 @@ def tables_shown():
     """The tables that the study's page lists: what the study measures, and what its notebooks read."""
     names = [*COLLECTED, LEVELS] if LAYOUT.cells else []
     names += ["search.csv"] if MEASURED["search"] else []
+    names += ["lengths.csv"] if FITTED else []
     names += ["benchmarks.csv"] if LAYOUT.score_folders() else []
     names += ["decomposition.csv", "head.csv"] if MEASURES.decomposition.models else []
     names += [f"{name}.csv" for name in JOINED[2:] if MEASURED[name]]

@@ -159,7 +159,7 @@ def _encode(place: Place, model: Path) -> tuple[list[Encoded], int]:
 
 
 def _answer(encoded: Encoded) -> int:
-    return len(encoded.input_ids) - encoded.answer_start
+    return encoded.positions
 
 
 def _cosine(left: Tensor, right: Tensor) -> float:

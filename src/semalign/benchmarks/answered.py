@@ -1,10 +1,11 @@
 """A model's own answers to the prompts of a train split, which take the place of its labels."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.chats import with_answer
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_jsonl, write_jsonl
 
@@ -40,7 +41,7 @@ def relabel(name: str, answers: Mapping[str, Answer], part: str, items: Sequence
 
     Raises UserError if no answer of `part` is left.
     """
-    kept = [replace(item, answer=answers[item.id].answer) for item in items if not answers[item.id].empty]
+    kept = [with_answer(item, answers[item.id].answer) for item in items if not answers[item.id].empty]
     if not kept:
         raise UserError(
             f"benchmarks.{name}.answered_by: found only empty answers to the {len(items)} prompts of {part}, expected "

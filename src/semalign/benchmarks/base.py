@@ -10,6 +10,7 @@ from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_jsonl, write_jsonl
 
 SHOTS = "shots"
+CHAT = ("messages", "template")  # fields of chats only
 HEAL = "heal"  # items that no split uses, for healing a pruned model
 
 
@@ -22,6 +23,10 @@ class Example:
     question, `target` to a generated answer scored by exact match, and `tests`, `entry_point` and `prefix` (the code
     that precedes the generated text when it is run) to a programming task. `fields` holds the source's own columns, for
     the templates of protocols other than the paper's.
+
+    A chat has `messages`, turns with `role` and `content` of which the last one is the answer, and `template`: `auto`,
+    `none`, `always` or a Jinja template, see `semalign.benchmarks.chats`. Its `prompt` and `answer` are the same text
+    in a plain layout, for people and comparisons; models read what `chats.rendered` gives.
     """
 
     id: str
@@ -34,6 +39,8 @@ class Example:
     entry_point: str | None = None
     prefix: str = ""
     fields: dict[str, Any] | None = None
+    messages: list[dict[str, str]] | None = None
+    template: str | None = None
 
 
 @dataclass(frozen=True)
@@ -97,4 +104,9 @@ def read_split(folder: Path | str, split: Split) -> list[Example]:
 
 
 def _write(path: Path, examples: Sequence[Example]) -> None:
-    write_jsonl(path, (asdict(example) for example in examples))
+    write_jsonl(path, map(_row, examples))
+
+
+def _row(example: Example) -> dict[str, Any]:
+    """The example as it is stored; one that is no chat has no keys of a chat."""
+    return {key: value for key, value in asdict(example).items() if value is not None or key not in CHAT}

@@ -7,9 +7,9 @@ are the same if their targets are, or for lack of a target their texts; two diff
 
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.chats import with_answer
 from semalign.benchmarks.overlap import normalise
 from semalign.config.benchmarks import Corrupted
 from semalign.runtime.errors import UserError
@@ -32,7 +32,7 @@ def corrupt(name: str, settings: Corrupted, part: str, items: Sequence[Example])
     exchanging = [item for item in drawn if not item.choices]
     wrong = {item.id: _another_choice(item, settings.seed) for item in drawn if item.choices}
     wrong |= _exchanged(exchanging, random.Random(f"{part} exchanged {settings.seed}"), key)
-    return [replace(item, answer=wrong.get(item.id, item.answer)) for item in items]
+    return [with_answer(item, wrong[item.id]) if item.id in wrong else item for item in items]
 
 
 def _another_choice(item: Example, seed: int) -> str:

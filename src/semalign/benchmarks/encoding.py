@@ -1,6 +1,5 @@
 """Encoding of examples as tokens, and of encoded examples as a padded batch."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,29 +7,52 @@ from typing import Any
 import torch
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.chats import rendered
+from semalign.benchmarks.turns import Cutter, Rendered, Span, token_spans
 from semalign.runtime.errors import UserError
 
 IGNORED = -100  # the label that cross-entropy ignores
 ANCHOR = "x"  # precedes an answer if the tokenizer would otherwise add a space
 OTHER_ANCHORS = ("\n", ")", "0", "Q", "é")
-EDGE = r"(</?s>|<[be]os>|<\|\w+\|>|<(?:start|end)_of_turn>)"  # special tokens of the common families
-BEGINS = re.compile(rf"\s*{EDGE}")
-ENDS = re.compile(rf"{EDGE}\s*$")
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """One example's tokens; those from `answer_start` on are the answer and the final eos."""
+    """One example's tokens; those from `answer_start` on are the answer and the final eos.
+
+    `turns` are the places (start, end) of earlier answers in the prompt of a chat, which are supervised as well.
+    """
 
     input_ids: list[int]
     answer_start: int
+    turns: tuple[Span, ...] = ()
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """The places (start, end) of everything that is supervised, in order."""
+        return (*self.turns, (self.answer_start, len(self.input_ids)))
+
+    @property
+    def supervised(self) -> list[int]:
+        """The tokens that are supervised, in order."""
+        return [token for start, end in self.spans for token in self.input_ids[start:end]]
+
+    @property
+    def positions(self) -> int:
+        """The number of supervised positions."""
+        return sum(end - start for start, end in self.spans)
+
+    @property
+    def last(self) -> "Encoded":
+        """The same example with its last answer alone supervised, the one that is scored."""
+        return Encoded(self.input_ids, self.answer_start) if self.turns else self
 
 
 @dataclass(frozen=True)
 class Batch:
     """Right-padded examples, each tensor [examples, positions].
 
-    `labels[:, t]` is the token after position t if that token belongs to the answer, else -100.
+    `labels[:, t]` is the token after position t if that token belongs to an answer, else -100.
     """
 
     input_ids: torch.Tensor
@@ -58,16 +80,18 @@ def encode(example: Example, tokenizer: Any) -> Encoded:
 
     There is one bos and one eos even if the prompt begins or the answer ends with their text, as in a rendered chat.
     Special tokens inside a text are tokenised as such. Prompt and answer are tokenised separately, so that the boundary
-    never depends on the answer. Raises UserError if prompt or answer gives no token.
+    never depends on the answer. A chat is read by its template; all its assistant's turns are answers. Raises UserError
+    if prompt or answer gives no token.
     """
-    prompt = encode_prompt(example.prompt, tokenizer)
-    answer = encode_answer(example.answer, tokenizer)
+    text = rendered(example, tokenizer)
+    prompt = encode_prompt(text.prompt, tokenizer)
+    answer = encode_answer(text.answer, tokenizer)
     if not prompt or not answer:
         raise UserError(
             f"example {example.id}: found no tokens in the {'answer' if prompt else 'prompt'}, expected some"
         )
     end = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
-    return Encoded(prompt + answer + end, len(prompt))
+    return Encoded(prompt + answer + end, len(prompt), _turns(text, prompt, tokenizer))
 
 
 def encode_prompt(text: str, tokenizer: Any) -> list[int]:
@@ -87,7 +111,10 @@ def encode_answer(text: str, tokenizer: Any) -> list[int]:
     answer is tokenised after an anchor, which is then cut off: the first one that forms no token with the answer's
     beginning. Raises UserError if every one does.
     """
-    text = bare_answer(text, tokenizer)
+    return _continued(bare_answer(text, tokenizer), tokenizer)
+
+
+def _continued(text: str, tokenizer: Any) -> list[int]:
     if not tokenizer.convert_ids_to_tokens(_plain(ANCHOR, tokenizer)[:1])[0].startswith("▁"):
         return _plain(text, tokenizer)
     for anchor in (ANCHOR, *OTHER_ANCHORS):
@@ -97,6 +124,19 @@ def encode_answer(text: str, tokenizer: Any) -> list[int]:
     raise UserError(
         f"answer {text[:40]!r}: found tokens that begin before it after any of {ANCHOR!r}, {str(OTHER_ANCHORS)[1:-1]}, "
         "expected an answer that can be told from its prompt (begin it with a space)"
+    )
+
+
+def _turns(text: Rendered, prompt: list[int], tokenizer: Any) -> tuple[Span, ...]:
+    """The tokens of a chat's earlier answers, which are characters of its prompt."""
+    if not text.turns:
+        return ()
+    whole = one_bos(text.prompt, tokenizer)
+    shift = len(text.prompt) - len(whole)
+    spans = [(start - shift, end - shift) for start, end in text.turns]
+    begin = encode_prompt(whole[: spans[0][0]], tokenizer)
+    return token_spans(
+        whole, spans, prompt, Cutter(tokenizer, begin, lambda part: _continued(part, tokenizer))
     )
 
 
@@ -131,56 +171,6 @@ def bare_answer(text: str, tokenizer: Any) -> str:
     return text
 
 
-def special_texts(example: Example, tokenizer: Any) -> list[str]:
-    """What is wrong with the special tokens in an example's text.
-
-    That is bos or eos where none can be, padding, and another model's special token at the beginning or the end.
-    Other special tokens, such as those of a chat's turns, and bos or eos between the turns of a prompt, are as a chat
-    template writes them.
-    """
-    bos, eos, pad = tokenizer.bos_token, tokenizer.eos_token, tokenizer.pad_token
-    found = []
-    written = {
-        "answer": example.answer,
-        **{f"choices[{at}]": text for at, text in enumerate(example.choices or [])},
-    }
-    answers = {name: bare_answer(text, tokenizer) for name, text in written.items()}
-    targets = {"target": bare_answer(example.target, tokenizer)} if example.target else {}
-    found += [
-        f"{name}: found nothing but special tokens, expected a text"
-        for name, text in {**answers, **targets}.items()
-        if not text.strip()
-    ]
-    for name, answer in answers.items():
-        if eos and eos in answer:
-            found.append(f"{name}: found the eos token {eos} inside, expected it at the end or not at all")
-        elif bos and bos in answer and adds_bos(tokenizer):
-            found.append(
-                f"{name}: found the bos token {bos} inside, expected it at the prompt's beginning only"
-            )
-    edges = {
-        "prompt": BEGINS.match(example.prompt),
-        **{name: ENDS.search(text) for name, text in answers.items()},
-    }
-    for name, edge in edges.items():
-        if edge and edge.group(1) not in tokenizer.get_vocab():
-            found.append(
-                f"{name}: found {edge.group(1)} at its edge, which is no token of this model; expected its own"
-            )
-    if eos and eos != bos and example.prompt.rstrip().endswith(eos):
-        found.append(
-            f"prompt: found the eos token {eos} at the end, expected a text that an answer continues"
-        )
-    if pad and pad not in (bos, eos):
-        texts = {"prompt": example.prompt, **answers}
-        found += [
-            f"{name}: found the padding token {pad}, expected none"
-            for name, text in texts.items()
-            if pad in text
-        ]
-    return found
-
-
 def _without_bos(text: str, tokenizer: Any) -> str:
     while (bos := tokenizer.bos_token) and text.lstrip().startswith(bos):
         text = text.lstrip().removeprefix(bos)
@@ -196,11 +186,11 @@ def collate(encoded: Sequence[Encoded], pad_id: int) -> Batch:
     labels = torch.full(shape, IGNORED, dtype=torch.long)
     for row, item in enumerate(encoded):
         length = len(item.input_ids)
-        start = item.answer_start
         tokens = torch.tensor(item.input_ids)
         input_ids[row, :length] = tokens
         attention_mask[row, :length] = 1
-        labels[row, start - 1 : length - 1] = tokens[start:]
+        for start, end in item.spans:
+            labels[row, start - 1 : end - 1] = tokens[start:end]
     return Batch(input_ids, attention_mask, labels)
 
 

@@ -11,16 +11,29 @@ def rows_of(count: int) -> str:
     return "1 row" if count == 1 else f"{count:,} rows"
 
 
+class Numbers(dict[str, int]):
+    """Id -> the number of its row, counted in `unit`s of its file."""
+
+    def __init__(self, unit: str = "line") -> None:
+        super().__init__()
+        self.unit = unit
+
+    def of(self, id_: str) -> str:
+        """The place of a row in words."""
+        return f"{self.unit} {self[id_]}"
+
+
 @dataclass
 class Findings:
-    """Collects the problems of one file; `lines` are what a user reads."""
+    """Collects the problems of one file; `lines` are what a user reads. Its rows are counted in `unit`s."""
 
     path: Path
+    unit: str = "line"
     _kinds: dict[str, list[str]] = field(default_factory=dict)
 
     def add(self, line: int, kind: str, text: str) -> None:
         """Add a problem of a line; problems of the same `kind` are counted together."""
-        self._kinds.setdefault(kind, []).append(f"{self.path}: line {line}: {text}")
+        self._kinds.setdefault(kind, []).append(f"{self.path}: {self.unit} {line}: {text}")
 
     @property
     def lines(self) -> list[str]:

@@ -44,6 +44,11 @@ class Reader:
         digest = hashlib.sha256(text.encode()).hexdigest()
         return digest, self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
 
+    def reads(self, examples: Sequence[Example]) -> tuple[Any, ...]:
+        """Equal for readers that encode these examples alike; only chats depend on the chat template."""
+        chats = any(example.messages is not None for example in examples)
+        return (*self.identity, str(self.tokenizer.chat_template) if chats else None)
+
     @classmethod
     def of(cls, folder: Path) -> "Reader":
         """The reader in a model folder; no weights are loaded."""
@@ -123,7 +128,7 @@ class Room:
         rows = [*pool, *(test or ())]
         fit = self.holds(rows)
         left_out = [item.id for item, held in zip(rows, fit, strict=True) if not held]
-        _tell(name, left_out)
+        tell_left_out(name, left_out)
         kept = None if test is None else list(compress(test, fit[len(pool) :]))
         return list(compress(pool, fit[: len(pool)])), kept, {"too_long": left_out}
 
@@ -158,11 +163,12 @@ def leave_out(name: str, prepared: Prepared, settings: RealBenchmark, room: Room
                 f"benchmarks.{name}: {split}: found only {len(splits[split])} examples that fit into the models' "
                 f"contexts, expected {wanted}"
             )
-    _tell(name, left_out)
+    tell_left_out(name, left_out)
     return replace(prepared, splits=splits, origin={**prepared.origin, "too_long": left_out})
 
 
-def _tell(name: str, ids: Sequence[str]) -> None:
+def tell_left_out(name: str, ids: Sequence[str]) -> None:
+    """Say how many examples are left out."""
     LOGGER.info(
         "benchmark %s: %d examples left out, since they are too long for a model's context", name, len(ids)
     )

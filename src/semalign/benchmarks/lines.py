@@ -42,7 +42,7 @@ def numbered_rows(text: str, findings: Findings) -> list[tuple[int, Row]]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line, object_pairs_hook=_unique)
+            row = json.loads(line, object_pairs_hook=unique)
         except (ValueError, RecursionError) as error:
             row = error
         if unknown and not isinstance(row, dict):
@@ -62,7 +62,8 @@ def kind_of(value: Any) -> str:
     return "null" if value is None else NAMES.get(type(value), "an object")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> Row:
+def unique(pairs: list[tuple[str, Any]]) -> Row:
+    """An object of its pairs; raises Repeated if it has a key twice."""
     row = dict(pairs)
     if len(row) < len(pairs):
         keys = [key for key, _ in pairs]
@@ -119,7 +120,7 @@ def _refuse_other_kinds(text: str, path: Path) -> None:
     if HEADER.match(first) and '":' not in first:
         raise UserError(
             f"{path}: found a table with the first line {first[:60]!r} (CSV or TSV?), expected one JSON object per "
-            "line; convert it with pandas' `read_csv` and `to_json(orient='records', lines=True)`"
+            "line; a benchmark may be a table if its file ends in .csv (commas) or .tsv (tabs)"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.characters import HIDDEN_INSIDE, TWICE_ENCODED
-from semalign.benchmarks.findings import rows_of
+from semalign.benchmarks.findings import Numbers, rows_of
 from semalign.benchmarks.joining import SEPARATOR, gap
 from semalign.benchmarks.numbers import is_number
 from semalign.benchmarks.overlap import by_prompt, composed
@@ -22,10 +22,9 @@ SIGNS = (
     (re.compile("\r"), "with carriage returns (line ends of Windows?), which a model reads as characters"),
     (ENTITY, "with HTML entities such as '&amp;' (taken from a web page?)"),
 )
-Lines = dict[str, int]
 
 
-def oddities(path: Path, items: Sequence[Example], lines: Lines, separator: str | None) -> Iterator[str]:
+def oddities(path: Path, items: Sequence[Example], lines: Numbers, separator: str | None) -> Iterator[str]:
     """The warnings of a file; `separator` is the one that the user has asked for."""
     code = items[0].tests is not None
     yield from _ends_of_programs(path, items, lines) if code else _joints(path, items, lines, separator)
@@ -56,19 +55,19 @@ def unlike(pool: tuple[Path, Sequence[Example]], test: tuple[Path, Sequence[Exam
     ]
 
 
-def _counted(path: Path, found: Sequence[Example], lines: Lines, what: str) -> Iterator[str]:
+def _counted(path: Path, found: Sequence[Example], lines: Numbers, what: str) -> Iterator[str]:
     if found:
-        yield f"{path}: {rows_of(len(found))} {what}, first in line {lines[found[0].id]}"
+        yield f"{path}: {rows_of(len(found))} {what}, first in {lines.of(found[0].id)}"
 
 
-def _ends_of_programs(path: Path, items: Sequence[Example], lines: Lines) -> Iterator[str]:
+def _ends_of_programs(path: Path, items: Sequence[Example], lines: Numbers) -> Iterator[str]:
     spaced = [item for item in items if item.prompt.endswith((" ", "\t"))]
     yield from _counted(
         path, spaced, lines, "with a space at the end of the prompt (it belongs to the answer)"
     )
 
 
-def _joints(path: Path, items: Sequence[Example], lines: Lines, separator: str | None) -> Iterator[str]:
+def _joints(path: Path, items: Sequence[Example], lines: Numbers, separator: str | None) -> Iterator[str]:
     """Warnings on what is between prompt and answer."""
     gaps = Counter(gap(item.prompt, item.answer) for item in items)
     if len(gaps) > 1:
@@ -87,12 +86,14 @@ def _joints(path: Path, items: Sequence[Example], lines: Lines, separator: str |
     yield from _counted(path, opened, lines, what)
 
 
-def _gaps(gaps: Counter[str], items: Sequence[Example], lines: Lines) -> str:
-    first: Lines = {}
+def _gaps(gaps: Counter[str], items: Sequence[Example], lines: Numbers) -> str:
+    first: dict[str, int] = {}
     for item in items:
         first.setdefault(gap(item.prompt, item.answer), lines[item.id])
     most = gaps.most_common(3)
-    return ", ".join(f"{text!r} in {rows_of(count)} (first in line {first[text]})" for text, count in most)
+    return ", ".join(
+        f"{text!r} in {rows_of(count)} (first in {lines.unit} {first[text]})" for text, count in most
+    )
 
 
 def _texts(item: Example) -> tuple[str, ...]:
@@ -103,7 +104,7 @@ def _escaped(text: str) -> bool:
     return "\\" in text and "\n" not in text.strip() and ESCAPED.search(text) is not None
 
 
-def _numbers(path: Path, items: Sequence[Example], lines: Lines) -> Iterator[str]:
+def _numbers(path: Path, items: Sequence[Example], lines: Numbers) -> Iterator[str]:
     """Targets with digits that are compared as text, beside others that are compared as numbers."""
     targets = [item for item in items if item.target]
     texts = [item for item in targets if not is_number(item.target or "")]
@@ -115,18 +116,18 @@ def _numbers(path: Path, items: Sequence[Example], lines: Lines) -> Iterator[str
         yield from _counted(path, found, lines, what)
 
 
-def _forms(path: Path, texts: dict[str, tuple[str, ...]], lines: Lines) -> Iterator[str]:
+def _forms(path: Path, texts: dict[str, tuple[str, ...]], lines: Numbers) -> Iterator[str]:
     """Letters with accents that are written in two ways."""
     wide = {id_: [text for text in of_row if not text.isascii()] for id_, of_row in texts.items()}
     apart = [id_ for id_, of_row in wide.items() if any(composed(text) != text for text in of_row)]
     if apart:
         yield (
-            f"{path}: {rows_of(len(apart))} with accents as characters of their own (no Unicode NFC), first in line "
-            f"{lines[apart[0]]}; a model reads them as other tokens"
+            f"{path}: {rows_of(len(apart))} with accents as characters of their own (no Unicode NFC), first in "
+            f"{lines.of(apart[0])}; a model reads them as other tokens"
         )
 
 
-def _clashes(path: Path, items: Sequence[Example], lines: Lines) -> Iterator[str]:
+def _clashes(path: Path, items: Sequence[Example], lines: Numbers) -> Iterator[str]:
     answers: dict[str, Example] = {}
     clashes = []
     for item in items:
@@ -135,6 +136,6 @@ def _clashes(path: Path, items: Sequence[Example], lines: Lines) -> Iterator[str
             clashes.append((lines[earlier.id], lines[item.id]))
     if clashes:
         yield (
-            f"{path}: {rows_of(len(clashes))} with another answer to the prompt of an earlier row (first: lines "
-            f"{clashes[0][0]} and {clashes[0][1]}); only the first answer is used for training"
+            f"{path}: {rows_of(len(clashes))} with another answer to the prompt of an earlier row (first: "
+            f"{lines.unit}s {clashes[0][0]} and {clashes[0][1]}); only the first answer is used for training"
         )

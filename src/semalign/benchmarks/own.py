@@ -1,4 +1,4 @@
-"""A benchmark from the user's own data: a JSONL file with a `prompt` and an `answer` per line.
+"""A benchmark from the user's own data: a file of rows, each with a question and an answer, or with a chat.
 
 Further keys say how an item is scored: `choices` and `gold` (the answer's index in them) make it a choice question,
 `tests` a programming task (with `entry_point` and `prefix` if needed). Otherwise the generated text is compared with
@@ -11,7 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from semalign.benchmarks.base import Example, Prepared
 from semalign.benchmarks.contamination import Compared, Reason, TestSet, keep_clean
@@ -19,8 +19,10 @@ from semalign.benchmarks.decoding import user_path
 from semalign.benchmarks.findings import rows_of
 from semalign.benchmarks.oddities import unlike
 from semalign.benchmarks.overlap import by_prompt, check_splits
-from semalign.benchmarks.own_file import OwnFile, read_file
+from semalign.benchmarks.own_file import OwnFile, read_file, unlike_files
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED
+from semalign.benchmarks.rows import Layout
+from semalign.benchmarks.template_files import template_file, template_of, without_effect
 from semalign.config.base import SPLITS, Split
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import Problems, UserError
@@ -62,9 +64,9 @@ def build(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Pre
 
 def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:
     pool, test = _files(name, settings)
-    too_long: dict[str, list[str]] = {}
+    too_long: dict[str, Any] = {}
     if room:
-        items, of_test, too_long = room.rows(name, pool.items, test.items if test else None)
+        items, of_test, too_long = _fitting(name, settings, room, pool, test)
         pool, test = replace(pool, items=items), replace(test, items=of_test or []) if test else None
     test_set = TestSet(map(compared, test.items if test else ()))
     long = len(too_long.get("too_long", ()))
@@ -82,6 +84,8 @@ def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) ->
     for warning in warnings:
         LOGGER.warning("warning: benchmarks.%s: %s", name, warning)
     files = {str(file.path): file.path for file in (pool, test) if file}
+    if template := template_file(settings):
+        files[str(template)] = template
     origin = {
         "files": {portable(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()},
         "rows": len(pool.items),
@@ -90,6 +94,18 @@ def _assemble(name: str, settings: FileBenchmark, room: "Room | None" = None) ->
         **too_long,
     }
     return Prepared(named, origin=origin)
+
+
+def _fitting(
+    name: str, settings: FileBenchmark, room: "Room", pool: OwnFile, test: OwnFile | None
+) -> tuple[list[Example], list[Example] | None, dict[str, Any]]:
+    """The rows of both files that fit, or are cut until they do, and what the origin says of the others."""
+    tested = test.items if test else None
+    if settings.too_long != "cut-left":
+        return room.rows(name, pool.items, tested)
+    from semalign.benchmarks.cutting import cut_left
+
+    return cut_left(room, name, pool.items, tested)
 
 
 def _portable(text: str, files: dict[str, Path]) -> str:
@@ -115,15 +131,15 @@ def _files(name: str, settings: FileBenchmark) -> tuple[OwnFile, OwnFile | None]
         )
         paths = paths[:1]
     files: list[OwnFile] = []
+    layout = Layout(settings.separator)
+    with problems.collect():
+        layout = Layout(settings.separator, template_of(name, settings.chat_template))
     for path in paths:
         with problems.collect():
-            files.append(read_file(path, settings.separator))
-    if len(files) == 2 and files[0].kind != files[1].kind:
-        first, second = files
-        problems.add(
-            f"{second.path}: found rows with {second.kind}, but {first.path} has rows with {first.kind}; expected the "
-            "same kind, as they are scored in one way"
-        )
+            files.append(read_file(path, layout))
+    problems.add(*without_effect(name, settings, [file.form for file in files]))
+    if len(files) == 2:
+        problems.add(*unlike_files(*files))
     problems.check()
     return files[0], files[1] if len(files) == 2 else None
 
@@ -160,14 +176,14 @@ def _shared(pool: OwnFile, test: OwnFile | None, dropped: dict[Reason, list[str]
         warnings += unlike((pool.path, pool.items), (test.path, test.items))
     if repeated:
         warnings.append(
-            f"{test.path}: {rows_of(len(repeated))} with the prompt of an earlier row (first: lines {repeated[0][0]} "
-            f"and {repeated[0][1]}); each of them counts in the score"
+            f"{test.path}: {rows_of(len(repeated))} with the prompt of an earlier row (first: "
+            f"{test.lines.unit}s {repeated[0][0]} and {repeated[0][1]}); each of them counts in the score"
         )
     if shared := dropped["same text"]:
         first = next(item for item in pool.items if item.id == shared[0])
         warnings.append(
-            f"{pool.path}: {rows_of(len(shared))} with a prompt of {test.path} (first: line {pool.lines[first.id]}, "
-            f"there line {places[by_prompt(first)]}); kept out of training"
+            f"{pool.path}: {rows_of(len(shared))} with a prompt of {test.path} (first: {pool.lines.of(first.id)}, "
+            f"there {test.lines.unit} {places[by_prompt(first)]}); kept out of training"
         )
     return warnings
 

@@ -103,6 +103,14 @@ def own_files(settings: Any) -> list[str]:
     return [str(user_path(path)) for path in (settings.path, settings.test_path) if path]
 
 
+def template_files(settings: Any) -> list[str]:
+    """The file of a benchmark's chat template, if it names one."""
+    from semalign.benchmarks.template_files import template_file
+
+    path = template_file(settings) if isinstance(settings, FileBenchmark) else None
+    return [str(path)] if path else []
+
+
 def build_benchmark(kind: str, settings: "TinyBenchmark") -> "dict[Split, list[Example]]":
     """Build all splits of the embedded benchmark `kind`, checked to be non-empty and free of overlap.
 

@@ -1,33 +1,13 @@
 """Checks that every row of a user's own file must pass: its keys, their types, and the characters of its texts."""
 
-import difflib
 from typing import Any
 
 from semalign.benchmarks.characters import harmful
 from semalign.benchmarks.findings import Findings
 from semalign.benchmarks.lines import Row, kind_of
+from semalign.benchmarks.row_forms import TYPES, form_of, in_place_of, misspelt
 
-KEYS: dict[str, tuple[type, ...]] = {
-    "id": (str, int),
-    "prompt": (str,),
-    "answer": (str,),
-    "choices": (list,),
-    "gold": (int,),
-    "target": (str,),
-    "tests": (list,),
-    "entry_point": (str,),
-    "prefix": (str,),
-}
 EXPECTED = {str: "a string", int: "a whole number", list: "a list"}
-SYNONYMS = {  # keys of other formats -> the key here
-    "prompt": ("question", "input", "instruction", "query", "text", "context", "problem", "messages"),
-    "answer": ("output", "response", "completion", "solution", "answers", "reference", "canonical_solution"),
-    "choices": ("options", "endings", "alternatives"),
-    "gold": ("label", "answer_index", "correct", "answer_idx", "index"),
-    "tests": ("test", "test_list", "unit_tests", "asserts"),
-    "entry_point": ("function", "function_name", "func"),
-    "prefix": ("code", "setup"),
-}
 LONGEST = 1_000_000  # characters of a text
 
 
@@ -38,6 +18,7 @@ class Checker:
         self.findings = findings
         self.line = line
         self.row = row
+        self.form = form_of(row)
         self.good = True
 
     def problem(self, kind: str, text: str | None = None) -> None:
@@ -46,17 +27,17 @@ class Checker:
         self.findings.add(self.line, kind, text or kind)
 
     def types(self) -> bool:
-        """Whether all keys are known and hold values of their types."""
+        """Whether all keys that are read hold values of their types, and no other key is a misspelt one."""
         for key, value in self.row.items():
-            if key not in KEYS:
-                self.problem(
-                    f"unknown key {short(key)}",
-                    f"found unknown key {short(key)}, expected {_suggestion(key)}",
-                )
-            elif isinstance(value, bool) or not isinstance(value, KEYS[key]):
-                expected = EXPECTED[KEYS[key][0]]
+            if key not in self.form.read:
+                if meant := misspelt(self.form, key):
+                    self.problem(
+                        f"unknown key {short(key)}", f"found unknown key {short(key)}, expected {meant!r}"
+                    )
+            elif isinstance(value, bool) or not isinstance(value, TYPES[key]):
+                expected = EXPECTED[TYPES[key][0]]
                 advice = (
-                    " (write it in quotes)" if isinstance(value, int | float) and KEYS[key][0] is str else ""
+                    " (write it in quotes)" if isinstance(value, int | float) and TYPES[key][0] is str else ""
                 )
                 advice = " (leave the key out if a row has none)" if value is None else advice
                 self.problem(
@@ -67,23 +48,28 @@ class Checker:
 
     def strings(self) -> None:
         """Check every text for emptiness, length and characters that no text should hold."""
-        for key in ("prompt", "answer"):
+        for key in self.form.needed:
             if key not in self.row:
-                self.problem(f"no {key}", f"found no {key}, expected a text")
+                other = in_place_of(key, self.row)
+                instead = f" but {short(other)}, expected the key {key!r}" if other else ", expected a text"
+                self.problem(f"no {key}", f"found no {key}{instead}")
         for key, value in self.row.items():
+            if key not in self.form.read or key == "messages":
+                continue
             if isinstance(value, str):
-                self._string(key, value, empty=key == "prefix")
+                self.text(key, value, empty=key in ("prefix", "input"))
             elif isinstance(value, list):
                 for at, entry in enumerate(value):
                     if isinstance(entry, str):
-                        self._string(f"{key}[{at}]", entry, key=key)
+                        self.text(f"{key}[{at}]", entry, key=key)
                     else:
                         self.problem(
                             f"{key} that are no strings",
                             f"{key}[{at}]: found {_shown(entry)}, expected a string",
                         )
 
-    def _string(self, name: str, value: str, empty: bool = False, key: str | None = None) -> None:
+    def text(self, name: str, value: str, empty: bool = False, key: str | None = None) -> None:
+        """Check one text; `key` is the column that its problems are counted under. Default: its name."""
         key = key or name
         if not empty and not value.strip():
             found = "an empty text" if not value else "only white space"
@@ -113,14 +99,6 @@ class Checker:
                     f"{first} and {second}",
                     f"found {first} and {second}, expected one of them: each is a way to score",
                 )
-
-
-def _suggestion(key: str) -> str:
-    plain = key.strip().lower()
-    synonym = next((ours for ours, others in SYNONYMS.items() if plain in others), None)
-    near = plain if plain in KEYS else synonym or next(iter(difflib.get_close_matches(plain, KEYS, 1)), None)
-    known = f"some of {', '.join(KEYS)}"
-    return f"{near!r} ({known})" if near else known
 
 
 def _shown(value: Any) -> str:

@@ -16,7 +16,8 @@ def check_choices(check: Checker, prompt: str, texts: Sequence[str], choices: Se
     """The index of the right choice; `texts` are the choices as written, `choices` as continuations."""
     gold = check.row.get("gold")
     stripped = [composed(text.strip()) for text in texts]
-    answer = check.row["answer"]
+    key = check.form.answer
+    answer = check.row[key]
     if len(texts) < 2:
         check.problem("too few choices", f"choices: found {len(texts)}, expected at least two")
     elif repeated := next((text for text in stripped if stripped.count(text) > 1), None):
@@ -39,12 +40,12 @@ def check_choices(check: Checker, prompt: str, texts: Sequence[str], choices: Se
         near = " (it differs only in white space)" if answer.strip() in stripped else ""
         check.problem(
             "answer not among the choices",
-            f"answer: found {short(answer)}, which is none of the choices{near}; expected one of them exactly",
+            f"{key}: found {short(answer)}, which is none of the choices{near}; expected one of them exactly",
         )
     elif gold is not None and separated(prompt, texts[gold]) != separated(prompt, answer):
         check.problem(
             "answer that is not the choice at gold",
-            f"answer: found {short(answer)}, but the choice at gold ({gold}) is {short(texts[gold])}; "
+            f"{key}: found {short(answer)}, but the choice at gold ({gold}) is {short(texts[gold])}; "
             "expected the same",
         )
     else:
@@ -55,6 +56,7 @@ def check_choices(check: Checker, prompt: str, texts: Sequence[str], choices: Se
 def check_program(check: Checker, answer: str) -> None:
     """Check that tests and reference are Python, and that the entry point is a name in them."""
     tests: list[str] = check.row["tests"]
+    key = check.form.answer
     if not tests:
         check.problem("no tests", "tests: found an empty list, expected assert statements")
     if wrong := _unparsable("\n".join(tests)):
@@ -72,13 +74,13 @@ def check_program(check: Checker, answer: str) -> None:
     if answer.lstrip().startswith(FENCE):
         check.problem(
             "answer in a Markdown fence",
-            f"answer: found a Markdown fence ({FENCE}) around the program, expected the program alone",
+            f"{key}: found a Markdown fence ({FENCE}) around the program, expected the program alone",
         )
         return
     if reason := _unparsable(code):
         check.problem(
             "answer that is not Python",
-            f"answer: found no Python after the prefix ({reason}), expected code that can pass the tests",
+            f"{key}: found no Python after the prefix ({reason}), expected code that can pass the tests",
         )
     _entry_point(check, code)
 

@@ -14,7 +14,7 @@ from semalign.benchmarks.corruption import corrupt
 from semalign.benchmarks.derived import write_derived
 from semalign.benchmarks.fitting import Reader, Room
 from semalign.benchmarks.mixture import write_mixture
-from semalign.benchmarks.registry import module_of, own_files, prepare
+from semalign.benchmarks.registry import module_of, own_files, prepare, template_files
 from semalign.config.base import SPLITS
 from semalign.config.benchmarks import Benchmark, Corrupted, Unlabeled
 from semalign.config.checks import Fitting
@@ -82,7 +82,7 @@ def prepare_benchmark(
             run.seal(folder, {**facts, "first": first})
             return
         run.modules += filter(None, [module_of(benchmark, section)])
-        for file in filter(inside, own_files(section)):
+        for file in filter(inside, [*own_files(section), *template_files(section)]):
             run.read(Path(file).name, file)
         prepared = prepare(benchmark, section, mirror, readers.room(run))
         write_prepared(folder, prepared)

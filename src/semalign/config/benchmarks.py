@@ -10,10 +10,16 @@ from semalign.config.tiny import TinyBenchmark
 from semalign.runtime.suggestions import nearest, one_of
 
 TooLong = Literal["refuse", "leave-out"]
+OwnTooLong = Literal["refuse", "leave-out", "cut-left"]
 Unreachable = Literal["refuse", "report"]
 TOO_LONG = (
     "examples that the context of a model does not hold, with the tokens to generate: `refuse` ends the run before any "
     "training; `leave-out` draws the splits from the other examples"
+)
+CUT_LEFT = (
+    "; `cut-left` takes tokens from the beginning of a prompt until every model's context holds the example; of a "
+    "chat, first the oldest turns, then the beginning of the first question, and the system's turn only if the rest "
+    "does not fit beside it; what has no room even then is left out"
 )
 UNREACHABLE = (
     "references of validation and test that would not be scored as right if a model wrote them (cut off by a stop "
@@ -59,7 +65,11 @@ class RealBenchmark(Strict):
 
 
 class FileBenchmark(Strict):
-    """A user's own JSONL file: one object per line with `prompt`, `answer` and any fields that scoring needs."""
+    """A user's own file of rows (JSONL, JSON array, CSV, TSV or Parquet, also gzipped).
+
+    A row has `prompt` and `answer`, `prompt` and `completion`, `instruction`, `input` and `output`, or `messages`, and
+    any keys that scoring needs.
+    """
 
     path: str = Field(min_length=1, description="path of the file, relative to the working directory")
     test_path: str | None = Field(
@@ -70,6 +80,14 @@ class FileBenchmark(Strict):
         None,
         description="white space put between prompt and answer if neither the prompt ends nor the answer begins with "
         "some; empty: none. null: a space, and a line break before a program",
+    )
+    chat_template: str = Field(
+        "auto",
+        min_length=1,
+        description="`auto`: rows with `messages` are read by the chat template of each model's tokenizer, or in a "
+        "plain layout (`User: ...`, `Assistant: ...`) if it has none; other rows are plain text. `none`: the plain "
+        "layout. `always`: all rows are read by the tokenizer's template. Any other text: path of a Jinja file, the "
+        "template of all rows for all models",
     )
     train: int | None = Field(
         None, ge=1, description="examples a method may train on; null: all rows that are in no other split"
@@ -87,7 +105,7 @@ class FileBenchmark(Strict):
         None, ge=1, description="examples for the reported scores; null: 20 % of the rows"
     )
     seed: Seed = Field(0, description="seed for drawing the splits")
-    too_long: TooLong = Field("refuse", description=TOO_LONG)
+    too_long: OwnTooLong = Field("refuse", description=TOO_LONG + CUT_LEFT)
     unreachable: Unreachable = Field("refuse", description=UNREACHABLE)
 
     @field_validator("separator")

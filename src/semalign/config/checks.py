@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from semalign.config.base import Split, Strict
-from semalign.config.benchmarks import TooLong, Unreachable
+from semalign.config.benchmarks import OwnTooLong, Unreachable
 from semalign.config.evaluation import EvaluationSettings
 
 
@@ -35,7 +35,7 @@ class CheckSettings(Strict):
     scored: list[Split] = Field(min_length=1)
     uses: dict[Split, list[str]] = Field(default_factory=dict)
     sizes: list[Size] = Field(default_factory=list)
-    too_long: dict[str, TooLong] = Field(default_factory=dict)
+    too_long: dict[str, OwnTooLong] = Field(default_factory=dict)
     unreachable: dict[str, Unreachable] = Field(default_factory=dict)
 
 

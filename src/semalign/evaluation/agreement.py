@@ -64,11 +64,11 @@ def compare(
     reference = stored.reference
     _check(reference, examples, stored.head)
     teacher = _TeacherHead(stored.head, stored.shared, model.device)
-    texts = [(example.prompt, example.answer) for example in examples]
+    texts = [(example.prompt, example.answer, example.template) for example in examples]
     firsts = {text: place for place, text in reversed([*enumerate(texts)])}
     places = sorted(firsts.values())
-    encoded = [encode(examples[place], tokenizer) for place in places]
-    compared: dict[tuple[str, str], Comparison | None] = {}
+    encoded = [encode(examples[place], tokenizer).last for place in places]
+    compared: dict[tuple[str, str, str | None], Comparison | None] = {}
     for group in like_lengths(encoded, batch_size):
         batch = collate([encoded[i] for i in group], tokenizer.pad_token_id or 0).to(model.device)
         members = [places[i] for i in group]

@@ -18,6 +18,7 @@ from lm_eval.tasks import TaskManager
 from semalign.benchmarks.fitting import Reader
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.bare_items import bare_items
+from semalign.evaluation.chat_items import chat_items, is_chat
 from semalign.evaluation.functions import likeliest
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.language_model import StudyModel
@@ -62,6 +63,7 @@ def run_task(
         if prepare:
             prepare(task)
         if tokenizer := reader.tokenizer if reader else getattr(lm, "tokenizer", None):
+            chat_items(task, tokenizer)
             bare_items(task, tokenizer)
         name = task.config.task
         results = evaluator.evaluate(lm, {"tasks": {name: task}}, bootstrap_iters=0)
@@ -126,6 +128,9 @@ def describe(
         task = load_task(benchmark, split_file, settings, reader)
         if prepare:
             prepare(task)
+        chat = is_chat(task)
+        if chat and reader:
+            chat_items(task, reader.tokenizer)
         first = task.fewshot_context(task.eval_docs[0], task.config.num_fewshot)
     return {
         "task": task.config.task,
@@ -137,7 +142,7 @@ def describe(
         "first_prompt": first,
         "shots": task.config.num_fewshot,
         "shot_seed": SHOT_SEED if task.config.num_fewshot else None,
-        "chat_template": False,
+        "chat_template": chat,
         "decoding": task.config.generation_kwargs,
         "samples": task.config.repeats,
         "extractions": [extraction["name"] for extraction in task.config.filter_list or []],

@@ -54,7 +54,7 @@ def reference_states(model: Any, tokenizer: Any, examples: Sequence[Example], ba
     tokens = []
     lengths = []
     for start in range(0, len(examples), batch_size):
-        encoded = [encode(example, tokenizer) for example in examples[start : start + batch_size]]
+        encoded = [encode(example, tokenizer).last for example in examples[start : start + batch_size]]
         batch = collate(encoded, tokenizer.pad_token_id or 0).to(model.device)
         states.append(answer_states(model, batch).float().cpu())
         tokens.append(batch.labels[batch.supervised].cpu())

@@ -55,7 +55,7 @@ def read_final_states(model: Any, encoded: Sequence[Encoded], batch_size: int, p
 
 def answer_tokens(encoded: Sequence[Encoded]) -> torch.Tensor:
     """The answers' tokens [positions], those that the supervised positions predict."""
-    return torch.tensor([token for item in encoded for token in item.input_ids[item.answer_start :]])
+    return torch.tensor([token for item in encoded for token in item.supervised])
 
 
 def encode_split(folder: Path, benchmark: Path, split: Split) -> tuple[list[Encoded], int]:
@@ -86,7 +86,7 @@ class Rows:
 
 def offsets_of(encoded: Sequence[Encoded]) -> torch.Tensor:
     """Offsets [examples + 1] at which each example's supervised states begin and end."""
-    counts = [len(item.input_ids) - item.answer_start for item in encoded]
+    counts = [item.positions for item in encoded]
     return torch.tensor([0, *counts]).cumsum(0)
 
 

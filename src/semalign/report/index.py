@@ -40,6 +40,7 @@ CONTENTS = {
     "ladder": "methods that differ in one thing, each tested against the one below it",
     "dose": "how far each training lowered its layer loss, and what that did to scores and likeness to the teacher",
     "search": "learning rates and other settings that were tried, their validation scores, and the choice",
+    "lengths": "examples that are too long for a model's context: left out, or with a prompt that was cut",
     "benchmarks": "scores of models as they are, and published scores",
     "decomposition": "how well a layer's states are rebuilt from the LM head's token vectors",
     "head": "what is left of the next token after such a rebuilding",

@@ -84,6 +84,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         """pair benchmark method variant learning_rate settings widened items score score_low score_high
         student gain chosen at_edge"""
     ),
+    "lengths": _named("benchmark examples left_out cut tokens_cut most_cut"),
     "benchmarks": _named(
         """model benchmark protocol items metric score score_low score_high empty published published_source
         shots samples max_new_tokens batch_size dtype items_per_second tokens_per_second generate_seconds

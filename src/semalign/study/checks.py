@@ -72,12 +72,12 @@ def uses_of(study: Study) -> dict[Split, list[str]]:
 
 
 def readers_of(study: Study, benchmark: str) -> list[str]:
-    """The models whose contexts decide which examples a benchmark leaves out; empty if it leaves out none.
+    """The models whose contexts decide which examples a benchmark leaves out or cuts; empty if it keeps all.
 
     A pruned model reads like its teacher, from which it has its context and tokenizer. It may itself be healed with the
     benchmark, so it can't be an input of the benchmark.
     """
-    if getattr(study.benchmarks[benchmark], "too_long", "refuse") != "leave-out":
+    if getattr(study.benchmarks[benchmark], "too_long", "refuse") == "refuse":
         return []
     read_as = [name for name in study.benchmarks if benchmark in _items_of(study, name)]
     models = [

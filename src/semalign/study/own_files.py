@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.corpora import package_folder
-from semalign.benchmarks.registry import own_files
+from semalign.benchmarks.registry import own_files, template_files
 from semalign.config.models import FolderModel, GgufPackage
 from semalign.models.registry import texts_of
 from semalign.models.sources import linked_files
@@ -75,7 +75,8 @@ def _files(settings: Any) -> Iterator[Path]:
             return  # not installed
         yield from [path] if path.is_file() else ()
     else:
-        paths = (Path(path).expanduser() for path in [*texts_of(settings)[1], *own_files(settings)])
+        own = [*texts_of(settings)[1], *own_files(settings), *template_files(settings)]
+        paths = (Path(path).expanduser() for path in own)
         yield from (path for path in paths if path.is_file())
 
 

@@ -190,21 +190,35 @@ def test_rows_of_several_kinds_are_refused_with_both_lines(
 @pytest.mark.parametrize(
     ("key", "near"),
     [
-        ("promt", "'prompt'"),
-        ("Prompt", "'prompt'"),
-        ("prompt ", "'prompt'"),
-        ("question", "'prompt'"),
-        ("output", "'answer'"),
-        ("anwser", "'answer'"),
-        ("options", "'choices'"),
-        ("label", "'gold'"),
-        ("test_list", "'tests'"),
-        ("xyz", "some of id, prompt, answer"),
+        ("Choices", "'choices'"),
+        ("choice", "'choices'"),
+        ("tests ", "'tests'"),
+        ("targets", "'target'"),
+        ("entrypoint", "'entry_point'"),
     ],
 )
-def test_a_key_that_is_unknown_has_its_nearest_named(key: str, near: str, tmp_path: Path) -> None:
+def test_a_misspelt_key_that_would_say_how_to_score_is_an_error(key: str, near: str, tmp_path: Path) -> None:
     [found] = problems(tmp_path, lines(*pairs(20), {"prompt": "Q", "answer": "x", key: "y"}))
-    assert found.startswith(f"line 21: found unknown key {key!r}, expected {near}")
+    assert found == f"line 21: found unknown key {key!r}, expected {near}"
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"promt": "Q", "answer": "x"}, "found no prompt but 'promt', expected the key 'prompt'"),
+        ({"Prompt": "Q", "answer": "x"}, "found no prompt but 'Prompt', expected the key 'prompt'"),
+        ({"prompt ": "Q", "answer": "x"}, "found no prompt but 'prompt ', expected the key 'prompt'"),
+        ({"question": "Q", "answer": "x"}, "found no prompt but 'question', expected the key 'prompt'"),
+        ({"prompt": "Q", "output": "x"}, "found no answer but 'output', expected the key 'answer'"),
+        ({"prompt": "Q", "anwser": "x"}, "found no answer but 'anwser', expected the key 'answer'"),
+        ({"answer": "x", "xyz": "y"}, "found no prompt, expected a text"),
+    ],
+)
+def test_a_key_that_is_missing_is_named_with_what_is_in_its_place(
+    row: Row, message: str, tmp_path: Path
+) -> None:
+    found = problems(tmp_path, lines(*pairs(20), row))
+    assert found[0] == f"line 21: {message}"
 
 
 def test_all_problems_are_said_at_once_five_lines_of_each_kind(tmp_path: Path) -> None:
@@ -220,12 +234,8 @@ def test_all_problems_are_said_at_once_five_lines_of_each_kind(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (
-            json.dumps(pairs(9)).encode(),
-            "found one JSON array with 9 entries, expected one JSON object per line; ",
-        ),
-        (json.dumps(pairs(9), indent=1).encode(), "found one JSON array with 9 entries"),
         (b"[]", "found one JSON array with 0 entries"),
+        (b"[{}, 3]", "row 2: found a number, expected a JSON object"),
         (
             json.dumps({"data": 1}, indent=1).encode(),
             "found one JSON object over several lines (keys 'data')",

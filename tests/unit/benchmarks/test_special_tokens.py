@@ -14,8 +14,8 @@ from semalign.benchmarks.encoding import (
     encode,
     encode_answer,
     encode_prompt,
-    special_texts,
 )
+from semalign.benchmarks.special_tokens import special_texts
 from semalign.models.pruning.documents import encode_documents
 from semalign.models.tiny.tokenizer import build_tokenizer
 

@@ -55,15 +55,17 @@ class Comparer:
         student: Sequence[Encoded],
     ) -> Cuts:
         """The comparison of a split's examples as teacher and student read them."""
-        if self._equal:
+        if self._equal and teacher is student:
             return Cuts([], 0)
         answers: list[Difference] = []
         prompts = 0
         for item, theirs, own in zip(examples, teacher, student, strict=True):
-            ids = answer_of(theirs, self.teacher), answer_of(own, self.student)
-            if not self.alike(*ids):
-                shown = show(ids[0], self.teacher), show(ids[1], self.student)
-                answers.append(Difference(split, item.id, *shown))
+            pairs = zip(answers_of(theirs, self.teacher), answers_of(own, self.student), strict=True)
+            for (ids, ends), (other, other_ends) in pairs:
+                if ends != other_ends or not self.alike(ids, other):
+                    shown = show(ids, self.teacher), show(other, self.student)
+                    answers.append(Difference(split, item.id, *shown))
+                    break
             prompts += not self.alike(prompt_of(theirs, self.teacher), prompt_of(own, self.student))
         return Cuts(answers, prompts)
 
@@ -88,7 +90,9 @@ def encode_all(examples: Sequence[Example], readers: Mapping[str, Reader]) -> di
     """Role -> the examples as that model reads them; models with the same tokenizer share the result."""
     encoded: dict[str, list[Encoded]] = {}
     for role, reader in readers.items():
-        other = next((other for other in encoded if readers[other].identity == reader.identity), None)
+        other = next(
+            (other for other in encoded if readers[other].reads(examples) == reader.reads(examples)), None
+        )
         encoded[role] = encoded[other] if other else [encode(item, reader.tokenizer) for item in examples]
     return encoded
 
@@ -103,6 +107,21 @@ def answer_of(encoded: Encoded, tokenizer: Any) -> list[int]:
     """The tokens of an answer without the final eos."""
     ids = encoded.input_ids[encoded.answer_start :]
     return ids[:-1] if ids[-1:] == [tokenizer.eos_token_id] else ids
+
+
+def answers_of(encoded: Encoded, tokenizer: Any) -> list[tuple[list[int], int]]:
+    """The tokens of every answer without those that end it, and the number of the latter.
+
+    The special tokens that end a turn may have other names in another chat template, as eos may.
+    """
+    marks = {*tokenizer.get_added_vocab().values(), tokenizer.eos_token_id} if encoded.turns else set()
+    answers = []
+    for start, end in encoded.turns:
+        stop = end
+        while stop > start and encoded.input_ids[stop - 1] in marks:
+            stop -= 1
+        answers.append((encoded.input_ids[start:stop], end - stop))
+    return [*answers, (answer_of(encoded, tokenizer), 0)]
 
 
 def pieces_of(ids: Sequence[int], tokenizer: Any) -> list[str] | None:

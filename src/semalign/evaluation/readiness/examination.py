@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from semalign.benchmarks.base import Example
-from semalign.benchmarks.encoding import Encoded, special_texts
+from semalign.benchmarks.chats import as_read
+from semalign.benchmarks.encoding import Encoded
 from semalign.benchmarks.fitting import Reader
+from semalign.benchmarks.special_tokens import special_texts
 from semalign.config.base import Split
 from semalign.config.checks import CheckSettings
 from semalign.evaluation.readiness import fidelity, lines
@@ -55,7 +57,7 @@ class Examination:
     def run(self) -> None:
         """Describe every split, then compare cuts, hold lengths against contexts, and let the references answer."""
         for split, (_, examples) in self.splits.items():
-            self.report[split] = _described(examples, self.encoded[split])
+            self.report[split] = _described(examples, self.encoded[split], self.readers)
         if len(self.readers) > 1:
             self._compare_cuts()
         for group in self.groups:
@@ -86,7 +88,7 @@ class Examination:
             (split, example.id, problem)
             for split, (_, examples) in self.splits.items()
             for example in examples
-            for problem in special_texts(example, group.reader.tokenizer)[:1]
+            for problem in special_texts(as_read(example, group.reader.tokenizer), group.reader.tokenizer)[:1]
         ]
         if found:
             items = sum(len(examples) for _, examples in self.splits.values())
@@ -155,15 +157,23 @@ class Examination:
             self.problems.add(line)
 
 
-def _described(examples: list[Example], encoded: Mapping[str, list[Encoded]]) -> dict[str, Any]:
+def _described(
+    examples: list[Example], encoded: Mapping[str, list[Encoded]], readers: Mapping[str, Reader]
+) -> dict[str, Any]:
     """Number and lengths of a split's examples, and its first example as each model reads it."""
     first = examples[0]
-    ids = {
-        role: {"ids": items[0].input_ids, "answer_start": items[0].answer_start}
-        for role, items in encoded.items()
-    }
+    ids = {role: _first(first, items[0], readers[role].tokenizer) for role, items in encoded.items()}
     return {
         "examples": len(examples),
         "longest": {role: max(len(item.input_ids) for item in items) for role, items in encoded.items()},
         "first": {"id": first.id, "text": first.prompt + first.answer, **ids},
     }
+
+
+def _first(example: Example, encoded: Encoded, tokenizer: Any) -> dict[str, Any]:
+    """The tokens of an example; of a chat also its text, and the places of its earlier answers."""
+    tokens = {"ids": encoded.input_ids, "answer_start": encoded.answer_start}
+    if example.messages is None:
+        return tokens
+    text = as_read(example, tokenizer)
+    return {**tokens, "turns": encoded.turns, "text": text.prompt + text.answer}

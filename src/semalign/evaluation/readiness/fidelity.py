@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.chats import as_read
 from semalign.benchmarks.encoding import ANCHOR, Encoded, bare_answer, one_bos
 from semalign.benchmarks.fitting import Reader
 from semalign.benchmarks.overlap import composed
@@ -54,6 +55,7 @@ def warnings_of(reader: Reader, splits: Splits, encoded: Texts) -> Iterator[str]
 def difference(example: Example, encoded: Encoded, tokenizer: Any) -> tuple[str, str, str] | None:
     """The part of an example that its tokens do not stand for, as it is written and as it is read, around the place."""
     codec = Codec(tokenizer)
+    example = as_read(example, tokenizer)
     prompt = prompt_of(encoded, tokenizer)
     bos = tokenizer.bos_token or ""
     read = tokenizer.decode(prompt, skip_special_tokens=False, clean_up_tokenization_spaces=False)
@@ -102,6 +104,7 @@ def _foreign_marks(tokenizer: Any) -> Any:
     template = str(tokenizer.chat_template or "")
 
     def find(example: Example) -> str | None:
+        example = as_read(example, tokenizer)
         marks = MARKS.findall(example.prompt) + MARKS.findall(example.answer)
         return next((mark for mark in marks if mark not in known and mark not in template), None)
 

@@ -1,6 +1,6 @@
 """The stage that checks a benchmark's texts as the models read them, before any long work. It loads no weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from semalign.benchmarks.base import Example, read_split
@@ -49,10 +49,10 @@ def check_texts(
     for role, folder in folders.items():
         _note(run, role, folder)
     readers = {role: Reader.of(folder) for role, folder in folders.items()}
-    groups = _grouped(readers, folders)
     problems = Problems()
     report = {}
     for name, splits in _parts(benchmark).items():
+        groups = _grouped(readers, folders, [item for _, items in splits.values() for item in items])
         examination = Examination(name, splits, readers, groups, checks, problems)
         examination.run()
         report[name] = examination.report
@@ -86,12 +86,14 @@ def _parts(benchmark: Path) -> dict[str, dict[Split, tuple[Path, list[Example]]]
     return parts
 
 
-def _grouped(readers: Mapping[str, Reader], folders: Mapping[str, Path]) -> list[Group]:
-    """The models that read and end texts alike, together."""
+def _grouped(
+    readers: Mapping[str, Reader], folders: Mapping[str, Path], examples: Sequence[Example]
+) -> list[Group]:
+    """The models that read and end these texts alike, together."""
     alike: dict[object, list[str]] = {}
     ends = {role: ends_in(folder, readers[role].tokenizer) for role, folder in folders.items()}
     for role, reader in readers.items():
-        alike.setdefault((reader.identity, frozenset(ends[role])), []).append(role)
+        alike.setdefault((reader.reads(examples), frozenset(ends[role])), []).append(role)
     return [
         Group(
             tuple(roles),

@@ -136,7 +136,7 @@ def portions_of(encoded: Sequence[Encoded], size: int) -> Portions[list[int]]:
     def cut(indices: list[int]) -> list[tuple[float, list[int]]]:
         ordered = sorted(indices, key=lambda i: len(encoded[i].input_ids))
         parts = [ordered[start : start + size] for start in range(0, len(ordered), size)]
-        counts = [sum(len(encoded[i].input_ids) - encoded[i].answer_start for i in part) for part in parts]
+        counts = [sum(encoded[i].positions for i in part) for part in parts]
         return [(count / sum(counts), part) for count, part in zip(counts, parts, strict=True)]
 
     return cut
@@ -154,7 +154,7 @@ def _size_of(encoded: Sequence[Encoded], portions: Portions[list[int]] | None) -
         lengths = [max(len(encoded[i].input_ids) for i in part) for part in parts]
         tokens = [len(part) * length for part, length in zip(parts, lengths, strict=True)]
         squares = sum(count * length for count, length in zip(tokens, lengths, strict=True))
-        supervised = sum(len(encoded[i].input_ids) - encoded[i].answer_start for i in indices)
+        supervised = sum(encoded[i].positions for i in indices)
         return [sum(tokens), squares, supervised]
 
     return size

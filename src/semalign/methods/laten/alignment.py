@@ -208,7 +208,7 @@ def size_of(work: tuple[int, list[Encoded]]) -> list[float]:
     sizes = np.zeros(3)
     for part in portions(work[1]):
         length = max(len(example.input_ids) for example in part)
-        answered = {i for item in part for i in range(item.answer_start, len(item.input_ids))}
+        answered = {i for item in part for span in item.spans for i in range(*span)}
         sizes += len(part) * np.array([length, length**2, len(answered)])
     return [1.0, *sizes.tolist()]
 
@@ -227,10 +227,14 @@ def portions(examples: Sequence[Encoded]) -> list[list[Encoded]]:
 
 
 def _released_mask(encoded: Encoded) -> Encoded:
-    """Mask the first answer token too, as the released code does. Raises UserError if no answer token is left."""
+    """Mask the first token of every answer too, as the released code does.
+
+    Raises UserError if no token of the last answer is left.
+    """
     if encoded.answer_start + 1 >= len(encoded.input_ids):
         raise UserError(
             "as_released: found an answer with a single token and no eos, expected more, since the first answer token "
             "is not supervised"
         )
-    return replace(encoded, answer_start=encoded.answer_start + 1)
+    turns = tuple((start + 1, end) for start, end in encoded.turns if end - start > 1)
+    return replace(encoded, answer_start=encoded.answer_start + 1, turns=turns)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.chats import rendered
 from semalign.benchmarks.encoding import bare_answer, encode_answer, encode_prompt
 from semalign.config.signals import Location
 from semalign.models.loading import load_model, load_tokenizer, read_shape
@@ -35,13 +36,14 @@ def located_tokens(example: Example, tokenizer: Any) -> list[int]:
 
     The last of these tokens is the one that LaTen scores. Raises UserError if nothing of the answer is left.
     """
-    answer = encode_answer(bare_answer(example.answer, tokenizer).rstrip(STRIPPED), tokenizer)
+    text = rendered(example, tokenizer)
+    answer = encode_answer(bare_answer(text.answer, tokenizer).rstrip(STRIPPED), tokenizer)
     if not answer:
         raise UserError(
             f"example {example.id}: found no token in the answer {example.answer!r} after {STRIPPED!r} are stripped "
             "from its end, expected at least one that LaTen can locate"
         )
-    return encode_prompt(example.prompt, tokenizer) + answer
+    return encode_prompt(text.prompt, tokenizer) + answer
 
 
 def counts_at(rate: float, sizes: Counts) -> Counts:

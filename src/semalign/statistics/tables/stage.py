@@ -12,6 +12,7 @@ from semalign.statistics.tables.cells import read_groups
 from semalign.statistics.tables.collect import table_texts
 from semalign.statistics.tables.compare import compare
 from semalign.statistics.tables.join import join_csv
+from semalign.statistics.tables.lengths import length_rows
 from semalign.statistics.tables.order import Order
 from semalign.statistics.tables.rows import sorted_groups
 from semalign.statistics.tables.search import search_rows
@@ -80,6 +81,22 @@ def collect_search(choices: list[Path], settings: Path, out: Path, record: Path 
         for folder in choices:
             run.read(portable(folder), folder)
     write_text(out, csv_text(COLUMNS["search"], search_rows(choices, statistics)))
+    if record:
+        run.note(record, [out])
+
+
+def collect_lengths(benchmarks: list[Path], out: Path, record: Path | None = None) -> None:
+    """Collect the examples that were too long for a model's context into one table: left out, or cut on the left.
+
+    Args:
+        benchmarks: Folders of the splits of benchmarks that leave out or cut such examples.
+        out: The table (CSV).
+        record: File that records what the table was made from.
+    """
+    run = Run("lengths")
+    for folder in benchmarks:
+        run.read(str(folder), folder)
+    write_text(out, csv_text(COLUMNS["lengths"], length_rows(benchmarks)))
     if record:
         run.note(record, [out])
 

@@ -37,7 +37,8 @@ def _of_sources(folders: Folders) -> Settings:
             settings[f"{section}/{name}"] = entry.model_dump(mode="json", exclude=CHOICES)
     for name in study.benchmarks:
         if readers := readers_of(study, name):
-            settings[f"benchmarks/{name}"]["too_long"] = "leave-out"
+            choice = getattr(study.benchmarks[name], "too_long", None)
+            settings[f"benchmarks/{name}"]["too_long"] = choice
             settings[f"fitting/{name}"] = {"readers": readers, "new_tokens": new_tokens(study, name)}
     for name in study.pairs:
         teacher, student = folders.models_of(name)
