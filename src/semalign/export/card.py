@@ -1,4 +1,4 @@
-"""The model card of an export: metadata for the hub, and a page that says what it is, what it scored, how to load it."""
+"""The model card of an export: metadata for the hub, and a page that says what it is and scored, and how to load it."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache

@@ -10,7 +10,7 @@ from typing import Any
 from semalign.config.cells import DEFAULT, Cell
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
-from semalign.runtime.provenance import RECORD, read_settings
+from semalign.runtime.provenance import RECORD, Run, read_settings
 from semalign.runtime.suggestions import one_of
 
 
@@ -54,12 +54,17 @@ class Exported:
         """The record of the training."""
         return dict(read_json(self.transfer / RECORD))
 
+    def note(self, run: Run) -> None:
+        """Note in a record what an export is made from, after comparing it with its own records."""
+        run.read_all(transfer=self.transfer, benchmark=self.benchmark, student=self.model("student"))
+
     def model(self, role: str) -> Path:
         """The folder of the pair's `teacher` or `student`."""
-        return self.study / "models" / str(read_settings(self._setting("pairs", self.cell.pair))[role])
+        return self.study / "models" / str(read_settings(self.setting("pairs", self.cell.pair))[role])
 
-    def _setting(self, *names: str) -> Path:
-        return (self.study / "settings").joinpath(*names).with_suffix(".json")
+    def setting(self, *names: str) -> Path:
+        """The file of a part of the study's config, such as `pairs`, `<pair>`."""
+        return (self.study / "settings").joinpath(*names[:-1]) / f"{names[-1]}.json"
 
 
 def listed_cells(study: Path) -> list[Cell]:
@@ -82,7 +87,7 @@ def only(option: str, wanted: str | None, names: Sequence[str]) -> str:
 
 
 def place_of(cells: Sequence[Cell], pair: str, benchmark: str) -> Path:
-    """Where the exports of a pair are, below `export`: `<pair>`, or `<pair>/<benchmark>` if it has several benchmarks."""
+    """Where a pair's exports are, below `export`: `<pair>`, or `<pair>/<benchmark>` if it has several benchmarks."""
     several = len({cell.benchmark for cell in cells if cell.pair == pair}) > 1
     return Path(pair, benchmark) if several else Path(pair)
 

@@ -1,96 +1,114 @@
 """The stage that exports a trained student of a finished study."""
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-from semalign.benchmarks.base import read_split
-from semalign.config.cells import DEFAULT, Cell
-from semalign.export.adapter import write_adapter
+from semalign.config.export import Export
 from semalign.export.base_model import base_of
-from semalign.export.card import write_card
-from semalign.export.cells import Exported, listed_cells, only, place_of
-from semalign.export.tokenizer import write_tokenizer
+from semalign.export.cells import Exported, listed_cells, place_of
+from semalign.export.choice import Picked
+from semalign.export.folders import FACTS, Naming, write_adapter_folder, write_forms
 from semalign.runtime.command import grouped
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import replace_folder
-from semalign.runtime.provenance import check, portable
+from semalign.runtime.files import read_json
+from semalign.runtime.provenance import Run, file_digests, portable
+from semalign.statistics.inputs import read_section
 
 logger = logging.getLogger("semalign")
-EXAMPLES = 20  # texts that the exported tokenizer must cut as the study did
 
 
 @grouped
 @dataclass(frozen=True)
-class Picked:
-    """Which cell is exported.
+class Forms:
+    """Forms besides the adapter. What is not given here is taken from the settings.
 
     Attributes:
-        pair: Name of the pair. Default: the only one.
-        benchmark: Name of the benchmark. Default: the pair's only one.
-        method: Name of the method.
-        variant: Name of the variant.
-        seed: Seed.
+        merged: Precision of the whole student with the training added to its weights.
+        gguf: Precision of a GGUF file of it.
     """
 
-    pair: str | None = None
-    benchmark: str | None = None
-    method: str | None = None
-    variant: str = DEFAULT
-    seed: int | None = None
-
-    def cell(self, cells: Sequence[Cell]) -> Cell:
-        """The cell of a study. Raises UserError if it is not in the study, or if the options leave a choice."""
-        left = list(cells)
-        for option in ("pair", "benchmark", "method", "variant"):
-            name = only(option, getattr(self, option), [getattr(cell, option) for cell in left])
-            left = [cell for cell in left if getattr(cell, option) == name]
-        seed = only("seed", None if self.seed is None else str(self.seed), [str(cell.seed) for cell in left])
-        return next(cell for cell in left if str(cell.seed) == seed)
+    merged: Literal["float32", "bfloat16", "float16"] | None = None
+    gguf: Literal["float32", "float16", "q8_0"] | None = None
 
 
-@grouped
-@dataclass(frozen=True)
-class Naming:
-    """What the exported files say of the base model and of the study.
-
-    Attributes:
-        base: Name of the base model, such as owner/name on the hub. Default: as the study's config has it.
-        licence: Licence of the export. Default: that of the base model, if its card or config names one.
-        config: Names of the study's config files.
-    """
-
-    base: str | None = None
-    licence: str | None = None
-    config: Sequence[str] = ()
-
-
-def export_adapter(study: Path, picked: Picked, naming: Naming, out: Path | None = None) -> None:
+def export_adapter(
+    study: Path,
+    picked: Picked,
+    naming: Naming,
+    forms: Forms,
+    settings: Path | None = None,
+    out: Path | None = None,
+    record: Path | None = None,
+) -> None:
     """Export a trained student of a finished study as a folder that PEFT and transformers load, with a model card.
+
+    Without --method, the ranking on the validation split decides; it may say that no method is above the untouched
+    student, and then nothing is exported. A merged model is next to the adapter in <method>-merged, a GGUF file in
+    <method>-gguf. A training that is no adapter (LaTen) is exported merged.
 
     Args:
         study: Folder of the study's results, such as results/mine.
         picked: Which cell is exported.
         naming: What the exported files say of the base model and of the study.
+        forms: Forms besides the adapter.
+        settings: The forms as JSON (section `export`).
         out: Folder to write. Default: <study>/export/<pair>/<method>, or .../<pair>/<benchmark>/<method> if the pair
             has several benchmarks.
+        record: File that records what was exported.
     """
+    run = Run("export", settings)
+    known = read_section(Export, settings)
     cells = listed_cells(study)
-    exported = Exported(study, picked.cell(cells))
-    cell = exported.cell
+    exported = Exported(study, picked.cell(study, cells))
+    place = study / "export" / place_of(cells, exported.cell.pair, exported.cell.benchmark)
+    if picked.by_ranking and not out:
+        _remove_former(place)
     if exported.kind == "untouched":
+        _nothing(exported, picked)
+        written: list[Path] = []
+    else:
+        exported.note(run)
+        wanted = {"merged": forms.merged or known.merged, "gguf": forms.gguf or known.gguf}
+        by = "ranking" if picked.by_ranking else "hand"
+        written = _export(exported, naming, out or place / exported.cell.method, wanted, by)
+    if record:
+        run.note(record, [folder / name for folder in written for name in file_digests(folder)])
+
+
+def _export(
+    exported: Exported, naming: Naming, folder: Path, wanted: dict[str, Any], by: str
+) -> Sequence[Path]:
+    """Write all forms; return their folders."""
+    base = base_of(exported.model("student"), naming.base, naming.licence)
+    facts = vars(exported.cell) | {"chosen_by": by}
+    folders = []
+    if exported.kind == "adapter":
+        folders.append(write_adapter_folder(exported, base, naming, folder, facts))
+    folders += write_forms(exported, base, naming, folder, facts, wanted)
+    for path in folders:
+        logger.info("%s: exported to %s", exported.cell.path, portable(path))
+    return folders
+
+
+def _nothing(exported: Exported, picked: Picked) -> None:
+    """Say that the untouched student is the best; raise UserError if a user asked for it by name."""
+    cell = exported.cell
+    if not picked.by_ranking:
         raise UserError(f"--method: found {cell.method!r}, which trains nothing; expected a trained method")
-    check(exported.transfer)
-    folder = out or study / "export" / place_of(cells, cell.pair, cell.benchmark) / cell.method
-    student = exported.model("student")
-    base = base_of(student, naming.base, naming.licence)
-    with replace_folder(folder) as made:
-        write_adapter(exported.transfer, made, base)
-        write_tokenizer(student, made, _examples(exported.benchmark))
-        write_card(exported, base, made, {"kind": "adapter", "rescored": None}, naming.config)
-    logger.info("exported %s to %s", cell.path, portable(folder))
+    logger.info(
+        "%s/%s: no method is above the untouched student on the validation split; nothing is exported "
+        "(--method and --seed export one all the same)",
+        cell.pair,
+        cell.benchmark,
+    )
 
 
-def _examples(benchmark: Path) -> list[str]:
-    return [example.prompt + example.answer for example in read_split(benchmark, "validation")[:EXAMPLES]]
+def _remove_former(place: Path) -> None:
+    """Remove what an earlier ranking exported; another method may now be the best. A user's own choices are kept."""
+    for path in place.glob(f"*/{FACTS}"):
+        if read_json(path).get("chosen_by") == "ranking":
+            shutil.rmtree(path.parent)

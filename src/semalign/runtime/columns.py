@@ -84,6 +84,10 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         """pair benchmark method variant learning_rate settings widened items score score_low score_high
         student gain chosen at_edge"""
     ),
+    "ranking": _named(
+        """pair benchmark method seed rank ship items validation validation_low validation_high
+        vs_student vs_student_low vs_student_high test test_low test_high train_seconds train_flops"""
+    ),
     "benchmarks": _named(
         """model benchmark protocol items metric score score_low score_high empty published published_source
         shots samples max_new_tokens batch_size dtype items_per_second tokens_per_second generate_seconds
