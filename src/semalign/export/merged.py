@@ -51,7 +51,7 @@ def write_merged(model: Any, folder: Path, dtype: str) -> None:
 
 
 def reference_of(exported: Exported) -> Reference:
-    """The score of the exported seed, with its interval: on the validation split if it was scored there, else on test."""
+    """The exported seed's score with its interval: on the validation split if it was scored there, else on test."""
     validated = (exported.validated / RECORD).is_file()
     folder = exported.validated if validated else exported.scored
     settings = read_section(StatisticsSettings, exported.setting("statistics"))

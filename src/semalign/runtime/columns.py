@@ -86,7 +86,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     ),
     "ranking": _named(
         """pair benchmark method seed rank ship items validation validation_low validation_high
-        vs_student vs_student_low vs_student_high test test_low test_high train_seconds train_flops"""
+        vs_student vs_student_low vs_student_high test_score test_score_low test_score_high
+        train_seconds train_flops"""
     ),
     "benchmarks": _named(
         """model benchmark protocol items metric score score_low score_high empty published published_source

@@ -227,7 +227,7 @@ def evaluation(study: Study) -> Iterator[str]:
 
 
 def export(study: Study) -> Iterator[str]:
-    """A ranking or an export of a study that trains nothing, or that scores on the split that the ranking is made on."""
+    """A ranking or an export of a study that trains nothing, or scores on the split that the ranking is made on."""
     trained = study.pairs and any(own.trained and not own.rung for own in study.methods.values())
     for key in ("ranking", "at_end", "merged", "gguf"):
         value = getattr(study.export, key)

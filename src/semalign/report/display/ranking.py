@@ -11,7 +11,7 @@ TERA = 1e12
 
 @shown("ranking")
 def ranking_table(tables: Tables) -> pd.DataFrame:
-    """One row per method, the best first: validation and test score `[low, high]`, its best seed, costs of a training."""
+    """One row per method, the best first: validation and test score `[low, high]`, best seed, costs of a training."""
     ranking = tables["ranking"]
     keys = ["pair", "benchmark", "method"]
     best = ranking[ranking["seed"].notna() & (ranking["rank"] == 1)].set_index(keys)["seed"]
@@ -26,7 +26,7 @@ def ranking_table(tables: Tables) -> pd.DataFrame:
                 "method": spell(row["method"]),
                 "validation": with_interval(row, "validation"),
                 "best seed": str(int(best[tuple(row[key] for key in keys)])),
-                "test": with_interval(row, "test"),
+                "test": with_interval(row, "test_score"),
                 "training (s)": f"{row['train_seconds']:.1f}",
                 "training (TFLOP)": "" if pd.isna(flops) else f"{flops / TERA:.3g}",
             }

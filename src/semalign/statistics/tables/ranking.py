@@ -16,7 +16,7 @@ from semalign.statistics.paired import Difference, paired_differences
 from semalign.statistics.scores import Scores
 from semalign.statistics.tables.cells import Group, Key
 from semalign.statistics.tables.order import Order
-from semalign.statistics.tables.rows import Row, average
+from semalign.statistics.tables.rows import Row, average, integral
 
 Groups = dict[Key, Group]
 
@@ -76,7 +76,7 @@ def _seeds(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
             **entry,
             "seed": cell.seed,
             "scores": tuple(_one(group.scores, number) for group in (validated, tested)),
-            **{name: cell.metrics[name] for name in ("train_seconds", "train_flops")},
+            **{name: integral(name, cell.metrics[name]) for name in ("train_seconds", "train_flops")},
         }
 
 
@@ -88,9 +88,7 @@ def _one(scores: Scores, number: int) -> Scores:
 def _cost(group: Group, name: str) -> float | int | None:
     """The mean over seeds; operations are whole numbers."""
     values = group.costs(name)
-    if not values:
-        return None
-    return round(average(values)) if name == "train_flops" else average(values)
+    return integral(name, average(values)) if values else None
 
 
 def _place(entry: dict[str, Any]) -> tuple[float, float]:
@@ -115,7 +113,7 @@ def _facts(
             "items": own["scores"][0].items,
             **_bounds("validation", scored),
             **_bounds("vs_student", difference),
-            **_bounds("test", tested),
+            **_bounds("test_score", tested),
         }
 
 
