@@ -1,5 +1,6 @@
 """The model card of an export: metadata for the hub, and a page that says what it is and scored, and how to load it."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -71,9 +72,15 @@ def base_name(exported: Exported, role: str) -> str:
 
 
 def _training(record: Mapping[str, Any]) -> str:
-    """The settings of the training with what a search chose, as YAML."""
-    chosen = {"chosen on validation": record["chosen"]} if record.get("chosen") else {}
-    return yaml.safe_dump({**record["settings"], **chosen}, sort_keys=False).strip()
+    """The settings of the training, with those that a search chose on the validation split, as YAML."""
+    settings = copy.deepcopy(record["settings"])
+    for key, value in (record.get("chosen") or {}).items():
+        *sections, last = key.split(".")
+        inner = settings
+        for name in sections:
+            inner = inner[name]
+        inner[last] = value
+    return str(yaml.safe_dump(settings, sort_keys=False)).strip()
 
 
 def _data(exported: Exported) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from semalign.runtime.files import read_json
 from semalign.runtime.provenance import Run, file_digests, portable
 from semalign.statistics.inputs import read_section
 
+RANKED = "tables/ranking.csv"
 logger = logging.getLogger("semalign")
 
 
@@ -63,6 +64,8 @@ def export_adapter(
     run = Run("export", settings)
     known = read_section(Export, settings)
     cells = listed_cells(study)
+    if picked.by_ranking and (study / RANKED).is_file():
+        run.read(portable(study / RANKED), study / RANKED)
     exported = Exported(study, picked.cell(study, cells))
     place = study / "export" / place_of(cells, exported.cell.pair, exported.cell.benchmark)
     if picked.by_ranking and not out:

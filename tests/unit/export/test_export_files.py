@@ -127,7 +127,7 @@ def test_a_cell_that_is_not_there_is_told(home: Path, picked: Picked, told: str)
 
 
 def test_no_folder_of_a_study_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="--study: found .*, expected the results of a study"):
+    with pytest.raises(UserError, match=r"--study: found .*, expected the results of a study"):
         export_adapter(tmp_path, Picked(), Naming(), Forms())
 
 
@@ -136,7 +136,7 @@ def test_a_score_outside_the_interval_is_refused(home: Path, monkeypatch: pytest
     low = merged.Reference("validation", Interval(1.0, 0.5, 1.5))
     monkeypatch.setattr(merged, "reference_of", lambda exported: low)
     out = home / "refused/sft"
-    with pytest.raises(UserError, match="its merged weights score .* expected 0.5 to 1.5 %"):
+    with pytest.raises(UserError, match=r"its merged weights score .* expected 0\.5 to 1\.5 %"):
         export_adapter(STUDY, Picked(method="sft", seed=0), Naming(), Forms(merged="float32"), out=out)
     assert own is not merged.reference_of and not out.with_name("sft-merged").exists()
 

@@ -91,7 +91,7 @@ class Plan:
         """Yield the scores on the validation split that a ranking is made from, if the study has one."""
         for cell in self.layout.ranked() if self.study.export.ranking else ():
             pair = self._work(cell.pair, cell.benchmark)
-            yield self._scores("score for ranking", pair.student, pair, "validation")
+            yield self._scores("score ranking", pair.student, pair, "validation")
 
     def _texts(self, name: str, prepared: Path) -> Texts:
         """Return the texts of a benchmark; one that is made from others has theirs."""
