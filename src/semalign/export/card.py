@@ -16,7 +16,7 @@ from semalign.methods.registry import METHODS
 from semalign.report.names import spell, titled
 from semalign.runtime.commit import CHANGED, current_commit
 from semalign.runtime.files import read_json, read_jsonl
-from semalign.runtime.provenance import RECORD, read_settings
+from semalign.runtime.provenance import RECORD, portable, read_settings
 
 TEMPLATES = Path(__file__).parent / "templates"
 ARXIV = "arXiv:"
@@ -32,7 +32,7 @@ def write_card(
     """
     tables = read_scores(exported)
     with titled(tables.levels.titles):
-        facts = _facts(exported, base, tables) | {"form": form, "config": " ".join(config)}
+        facts = _facts(exported, base, tables) | {"form": form, "config": " ".join(map(portable, config))}
     metadata = yaml.safe_dump(_metadata(exported, base, facts, form), sort_keys=False, allow_unicode=True)
     (folder / "README.md").write_text(f"---\n{metadata}---\n\n{_page(**facts)}\n", encoding="utf-8")
 
