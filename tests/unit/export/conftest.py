@@ -35,7 +35,11 @@ def export(home: Path) -> Callable[..., Path]:
         naming = Naming(
             **{key: value for key, value in options.items() if key in ("base", "licence", "config")}
         )
-        out = home / "-".join(["exported", method, *map(str, options.values())]) / method
+        out = (
+            home
+            / "-".join(["exported", method, *(f"{key}~{value}" for key, value in options.items())])
+            / method
+        )
         if not out.exists():
             export_adapter(STUDY, Picked(method=method, seed=0), naming, forms, out=out)
         return out.with_name(method + form)
