@@ -28,7 +28,7 @@ def _facts(row: pd.Series, tables: Tables) -> dict[str, Any]:
         **row.to_dict(),
         "seed": int(row["seed"]),
         "trained": trained,
-        "clear": trained and row["vs_student_low"] > 0,
+        "helps": trained and row["vs_student_low"] > 0,
         "control": tables.levels.is_control(row["method"]),
         "difference": row["vs_student"],
         "low": row["vs_student_low"],
