@@ -10,7 +10,7 @@ from typing import Any
 from semalign.config.cells import DEFAULT, Cell
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
-from semalign.runtime.provenance import RECORD, Run, read_settings
+from semalign.runtime.provenance import RECORD, read_settings
 from semalign.runtime.suggestions import one_of
 
 
@@ -53,10 +53,6 @@ class Exported:
     def record(self) -> dict[str, Any]:
         """The record of the training."""
         return dict(read_json(self.transfer / RECORD))
-
-    def note(self, run: Run) -> None:
-        """Note in a record what an export is made from, after comparing it with its own records."""
-        run.read_all(transfer=self.transfer, benchmark=self.benchmark, student=self.model("student"))
 
     def model(self, role: str) -> Path:
         """The folder of the pair's `teacher` or `student`."""

@@ -1,6 +1,6 @@
 """The folders of an export: the adapter, the merged model and the GGUF file, each with tokenizer and card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,79 +35,68 @@ class Naming:
     config: Sequence[str] = ()
 
 
-def write_adapter_folder(
-    exported: Exported, base: Base, naming: Naming, folder: Path, facts: Mapping[str, Any]
-) -> Path:
-    """Write an adapter in PEFT's format with its tokenizer, card and `facts`."""
-    with replace_folder(folder) as made:
-        write_adapter(exported.transfer, made, base)
-        _write_tokenizer(exported, made)
-        write_card(exported, base, made, {"kind": "adapter"}, naming.config)
-        write_json(made / FACTS, dict(facts))
-    return folder
+@dataclass(frozen=True)
+class Exporter:
+    """Writes a cell's folders, `facts` into each of them; `seal` gives a model the record that scoring checks."""
 
+    exported: Exported
+    base: Base
+    naming: Naming
+    facts: Mapping[str, Any]
+    seal: Callable[[Path], object]
 
-def write_forms(
-    exported: Exported,
-    base: Base,
-    naming: Naming,
-    folder: Path,
-    facts: Mapping[str, Any],
-    wanted: Mapping[str, Any],
-) -> list[Path]:
-    """Write the merged model and the GGUF file that are wanted, next to `folder`; return their folders.
+    def write_adapter(self, folder: Path) -> Path:
+        """Write an adapter in PEFT's format."""
+        with replace_folder(folder) as made:
+            write_adapter(self.exported.transfer, made, self.base)
+            self._write_tokenizer(made)
+            self._finish(made, {"kind": "adapter"})
+        return folder
 
-    What can't be exported as an adapter is merged in any case, into `folder` itself.
-    """
-    written = []
-    alone = exported.kind != "adapter"
-    if alone or wanted["merged"]:
-        target = folder if alone else folder.with_name(f"{folder.name}-merged")
-        form = {"kind": "merged", "dtype": wanted["merged"] or EXACT}
-        written.append(_write_merged(exported, base, naming, target, facts, form))
-    if wanted["gguf"]:
-        target = folder.with_name(f"{folder.name}-gguf")
-        form = {"kind": "gguf", "dtype": wanted["gguf"]}
-        written.append(_write_gguf(exported, base, naming, target, facts, form))
-    return written
+    def write_forms(self, folder: Path, merged: str | None, gguf: str | None) -> list[Path]:
+        """Write the merged model and the GGUF file in the precisions that are wanted, next to `folder`.
 
+        What can't be exported as an adapter is merged in any case, into `folder` itself. Returns the new folders.
+        """
+        written = []
+        if self.exported.kind != "adapter":
+            written.append(self._write_merged(folder, merged or EXACT))
+        elif merged:
+            written.append(self._write_merged(folder.with_name(f"{folder.name}-merged"), merged))
+        if gguf:
+            written.append(self._write_gguf(folder.with_name(f"{folder.name}-gguf"), gguf))
+        return written
 
-def _write_merged(
-    exported: Exported, base: Base, naming: Naming, folder: Path, facts: Any, form: dict[str, Any]
-) -> Path:
-    from semalign.export.merged import load_merged, score_again, write_merged
+    def _write_merged(self, folder: Path, dtype: str) -> Path:
+        from semalign.export.merged import load_merged, score_again, write_merged
 
-    with replace_folder(folder) as made:
-        write_merged(load_merged(exported), made, form["dtype"])
-        _write_tokenizer(exported, made)
-        form["rescored"] = score_again(exported, made, form["dtype"])
-        write_card(exported, base, made, form, naming.config)
-        write_json(made / FACTS, dict(facts))
-    return folder
+        with replace_folder(folder) as made:
+            write_merged(load_merged(self.exported), made, dtype)
+            self._write_tokenizer(made)
+            rescored = score_again(self.exported, made, dtype, self.seal)
+            self._finish(made, {"kind": "merged", "dtype": dtype, "rescored": rescored})
+        return folder
 
+    def _write_gguf(self, folder: Path, precision: str) -> Path:
+        from semalign.export.gguf_file import write_gguf
+        from semalign.export.merged import load_merged, score_gguf
+        from semalign.models.loading import load_tokenizer
 
-def _write_gguf(
-    exported: Exported, base: Base, naming: Naming, folder: Path, facts: Any, form: dict[str, Any]
-) -> Path:
-    from semalign.export.gguf_file import write_gguf
-    from semalign.export.merged import load_merged, score_gguf
-    from semalign.models.loading import load_tokenizer
+        name = f"{self.exported.cell.pair}-{self.exported.cell.method}"
+        file = f"{name}-{precision}.gguf"
+        with replace_folder(folder) as made:
+            tokenizer = load_tokenizer(self.exported.model("student"))
+            write_gguf(load_merged(self.exported), tokenizer, made / file, precision, name)
+            rescored = score_gguf(self.exported, made / file, self._write_tokenizer, self.seal)
+            self._finish(made, {"kind": "gguf", "dtype": precision, "file": file, "rescored": rescored})
+        return folder
 
-    cell = exported.cell
-    form["file"] = f"{cell.pair}-{cell.method}-{form['dtype']}.gguf"
-    with replace_folder(folder) as made:
-        tokenizer = load_tokenizer(exported.model("student"))
-        write_gguf(
-            load_merged(exported), tokenizer, made / form["file"], form["dtype"], f"{cell.pair}-{cell.method}"
-        )
-        form["rescored"] = score_gguf(
-            exported, made / form["file"], lambda scratch: _write_tokenizer(exported, scratch)
-        )
-        write_card(exported, base, made, form, naming.config)
-        write_json(made / FACTS, dict(facts))
-    return folder
+    def _write_tokenizer(self, folder: Path) -> None:
+        items = read_split(self.exported.benchmark, "validation")[:EXAMPLES]
+        texts = [item.prompt + item.answer for item in items]
+        write_tokenizer(self.exported.model("student"), folder, texts)
 
-
-def _write_tokenizer(exported: Exported, folder: Path) -> None:
-    texts = [item.prompt + item.answer for item in read_split(exported.benchmark, "validation")[:EXAMPLES]]
-    write_tokenizer(exported.model("student"), folder, texts)
+    def _finish(self, folder: Path, form: Mapping[str, Any]) -> None:
+        """Write the card of a form, and which cell it is."""
+        write_card(self.exported, self.base, folder, form, self.naming.config)
+        write_json(folder / FACTS, dict(self.facts))

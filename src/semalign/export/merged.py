@@ -18,11 +18,12 @@ from semalign.models.gguf import write_weights
 from semalign.models.transfers import load_student
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, write_json
-from semalign.runtime.provenance import RECORD, Run
+from semalign.runtime.provenance import RECORD
 from semalign.statistics.inputs import read_section
 from semalign.statistics.intervals import Interval, mean_interval
 from semalign.statistics.tables.cells import read_groups
 
+Seal = Callable[[Path], object]  # gives a model folder the record that the stages of the scores check
 SCRATCH = ".scored"
 ROUNDING = 1e-6  # percentage points
 
@@ -64,13 +65,15 @@ def reference_of(exported: Exported) -> Reference:
     return Reference(split, mean_interval(scores, settings))
 
 
-def score_again(exported: Exported, folder: Path, dtype: str, what: str = "merged weights") -> str:
+def score_again(
+    exported: Exported, folder: Path, dtype: str, seal: Seal, what: str = "merged weights"
+) -> str:
     """Score the model in a folder, which holds its tokenizer too, in a precision, and say so in words.
 
     Raises UserError if the score is outside the interval that the cell has in the study, on the same split.
     """
     reference = reference_of(exported)
-    score = _score(exported, folder, dtype, reference.split)
+    score = _score(exported, folder, dtype, reference.split, seal)
     low, high = reference.interval.low, reference.interval.high
     facts = f"{score:.1f} % on the {reference.split} split"
     span = f"{low:.1f} to {high:.1f} %"
@@ -82,25 +85,25 @@ def score_again(exported: Exported, folder: Path, dtype: str, what: str = "merge
     return f"{facts} (the trained student: {reference.interval.estimate:.1f} %, {span})"
 
 
-def score_gguf(exported: Exported, path: Path, add_tokenizer: Callable[[Path], None]) -> str:
+def score_gguf(exported: Exported, path: Path, add_tokenizer: Callable[[Path], None], seal: Seal) -> str:
     """`score_again` of a GGUF file, whose weights are read back in float32; the file's own precision stays in them."""
     scratch = path.parent / ".read"
     scratch.mkdir()
     write_weights(path, scratch)
     add_tokenizer(scratch)
-    facts = score_again(exported, scratch, "float32", f"weights in {path.name}")
+    facts = score_again(exported, scratch, "float32", seal, f"weights in {path.name}")
     shutil.rmtree(scratch)
     return facts
 
 
-def _score(exported: Exported, folder: Path, dtype: str, split: str) -> float:
+def _score(exported: Exported, folder: Path, dtype: str, split: str, seal: Seal) -> float:
     """The score in percent of a model folder, by the same stages as in the study."""
     scratch = folder / SCRATCH
     scratch.mkdir()
     suffix = "-validation" if split == "validation" else ""
     answering = read_json(exported.setting("validation" if suffix else "evaluation"))
     write_json(scratch / "answering.json", answering | {"dtype": dtype})
-    Run("model").seal(folder)
+    seal(folder)
     seed, benchmark = exported.cell.seed, exported.benchmark
     generate_answers(Scored(model=folder), benchmark, scratch / "answering.json", seed, scratch / "answers")
     judge_answers(scratch / "answers", benchmark, exported.setting(f"judging{suffix}"), seed, scratch)

@@ -2,23 +2,22 @@
 
 import logging
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from semalign.config.export import Export
 from semalign.export.base_model import base_of
 from semalign.export.cells import Exported, listed_cells, place_of
-from semalign.export.choice import Picked
-from semalign.export.folders import FACTS, Naming, write_adapter_folder, write_forms
+from semalign.export.choice import RANKING, Picked
+from semalign.export.folders import FACTS, Exporter, Naming
 from semalign.runtime.command import grouped
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json
 from semalign.runtime.provenance import Run, file_digests, portable
 from semalign.statistics.inputs import read_section
 
-RANKED = "tables/ranking.csv"
+RANKED = f"tables/{RANKING}.csv"
 logger = logging.getLogger("semalign")
 
 
@@ -74,24 +73,23 @@ def export_adapter(
         _nothing(exported, picked)
         written: list[Path] = []
     else:
-        exported.note(run)
-        wanted = {"merged": forms.merged or known.merged, "gguf": forms.gguf or known.gguf}
-        by = "ranking" if picked.by_ranking else "hand"
-        written = _export(exported, naming, out or place / exported.cell.method, wanted, by)
+        read = {"transfer": exported.transfer, "benchmark": exported.benchmark}
+        run.read_all(**read, student=exported.model("student"))
+        wanted = forms.merged or known.merged, forms.gguf or known.gguf
+        written = _export(exported, picked, naming, out or place / exported.cell.method, wanted)
     if record:
         run.note(record, [folder / name for folder in written for name in file_digests(folder)])
 
 
 def _export(
-    exported: Exported, naming: Naming, folder: Path, wanted: dict[str, Any], by: str
-) -> Sequence[Path]:
-    """Write all forms; return their folders."""
+    exported: Exported, picked: Picked, naming: Naming, folder: Path, wanted: tuple[str | None, str | None]
+) -> list[Path]:
+    """Write all forms, (merged, gguf) in the precisions that are wanted; return their folders."""
     base = base_of(exported.model("student"), naming.base, naming.licence)
-    facts = vars(exported.cell) | {"chosen_by": by}
-    folders = []
-    if exported.kind == "adapter":
-        folders.append(write_adapter_folder(exported, base, naming, folder, facts))
-    folders += write_forms(exported, base, naming, folder, facts, wanted)
+    facts = vars(exported.cell) | {"chosen_by": RANKING if picked.by_ranking else "hand"}
+    exporter = Exporter(exported, base, naming, facts, Run("model").seal)
+    folders = [exporter.write_adapter(folder)] if exported.kind == "adapter" else []
+    folders += exporter.write_forms(folder, *wanted)
     for path in folders:
         logger.info("%s: exported to %s", exported.cell.path, portable(path))
     return folders
@@ -113,5 +111,5 @@ def _nothing(exported: Exported, picked: Picked) -> None:
 def _remove_former(place: Path) -> None:
     """Remove what an earlier ranking exported; another method may now be the best. A user's own choices are kept."""
     for path in place.glob(f"*/{FACTS}"):
-        if read_json(path).get("chosen_by") == "ranking":
+        if read_json(path).get("chosen_by") == RANKING:
             shutil.rmtree(path.parent)
