@@ -26,10 +26,10 @@ CONFIG ?= config/config.yaml
 export: $(STAMP)  ## export the best student of each pair and benchmark, for other software
 	snakemake --cores all export --configfile $(CONFIG)
 
-targets: $(STAMP)  ## what a target must be, with five seeds, config/targets.yaml (about 45 minutes)
+targets: $(STAMP)  ## run the study of what a target must be, with five seeds, config/targets.yaml (about 40 minutes)
 	snakemake --cores all --configfile config/targets.yaml
 
-labels: $(STAMP)  ## wrong labels and no labels, with five seeds, config/labels.yaml (about 25 minutes)
+labels: $(STAMP)  ## run the study of wrong labels and no labels, five seeds, config/labels.yaml (about 25 minutes)
 	snakemake --cores all --configfile config/labels.yaml
 
 full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (hours)

@@ -136,7 +136,7 @@ def write_results(
         write_page,
     )
     from semalign.report.studies import STUDIES
-    from semalign.report.summary import takeaways
+    from semalign.report.summary import further, takeaways
 
     check_marks(readme, BEGIN, END)
     stored = [name for name in STUDIES if (results / name / "tables").is_dir()]
@@ -154,4 +154,6 @@ def write_results(
         draw_summary(docs, results, first)
     write_text(docs / "results/index.md", index_page(results, listed))
     sentences = takeaways(results / first / "tables", first)
+    for name in listed[1:]:
+        sentences += further(results / name / "tables", name)
     fill(readme, BEGIN, END, "\n".join(f"- {sentence}" for sentence in sentences))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,10 @@ class Study:
     question: str
     scope: str  # the setting in which the result holds, at the start of a sentence
     reservation: str  # the main limit, after the computed ones
-    correction: str = ""  # the method that is to do what the method under study does not; a takeaway of its own
+    # the method that is to do what the method under study does not; it has a takeaway of its own
+    correction: str = ""
+    # what it adds to the takeaways of the first study
+    adds: Literal["", "correction", "teacher"] = ""
 
 
 # in the order of the index
@@ -20,24 +24,26 @@ STUDIES: Mapping[str, Study] = {
         "Which methods move knowledge from a very small teacher to a smaller student, and does SemAlign?",
         "On two very small models trained from scratch on generated text (study tiny-full)",
         "toy models and generated tasks, so that nothing follows for large models",
-        "semantic-residual",
     ),
     "targets": Study(
         "What must the target of a steered layer be, and does it then do as well as fine-tuning and distillation?",
         "On two very small models trained from scratch on generated text (study targets)",
         "toy models and generated tasks, so that nothing follows for large models",
         "semantic-residual",
+        adds="correction",
     ),
     "labels": Study(
         "Does the teacher add anything that labels do not: if labels are wrong, or if there are none?",
         "On two very small models trained from scratch on generated text (study labels)",
         "wrong answers are drawn from the right answers of other examples; people err in other ways",
+        adds="teacher",
     ),
     "pruned": Study(
         "A real model is cut down and healed by the whole one: what can methods recover that train one layer?",
         "On a real small model and a pruned form of it (study pruned)",
         "few examples and one layer of a small model",
         "semantic-residual",
+        adds="correction",
     ),
     "real": Study(
         "Do token vectors carry the hidden states of a real model, in every layer?",

@@ -9,6 +9,7 @@ from semalign.report import sentences
 from semalign.report.reading import read_tables
 from semalign.report.sentences.ablations import most
 from semalign.report.sentences.scores import best_of, controls, gains, one_score, raising, tasks_of
+from semalign.report.sentences.teacher import sides
 from semalign.report.studies import STUDIES, UNKNOWN
 from semalign.report.templating import NOT_MEASURED, render, tally
 from semalign.report.verdicts import OPTIONAL, against, named, verdicts
@@ -23,6 +24,7 @@ ANSWERS = (
     ("What helps?", sentences.helps),
     ("", sentences.own),
     ("What must a target be?", sentences.targets),
+    ("Does the teacher add anything to labels?", sentences.teacher),
     ("What stays open?", sentences.undecided),
     ("How was the learning rate chosen?", sentences.edges),
     ("Does the vocabulary carry the hidden states?", sentences.vocabulary),
@@ -48,7 +50,7 @@ def summarize(folder: Path, study: str) -> str:
 
 
 def takeaways(folder: Path, study: str = "") -> list[str]:
-    """Takeaways for readers outside the field: the method under study, what helps, which setting matters, what corrects it.
+    """Takeaways for readers outside the field: the method under study, what helps, which setting matters, a correction.
 
     The last one is about the `correction` of the study, and left out if it has none or if it was not compared.
     """
@@ -77,9 +79,22 @@ def takeaways(folder: Path, study: str = "") -> list[str]:
         tally=helpers.get(best_of(helpers)),
         method=method,
         semalign=is_under_study(method),
-        correction=_correction(rows, STUDIES.get(study, UNKNOWN).correction),
     )
-    return [line for line in text.splitlines() if line]
+    correction = _correction(rows, STUDIES.get(study, UNKNOWN).correction)
+    last = [render("correction", tables.levels, scope="", correction=correction)] if correction else []
+    return [*(line for line in text.splitlines() if line), *last]
+
+
+def further(folder: Path, study: str) -> list[str]:
+    """What a study adds to the takeaways of the first one: each sentence says where it holds."""
+    tables, known = read_tables(folder, (), READ), STUDIES.get(study, UNKNOWN)
+    if known.adds == "correction":
+        own = _correction(verdicts(tables), known.correction)
+        return [render("correction", tables.levels, scope=known.scope, correction=own)] if own else []
+    found = sides(tables) if known.adds == "teacher" else []
+    most = max((side["tests"]["total"] for side in found), default=0)
+    said = render("teacher", tables.levels, sides=[one for one in found if one["tests"]["total"] == most])
+    return [f"{known.scope}: does the teacher add anything to labels? {said}"] if found else []
 
 
 def _correction(rows: pd.DataFrame, method: str) -> dict[str, Any] | None:

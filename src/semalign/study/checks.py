@@ -23,7 +23,7 @@ from semalign.study.sizes import sizes_needed
 from semalign.study.variants import resolve, variants_of
 
 CHOICES = {"too_long", "unreachable"}  # keys that change no split, unless examples are left out
-# signal stages whose tensors have a row per token of the answers of train
+# signal stages that read the teacher at every token of the answers of train; others read their results
 BY_TOKEN = ("activations", "alignment", "logits", "states", "units", "pullback")
 
 
@@ -61,7 +61,7 @@ def uses_of(study: Study) -> dict[Split, list[str]]:
             settings, signals = resolve(study, method, variant)
             read = {stage for need in settings.needs for stage in (*stages_before(need), need)}
             splits: dict[Split, bool] = {
-                "train": any(stage in settings.needs for stage in BY_TOKEN),
+                "train": any(stage in read for stage in BY_TOKEN),
                 "align": "alignment" in read and signals.alignment.map in FITTED_MAPS,
                 "extract": "pairing" in read and signals.pairing.rule == "cka",
             }

@@ -44,6 +44,14 @@ def test_the_correlation_is_spearmans_without_the_reference() -> None:
     assert found.low < found.estimate < found.high
 
 
+def test_one_training_under_two_names_counts_once() -> None:
+    moved, gains = analyses.displacement_tables()
+    once = predicts(displaced(moved, gains), "achieved", STANDARD)
+    copies = [table[table["method"] == "semalign"].assign(method="rung") for table in (moved, gains)]
+    twice = displaced(*(pd.concat([own, copy]) for own, copy in zip((moved, gains), copies, strict=True)))
+    assert (twice["method"] == "rung").any() and predicts(twice, "achieved", STANDARD) == once
+
+
 def test_the_ceiling_needs_two_seeds() -> None:
     top = ceiling(analyses.displacement_tables()[0])
     assert (top.method, top.known) == ("sft", True)
@@ -77,7 +85,8 @@ def test_the_sentence_says_whether_the_direction_predicts(relation: float, answe
     assert said.startswith(
         "On facts, two seeds of **SFT** move the states with a cosine of +0.60 [+0.59, +0.61],"
     )
-    assert "The targets of **SemAlign** ask for a cosine of +0.05 [+0.04, +0.06]." in said
+    asked = "The displacements that the targets of **SemAlign** ask for have a cosine of +0.05 [+0.04, +0.06] with it"
+    assert f"{asked}; those that training achieves, +0.05" in said
     assert answer in said and "over 6 variants" in said
     assert "Nearness" not in said and "  " not in said
 

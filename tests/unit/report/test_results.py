@@ -12,7 +12,7 @@ from semalign.report.pages import BEGIN, END
 from semalign.report.reading import Tables, read_tables
 from semalign.report.stage import write_results
 from semalign.report.studies import STUDIES
-from semalign.report.summary import LINES, summarize, takeaways
+from semalign.report.summary import LINES, further, summarize, takeaways
 from semalign.report.verdicts import COLUMNS, verdicts
 from semalign.runtime.errors import UserError
 
@@ -107,7 +107,9 @@ def test_three_sentences_follow_the_tests(p: float, said: str, tmp_path: Path) -
     assert ("does not measurably help" in sentences[0]) == (p > 0.05)
 
 
-def test_what_corrects_the_method_under_study_is_compared_with_its_control_and_with_others(tmp_path: Path) -> None:
+def test_what_corrects_the_method_under_study_is_compared_with_its_control_and_with_others(
+    tmp_path: Path,
+) -> None:
     methods = ("student", "teacher", "semalign", "sft", "semantic-residual", "semantic-residual-random-bases")
     main = fabricated.main_table(benchmarks=("facts",), methods=methods)
     rivals = ["semantic-residual-random-bases", "sft"]
@@ -125,6 +127,39 @@ def test_what_corrects_the_method_under_study_is_compared_with_its_control_and_w
     assert said.lower().startswith("semantic residual")
     assert "the same with random bases: higher, +30.8 [+23.6, +37.5] points" in said
     assert "Against SFT: no detectable difference, −2.0 [−4.0, +0.5] points" in said
+
+
+def test_the_teacher_is_compared_with_labels_benchmark_by_benchmark(tmp_path: Path) -> None:
+    keys = ["benchmark", "method", "other", "difference", "difference_low", "difference_high", "p", "p_holm"]
+    residual, few = ("semantic-residual", "semantic-residual-labels"), "semantic-residual-labels-25"
+    rows = [
+        ("clean", *residual, -3.0, -10.0, 3.0, 0.2, 1.0),
+        ("wrong", *residual, 23.0, 16.0, 30.0, 0.001, 0.01),
+        ("mean", *residual, 10.0, 7.0, 13.0, 0.001, 0.01),
+        ("clean", "semantic-residual-25", few, -1.0, -3.0, 1.0, 0.5, 1.0),
+        ("clean", "distill-logits", "sft", -2.0, -4.0, 1.0, 0.5, 1.0),
+        ("wrong", "distill-logits", "sft", -31.0, -35.0, -27.0, 0.001, 0.01),
+        ("wrong", "sft", "seeking", 5.0, 4.0, 6.0, 0.001, 0.01),
+    ]
+    tests = pd.DataFrame(rows, columns=keys).assign(pair="tiny", seeds=5, items=150, test="bootstrap")
+    folder = write(tmp_path / "tables", main=fabricated.main_table(), contrasts=tests)
+    said = summarize(folder, "mine")
+    residuals = (
+        "**semantic residual** against **semantic residual labels**: higher on wrong (+23.0 points), undecided on 1 "
+        "of 2 benchmarks (−3.0 points)."
+    )
+    distilled = "**distill logits** against **SFT**: lower on wrong (−31.0 points), undecided on 1 of 2 " + (
+        "benchmarks (−2.0 points)."
+    )
+    assert (
+        residuals in said and distilled in said and "labels 25**: undecided on clean (−1.0 points)." in said
+    )
+    assert "seeking" not in said.partition("labels?")[2].partition("\n")[0].lower()
+    (added,) = further(folder, "labels")
+    assert residuals in added and distilled in added and "25" not in added
+    assert further(folder, "targets") == further(folder, "mine") == []
+    without = write(tmp_path / "without", contrasts=tests[tests["method"] != "semantic-residual"].iloc[1:])
+    assert "labels?" not in summarize(without, "mine") and further(without, "labels") == []
 
 
 def test_a_summary_says_its_studys_levels(tmp_path: Path) -> None:

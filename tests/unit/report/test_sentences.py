@@ -274,11 +274,11 @@ def test_the_search_says_where_it_ended_and_where_the_best_is_to_do_nothing() ->
         "going on; 1 ended at an edge." in said
     )
     assert said.endswith(
-        "In 2 of 4 searches (**Seeking** and **KD**), the best is to do nothing, or as little as the search allows: "
+        "In 2 of 4 searches (**Seeking** and **KD**), the best choice is to do nothing, or next to nothing: "
         "the chosen learning rate is the lowest tried (1), or the score is not above the untouched student's (1)."
     )
     assert sentences.edges(of(search=table)).endswith(
-        "; in 2 of 4 the best is to do nothing, or as little as the search allows."
+        "; in 2 of 4 the best choice is to do nothing, or next to nothing."
     )
     good = sentences.search(of(search=table[table["method"] == "sft"]))
     assert "do nothing" not in good and "went on" not in good and "other settings" not in good
@@ -288,7 +288,7 @@ def test_a_choice_for_a_variant_that_does_nothing_is_counted_without_its_name() 
     table = fabricated.widened_search_table()
     idle = table[table["method"] == "kd"].assign(variant="rank~8")
     said = sentences.search(of(search=pd.concat([table[table["method"] == "sft"], idle])))
-    assert "In 1 of 2 searches, the best is to do nothing" in said
+    assert "In 1 of 2 searches, the best choice is to do nothing" in said
 
 
 def test_fixed_rates_are_named() -> None:

@@ -198,6 +198,15 @@ def test_without_a_layer_loss_there_is_no_row(tmp_path: Path) -> None:
     assert [row["method"] for row in rows_of(cells[1:3])] == ["m"]
 
 
+@pytest.mark.parametrize("kind", ["layers in turn", "a phase without the loss"])
+def test_phases_with_other_losses_are_no_dose(tmp_path: Path, kind: str) -> None:
+    losses, in_turn = [0.9, 0.9, 0.1, 0.1], kind == "layers in turn"
+    cell = write_compared(tmp_path, "p/a/m/default/seed0", ALL, [0.1] * 8, losses)
+    history = history_of(losses) if in_turn else [*history_of(losses), {"step": 5, "kl": 1.0}]
+    write_training(cell, history, {"order": "shallow-to-deep"} if in_turn else {"order": "joint"})
+    assert rows_of([cell]) == []
+
+
 def test_parts_have_the_losses_of_the_whole_training(tmp_path: Path) -> None:
     parts = ["x"] * 4 + ["y"] * 4
     cells = [

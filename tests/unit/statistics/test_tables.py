@@ -368,6 +368,20 @@ def test_contrasts_say_how_the_compute_of_both_sides_compares(study: tuple[list[
         assert float(found[benchmark, "sft", "kd"]["flops_ratio"]) == 0.5
 
 
+def test_against_a_model_that_is_not_trained_there_is_no_ratio_of_costs(tmp_path: Path) -> None:
+    costs = {"train_seconds": 2.0, "signal_seconds": 1.0, "train_flops": 10, "signal_flops": 5}
+    cells = [
+        write_cell(tmp_path, f"tiny/facts/{method}/default/seed0", [1, 0], **costs)
+        for method in ("student", "sft", "kd")
+    ]
+    order = ORDER.model_copy(update={"contrasts": [["sft", "student"], ["sft", "kd"]]})
+    write_tables(cells, order, SETTINGS, tmp_path / "tables")
+    untrained, trained = read_csv(tmp_path / "tables/contrasts.csv")
+    names = ("seconds_ratio", "flops_ratio", "train_flops_ratio")
+    assert [untrained[name] for name in names] == ["", "", ""]
+    assert [float(trained[name]) for name in names] == [1, 1, 1]
+
+
 def test_contrasts_are_paired_over_items_seeds_and_benchmarks(study: tuple[list[Path], Path]) -> None:
     found = {(r["benchmark"], r["method"], r["other"]): r for r in read_csv(study[1] / "contrasts.csv")}
     scores = {(r["benchmark"], r["method"]): float(r["score"]) for r in read_csv(study[1] / "main.csv")}

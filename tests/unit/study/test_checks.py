@@ -100,6 +100,8 @@ def test_published_sizes_that_only_the_source_tells_are_no_problem() -> None:
             {"train": ["semalign"], "align": ["semalign"]},
         ),
         ({"sft": {"signals": {"pairing.rule": "cka"}}}, {"extract": ["sft"]}),
+        # the residual is made of the teacher's states, which no further round reads
+        ({"semantic-residual": {"layers": "last"}}, {"train": ["semantic-residual"]}),
     ],
 )
 def test_methods_that_read_answers_token_by_token(methods: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from semalign.report.figures.style import (
 )
 from semalign.report.levels import Levels
 from semalign.report.reading import levels_of
-from semalign.report.words import REFERENCES, verdict
+from semalign.report.words import REFERENCES, verdict, wholes
 
 # column of the measure -> (the measure in the names of its test's columns, label of the axis, sign of what is better)
 MEASURES = {
@@ -41,11 +41,12 @@ LOOKS: dict[str, rows.Look] = {
 def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
     """Draw `ladder`: one line of panels per pair and benchmark, score on the left, KL from the teacher on the right.
 
-    One row per rung with its interval, the lowest at the bottom. Colour and marker give the corrected paired test
-    against the rung below; the vertical lines are the student and the teacher of `main`. The axis of KL is logarithmic,
+    Parts of a mixture have no panels of their own. One row per rung with its interval, the lowest at the bottom. Colour
+    and marker give the corrected paired test against the rung below; the vertical lines are the student and the teacher
+    of `main`, with bands that are their intervals. The axis of KL is logarithmic,
     and without the teacher (0), if the rungs differ widely.
     """
-    table, levels = tables["ladder"], levels_of(tables)
+    table, levels = wholes(tables["ladder"]), levels_of(tables)
     if table.empty:
         return message("No ladder in this study.")
     measures = [name for name in MEASURES if table[name].notna().any()]
@@ -65,7 +66,9 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 axes.tick_params(axis="y", labelleft=axes is panels[0])
             if len(blocks) > 1:
                 panels[0].set_title(heading(table, block), fontweight="bold")
-        legend(image, [*rows.reference_handles(), *rows.verdict_handles(seen, levels, LOOKS)], most=3)
+        legend(
+            image, [*rows.reference_handles(bands=True), *rows.verdict_handles(seen, levels, LOOKS)], most=3
+        )
     return image
 
 

@@ -96,9 +96,10 @@ def upright(axes: Any, where: float, name: str) -> None:
         axes.axvline(where, linewidth=1.3, zorder=2.1 if name == STUDENT else 2, **LINES[name])
 
 
-def reference_handles(names: Sequence[str] = (STUDENT, TEACHER)) -> list[Any]:
-    """Legend entries of the reference lines."""
-    return [Line2D([], [], linewidth=1.3, label=name, **LINES[name]) for name in names]
+def reference_handles(names: Sequence[str] = (STUDENT, TEACHER), bands: bool = False) -> list[Any]:
+    """Legend entries of the reference lines, which may have their intervals as bands."""
+    note = " (band: interval)" if bands else ""
+    return [Line2D([], [], linewidth=1.3, label=f"{name}{note}", **LINES[name]) for name in names]
 
 
 def verdict_handles(seen: set[str], levels: Levels, looks: Mapping[str, Look] = VERDICTS) -> list[Any]:

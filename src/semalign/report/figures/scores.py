@@ -43,7 +43,7 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
                 part.suptitle(spell(pair), fontsize=10, fontweight="bold", x=0.01, ha="left")
             seen |= _draw_pair(part, block, levels)
         verdicts = rows.verdict_handles(seen, levels)
-        legend(figure, [*rows.reference_handles(), *verdicts, *_published_handle(main)])
+        legend(figure, [*rows.reference_handles(bands=True), *verdicts, *_published_handle(main)])
     return figure
 
 

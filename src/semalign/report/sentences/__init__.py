@@ -16,6 +16,7 @@ from semalign.report.sentences.layers import attribution, decomposition, pairing
 from semalign.report.sentences.mechanism import closer, curves
 from semalign.report.sentences.scores import contrasts, detectable, gap, gap_closed, helps, own, undecided
 from semalign.report.sentences.shipping import ship
+from semalign.report.sentences.teacher import teacher
 from semalign.report.templating import NOT_MEASURED
 from semalign.report.words import method_under_study
 
@@ -51,6 +52,7 @@ __all__ = [
     "ship",
     "similarity",
     "targets",
+    "teacher",
     "trust",
     "undecided",
     "vocabulary",

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 
 from semalign.report.displaced import (
+    ACHIEVED,
     DEFAULT,
     KINDS,
     TARGET,
@@ -44,6 +45,10 @@ def _place(where: Any, block: pd.DataFrame, tables: Tables, method: str) -> dict
     targets = block[(block["kind"] == TARGET) & (block["variant"] == DEFAULT)]
     facts["targets"] = [_cosine(cell) for cell in targets.to_dict("records")]
     facts["own"] = next((cell for cell in facts["targets"] if cell["method"] == method), None)
+    achieved = block[
+        (block["kind"] == ACHIEVED) & (block["variant"] == DEFAULT) & (block["method"] == method)
+    ]
+    facts["achieved"] = next((_cosine(cell) for cell in achieved.to_dict("records")), None)
     facts["others"] = [cell for cell in facts["targets"] if cell["method"] != method]
     if "geometry" in tables and "seeds" in tables:
         near = nearness_predicts(block, tables["geometry"], tables["seeds"], tables.levels)

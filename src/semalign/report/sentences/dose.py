@@ -27,12 +27,24 @@ def dose(tables: Tables) -> dict[str, Any] | None:
 
 
 def _place(block: pd.DataFrame, levels: Levels) -> dict[str, Any]:
-    found = [_method(rows, levels) for _, rows in block.groupby("method", sort=False)]
+    found = [_method(rows, levels) for _, rows in _distinct(block).groupby("method", sort=False)]
     groups = {
         name: [one for one in found if one["group"] == name] for name in ("helps", "damages", "neither")
     }
     quiet = [row for one in groups["neither"] for row in one["doses"]]
     return {**groups, "targets": len(found), "quiet": quiet}
+
+
+def _distinct(block: pd.DataFrame) -> pd.DataFrame:
+    """The rows without methods of which every dose is also one of an earlier method: the same training, named twice."""
+    seen: set[tuple[float, float]] = set()
+    kept = []
+    for method, rows in block.groupby("method", sort=False):
+        doses = set(zip(rows["drop"], rows["score"], strict=True))
+        if not doses <= seen:
+            kept.append(method)
+        seen |= doses
+    return block[block["method"].isin(kept)]
 
 
 def _method(rows: pd.DataFrame, levels: Levels) -> dict[str, Any]:

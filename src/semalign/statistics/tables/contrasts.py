@@ -18,6 +18,7 @@ from semalign.statistics.tables.rows import Row
 
 MEAN = "mean"  # takes the place of a benchmark's name in the row over all benchmarks
 Where = tuple[str, str, str, str]
+RATIOS = ("seconds_ratio", "flops_ratio", "train_flops_ratio")
 
 
 def contrast_rows(results: Results, order: Order, settings: StatisticsSettings) -> list[Row]:
@@ -79,8 +80,13 @@ def _apart(benchmarks: list[str], order: Order) -> list[str]:
 
 
 def _ratios(results: Results, order: Order, at: Where) -> Row:
-    """Ratios of the costs of both sides, added up over the benchmarks of the row; None if not measured."""
+    """Ratios of the costs of both sides, added up over the benchmarks of the row; None if not measured.
+
+    Compared with a model that is not trained, a method has no ratio.
+    """
     pair, benchmark, *sides = at
+    if {*sides} & {order.student, order.teacher}:
+        return dict.fromkeys(RATIOS)
     cells = {
         name: [results.groups.get(Key(pair, name, side, order.default_variant)) for side in sides]
         for name in (order.rows_of_benchmarks if benchmark == MEAN else [benchmark])

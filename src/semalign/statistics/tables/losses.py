@@ -29,6 +29,7 @@ from semalign.runtime.provenance import RECORD, differs, file_digest, read_recor
 
 TERM = "layer"
 HISTORY = "history.jsonl"
+IN_TURN = "shallow-to-deep"  # an `order` that trains one layer after the other
 WINDOW = 0.1  # share of the logged updates in a window that is not an epoch
 
 
@@ -51,7 +52,7 @@ class LayerLoss:
 
 
 def read_layer_loss(cell: Path, *, verify: bool = True) -> LayerLoss | None:
-    """Read the history of a cell's training; None if it has none, or no layer loss.
+    """Read the history of a cell's training; None if it has none, or no layer loss that one value describes to its end.
 
     With `verify` the history is compared with its digest in the record of the training.
 
@@ -65,7 +66,11 @@ def read_layer_loss(cell: Path, *, verify: bool = True) -> LayerLoss | None:
     recorded, present = str(record["outputs"].get(HISTORY)), file_digest(path)
     if verify and present != recorded:
         raise UserError(differs(path, present, recorded, place))
-    return layer_loss(read_jsonl(path), _epochs(record.get("settings") or {}))
+    history, settings = read_jsonl(path), record.get("settings") or {}
+    # no dose: each phase has another layer's loss, or a last phase without one moves away from the targets again
+    if settings.get("order") == IN_TURN or (history and history[-1].get(TERM) is None):
+        return None
+    return layer_loss(history, _epochs(settings))
 
 
 def layer_loss(history: Sequence[dict[str, Any]], epochs: float | None = None) -> LayerLoss | None:
