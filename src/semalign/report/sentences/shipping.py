@@ -25,7 +25,7 @@ def _facts(row: pd.Series, tables: Tables) -> dict[str, Any]:
     """A row with its place, and whether it is a trained student, clearly above the untouched one, and no control."""
     trained = not pd.isna(row["vs_student"])
     return {
-        **row.to_dict(),
+        **{str(name): value for name, value in row.items()},
         "seed": int(row["seed"]),
         "trained": trained,
         "helps": trained and row["vs_student_low"] > 0,

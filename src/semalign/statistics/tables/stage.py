@@ -102,8 +102,8 @@ def collect_ranking(
     statistics = read_section(StatisticsSettings, settings)
     run = Run("ranking", settings)
     validated = [_validated(folder) for folder in tested]
-    groups = [sorted_groups(read_groups(folders), names) for folders in (validated, tested)]
-    write_text(out, csv_text(COLUMNS["ranking"], ranking_rows(*groups, names, statistics)))
+    chosen_by, beside = (sorted_groups(read_groups(folders), names) for folders in (validated, tested))
+    write_text(out, csv_text(COLUMNS["ranking"], ranking_rows(chosen_by, beside, names, statistics)))
     if record:
         for path in (order, *validated, *tested):
             run.read(portable(path), path)
