@@ -27,7 +27,7 @@ from semalign.runtime.launch import check_device, check_writable
 from semalign.models.registry import texts_of
 from semalign.study.oracles import student_of
 from semalign.study.own_files import listing_of, write_listings
-from semalign.study.preflight import check_pinned, checked, planned
+from semalign.study.preflight import check_pinned, checked, planned, told_of
 from semalign.study.verification import check_tables
 from semalign.runtime.progress import KILLED, gave_reason
 from semalign.runtime.script import prepare_environment
@@ -62,7 +62,7 @@ try:
     SOURCES = config_sources(workflow)
     CONFIG = config_of(config) if SOURCES is None else read_config(*SOURCES)
     STUDY = study_of(CONFIG)
-    with CONFIG.naming():
+    with CONFIG.naming(told_of):
         LAYOUT, MEASURING = checked(STUDY, whole=makes_all(workflow)) if MAIN else planned(STUDY)
     if MAIN:
         CONFIG.warn()

@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from semalign.config.base import Seed, Strict
 from semalign.config.tiny import TinyBenchmark
+from semalign.runtime.suggestions import nearest, one_of
 
 TooLong = Literal["refuse", "leave-out"]
 Unreachable = Literal["refuse", "report"]
@@ -19,6 +20,9 @@ UNREACHABLE = (
     "string or `max_new_tokens`, or failing their own tests): `refuse` ends the run before any training, `report` only "
     "says so"
 )
+
+
+OTHER_ANSWERS = ("corrupted", "answered_by")  # keys of the two kinds of derived benchmarks
 
 
 class RealBenchmark(Strict):
@@ -113,6 +117,17 @@ class Derived(Strict):
 class Corrupted(Derived):
     """A benchmark of which a share of the train split has wrong answers; the other four splits are the same."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _says_how(cls, data: Any) -> Any:
+        """`of` alone does not say which kind of derived benchmark is meant."""
+        if not isinstance(data, dict) or "corrupted" in data:
+            return data
+        for key in data:
+            if key not in cls.model_fields and nearest(key, OTHER_ANSWERS):
+                raise ValueError(f"{key}: unknown key, expected {one_of(key, OTHER_ANSWERS)}")
+        raise ValueError("found `of` without other answers, expected `corrupted` or `answered_by` with it")
+
     corrupted: float = Field(
         gt=0,
         le=1,
@@ -124,6 +139,13 @@ class Corrupted(Derived):
 
 class Unlabeled(Derived):
     """A benchmark whose train split has a model's own answers for labels; the other four splits are the same."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_one_kind_of_answers(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "corrupted" in data:
+            raise ValueError("found both `corrupted` and `answered_by`, expected one of them")
+        return data
 
     answered_by: str = Field(
         min_length=1,

@@ -53,5 +53,5 @@ class Oracle(Strict):
     """How far another method moves the student's states, as targets that are known to be reachable (a control)."""
 
     of: str = Field("distill-logits", description="method of the study whose trained student is read")
-    seed: Seed = Field(1000, description="seed of that student, which should not be a seed of the study")
+    seed: Seed = Field(1000, description="seed of that student, which must not be a seed of the study")
     batch_size: int = Field(32, ge=1, le=1_000_000, description="examples per forward pass")

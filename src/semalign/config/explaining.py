@@ -10,8 +10,9 @@ from pydantic import BaseModel, Discriminator, Tag, ValidationError
 from pydantic.fields import FieldInfo
 
 from semalign.config.base import shown
+from semalign.config.places import place_for
 from semalign.config.reading import value_of
-from semalign.runtime.suggestions import hint, one_of
+from semalign.runtime.suggestions import hint, nearest, one_of
 
 Keys = tuple[str | int, ...]
 OF_METHODS = ("optimisation", "lora", "layers", "learning_rates", "searched", "by_benchmark", "signals")
@@ -55,6 +56,8 @@ def explain(error: ValidationError, section: type[BaseModel], above: str = "") -
     """Return the problems of a section, one line each; `above` is the key of the section itself."""
     found = [(place_of(section, item["loc"]), item) for item in error.errors()]
     lines: list[str] = []
+    odd = [pair[0].keys for pair in found if pair[1]["type"] == "extra_forbidden"]
+    found = [pair for pair in found if not (pair[1]["type"] == "missing" and _misspelt(pair[0].keys, odd))]
     for place, group in groupby(found, key=lambda pair: pair[0]):
         lines += _lines(place, [item for _, item in group], above)
     return list(dict.fromkeys(lines))
@@ -92,8 +95,7 @@ def _lines(place: Place, items: list[Any], above: str) -> list[str]:
     item = items[0]
     match item["type"]:
         case "extra_forbidden":
-            known = list(place.section.model_fields) if place.section else []
-            return [_unknown(key, str(place.keys[-1]), known)]
+            return [_unknown(key, str(place.keys[-1]), place.section)]
         case "missing" if not isinstance(place.keys[-1], int):
             field = place.section.model_fields[str(place.keys[-1])] if place.section else None
             return [f"{key}: found nothing, expected: {field.description if field else 'a value'}"]
@@ -105,6 +107,13 @@ def _lines(place: Place, items: list[Any], above: str) -> list[str]:
     value = item.get("input")
     near = hint(value, [name for one in items for name in _choices(one)])
     return [f"{key}: found {shown(value)}, expected {' or '.join(phrases)}{_form(value, phrases)}{near}"]
+
+
+def _misspelt(missing: Keys, odd: list[Keys]) -> bool:
+    """Whether an unknown key of the same section is most like the one that is missing."""
+    if isinstance(missing[-1], int):
+        return False
+    return any(keys[:-1] == missing[:-1] and nearest(str(keys[-1]), [str(missing[-1])]) for keys in odd)
 
 
 def _form(value: Any, phrases: list[str]) -> str:
@@ -126,14 +135,17 @@ def _form(value: Any, phrases: list[str]) -> str:
     return ""
 
 
-def _unknown(key: str, name: str, known: list[str]) -> str:
+def _unknown(key: str, name: str, section: type[BaseModel] | None) -> str:
     """The message for a key that a section does not have: what it has, or where the key belongs."""
+    known = list(section.model_fields) if section else []
     odd = "".join(dict.fromkeys(char for char in name if not char.isascii()))
     if odd:
         codes = ", ".join(f"U+{ord(char):04X}" for char in odd)
         return f"{ascii(key)[1:-1]}: unknown key with {codes}, expected {one_of(name, known)}"
     if "study" in known and name in OF_METHODS:
         return f"{key}: unknown key of the top level, expected it in the section of a method (methods.<name>.{name})"
+    if section and (place := place_for(section, name)):
+        return f"{key}: unknown key, expected {place}"
     return f"{key}: unknown key, expected {one_of(name, known)}"
 
 
@@ -153,7 +165,7 @@ def _own(key: str, place: Place, item: Any) -> str:
     text = str(item["ctx"]["error"])
     first = text.partition(": ")[0].partition(".")[0]
     fields = place.kind.model_fields if hasattr(place.kind, "model_fields") else {}
-    if first in fields:
+    if first in fields or ": unknown key, " in text:
         return f"{key}.{text}".removeprefix(".")
     found = "" if text.startswith("found ") else f"found {shown(item['input'])}, "
     return f"{key}: {found}{text}"

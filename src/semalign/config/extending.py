@@ -3,12 +3,14 @@
 import contextlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from semalign.config.base import shown
+from semalign.config.blaming import Judge, Layer, first_telling, holder_of
 from semalign.config.orphans import without_orphans
 from semalign.config.reading import read_mapping, value_of
 from semalign.runtime.errors import Problems, UserError
@@ -17,7 +19,6 @@ logger = logging.getLogger("semalign")
 KEY = "extends"
 COMMAND = "--config"  # what messages call the settings of the command line
 UNNAMED = "config"
-Layer = tuple[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -30,25 +31,43 @@ class Config:
         default=()
     )  # keys of weaker files that are about what stronger ones removed
 
+    def until(self, count: int) -> "Config":
+        """Return the config of the weakest `count` files alone."""
+        return _joined(self.layers[:count])
+
     def name(self, line: str) -> str:
         """Return a problem preceded by the file that has its key, or unchanged if it is not about a key of the config.
 
         Keys of a problem are those up to the first colon and space, such as `methods.sft.lora: ...`.
         """
-        key, colon, rest = line.removeprefix(f"{UNNAMED}: ").partition(": ")
-        line = f"{key}{colon}{rest}"
-        depths = [(_depth(data, key), number) for number, (_, data) in enumerate(self.layers)]
-        depth, number = max(depths, default=(0, 0))
-        return f"{self.layers[number][0]}: {line}" if depth else line
+        return self.name_all([line])[0]
 
-    def name_all(self, lines: Sequence[str], fallback: bool = False) -> list[str]:
-        """Return problems of keys preceded by their files; with `fallback`, all the others by the strongest file."""
-        named = [self.name(line) for line in lines]
-        main = self.layers[-1][0] if self.layers else UNNAMED
-        return [
-            f"{main}: {new}" if fallback and new == old.removeprefix(f"{UNNAMED}: ") else new
-            for new, old in zip(named, lines, strict=True)
-        ]
+    def name_all(
+        self, lines: Sequence[str], fallback: bool = False, judge: "Told | None" = None
+    ) -> list[str]:
+        """Return problems of keys preceded by their files; with `fallback`, all the others by the strongest file.
+
+        With `judge`, which returns the problems of a config (None if it can't be judged), the file of a problem is the
+        weakest one with which it is told; otherwise the one that has its key.
+        """
+
+        @cache
+        def told(count: int) -> Sequence[str] | None:
+            return judge(self.until(count)) if judge else None
+
+        return [self._named(line.removeprefix(f"{UNNAMED}: "), fallback, told) for line in lines]
+
+    def _named(self, line: str, fallback: bool, told: Judge) -> str:
+        number, whole = holder_of(self.layers, line.partition(": ")[0])
+        if number is None and not fallback:
+            return line
+        strongest = len(self.layers) - 1
+        if strongest < 0:
+            return f"{UNNAMED}: {line}"
+        holder = strongest if number is None else number
+        own = first_telling(line, len(self.layers), holder, told)
+        where = f" (this key is in {self.layers[holder][0]})" if whole and own > holder else ""
+        return f"{self.layers[own][0]}: {line}{where}"
 
     def warn(self) -> None:
         """Say which keys were left out along with others."""
@@ -58,12 +77,15 @@ class Config:
             )
 
     @contextlib.contextmanager
-    def naming(self) -> Iterator[None]:
-        """Name the files in the problems of a UserError that is raised inside."""
+    def naming(self, judge: "Told | None" = None) -> Iterator[None]:
+        """Name the files in the problems of a UserError that is raised inside; `judge` as for `name_all`."""
         try:
             yield
         except UserError as error:
-            raise UserError(*self.name_all(error.lines)) from None
+            raise UserError(*self.name_all(error.lines, judge=judge)) from None
+
+
+Told = Callable[[Config], Sequence[str] | None]
 
 
 def read_config(paths: Sequence[Path | str], settings: Mapping[str, Any] | None = None) -> Config:
@@ -174,15 +196,3 @@ def _values(value: Any) -> Any:
     if isinstance(value, list):
         return [_values(inner) for inner in value]
     return value_of(value) if isinstance(value, str) else value
-
-
-def _depth(data: Any, key: str) -> int:
-    """How many characters of a dotted key lead to a value in nested mappings; names may contain dots themselves."""
-    if not isinstance(data, dict):
-        return 0
-    depths = [
-        len(own) + _depth(data[own], key[len(own) :].lstrip("."))
-        for own in map(str, data)
-        if key == own or key.startswith((f"{own}.", f"{own}["))
-    ]
-    return max(depths, default=0)

@@ -73,7 +73,7 @@ class MethodSettings(Strict):
         description="benchmarks that the method is trained on; null: all those of a pair. The student and the teacher "
         "are scored on all",
     )
-    search: dict[str, Annotated[list[Any], Field(min_length=2)]] = Field(
+    search: dict[str, Annotated[list[Any], Field(json_schema_extra={"minItems": 2})]] = Field(
         {},
         description="values of other settings to try in all combinations with `learning_rates`, by dotted key, such as "
         "`lora.rank: [4, 16]`; the number of combinations is that of search.learning_rates",

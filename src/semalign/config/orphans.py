@@ -1,4 +1,4 @@
-"""What a config file takes along when it removes benchmarks or methods of the file that it extends.
+"""What a config file takes along when it removes benchmarks, methods or the search of the file that it extends.
 
 A study of other data keeps the models and methods of the file that it extends, and has no use for that file's analyses,
 contrasts and rungs on benchmarks that are gone. Only what the weaker file says is left out. What a file says itself is
@@ -17,7 +17,7 @@ def without_orphans(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the merged config without what only `below` says of things that `above` removed, and the keys left out."""
     orphans = _Orphans(below, above, joined)
-    for find in (_benchmarks_of_methods, _ladder, _analyses, _ablations, _contrasts, _notebooks):
+    for find in (_benchmarks_of_methods, _ladder, _analyses, _ablations, _contrasts, _search, _notebooks):
         find(orphans)
     return orphans.data, orphans.left_out
 
@@ -72,6 +72,10 @@ def _ladder(orphans: _Orphans) -> None:
     if without_benchmarks or (rungs and isinstance(left, list) and len(left) < 2):
         orphans.drop("analysis", "ladder")
     left = _section(orphans.data, "analysis", "ladder").get("rungs") or []
+    if isinstance(left, list) and any(
+        name not in _section(orphans.data, "methods") for name in left if _is_name(name)
+    ):
+        return  # a misspelt rung, which may be any of them
     for name in list(_section(orphans.data, "methods")):
         if _section(orphans.data, "methods", name).get("rung") is True and name not in left:
             orphans.drop("methods", name)
@@ -111,6 +115,16 @@ def _contrasts(orphans: _Orphans) -> None:
         of_gone = [one for one in contrasts if isinstance(one, list) and any(_in(name, gone) for name in one)]
         orphans.data["contrasts"] = [one for one in contrasts if one not in of_gone]
         orphans.left_out += [f"contrasts [{', '.join(map(str, one))}]" for one in of_gone]
+
+
+def _search(orphans: _Orphans) -> None:
+    """What is said of a search that is gone."""
+    before, after = (_section(data, "search").get("learning_rates") for data in (orphans.below, orphans.data))
+    if before and not after:
+        orphans.drop("search", "widen")
+        for name in _section(orphans.data, "methods"):
+            for key in ("searched", "search", "learning_rates"):
+                orphans.drop("methods", name, key)
 
 
 def _notebooks(orphans: _Orphans) -> None:

@@ -14,7 +14,7 @@ from semalign.study.kinds import Method
 from semalign.study.references import Check
 from semalign.study.searches import HIGHEST, LOWEST, combinations, further_rates, grid_of, trial_name
 from semalign.study.sections import Study
-from semalign.study.variants import FIXED
+from semalign.study.variants import FIXED, unknown_key
 
 SAME = "as in search.learning_rates (every method has the same budget)"
 
@@ -28,9 +28,21 @@ def search(study: Study) -> Iterator[str]:
             yield from _without_search(name, settings)
         elif not settings.searched:
             yield from _fixed(name, settings)
+        elif wrong := list(_wrong_keys(name, settings)):
+            yield from wrong
         else:
             yield from _budget(study, name, settings)
             yield from _given_and_searched(study, name, settings)
+
+
+def _wrong_keys(name: str, settings: Method) -> Iterator[str]:
+    """Searched settings that do not exist, and lists of values without a choice; all else follows from these."""
+    for key, values in settings.search.items():
+        where = f"methods.{name}.search.{key}"
+        if key.split(".")[0] not in STAGES and key != RATE and (problem := unknown_key(settings, key)):
+            yield f"{where}: {problem}"
+        elif len(values) < 2:
+            yield f"{where}: found {shown(values)}, expected at least 2 of them"
 
 
 def _expected_none(name: str, settings: Method, why: str, keys: tuple[str, ...] = ()) -> Iterator[str]:
@@ -65,10 +77,11 @@ def _budget(study: Study, name: str, settings: Method) -> Iterator[str]:
         if own * others != expected:
             yield (
                 f"{key}.search: found {own} learning rates x {others} combinations of other settings = {own * others} "
-                f"trials, expected {expected}, {SAME}; shorten {key}.learning_rates or the lists of values"
+                f"trials, expected {expected}, {SAME}; shorten {key}.learning_rates or the "
+                "lists of values, or try more learning rates with all methods"
             )
     elif own != expected:
-        yield f"{key}.learning_rates: found {own} learning rates, expected {expected}, {SAME}"
+        yield f"{key}.learning_rates: found {own} of them, expected {expected}, {SAME}"
 
 
 def _given_and_searched(study: Study, name: str, settings: Method) -> Iterator[str]:
@@ -106,7 +119,8 @@ def widening(study: Study) -> Iterator[str]:
             continue
         own = "search" if rates is study.search.learning_rates else f"methods.{name}"
         further = further_rates(rates, count)
-        if len(set(rates)) < len(rates):
+        alone = not study.methods[name].search and len(rates) != len(study.search.learning_rates)
+        if alone or len(set(rates)) < len(rates):
             continue  # another check reports it
         if len(rates) < 2:
             why = "since search.widen continues the step between them"

@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,15 @@ from semalign.config.extending import Config, config_of, read_config
 from semalign.config.revisions import with_revisions
 from semalign.runtime.errors import UserError
 from semalign.study import budgets, meetings, naming, references, sense
+from semalign.study.meetings import with_known_places
+from semalign.study.references import Check
 from semalign.study.sections import Study
 
-__all__ = ["Study", "load_study", "parse_study", "study_of"]
+__all__ = ["Study", "load_study", "parse_study", "problems_of", "study_of"]
 # checks of a study whose single values are valid; each yields one line per problem
-CHECKS = (*naming.CHECKS, *references.CHECKS, *meetings.CHECKS, *budgets.CHECKS, *sense.CHECKS)
+CHECKS = (*naming.CHECKS, *references.CHECKS, *budgets.CHECKS, *sense.CHECKS)
+# checks of what is trained where; an unknown benchmark, which is told anyway, must not bring further lines here
+OF_PLACES = (*meetings.CHECKS, *sense.OF_PLACES)
 ENTRIES = ("models", "pairs", "benchmarks", "methods")
 
 
@@ -36,19 +40,47 @@ def load_study(path: Path | str) -> Study:
 
 def study_of(config: Config) -> Study:
     """Validate a merged config. Raises UserError with all of its problems, each with the file that has its key."""
+    study, lines = _read(config)
+    if lines or not study:
+        raise UserError(*config.name_all(lines, fallback=True, judge=_told))
+    return study
+
+
+def problems_of(config: Config, check: Callable[[Study], object]) -> Sequence[str] | None:
+    """Return the problems that `check` has with a config; None if it is not valid, and can't be checked."""
+    study, lines = _read(config)
+    if lines or not study:
+        return None
+    try:
+        check(study)
+    except UserError as error:
+        return error.lines
+    return []
+
+
+def _read(config: Config) -> tuple[Study | None, list[str]]:
+    """The study of a config, without the keys that are wrong, if it can do without them; and all problems."""
     data = with_revisions(config.data)
-    study: Study | None
     lines: list[str] = []
     try:
-        study = Study.model_validate(data)
+        study: Study | None = Study.model_validate(data)
     except ValidationError as error:
         lines = explain(error, Study)
         study = _rest(data, error)
     if study:
-        lines += [line for check in CHECKS for line in check(study) if not _follows(line, study, data)]
-    if lines or not study:
-        raise UserError(*config.name_all(lines, fallback=True))
-    return study
+        found = (*_all(CHECKS, study), *_all(OF_PLACES, with_known_places(study)))
+        lines += [line for line in found if not _follows(line, study, data)]
+    return study, list(dict.fromkeys(lines))
+
+
+def _all(checks: Sequence[Check], study: Study) -> list[str]:
+    return [line for check in checks for line in check(study)]
+
+
+def _told(config: Config) -> list[str] | None:
+    """The problems of a config; None if it is too incomplete to be checked."""
+    study, lines = _read(config)
+    return lines if study else None
 
 
 def _rest(data: dict[str, Any], error: ValidationError) -> Study | None:

@@ -8,7 +8,7 @@ from semalign.config.cells import DEFAULT, Cell
 from semalign.runtime.suggestions import one_of
 from semalign.study.definition import Study
 from semalign.study.meetings import places_of
-from semalign.study.variants import resolve, variants_of
+from semalign.study.variants import resolve, source_of, variants_of
 
 STAGE = "oracle"
 
@@ -38,10 +38,12 @@ def problems_of(study: Study, method: str) -> Iterator[str]:
         trained = [
             name for name, other in study.methods.items() if other.trained and STAGE not in other.needs
         ]
+        key = source_of(study, method, variant, "oracle.of")
         if of not in trained:
-            yield f"methods.{method}: oracle.of: found {of!r}, expected {one_of(of, trained)}"
+            yield f"{key}: found {of!r}, expected {one_of(of, trained)}"
         elif not where <= places_of(study, of):
-            yield f"methods.{method}: oracle.of: found {of!r}, expected a method that is trained on all its benchmarks"
+            yield f"{key}: found {of!r}, expected a method that is trained on all benchmarks of methods.{method}"
         seeds = list(dict.fromkeys((*study.seeds, *study.ablations.seeds)))
         if seed in seeds:
-            yield f"methods.{method}: oracle.seed: found {seed}, expected none of the study's seeds {shown(seeds)}"
+            key = source_of(study, method, variant, "oracle.seed")
+            yield f"{key}: found {seed}, expected none of the study's seeds {shown(seeds)}"

@@ -3,13 +3,14 @@
 Each check yields one line per problem. All of them run, so that a user sees all problems at once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from semalign.benchmarks.decoding import user_path
 from semalign.benchmarks.registry import BENCHMARKS, PUBLISHED, check_sources
 from semalign.config.base import shown
 from semalign.config.benchmarks import FileBenchmark
 from semalign.config.cells import DEFAULT
+from semalign.config.extending import Config
 from semalign.config.revisions import LOCKED, not_pinned
 from semalign.config.signals import STAGES
 from semalign.config.tiny import TinyBenchmark
@@ -18,7 +19,7 @@ from semalign.runtime.errors import Problems, UserError
 from semalign.runtime.suggestions import hint, names_in, one_of
 from semalign.signals.semantics.registry import MAPS, check_top
 from semalign.study import effects, oracles, printed, same_texts, shares, sizes
-from semalign.study.definition import Study
+from semalign.study.definition import Study, problems_of
 from semalign.study.layout import Layout
 from semalign.study.measures import Measures, check_notebooks
 from semalign.study.model_checks import check_models, check_projections
@@ -31,6 +32,7 @@ from semalign.study.variants import (
     changed,
     resolve,
     signal_name,
+    source_of,
     variants_of,
 )
 
@@ -65,6 +67,11 @@ def checked(study: Study, whole: bool = True) -> tuple[Layout, Measures]:
     problems.add(*check_notebooks(measures))
     problems.check()
     return layout, measures
+
+
+def told_of(config: Config) -> Sequence[str] | None:
+    """Return the problems of a config that `checked` tells; None if it has others."""
+    return problems_of(config, lambda study: checked(study, whole=False))
 
 
 def planned(study: Study) -> tuple[Layout, Measures]:
@@ -140,7 +147,7 @@ def _variant(study: Study, method: str, variant: str) -> Iterator[str]:
             yield f"{where}: needs signal {need!r}, expected {one_of(need, STAGES)}"
     name = signals.alignment.map
     if name not in MAPS:
-        yield f"{_source_of_map(study, method, variant)}: found {name!r}, expected {one_of(name, MAPS)}"
+        yield f"{source_of(study, method, variant, 'alignment.map')}: found {name!r}, expected {one_of(name, MAPS)}"
     else:
         check_top(name, signals.alignment.top)
     if len(variant.encode()) > LONGEST_PART:
@@ -176,14 +183,6 @@ def _searched(study: Study, method: str) -> Iterator[str]:
                     f"methods.{method}.search.{key}: found {shown(value)}, which changes the signals that the method "
                     "reads; list the method twice instead"
                 )
-
-
-def _source_of_map(study: Study, method: str, variant: str) -> str:
-    """The key that sets the map of a variant."""
-    key = "alignment.map"
-    if key in variants_of(study, method)[variant]:
-        return f"{axes_key(study, method)}.{key}"
-    return f"methods.{method}.signals.{key}" if key in study.methods[method].signals else key
 
 
 def split_sizes(study: Study) -> Iterator[str]:

@@ -205,12 +205,13 @@ def methods(study: Study) -> Iterator[str]:
     """Trained methods that are there under two names, whose results would be equal; and titles that are there twice."""
     names: dict[str, str] = {}
     titles: dict[str, str] = {}
+    rungs = study.analysis.ladder.rungs
     for name, settings in study.methods.items():
         if settings.title and titles.setdefault(settings.title, name) != name:
             yield f"methods.{name}.title: found {settings.title!r}, the title of methods.{titles[settings.title]}"
         if settings.rung and not settings.trained:
             yield f"methods.{name}.rung: found true, expected false, since every table compares with {name}"
-        elif settings.rung and name not in study.analysis.ladder.rungs:
+        elif settings.rung and name not in rungs and all(rung in study.methods for rung in rungs):
             yield f"methods.{name}.rung: found true, expected the method in analysis.ladder.rungs, its only table"
         other = names.setdefault(settings.model_dump_json(exclude={"title", "rung"}), name)
         if other != name and settings.trained:
@@ -246,12 +247,12 @@ CHECKS: tuple[Check, ...] = (
     pairs,
     methods,
     evaluation,
-    analyses,
-    ladder,
     scores,
     ablations,
     export,
 )
+# checks of what is trained where
+OF_PLACES: tuple[Check, ...] = (analyses, ladder)
 
 
 def makes_nothing(study: Study) -> Iterator[str]:

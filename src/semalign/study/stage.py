@@ -17,7 +17,7 @@ from semalign.study.pinning import ask_commits
 from semalign.study.planning.study import Plan
 from semalign.study.planning.table import cost_table, unplanned
 from semalign.study.planning.work import DEVICES
-from semalign.study.preflight import checked
+from semalign.study.preflight import checked, told_of
 
 logger = logging.getLogger("semalign")
 
@@ -48,7 +48,7 @@ def plan_costs(configfile: Path, device: Literal["a100", "h100", "cpu"] = "a100"
     """
     config = read_config([configfile])
     study = study_of(config)
-    with config.naming():
+    with config.naming(told_of):
         checked(study)
         plan = Plan(study, DEVICES[device])
         rows = plan.rows()

@@ -6,11 +6,12 @@ agree up to a signal stage share the result of that stage, which is named after 
 
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from semalign.config.base import shown
 from semalign.config.cells import DEFAULT, Cell, variant_name
 from semalign.config.explaining import explain
+from semalign.config.places import signals_with
 from semalign.config.search import RATE
 from semalign.config.signals import STAGES, Signals, stages_before
 from semalign.runtime.errors import Problems, UserError
@@ -71,6 +72,18 @@ def axes_key(study: Study, method: str) -> str:
     """Return the key of the config at which the axes of a method are."""
     own = study.ablations.method == method
     return "ablations.axes" if own else f"ablations.others.{method}"
+
+
+def source_of(study: Study, method: str, variant: str, key: str) -> str:
+    """Return the key of the config that sets a dotted key of a signal stage for a variant of a method.
+
+    If no key does, it is the one that would set it for this method.
+    """
+    if key in variants_of(study, method)[variant]:
+        return f"{axes_key(study, method)}.{key}"
+    stage, _, name = key.partition(".")
+    for_all = name in getattr(study, stage).model_fields_set and key not in study.methods[method].signals
+    return key if for_all else f"methods.{method}.signals.{key}"
 
 
 def methods_at(study: Study, benchmark: str) -> list[str]:
@@ -147,9 +160,8 @@ def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], wher
     problems = Problems()
     for key, value in changes.items():
         inner, last = _inside(data, key)
-        if last in FIXED or last not in inner:
-            names = [name for name in inner if name not in FIXED]
-            problems.add(f"{places[key]}.{key}: unknown key, expected {one_of(last, names)}")
+        if problem := unknown_key(section, key):
+            problems.add(f"{places[key]}.{key}: {problem}")
         elif isinstance(inner[last], dict):
             problems.add(_whole_section(f"{places[key]}.{key}", key, value, inner[last]))
         else:
@@ -160,6 +172,16 @@ def _changed(section: Any, changes: dict[str, Any], places: dict[str, str], wher
     except ValidationError as error:
         lines = explain(error, type(section))
         raise UserError(*(_placed(line, places, where) for line in lines)) from None
+
+
+def unknown_key(section: BaseModel, key: str) -> str:
+    """Return what is expected in place of a dotted key that a section does not have; empty if it has the key."""
+    inner, last = _inside(section.model_dump(), key)
+    if last not in FIXED and last in inner:
+        return ""
+    found = signals_with(key) if isinstance(section, Signals) else []
+    names = found or [name for name in inner if name not in FIXED]
+    return f"unknown key, expected {one_of(last, names)}"
 
 
 def _whole_section(place: str, key: str, value: Any, section: dict[str, Any]) -> str:

@@ -91,6 +91,26 @@ def test_what_the_file_says_itself_is_checked_and_not_left_out() -> None:
     assert "target-" not in told
 
 
+@pytest.mark.parametrize("search", [None, {"learning_rates": []}], ids=["removed", "empty"])
+def test_no_search_leaves_nothing_that_is_said_of_it(search: dict[str, Any] | None) -> None:
+    config = extending(search=search)
+    study = study_of(config)
+    assert not study.search.learning_rates and study.search.widen == 0
+    assert all(settings.searched for settings in study.methods.values())
+    assert "methods.target-oracle.searched" in config.left_out
+    checked(study)
+
+
+def test_what_a_file_says_of_a_search_that_it_removes_is_checked() -> None:
+    with pytest.raises(UserError, match=r"search\.widen: found 2, expected 0"):
+        study_of(extending(search={"learning_rates": [], "widen": 2}))
+
+
+def test_a_misspelt_rung_removes_no_method() -> None:
+    config = extending(analysis={"ladder": {"rungs": ["semantic-residual", "target-oracl"]}})
+    assert config.left_out == ()
+
+
 def test_one_line_names_what_was_left_out(caplog: pytest.LogCaptureFixture) -> None:
     extending(seeds=[0]).warn()
     assert not caplog.messages

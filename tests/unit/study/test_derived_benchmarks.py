@@ -121,11 +121,11 @@ def test_its_cost_is_planned(layout: Layout) -> None:
         ({"w": {"of": "w", "corrupted": 0.1}}, r"benchmarks\.w\.of: found 'w', expected one of"),
         ({"w": {"of": "facts", "answered_by": "gone"}}, r"benchmarks\.w\.answered_by: found 'gone', expected one"),
         ({"w": {"parts": ["facts", "unlabeled"]}}, r"benchmarks\.w\.parts: found 'unlabeled', expected one of facts"),
-        ({"w": {"of": "facts"}}, r"benchmarks\.w\.corrupted: "),
+        ({"w": {"of": "facts"}}, r"benchmarks\.w: found `of` without other answers, expected "),
         ({"w": {"of": "facts", "corrupted": 0.0}}, r"benchmarks\.w\.corrupted: found 0\.0, expected "),
         ({"w": {"of": "facts", "corrupted": 1.5}}, r"benchmarks\.w\.corrupted: found 1\.5, expected "),
         ({"w": {"of": "facts", "answered_by": "big", "seed": 1}}, r"benchmarks\.w\.seed: unknown key"),
-        ({"w": {"of": "facts", "answered_by": "big", "corrupted": 0.1}}, r"benchmarks\.w\.corrupted: unknown key"),
+        ({"w": {"of": "facts", "answered_by": "big", "corrupted": 0.1}}, r"benchmarks\.w: found both `corrupted` and"),
         ({"w": {"of": "facts", "corrupted": 0.1, "train": 3}}, r"benchmarks\.w\.train: unknown key"),
     ],
 )  # fmt: skip

@@ -45,7 +45,7 @@ def with_oracle(**settings: Any) -> dict[str, Any]:
 )
 def test_an_oracle_that_cannot_be_read_is_refused(settings: dict[str, Any], line: str | None) -> None:
     found = list(problems_of(parse_study(with_oracle(**settings)), "oracle"))
-    assert found == ([f"methods.oracle: {line}"] if line else [])
+    assert found == ([line] if line else [])
 
 
 def test_another_oracle_is_no_student_of_an_oracle() -> None:
@@ -53,7 +53,9 @@ def test_another_oracle_is_no_student_of_an_oracle() -> None:
     study = parse_study({**BASE, "methods": {**BASE["methods"], "second": second}})
     assert list(problems_of(study, "oracle")) == []
     [line] = problems_of(study, "second")
-    assert line.startswith("methods.second: oracle.of: found 'oracle', expected one of sft, distill-logits")
+    assert line.startswith(
+        "methods.second.signals.oracle.of: found 'oracle', expected one of sft, distill-logits"
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,14 +68,17 @@ def test_the_student_that_an_oracle_reads_is_trained_on_its_benchmarks(own: list
         "oracle": {"benchmarks": ["facts"]},
     }
     found = list(problems_of(parse_study({**BASE, "methods": methods}), "oracle"))
-    expected = "oracle.of: found 'distill-logits', expected a method that is trained on all its benchmarks"
-    assert found == ([] if good else [f"methods.oracle: {expected}"])
+    expected = (
+        "oracle.of: found 'distill-logits', expected a method that is trained on all "
+        "benchmarks of methods.oracle"
+    )
+    assert found == ([] if good else [f"methods.oracle.signals.{expected}"])
 
 
 def test_the_seeds_of_ablations_are_seeds_of_the_study() -> None:
     study = parse_study({**with_oracle(seed=7), "ablations": {"seeds": [7]}})
     [line] = problems_of(study, "oracle")
-    assert line == "methods.oracle: oracle.seed: found 7, expected none of the study's seeds [0, 1, 7]"
+    assert line == "oracle.seed: found 7, expected none of the study's seeds [0, 1, 7]"
 
 
 def test_variants_are_looked_at_and_other_methods_are_not() -> None:

@@ -190,13 +190,19 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"methods": {**BASE["methods"], "r": RESIDUAL}, "ablations": {"others": {"r": {"logits.top_k": [8]}}}}, "ablations.others.r.logits.top_k: found 8, which changes nothing that r reads"),
     ({"methods": {**BASE["methods"], "residual-start": {"steering": {"steps": 5}}}, "ablations": {"others": {"residual-start": {"steering.epochs": [3]}}}}, "ablations.others.residual-start.steering.epochs: found 3, which changes nothing"),
     ({"methods": {**BASE["methods"], "residual-start": {"steering": {"examples": 5}}}}, "methods.residual-start: found steering.examples 5, expected null"),
-    ({"methods": {**BASE["methods"], "oracle": {}}}, "methods.oracle: oracle.of: found 'distill-logits', expected one of semalign, sft"),
-    ({"methods": {**BASE["methods"], "oracle": {}}, "oracle": {"of": "sft", "seed": 0}}, "methods.oracle: oracle.seed: found 0, expected none of the study's seeds"),
+    ({"methods": {**BASE["methods"], "oracle": {}}}, "methods.oracle.signals.oracle.of: found 'distill-logits', expected one of semalign, sft"),
+    ({"methods": {**BASE["methods"], "oracle": {}}, "oracle": {"of": "sft", "seed": 0}}, "oracle.seed: found 0, expected none of the study's seeds"),
     ({"methods": {**BASE["methods"], "oracle": {"layers": "all"}}}, "methods.oracle.layers: found 'all', expected paired"),
     ({"methods": {**BASE["methods"], "semalign": {"layers": "first"}}}, "methods.semalign.layers: found 'first', expected one of paired, all"),
     ({"scores": {"protocols": ["lm-eval"]}}, "scores.models: found nothing, expected the models to score"),
     ({"methods": {**BASE["methods"], "again": {"method": "sft", "lora": {"rank": 16}}}}, "methods.again: found the settings of methods.sft, expected another value of at least one"),
     # searches
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {"search": {"lora.rnk": [4, 16]}}}}, "methods.sft.search.lora.rnk: unknown key, expected one of rank, alpha, dropout, projections (did you mean rank?)"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {"search": {"lora.rnk": [4]}}}}, "methods.sft.search.lora.rnk: unknown key, expected one of rank"),
+    ({**SEARCH, "methods": {**BASE["methods"], "sft": {"search": {"lora.rank": [4]}}}}, "methods.sft.search.lora.rank: found [4], expected at least 2 of them"),
+    ({"search": {"learning_rates": [1e-3, 1e-2], "widen": 1}, "methods": {**BASE["methods"], "sft": {"learning_rates": [1e-3]}}}, "methods.sft.learning_rates: found 1 of them, expected 2, as in search.learning_rates"),
+    ({"analysis": {"ladder": {"rungs": ["sft", "semalign"], "benchmarks": ["facts", "completion"]}}, "methods": {**BASE["methods"], "sft": {"benchmarks": ["completion"]}}}, "analysis.ladder.benchmarks: found 'facts', on which semalign is the only rung; expected benchmarks of at least two rungs"),
+    ({"methods": {**BASE["methods"], "r": {**RESIDUAL, "signals": {"bases": "random"}}}}, "methods.r.signals.bases: unknown key, expected one of residual.bases"),
     ({"search": {"widen": 1}}, "search.widen: found 1, expected 0, since search.learning_rates is empty"),
     ({"search": {"widen": 1, "learning_rates": [1e-2]}}, "search.learning_rates: found one rate, expected at least two, since search.widen"),
     ({"search": {"widen": 1, "learning_rates": [0.01, 0.0101]}}, "search.learning_rates: found [0.01, 0.0101], expected larger steps"),
@@ -291,7 +297,7 @@ def test_an_oracle_reads_a_method_that_is_trained_where_the_pairs_are() -> None:
     narrow = {"oracle": {"signals": {"oracle.of": "sft"}}, "sft": {"benchmarks": ["facts"]}}
     data = {**BASE, "methods": {**BASE["methods"], **narrow}}
     assert told({**data, "pairs": {"p": {**BASE["pairs"]["p"], "benchmarks": ["facts"]}}}) == []
-    assert "expected a method that is trained on all its benchmarks" in told(data)[0]
+    assert "expected a method that is trained on all benchmarks of methods.oracle" in told(data)[0]
 
 
 def test_several_kinds_of_problems_are_told_at_once() -> None:
