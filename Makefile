@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PYTEST := pytest --numprocesses logical --dist loadscope --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help study targets labels full real real-benchmarks bench test check quick-test unit-test study-test slurm-test faults-test
+.PHONY: help study export targets labels full real real-benchmarks bench test check quick-test unit-test study-test slurm-test faults-test
 .PHONY: lint docs restore setup format lock clean
 
 help:  ## list the targets
@@ -20,6 +20,11 @@ help:  ## list the targets
 
 study: $(STAMP)  ## run the default study, config/config.yaml (7 to 10 minutes on 2 cores)
 	snakemake --cores all
+
+# CONFIG=config/mine.yaml for another study
+CONFIG ?= config/config.yaml
+export: $(STAMP)  ## export the best student of each pair and benchmark, for other software
+	snakemake --cores all export --configfile $(CONFIG)
 
 targets: $(STAMP)  ## run the study of what a target must be, with five seeds, config/targets.yaml (about 40 minutes)
 	snakemake --cores all --configfile config/targets.yaml

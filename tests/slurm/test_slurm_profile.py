@@ -43,6 +43,7 @@ def test_every_rule_that_loads_a_model_asks_for_a_gpu_memory_and_time() -> None:
 def rule_of(job: Job) -> str:
     """The name of the rule of a row of the cost table."""
     told = {"score cells": "generate_answers", "score trials": "answer_trial"}
+    told |= {"score ranking": "answer_validation"}
     return told.get(job.rule) or re.split("[: ]", job.rule)[0]
 
 

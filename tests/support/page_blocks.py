@@ -51,6 +51,7 @@ REASONS = (
     "your shell",
     "not a study",
     "part of a file",
+    "a finished study",
 )
 STUDY_KEYS = ("study", "extends")
 MINI = "tests/workflow/mini.yaml"

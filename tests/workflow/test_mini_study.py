@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,6 +154,28 @@ def test_a_second_run_does_nothing(study: Path) -> None:
     before = records(study)
     assert NOTHING in run(study)
     assert not rewritten(study, before)
+
+
+def test_the_best_students_are_exported_on_demand_and_nothing_else_changes(study: Path) -> None:
+    before, root = records(study), study / "results/mini"
+    jobs = planned(snakemake(study, "export", *MINI, "--dry-run"))
+    # two benchmarks with the student, and two methods with two seeds each
+    assert jobs == Counter(
+        answer_validation=10, judge_validation=10, collect_ranking=1, export_adapter=2, export=1
+    )
+    run(study, "export")
+    assert {Path(name).parts[2] for name in rewritten(study, before)} == {"validation", "records"}
+    with (root / "tables/ranking.csv").open(encoding="utf-8") as file:
+        shipped = [row for row in csv.DictReader(file) if row["ship"] == "1"]
+    assert [row["benchmark"] for row in shipped] == ["facts", "mixture"]
+    for row in shipped:
+        folder = root / "export/mini" / row["benchmark"] / row["method"]
+        written = json.loads((root / f"records/export/mini/{row['benchmark']}.json").read_text())["outputs"]
+        trained = row["method"] != "student"
+        assert folder.is_dir() == bool(written) == trained
+        assert (folder / "README.md").is_file() == trained
+    assert verify(study).returncode == 0
+    assert NOTHING in run(study, "export")
 
 
 def test_a_deleted_table_and_a_deleted_cell_are_made_again_by_a_plain_run(study: Path) -> None:

@@ -124,6 +124,7 @@ def tables_shown():
     names = [*COLLECTED, LEVELS] if LAYOUT.cells else []
     names += ["search.csv"] if MEASURED["search"] else []
     names += ["lengths.csv"] if FITTED else []
+    names += ["ranking.csv"] if MEASURED["ranking"] else []
     names += ["benchmarks.csv"] if LAYOUT.score_folders() else []
     names += ["decomposition.csv", "head.csv"] if MEASURES.decomposition.models else []
     names += [f"{name}.csv" for name in JOINED[2:] if MEASURED[name]]
@@ -140,6 +141,12 @@ def figures_shown():
     ]
 
 
+def exports():
+    """The records of what is exported of each pair and benchmark."""
+    return [f"{LAYOUT.root}/records/export/{pair}/{benchmark}.json" for pair, benchmark in LAYOUT.exports()]
+
+
 def final_targets():
-    """The study's page, its tables and its cells; everything else is on the way to them."""
-    return [f"{LAYOUT.root}/index.html", *tables_shown(), *cell_records(None)]
+    """The study's page, its tables and its cells, and its exports; everything else is on the way to them."""
+    wanted = exports() if STUDY.export.at_end else []
+    return [f"{LAYOUT.root}/index.html", *tables_shown(), *cell_records(None), *wanted]

@@ -39,7 +39,7 @@ def write_gguf_model(settings: GgufPackage, folder: Path) -> dict[str, str]:
     source, rule = _read(settings)
     LOGGER.info("reading %s from the package %s", settings.file, settings.package)
     _write_tokenizer(source, rule, folder)
-    _write_weights(source, folder)
+    write_weights(source, folder)
     return {"source": "gguf-package", "package": settings.package, "file": settings.file}
 
 
@@ -61,7 +61,8 @@ def _read(settings: GgufPackage) -> tuple[Path, str]:
     return source, rule
 
 
-def _write_weights(source: Path, folder: Path) -> None:
+def write_weights(source: Path, folder: Path) -> None:
+    """Write the model in a GGUF file to a folder, in float32, without its tokenizer."""
     import torch
     from transformers import AutoModelForCausalLM
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from semalign.config.cells import DEFAULT
-from semalign.report import display
+from semalign.report import display, sentences
 from semalign.report.figures.inline import SCREEN_DPI
 from semalign.report.figures.registry import draw
 from semalign.report.figures.style import DPI, save
@@ -41,6 +41,7 @@ CONTENTS = {
     "dose": "how far each training lowered its layer loss, and what that did to scores and likeness to the teacher",
     "search": "learning rates and other settings that were tried, their validation scores, and the choice",
     "lengths": "examples that are too long for a model's context: left out, or with a prompt that was cut",
+    "ranking": "methods and seeds by their scores on the validation split, their costs, and the one to ship",
     "benchmarks": "scores of models as they are, and published scores",
     "decomposition": "how well a layer's states are rebuilt from the LM head's token vectors",
     "head": "what is left of the next token after such a rebuilding",
@@ -78,7 +79,8 @@ def build(facts: Mapping[str, Any], cells: Sequence[str], out: Path, listed: Lis
     verdict = summarize(root / "tables", facts["study"])
     known = [path.stem for path in listed.tables if path.suffix == ".csv"]
     tables = read_tables(
-        root / "tables", [name for name in ("main", "benchmarks", "head", "costs") if name in known]
+        root / "tables",
+        [name for name in ("main", "benchmarks", "head", "costs", "ranking") if name in known],
     )
     with titled(tables.levels.titles):
         page = fill(
@@ -90,6 +92,7 @@ def build(facts: Mapping[str, Any], cells: Sequence[str], out: Path, listed: Lis
             verdict=_html(verdict),
             picture=_picture(tables) if "main" in tables else None,
             main=_main(tables),
+            ranking=_ranking(tables),
             pages=[{"title": _title(page), "target": _link(page, root)} for page in listed.pages],
             **_adapters(cells, facts, root),
             tables=_files(listed.tables, root),
@@ -144,6 +147,13 @@ def _main(tables: Tables) -> list[dict[str, str]]:
         caption = "Final states rebuilt from the LM head's token vectors."
         made.append(("Decomposition", caption, display.head_table(tables)))
     return [{"title": title, "caption": caption, "html": _table(frame)} for title, caption, frame in made]
+
+
+def _ranking(tables: Tables) -> dict[str, str] | None:
+    """Which student to use, and the ranking; None without one."""
+    if "ranking" not in tables or tables["ranking"].empty:
+        return None
+    return {"use": _html(sentences.ship(tables)), "table": _table(display.ranking_table(tables))}
 
 
 def _table(frame: pd.DataFrame, escape: bool = True) -> str:

@@ -85,6 +85,11 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         student gain chosen at_edge"""
     ),
     "lengths": _named("benchmark examples left_out cut tokens_cut most_cut"),
+    "ranking": _named(
+        """pair benchmark method seed rank ship items validation validation_low validation_high
+        vs_student vs_student_low vs_student_high test_score test_score_low test_score_high
+        train_seconds train_flops"""
+    ),
     "benchmarks": _named(
         """model benchmark protocol items metric score score_low score_high empty published published_source
         shots samples max_new_tokens batch_size dtype items_per_second tokens_per_second generate_seconds

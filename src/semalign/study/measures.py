@@ -33,6 +33,7 @@ class Measures:
         attributed = bool(layout.signal_folders("attribution"))
         self.optional = {
             "search": bool(layout.searched()),
+            "ranking": layout.study.export.ranking,
             "attribution": attributed,
             "pairing": attributed,
             "displacement": bool(analysis.displacement.benchmark),

@@ -9,6 +9,7 @@ from semalign.config.analysis import Analysis
 from semalign.config.base import Contrast, Seed, Strict
 from semalign.config.benchmarks import name_benchmarks
 from semalign.config.evaluation import EvaluationSettings
+from semalign.config.export import Export
 from semalign.config.scores import ModelScores
 from semalign.config.search import Search
 from semalign.config.signals import STAGES, Signals
@@ -58,6 +59,7 @@ class Study(Signals, Sources):
     evaluation: EvaluationSettings = EvaluationSettings()
     statistics: StatisticsSettings = StatisticsSettings()
     scores: ModelScores = ModelScores()
+    export: Export = Export()
     analysis: Analysis = Analysis()
     notebooks: list[str] = Field([], description="notebooks to execute at the end of the study")
 

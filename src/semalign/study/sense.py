@@ -227,6 +227,20 @@ def evaluation(study: Study) -> Iterator[str]:
         )
 
 
+def export(study: Study) -> Iterator[str]:
+    """A ranking or an export of a study that trains nothing, or scores on the split that the ranking is made on."""
+    trained = study.pairs and any(own.trained and not own.rung for own in study.methods.values())
+    for key in ("ranking", "at_end", "merged", "gguf"):
+        value = getattr(study.export, key)
+        if value and not trained:
+            yield f"export.{key}: found {shown(value)} in a study that trains no method; expected one, or no such key"
+    if study.evaluation.split == "validation" and (study.export.ranking or study.export.at_end):
+        yield (
+            "evaluation.split: found 'validation', on which export.ranking chooses, so that scores would be too high; "
+            "expected another split, or no ranking"
+        )
+
+
 CHECKS: tuple[Check, ...] = (
     repetitions,
     contrasts,
@@ -235,6 +249,7 @@ CHECKS: tuple[Check, ...] = (
     evaluation,
     scores,
     ablations,
+    export,
 )
 # checks of what is trained where
 OF_PLACES: tuple[Check, ...] = (analyses, ladder)

@@ -94,7 +94,15 @@ def prune(layout: Layout) -> list[Path]:
     return removed
 
 
-OF_PAIRS = ("checks", "signals", "search", "choices", "cells", "records")  # folders with artifacts of a pair
+OF_PAIRS = (
+    "checks",
+    "signals",
+    "search",
+    "choices",
+    "cells",
+    "validation",
+    "records",
+)  # folders with artifacts of a pair
 
 
 @dataclass

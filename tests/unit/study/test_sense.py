@@ -63,6 +63,12 @@ SEMALIGN_AXES = "ablations.axes"
 RESIDUAL = {"method": "semantic-residual"}
 APART = {"sft": {"benchmarks": ["completion"]}, "semalign": {"benchmarks": ["facts"]}}
 CASES: list[tuple[dict[str, Any], str]] = [
+    # what is exported
+    ({"export": {"ranking": True}, "methods": {"student": {}, "teacher": {}}}, "export.ranking: found true in a study that trains no method"),
+    ({"export": {"at_end": True}, "methods": {"student": {}, "teacher": {}}}, "export.at_end: found true in a study"),
+    ({"export": {"merged": "float16"}, "methods": {"student": {}, "teacher": {}}}, "export.merged: found 'float16' in a study"),
+    ({"export": {"gguf": "q8_0"}, "methods": {"student": {}, "teacher": {}}}, "export.gguf: found 'q8_0' in a study"),
+    ({"export": {"ranking": True}, "evaluation": {"split": "validation"}}, "evaluation.split: found 'validation', on which export.ranking chooses"),
     # what is given twice
     ({"seeds": [0, 1, 0]}, "seeds: found 0 twice, expected it once"),
     ({"ablations": {"seeds": [2, 2]}}, "ablations.seeds: found 2 twice"),

@@ -7,6 +7,7 @@ a table without rows if the study did not measure what it shows.
 from semalign.report.display.costs import cost_table, search_table, study_cost_table
 from semalign.report.display.formats import as_markdown, html
 from semalign.report.display.models import benchmark_table, head_table
+from semalign.report.display.ranking import ranking_table
 from semalign.report.display.scores import (
     TRAINED,
     ablation_table,
@@ -31,6 +32,7 @@ __all__ = [
     "head_table",
     "html",
     "part_table",
+    "ranking_table",
     "score_table",
     "search_table",
     "study_cost_table",

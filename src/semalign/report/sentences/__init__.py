@@ -15,6 +15,7 @@ from semalign.report.sentences.ladder import ladder, targets
 from semalign.report.sentences.layers import attribution, decomposition, pairing, vocabulary
 from semalign.report.sentences.mechanism import closer, curves
 from semalign.report.sentences.scores import contrasts, detectable, gap, gap_closed, helps, own, undecided
+from semalign.report.sentences.shipping import ship
 from semalign.report.sentences.teacher import teacher
 from semalign.report.templating import NOT_MEASURED
 from semalign.report.words import method_under_study
@@ -48,6 +49,7 @@ __all__ = [
     "published",
     "scored",
     "search",
+    "ship",
     "similarity",
     "targets",
     "teacher",

@@ -14,6 +14,7 @@ from semalign.statistics.tables.compare import compare
 from semalign.statistics.tables.join import join_csv
 from semalign.statistics.tables.lengths import length_rows
 from semalign.statistics.tables.order import Order
+from semalign.statistics.tables.ranking import ranking_rows
 from semalign.statistics.tables.rows import sorted_groups
 from semalign.statistics.tables.search import search_rows
 from semalign.statistics.tables.text import csv_text
@@ -99,6 +100,36 @@ def collect_lengths(benchmarks: list[Path], out: Path, record: Path | None = Non
     write_text(out, csv_text(COLUMNS["lengths"], length_rows(benchmarks)))
     if record:
         run.note(record, [out])
+
+
+def collect_ranking(
+    cells: list[str], order: Path, out: Path, settings: Path | None = None, record: Path | None = None
+) -> None:
+    """Rank a study's students by their scores on the validation split, with their test scores beside.
+
+    Args:
+        cells: Folders of cells, or one JSON file that lists them; `validation` stands for `cells` in the folders of
+            their validation scores.
+        order: JSON file with the pairs, benchmarks and methods in the order of the rows.
+        out: The table (CSV).
+        settings: The config's section `statistics`, as JSON. Default: its defaults.
+        record: File that records what the table was made from.
+    """
+    tested, names = read_listing(cells), read_section(Order, order)
+    statistics = read_section(StatisticsSettings, settings)
+    run = Run("ranking", settings)
+    validated = [_validated(folder) for folder in tested]
+    chosen_by, beside = (sorted_groups(read_groups(folders), names) for folders in (validated, tested))
+    write_text(out, csv_text(COLUMNS["ranking"], ranking_rows(chosen_by, beside, names, statistics)))
+    if record:
+        for path in (order, *validated, *tested):
+            run.read(portable(path), path)
+        run.note(record, [out])
+
+
+def _validated(folder: Path) -> Path:
+    """The folder of a cell's validation scores: results/<study>/validation/<names of the cell>."""
+    return folder.parents[5] / "validation" / Path(*folder.parts[-5:])
 
 
 def join_tables(tables: list[Path], out: Path, record: Path | None = None) -> None:

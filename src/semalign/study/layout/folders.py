@@ -32,6 +32,23 @@ class Folders:
         """Return the folder of a cell."""
         return f"{self.root}/cells/{cell.path}"
 
+    def ranked(self) -> list[Cell]:
+        """Return the cells that the ranking compares on the validation split: the students of the main table."""
+        methods = self.study.methods
+        left_out = {name for name, own in methods.items() if own.rung} | {self.named("teacher")}
+        return [cell for cell in self.cells if cell.variant == DEFAULT and cell.method not in left_out]
+
+    def validated_folder(self, cell: Cell) -> str:
+        """Return the folder of a cell's scores on the validation split."""
+        return f"{self.root}/validation/{cell.path}"
+
+    def exports(self) -> list[tuple[str, str]]:
+        """Return (pair, benchmark) of every ranking with a trained student."""
+        trained = {name for name, own in self.study.methods.items() if own.trained}
+        return list(
+            dict.fromkeys((cell.pair, cell.benchmark) for cell in self.ranked() if cell.method in trained)
+        )
+
     def checked(self) -> list[tuple[str, str]]:
         """Return (pair, benchmark) of every check of a pair's texts."""
         return [

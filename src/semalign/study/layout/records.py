@@ -14,6 +14,8 @@ def lists(folders: Folders, settings: dict[str, Any], record: Path) -> bool:
     if kind == "cells":
         read = cells_behind(folders.signal_folders("oracle"), settings)
         return "/".join(names[:5]) in {cell.path for cell in (*folders.cells, *read)}
+    if kind == "validation":
+        return "/".join(names[:5]) in {cell.path for cell in folders.ranked()}
     if kind == "scores":
         return "/".join([folders.root, kind, *names[:3]]) in folders.score_folders()
     if kind == "answered":

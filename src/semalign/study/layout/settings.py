@@ -127,6 +127,8 @@ def _of_results(folders: Folders) -> Settings:
         "statistics": study.statistics.model_dump(mode="json"),
         "order": order_of(folders),
         "cells": [folders.cell_folder(cell) for cell in folders.cells],
+        "ranked": [folders.cell_folder(cell) for cell in folders.ranked()],
+        "export": study.export.model_dump(mode="json", include={"merged", "gguf"}),
         "notebooks": list(study.notebooks),
         "facts": facts_of(study),
     }

@@ -74,6 +74,7 @@ class Plan:
             yield self._scores(
                 "score cells", pair.teacher if kind == "teacher" else pair.student, pair, "test"
             )
+        yield from self._validated()
         for name, benchmark in dict.fromkeys(search[:2] for search in self.layout.searched()):
             pair = self._work(name, benchmark)
             yield self._scores("score trials", pair.student, pair, "validation")  # the untouched student
@@ -85,6 +86,12 @@ class Plan:
             for _ in self.layout.trial_folders(name, benchmark, method, variant):
                 yield self._transfer(method, variant, pair)
                 yield self._scores("score trials", pair.student, pair, "validation")
+
+    def _validated(self) -> Iterator[Job]:
+        """Yield the scores on the validation split that a ranking is made from, if the study has one."""
+        for cell in self.layout.ranked() if self.study.export.ranking else ():
+            pair = self._work(cell.pair, cell.benchmark)
+            yield self._scores("score ranking", pair.student, pair, "validation")
 
     def _texts(self, name: str, prepared: Path) -> Texts:
         """Return the texts of a benchmark; one that is made from others has theirs."""
