@@ -69,7 +69,9 @@ class Pair:
             out = self.root / "signals" / str(len(self.made)) / stage
             settings = self.root / "settings.json"
             write_json(settings, getattr(Signals(), stage).model_dump() | wanted)
-            with chdir(self.root):  # records name folders by their path from the working directory, and no others
+            with chdir(
+                self.root
+            ):  # records name folders by their path from the working directory, and no others
                 self._run(stage)(*before, settings, out)
             self.made[key] = out
         return self.made[key]

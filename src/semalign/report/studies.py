@@ -11,7 +11,9 @@ class Study:
     question: str
     scope: str  # the setting in which the result holds, at the start of a sentence
     reservation: str  # the main limit, after the computed ones
-    correction: str = ""  # the method that is to do what the method under study does not; a takeaway of its own
+    correction: str = (
+        ""  # the method that is to do what the method under study does not; a takeaway of its own
+    )
 
 
 # in the order of the index

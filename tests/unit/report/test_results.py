@@ -107,7 +107,9 @@ def test_three_sentences_follow_the_tests(p: float, said: str, tmp_path: Path) -
     assert ("does not measurably help" in sentences[0]) == (p > 0.05)
 
 
-def test_what_corrects_the_method_under_study_is_compared_with_its_control_and_with_others(tmp_path: Path) -> None:
+def test_what_corrects_the_method_under_study_is_compared_with_its_control_and_with_others(
+    tmp_path: Path,
+) -> None:
     methods = ("student", "teacher", "semalign", "sft", "semantic-residual", "semantic-residual-random-bases")
     main = fabricated.main_table(benchmarks=("facts",), methods=methods)
     rivals = ["semantic-residual-random-bases", "sft"]

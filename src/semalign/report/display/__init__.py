@@ -14,6 +14,7 @@ from semalign.report.display.scores import (
     bits_table,
     contrast_table,
     detectable_table,
+    free_text_table,
     part_table,
     score_table,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "contrast_table",
     "cost_table",
     "detectable_table",
+    "free_text_table",
     "head_table",
     "html",
     "part_table",
