@@ -26,7 +26,7 @@ KEPT = "\ue000"  # stands for a mark inside a number; a private character that n
 
 def plain(text: str) -> str:
     """The normal form of a text (see the module's docstring)."""
-    folded = unicodedata.normalize("NFKD", text.translate(MINUS)).casefold()
+    folded = unicodedata.normalize("NFKD", text.replace(KEPT, "").translate(MINUS)).casefold()
     letters = ACCENTS.sub("", folded)
     marks = iter(IN_NUMBER.findall(letters))
     masked = IN_NUMBER.sub(KEPT, letters)
