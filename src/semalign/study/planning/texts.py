@@ -129,7 +129,7 @@ def texts_of(name: str, settings: Any, parts: Sequence[Texts] = (), prepared: Pa
     return Texts(embedded, choices=4 if name == "facts" else 0, new_tokens=0 if name == "facts" else 64)
 
 
-def _own(sizes: Mapping[str, Size]) -> Texts:
+def _own(sizes: Mapping[Any, Size]) -> Texts:
     """Return the texts of a user's own file from its sizes; each batch of answers lasts as long as its longest."""
     splits = {
         split: _split(
