@@ -8,13 +8,19 @@ from semalign.report.names import spell
 from semalign.report.reading import Tables
 from semalign.report.words import signed
 
+# tables that say which method is the best, the first that there is counts: its column of scores, and their split
+CHOSEN_BY = (
+    ("ranking", "validation", "validation"),
+    ("search", "score", "validation"),
+    ("main", "score", "test"),
+)
 SIDES = {"gained": "Gained", "lost": "Lost"}
 
 
 def changed_items(tables: Tables) -> list[dict[str, Any]]:
     """One entry per pair and benchmark with free text: the method, the seed, and the items on either side.
 
-    The method is the one with the best validation score of the search or, without a search, the best test score.
+    The method is the one with the best validation score or, if no table has these, the best test score.
     """
     if "changes" not in tables or tables["changes"].empty:
         return []
@@ -45,14 +51,17 @@ def best_method(tables: Tables, pair: str, benchmark: str, methods: list[str]) -
     """
     allowed = [name for name in methods if not tables.levels.is_control(name)] or methods
     whole = benchmark.partition("/")[0]
-    for name, split in (("search", "validation"), ("main", "test")):
+    for name, score, split in CHOSEN_BY:
         if name not in tables:
             continue
         rows = tables[name]
-        rows = rows[(rows["pair"] == pair) & (rows["benchmark"] == whole) & (rows["variant"] == "default")]
-        rows = rows[rows["method"].isin(allowed)]
+        rows = rows[(rows["pair"] == pair) & (rows["benchmark"] == whole) & rows["method"].isin(allowed)]
+        if "variant" in rows:
+            rows = rows[rows["variant"] == "default"]
+        if "seed" in rows:  # of the ranking, whose rows of a method have none
+            rows = rows[rows["seed"].isna()]
         if len(rows) and set(allowed) <= set(rows["method"]):
-            return str(rows["method"].iloc[int(rows["score"].argmax())]), split
+            return str(rows["method"].iloc[int(rows[score].argmax())]), split
     return allowed[0], ""
 
 

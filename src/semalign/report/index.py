@@ -54,7 +54,18 @@ CONTENTS = {
     "attribution": "share of each teacher layer in a task",
     "pairing": "which teacher layer each student layer is paired with",
 }
-READ = ("main", "benchmarks", "head", "costs", "free_text", "bits", "agreement", "changes", "search")
+READ = (
+    "main",
+    "benchmarks",
+    "head",
+    "costs",
+    "free_text",
+    "bits",
+    "agreement",
+    "changes",
+    "search",
+    "ranking",
+)
 FORMATS = (("CSV", ".csv"), ("Markdown", ".md"), ("LaTeX", ".tex"))
 
 

@@ -91,6 +91,13 @@ def test_the_method_is_chosen_on_validation_before_test(folder: Path) -> None:
         [{**KEYS, "method": name, "score": score} for name, score in (("semalign", 1), ("sft", 2))]
     )
     assert best_method(found, "tiny", "facts", ["semalign", "sft"]) == ("sft", "validation")
+    ranked = [("semalign", None, 3.0), ("semalign", 0, 9.0), ("sft", None, 2.0), ("sft", 0, 2.0)]
+    places = {"pair": "tiny", "benchmark": "facts"}
+    found["ranking"] = pd.DataFrame(
+        [{**places, "method": name, "seed": seed, "validation": score} for name, seed, score in ranked]
+    )
+    assert best_method(found, "tiny", "facts", ["semalign", "sft"]) == ("semalign", "validation")
+    del found["ranking"]
     found["search"] = found["search"][:1]  # one of them was not searched
     assert best_method(found, "tiny", "facts", ["semalign", "sft"]) == ("semalign", "test")
     assert best_method(found, "tiny", "other", ["sft"]) == ("sft", "")

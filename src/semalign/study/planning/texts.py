@@ -117,8 +117,8 @@ def texts_of(name: str, settings: Any, parts: Sequence[Texts] = (), prepared: Pa
         if name.endswith(READ):
             return Texts(splits, choices=1)
         return Texts(splits, published.choices, published.new_tokens, published.samples)
-    if isinstance(settings, FileBenchmark) and (sizes := sizes_of(name, settings)):
-        return _own(sizes)
+    if isinstance(settings, FileBenchmark) and (measured := sizes_of(name, settings)):
+        return _own(measured)
     counts = {split: getattr(settings, split, None) or 100 for split in KNOWN["mmlu"].splits}
     if prepared and prepared.is_dir():
         counts = {split: len(read_jsonl(prepared / f"{split}.jsonl")) for split in counts}
