@@ -121,13 +121,13 @@ def value_at(settings: Mapping[str, Any], key: str) -> Any:
 
 def _bits(folder: Path) -> float | None:
     """The mean bits per character of a trial's references; None unless every item has a likelihood."""
-    found = [
-        (row.get("reference_nats"), row.get("reference_characters"))
-        for row in read_jsonl(folder / "items.jsonl")
-    ]
-    if not all(nats is not None and characters for nats, characters in found):
-        return None
-    return float(np.mean([bits_per_character(nats, characters) for nats, characters in found]))
+    spent = []
+    for row in read_jsonl(folder / "items.jsonl"):
+        nats, characters = row.get("reference_nats"), row.get("reference_characters")
+        if nats is None or not characters:
+            return None
+        spent.append(bits_per_character(nats, characters))
+    return float(np.mean(spent))
 
 
 def _correct(folder: Path) -> Any:
