@@ -1,9 +1,9 @@
 """The choice of a learning rate, and of other searched settings: the best score on the benchmark's validation split.
 
-Every searched method has the same number of trials. If scores are equal, such as 0 on a task that is new to a small model,
-the trial wins whose references are likeliest (fewest bits per character), where free text has likelihoods. Otherwise the
-lower learning rate wins, because its result is closer to the untouched student; among equal rates, the value that the
-config lists first.
+Every searched method has the same number of trials. If scores are equal, such as 0 on a task that is new to a small
+model, the trial wins whose references are likeliest (fewest bits per character), where free text has likelihoods.
+Otherwise the lower learning rate wins, because its result is closer to the untouched student; among equal rates, the
+value that the config lists first.
 """
 
 from collections.abc import Mapping, Sequence
