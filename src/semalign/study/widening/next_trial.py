@@ -28,8 +28,8 @@ def next_trial(tried: Sequence[Trial], further: Further) -> Path | None:
     """Return the settings file of the trial to make next; None if the best one is inside, or nothing is left.
 
     The next trial has the other settings of the best one, and the nearest learning rate beyond the end at which the
-    best one is. If all rates have the same score (and likelihood, where it is known), the grid may be far too low or far
-    too high: higher rates are tried first, then lower ones.
+    best one is. If all rates have the same score (and likelihood, where it is known), the grid may be far too low or
+    far too high: higher rates are tried first, then lower ones.
     """
     best = best_trial(tried)
     edge = edge_of(best, tried)
