@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from semalign.config.extending import merged, read_yaml
+
 ROOT = Path(__file__).parents[2]
 # generated from tables and code: they hold no blocks
 PAGES = [
@@ -120,9 +122,10 @@ def miniature(study: dict[str, Any]) -> dict[str, Any]:
 
     Published benchmarks become sums in a file. Training has one epoch, one seed and no search, and an ablated number of
     examples is one that there is. A study that extends another one extends the miniature study, and is it if it was the
-    default study.
+    default study; one that extends a preset has its keys.
     """
-    small: dict[str, Any] = dict(study)
+    small: dict[str, Any] = _with_preset(study)
+    study = dict(small)
     small["search"] = {"learning_rates": []}
     if "extends" in study:
         small |= {"extends": MINI, "study": "mini" if study["study"] == "tiny" else study["study"]}
@@ -137,6 +140,14 @@ def miniature(study: dict[str, Any]) -> dict[str, Any]:
         small["ablations"] = study["ablations"] | {"axes": axes | {"optimisation.examples": [8, 16]}}
     small["methods"] = {name: _short(name, given or {}) for name, given in study.get("methods", {}).items()}
     return small
+
+
+def _with_preset(study: dict[str, Any]) -> dict[str, Any]:
+    base = str(study.get("extends", ""))
+    if not base.startswith("config/presets/"):
+        return dict(study)
+    own = {key: value for key, value in study.items() if key != "extends"}
+    return merged(read_yaml(ROOT / base), own)
 
 
 def _short(name: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,14 @@ from semalign.study.definition import parse_study
 
 FOLDER = Path("config/examples")
 EXAMPLES = sorted(path.stem for path in (ROOT / FOLDER).glob("*.yaml"))
-CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.glob("config/**/*.yaml"))
+# a preset is no study by itself
+CONFIGS = sorted(
+    path.relative_to(ROOT) for path in ROOT.glob("config/**/*.yaml") if path.parent.name != "presets"
+)
+RESIDUALS = ("semantic-residual", "semantic-residual-with-distillation")
 # rows of an example's main table, or of another one: (table, column, values)
 ROWS = {
-    "own-pair": ("main", "method", {"student", "teacher", "semalign", "sft"}),
+    "own-pair": ("main", "method", {"student", "teacher", "sft", "distill-logits", *RESIDUALS}),
     "own-data": ("search", "learning_rate", {"0.003", "0.01"}),
     "ablation": ("ablations", "variant", {"default", "map~random", "label_loss~cross-entropy", "layers~all"}),
     "mixture": ("main", "benchmark", {"both", "both/facts", "both/completion"}),
@@ -56,6 +60,12 @@ def test_an_example_is_short_and_says_what_it_shows_and_its_time(name: str) -> N
     assert re.match(r"# .*\. About \d+ seconds( if .*)?\.\n", text)
     assert f"snakemake --cores all --configfile {FOLDER}/{name}.yaml\n" in text
     assert yaml.safe_load(text)["study"] == f"example-{name}"
+
+
+def test_the_example_of_an_own_pair_says_only_what_is_the_users() -> None:
+    text = text_of("own-pair")
+    assert len(text.splitlines()) <= 15
+    assert set(yaml.safe_load(text)) == {"extends", "study", "models", "pairs", "benchmarks"}
 
 
 @pytest.mark.study

@@ -27,6 +27,7 @@ from semalign.runtime.launch import check_device, check_writable
 from semalign.models.registry import texts_of
 from semalign.study.oracles import student_of
 from semalign.study.own_files import listing_of, write_listings
+from semalign.study.planning.budget import budget_line
 from semalign.study.preflight import check_pinned, checked, planned, told_of
 from semalign.study.verification import check_tables
 from semalign.runtime.progress import KILLED, gave_reason

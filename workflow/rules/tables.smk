@@ -20,6 +20,8 @@ rule collect_tables:
         parts="results/{study}/tables/parts.csv",
         agreement="results/{study}/tables/agreement.csv",
         bits="results/{study}/tables/bits.csv",
+        free_text="results/{study}/tables/free_text.csv",
+        changes="results/{study}/tables/changes.csv",
         seeds="results/{study}/tables/seeds.csv",
         comparisons="results/{study}/tables/comparisons.csv",
         detectable="results/{study}/tables/detectable.csv",

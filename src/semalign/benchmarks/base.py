@@ -68,6 +68,29 @@ class Prepared:
         return replace(self, splits=splits)
 
 
+@dataclass(frozen=True)
+class Size:
+    """The size of a split: its examples, characters of all prompts and answers, and those of the longest example.
+
+    `longest_answer` is in characters too, `choices` the largest number of choices of an example.
+    """
+
+    examples: int
+    prompts: int
+    answers: int
+    longest: int
+    longest_answer: int
+    choices: int
+
+    @classmethod
+    def of(cls, items: Sequence[Example]) -> "Size":
+        """Measure some examples."""
+        prompts, answers = [len(item.prompt) for item in items], [len(item.answer) for item in items]
+        longest = max(map(sum, zip(prompts, answers, strict=True)), default=0)
+        choices = max((len(item.choices or ()) for item in items), default=0)
+        return cls(len(items), sum(prompts), sum(answers), longest, max(answers, default=0), choices)
+
+
 def first_rows(splits: Mapping[Split, Sequence[Example]]) -> dict[Split, str]:
     """The whole text of each split's first example, as it is trained on: a record for people to read."""
     return {split: examples[0].prompt + examples[0].answer for split, examples in splits.items() if examples}

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semalign.benchmarks.base import Example, Prepared
+from semalign.benchmarks.base import Example, Prepared, Size
 from semalign.benchmarks.contamination import Compared, Reason, TestSet, keep_clean
 from semalign.benchmarks.decoding import user_path
 from semalign.benchmarks.findings import rows_of
@@ -36,16 +36,28 @@ LOGGER = logging.getLogger(__name__)
 SHARES: dict[Split, float] = {"test": 0.2, "extract": 0.05, "align": 0.1, "validation": 0.1}
 
 
+_SIZES: dict[tuple[str, str], dict[Split, Size]] = {}  # of the benchmarks that this process has checked
+
+
 def problems_of(name: str, settings: FileBenchmark) -> list[str]:
     """All problems of a benchmark's files and sizes, one line each; warnings are logged.
 
     `build` makes the same checks, so that a benchmark without problems can be built.
     """
     try:
-        _assemble(name, settings)
+        splits = _assemble(name, settings).splits
     except UserError as error:
         return list(error.lines)
+    _SIZES[name, settings.model_dump_json()] = {split: Size.of(items) for split, items in splits.items()}
     return []
+
+
+def sizes_of(name: str, settings: FileBenchmark) -> dict[Split, Size] | None:
+    """The sizes of the splits as `problems_of` found them before; None if it was not called, or found problems.
+
+    A plan of costs needs them, and a large file is not read again for it.
+    """
+    return _SIZES.get((name, settings.model_dump_json()))
 
 
 def build(name: str, settings: FileBenchmark, room: "Room | None" = None) -> Prepared:

@@ -176,6 +176,7 @@ def _record(samples: Sequence[dict[str, Any]], output_type: str, metric: str) ->
         more_responses=responses[1:] or None,
         subject=(item.get("fields") or {}).get("subject"),
         other_extractions={each["filter"]: float(each[metric]) for each in others} or None,
+        prompt=item.get("prompt"),
     )
 
 

@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from semalign.evaluation.likelihood import further_figures
+from semalign.evaluation.likelihood import bits_per_character, further_figures, mean_bits
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_jsonl, write_jsonl
 
 ITEMS = "items.jsonl"
-OCCASIONAL = ("more_responses", "more_verdicts", "subject", "other_extractions")
+OCCASIONAL = (
+    *("more_responses", "more_verdicts", "subject", "other_extractions", "prompt"),
+    *("lenient", "token_f1", "reference", "reference_nats", "reference_characters"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,13 @@ class ItemRecord:
 
     If several answers were drawn, `response` and `verdict` belong to the first, `more_responses` and
     `more_verdicts` to the others. `subject` is the field of knowledge. `other_extractions` maps the name of each
-    further answer extraction to its value of `correct`. These four keys are stored only if they are not None.
+    further answer extraction to its value of `correct`.
+
+    `prompt` is the item's prompt in the benchmark's split, without the shots of a protocol. Free text also has
+    `lenient` and `token_f1` (`semalign.evaluation.free_text`), and the log-likelihood `reference_nats` of its reference
+    of `reference_characters` characters. `reference` is that text if `expected` is another one, such as a number in it.
+
+    The keys of the last two paragraphs are stored only if they are not None.
     """
 
     id: str
@@ -42,6 +51,12 @@ class ItemRecord:
     more_verdicts: list[str] | None = None
     subject: str | None = None
     other_extractions: dict[str, float] | None = None
+    prompt: str | None = None
+    lenient: float | None = None
+    token_f1: float | None = None
+    reference: str | None = None
+    reference_nats: float | None = None
+    reference_characters: int | None = None
 
     @property
     def responses(self) -> list[str]:
@@ -74,15 +89,16 @@ def summarise(records: Sequence[ItemRecord], metrics: Mapping[str, str]) -> dict
     `score` and `score_stderr` (standard error of the mean over items) are percentages. `teacher_kl` is in
     nats per answer token and `teacher_agreement` a percentage of answer tokens, both weighted by tokens, or
     None if no item was compared. The `score` of a mixture is the unweighted mean of its parts' scores, and `parts`
-    holds the metrics of each part. `subjects` (score and number of items of each) and `other_extractions` (scores) are
-    present if items have them. Raises UserError if there is nothing to summarise or a verdict is missing.
+    holds the metrics of each part. `subjects` (score and number of items of each), `other_extractions` (scores) and the
+    measures of free text are present if items have them. Raises UserError if there is nothing to summarise or a verdict
+    is missing.
     """
     if len(metrics) == 1:
-        return _summarise(records, *metrics.values()) | _breakdown(records)
+        return _summarise(records, *metrics.values()) | _breakdown(records) | _free_text(records)
     parts = {}
     for name, metric in metrics.items():
         own = [record for record in records if record.part == name]
-        parts[name] = _summarise(own, metric) | _breakdown(own)
+        parts[name] = _summarise(own, metric) | _breakdown(own) | _free_text(own)
     variance = sum(part["score_stderr"] ** 2 for part in parts.values())
     return {
         **_summarise(records, "mean of parts"),
@@ -130,6 +146,20 @@ def _breakdown(records: Sequence[ItemRecord]) -> dict[str, Any]:
     if others:
         breakdown["other_extractions"] = {name: _percent(scores) for name, scores in others.items()}
     return breakdown
+
+
+def _free_text(records: Sequence[ItemRecord]) -> dict[str, float]:
+    """Lenient match and token F1 in percent, and bits per character of the references, means over the items."""
+    figures: dict[str, float] = {}
+    for key in ("lenient", "token_f1"):
+        if values := [value for record in records if (value := getattr(record, key)) is not None]:
+            figures[key] = _percent(values)
+    spent = [
+        bits_per_character(record.reference_nats, record.reference_characters)
+        for record in records
+        if record.reference_nats is not None and record.reference_characters
+    ]
+    return figures | (mean_bits(spent) if spent else {})
 
 
 def _percent(scores: Sequence[float]) -> float:

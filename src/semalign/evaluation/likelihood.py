@@ -25,9 +25,16 @@ def bits(score: float) -> float:
 
 def further_figures(metric: str, scores: Sequence[float]) -> dict[str, float]:
     """Bits per character, mean over items and its standard error, if the metric is the likelihood; else empty."""
-    if metric != METRIC:
-        return {}
-    values = [bits(score) for score in scores]
+    return mean_bits([bits(score) for score in scores]) if metric == METRIC else {}
+
+
+def bits_per_character(nats: float, characters: int) -> float:
+    """Bits per character of a text with this log-likelihood."""
+    return -nats / math.log(2) / characters
+
+
+def mean_bits(values: Sequence[float]) -> dict[str, float]:
+    """The mean of the items' bits per character, and its standard error."""
     mean = sum(values) / len(values)
     variance = sum((value - mean) ** 2 for value in values) / max(len(values) - 1, 1)
     return {"bits_per_character": mean, "bits_per_character_stderr": math.sqrt(variance / len(values))}

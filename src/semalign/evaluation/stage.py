@@ -17,9 +17,11 @@ from semalign.benchmarks.base import Example, read_split
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.agreement import StoredTeacher, add_comparisons, compare
+from semalign.evaluation.free_text import free_items
 from semalign.evaluation.harness import describe, run_task, study_model
 from semalign.evaluation.items import ITEMS, ItemRecord, write_items
 from semalign.evaluation.reference import read_reference, reference_states, write_reference
+from semalign.evaluation.references import add_likelihoods
 from semalign.models.devices import device
 from semalign.models.loading import load_model, load_tokenizer, read_head
 from semalign.models.transfers import load_student
@@ -127,6 +129,8 @@ def generate_answers(
     throughput = answering.counts.rates(len(examples), time.perf_counter() - started)
     records = [by_id[example.id] for example in examples]
     _warn_if_none_is_right(benchmark.name, examples, records)
+    free = free_items(records, facts)
+    records = add_likelihoods(records, answering, [example for example in examples if example.id in free])
     if reference and scored.teacher:
         stored = _stored_teacher(scored.teacher, reference, model, tokenizer)
         sizes = {"batch_size": evaluation.batch_size, "positions_per_chunk": evaluation.positions_per_chunk}

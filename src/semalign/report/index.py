@@ -11,6 +11,7 @@ import pandas as pd
 
 from semalign.config.cells import DEFAULT
 from semalign.report import display, sentences
+from semalign.report.changes import changed_items
 from semalign.report.figures.inline import SCREEN_DPI
 from semalign.report.figures.registry import draw
 from semalign.report.figures.style import DPI, save
@@ -31,6 +32,8 @@ CONTENTS = {
     "parts": "scores on each part of a mixture",
     "agreement": "likeness of the answers to the teacher's: KL divergence and top-1 agreement",
     "bits": "bits per character of the reference answers",
+    "free_text": "exact match, lenient match and token F1 of generated text",
+    "changes": "items of generated text that changed most, with the student's and the adapter's text",
     "seeds": "scores, costs and likeness to the teacher of each seed",
     "comparisons": "all paired tests against the student and the baselines",
     "contrasts": "all named comparisons of two methods",
@@ -53,6 +56,18 @@ CONTENTS = {
     "attribution": "share of each teacher layer in a task",
     "pairing": "which teacher layer each student layer is paired with",
 }
+READ = (
+    "main",
+    "benchmarks",
+    "head",
+    "costs",
+    "free_text",
+    "bits",
+    "agreement",
+    "changes",
+    "search",
+    "ranking",
+)
 FORMATS = (("CSV", ".csv"), ("Markdown", ".md"), ("LaTeX", ".tex"))
 
 
@@ -78,10 +93,7 @@ def build(facts: Mapping[str, Any], cells: Sequence[str], out: Path, listed: Lis
     root = out.parent
     verdict = summarize(root / "tables", facts["study"])
     known = [path.stem for path in listed.tables if path.suffix == ".csv"]
-    tables = read_tables(
-        root / "tables",
-        [name for name in ("main", "benchmarks", "head", "costs", "ranking") if name in known],
-    )
+    tables = read_tables(root / "tables", [name for name in READ if name in known])
     with titled(tables.levels.titles):
         page = fill(
             "index",
@@ -93,6 +105,7 @@ def build(facts: Mapping[str, Any], cells: Sequence[str], out: Path, listed: Lis
             picture=_picture(tables) if "main" in tables else None,
             main=_main(tables),
             ranking=_ranking(tables),
+            changes=changed_items(tables),
             pages=[{"title": _title(page), "target": _link(page, root)} for page in listed.pages],
             **_adapters(cells, facts, root),
             tables=_files(listed.tables, root),
@@ -140,6 +153,13 @@ def _main(tables: Tables) -> list[dict[str, str]]:
             "by a corrected paired test."
         )
         made.append(("Scores", caption, display.score_table(whole)))
+    if "free_text" in tables and len(tables["free_text"]):
+        caption = (
+            "A lenient match leaves out case, punctuation, accents, articles and white space; fewer bits per character "
+            f"of the references are better. In brackets: change from the student with its uncorrected "
+            f"{tables.levels.percent} interval, ▲ above and ▼ below zero."
+        )
+        made.append(("Free text", caption, display.free_text_table(tables)))
     if "benchmarks" in tables:
         caption = f"Score in percent with {tables.levels.percent} intervals, and published scores."
         made.append(("Models as they are", caption, display.benchmark_table(tables)))

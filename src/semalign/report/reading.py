@@ -36,6 +36,11 @@ TEXT = (
     "published_source",
     "isolation",
     "settings",
+    "change",
+    "id",
+    "prompt",
+    "student_text",
+    "adapter_text",
 )
 YES_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 

@@ -43,6 +43,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         """pair benchmark method variant seeds items bits bits_low bits_high
         vs_student vs_student_low vs_student_high"""
     ),
+    "free_text": (
+        *_named("pair benchmark method variant seeds items"),
+        *_named("exact exact_low exact_high exact_vs_student exact_vs_student_low exact_vs_student_high"),
+        *_named("lenient lenient_low lenient_high"),
+        *_named("lenient_vs_student lenient_vs_student_low lenient_vs_student_high"),
+        *_named("token_f1 token_f1_low token_f1_high"),
+        *_named("token_f1_vs_student token_f1_vs_student_low token_f1_vs_student_high"),
+    ),
+    "changes": _named(
+        """pair benchmark method variant seed change rank id prompt reference student_text adapter_text
+        student_match adapter_match nats"""
+    ),
     "seeds": (*KEYS, "seed", "items", "score", *COSTS, *SPENT),
     "comparisons": _named(
         """table pair benchmark method variant against baseline difference difference_low difference_high

@@ -1,7 +1,9 @@
 """The choice of a learning rate, and of other searched settings: the best score on the benchmark's validation split.
 
-Every searched method has the same number of trials. If scores are equal, the lower learning rate wins, because its
-result is closer to the untouched student; among equal rates, the value that the config lists first.
+Every searched method has the same number of trials. If scores are equal, such as 0 on a task that is new to a small
+model, the trial wins whose references are likeliest (fewest bits per character), where free text has likelihoods.
+Otherwise the lower learning rate wins, because its result is closer to the untouched student; among equal rates, the
+value that the config lists first.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from semalign.config.search import RATE
+from semalign.evaluation.likelihood import bits_per_character
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, read_jsonl
 from semalign.runtime.provenance import RECORD
@@ -25,7 +28,7 @@ class Trial:
     """One training run with one combination of searched settings, scored on the validation split.
 
     `others` are the searched settings besides the learning rate, by dotted key. `widened`: the learning rate is beyond
-    the grid.
+    the grid. `bits` are the mean bits per character of the references, None unless every item has a likelihood.
     """
 
     learning_rate: float
@@ -34,6 +37,7 @@ class Trial:
     others: dict[str, Any] = field(default_factory=dict)
     widened: bool = False
     flops: int | None = None
+    bits: float | None = None
 
     @property
     def row(self) -> dict[str, Any]:
@@ -57,6 +61,7 @@ def read_trial(folder: Path, keys: Sequence[str], widened: bool = False) -> Tria
         {key: value_at(transfer["settings"], key) for key in keys if key != RATE},
         widened,
         transfer["cost"].get("train_flops"),
+        _bits(folder),
     )
 
 
@@ -78,8 +83,19 @@ def in_order(trials: Any) -> list[Trial]:
 
 
 def best_trial(trials: Sequence[Trial]) -> Trial:
-    """The trial with the highest mean score; scores that differ only in their last bits count as equal."""
-    return max(trials, key=lambda trial: (round(trial.scores.mean, 9), -trial.learning_rate))
+    """The trial with the highest mean score, or the likeliest references among equal ones, or the lowest rate.
+
+    Scores that differ only in their last digits count as equal. Likelihoods count only if every trial has them.
+    """
+    known = all(trial.bits is not None for trial in trials)
+    return max(
+        trials,
+        key=lambda trial: (
+            round(trial.scores.mean, 9),
+            -round(trial.bits or 0.0, 9) if known else 0.0,
+            -trial.learning_rate,
+        ),
+    )
 
 
 def edge_of(trial: Trial, trials: Sequence[Trial]) -> End | None:
@@ -101,6 +117,17 @@ def value_at(settings: Mapping[str, Any], key: str) -> Any:
     for part in key.split("."):
         value = value[part]
     return value
+
+
+def _bits(folder: Path) -> float | None:
+    """The mean bits per character of a trial's references; None unless every item has a likelihood."""
+    spent = []
+    for row in read_jsonl(folder / "items.jsonl"):
+        nats, characters = row.get("reference_nats"), row.get("reference_characters")
+        if nats is None or not characters:
+            return None
+        spent.append(bits_per_character(nats, characters))
+    return float(np.mean(spent))
 
 
 def _correct(folder: Path) -> Any:

@@ -12,7 +12,8 @@ from semalign.study.layout import Layout
 COLLECTED = tuple(
     f"{name}.csv"
     for name in (
-        *("main", "scores", "ablations", "parts", "agreement", "bits", "seeds", "comparisons", "contrasts"),
+        *("main", "scores", "ablations", "parts", "agreement", "bits", "free_text"),
+        *("changes", "seeds", "comparisons", "contrasts"),
         *("detectable", "costs", "study_costs", "ladder", "dose"),
     )
 )

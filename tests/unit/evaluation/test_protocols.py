@@ -199,7 +199,7 @@ def test_records_have_only_the_keys_they_need(benchmarks: dict[str, Path]) -> No
     plain = ItemRecord("a", 1.0, "x", "x").row()
     assert list(plain)[-1] == "part"
     row = harness.run_task(Oracle(), "mmlu", benchmarks["mmlu"], settings())[0].row()
-    assert list(row)[len(plain) :] == ["subject"]
+    assert list(row)[len(plain) :] == ["subject", "prompt"]
 
 
 def test_embedded_benchmarks_have_the_papers_protocol_alone(tmp_path: Path) -> None:

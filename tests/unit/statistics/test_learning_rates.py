@@ -8,7 +8,7 @@ import pytest
 
 from semalign.methods.common.costs import search_costs, signal_costs
 from semalign.runtime.errors import UserError
-from semalign.runtime.files import read_json, write_json, write_jsonl, write_text
+from semalign.runtime.files import read_json, read_jsonl, write_json, write_jsonl, write_text
 from semalign.runtime.provenance import Run
 from semalign.statistics.choices import Searched
 from semalign.statistics.stage import choose_learning_rate
@@ -220,3 +220,22 @@ def test_costs_count_every_stage_behind_a_signal_once(
     nothing = {"signal_seconds": 0, "signal_flops": 0, "signal_memory_mb": 0.0, "signal_mb": 0.0}
     assert signal_costs([]) == nothing
     assert search_costs(None) == {"search_seconds": 0.0, "search_flops": 0, "trials": 0}
+
+
+def with_nats(folder: Path, nats: float) -> Path:
+    """The trial with references of this log-likelihood, ten characters each."""
+    rows = read_jsonl(folder / "items.jsonl")
+    more = {"reference_nats": nats, "reference_characters": 10}
+    write_jsonl(folder / "items.jsonl", (row | more for row in rows))
+    Run("evaluation").seal(folder, ignore=("transfer",))
+    return folder
+
+
+def test_equal_scores_are_told_apart_by_the_likelihood_of_the_references(tmp_path: Path) -> None:
+    nats = {1e-3: -30.0, 1e-2: -10.0, 3e-2: -20.0}
+    trials = [with_nats(write_trial(tmp_path, rate, [0, 0]), value) for rate, value in nats.items()]
+    assert choose(tmp_path, trials)[0]["learning_rate"] == 1e-2
+    better = with_nats(write_trial(tmp_path, 0.1, [1, 0]), -99.0)  # the score comes first
+    assert choose(tmp_path, [*trials, better])[0]["learning_rate"] == 0.1
+    unknown = write_trial(tmp_path, 3e-4, [0, 0])  # has no likelihood: rates decide
+    assert choose(tmp_path, [*trials, unknown])[0]["learning_rate"] == 3e-4

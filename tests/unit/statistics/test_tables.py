@@ -190,6 +190,8 @@ def test_same_cells_same_bytes(study: tuple[list[Path], Path], tmp_path: Path) -
         *(
             "agreement.csv",
             "bits.csv",
+            "free_text.csv",
+            "changes.csv",
             "contrasts.csv",
             "costs.csv",
             "study_costs.csv",

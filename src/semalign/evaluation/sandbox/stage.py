@@ -11,6 +11,7 @@ from typing import Any
 
 from semalign.benchmarks.base import Example, read_split
 from semalign.config.evaluation import EvaluationSettings
+from semalign.evaluation.free_text import with_matches
 from semalign.evaluation.items import ITEMS, ItemRecord, read_items, summarise, write_items
 from semalign.evaluation.sandbox.code import score_code
 from semalign.runtime.files import read_json, write_json
@@ -42,6 +43,7 @@ def judge_answers(
     record = read_json(answers / RECORD)
     examples = read_split(benchmark, evaluation.split)
     items, isolation = _verdicts(read_items(answers / ITEMS), examples, evaluation)
+    items = with_matches(items, record["evaluation"])
     metrics = summarise(items, {task: facts["metric"] for task, facts in record["evaluation"].items()})
     write_items(out / ITEMS, items)
     write_json(out / "metrics.json", metrics | (_costs(transfer) if transfer else {}))

@@ -15,6 +15,7 @@ from semalign.report.display.scores import (
     bits_table,
     contrast_table,
     detectable_table,
+    free_text_table,
     part_table,
     score_table,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "contrast_table",
     "cost_table",
     "detectable_table",
+    "free_text_table",
     "head_table",
     "html",
     "part_table",

@@ -20,6 +20,14 @@ from semalign.report.sentences.budgets import fixed_rates
 from semalign.report.words import side, verdict, wholes
 
 TRAINED = "trained parameters"
+# of free text: table, column, column of the difference, printed name, digits
+FREE_TEXT = (
+    ("free_text", "exact", "exact_vs_student", "exact match (%)", 1),
+    ("free_text", "lenient", "lenient_vs_student", "lenient match (%)", 1),
+    ("free_text", "token_f1", "token_f1_vs_student", "token F1 (%)", 1),
+    ("bits", "bits", "vs_student", "bits per character", 3),
+    ("agreement", "teacher_agreement", "agreement_vs_student", "agreement with the teacher (%)", 1),
+)
 
 
 @shown("main")
@@ -136,3 +144,25 @@ def detectable_table(tables: Tables) -> pd.DataFrame:
         for name in names.values()
     }
     return table.assign(against=table["against"].str.replace("_", " "), **named, **numbers)
+
+
+@shown("free_text")
+def free_text_table(tables: Tables) -> pd.DataFrame:
+    """Methods x benchmarks of free text: exact and lenient match, token F1, bits per character, and agreement.
+
+    Each with its change from the student `[low, high]`, marked if the interval excludes zero.
+    """
+    parts = []
+    for table, column, against, name, digits in FREE_TEXT:
+        if table not in tables or tables[table].empty:
+            continue
+        cells = tables[table]
+        places = tables["free_text"]["benchmark"].unique()
+        cells = cells[(cells["variant"] == "default") & cells["benchmark"].isin(places)]
+        texts = [
+            f"{row[column]:.{digits}f}" + moved(row, against, digits) for row in cells.to_dict("records")
+        ]
+        several = len(places) > 1
+        names = [f"{spell(place)}: {name}" if several else name for place in cells["benchmark"]]
+        parts.append(cells.assign(text=texts, benchmark=names)[["pair", "method", "benchmark", "text"]])
+    return by_benchmark(pd.concat(parts), title=str)

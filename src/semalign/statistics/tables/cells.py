@@ -16,6 +16,7 @@ from semalign.runtime.errors import UserError
 from semalign.statistics.scores import SCALE, Scores, balanced
 from semalign.statistics.tables.losses import LayerLoss, read_layer_loss
 from semalign.statistics.tables.order import part_name
+from semalign.statistics.tables.texts import Text, text_of
 
 _LAYOUT = "<pair>/<benchmark>/<method>/<variant>/seed<k>"
 _TOLERANCE = 0.01  # percentage points between a cell's score and the mean of its items
@@ -37,7 +38,7 @@ class Cell:
     `kl` (nats) and `agreement` (percent) `[items]` are means over the item's `tokens` answer tokens. All three are 0
     for an item that was not compared with the teacher, and None if no item was. `parts` names the part of a mixture
     that each item belongs to. `metric` is the name of the cell's metric, `part_metrics` that of each part. `layer_loss`
-    is None if the training has no such loss.
+    is None if the training has no such loss. `texts` has the measures and texts of each item; None: no free text.
     """
 
     key: Key
@@ -52,6 +53,7 @@ class Cell:
     metric: str = ""
     part_metrics: Mapping[str, str] = field(default_factory=dict)
     layer_loss: LayerLoss | None = None
+    texts: tuple[Text | None, ...] = ()
 
     @property
     def weighed(self) -> np.ndarray:
@@ -79,6 +81,7 @@ class Cell:
             tokens,
             metric=self.part_metrics.get(name, ""),
             layer_loss=self.layer_loss,
+            texts=tuple(text for text, mine in zip(self.texts, own, strict=True) if mine),
         )
 
 
@@ -124,7 +127,10 @@ def read_cell(folder: Path | str, *, verify: bool = True) -> Cell:
     kl, agreement, tokens = _fidelity([items[name] for name in ids])
     metric, part_metrics = _names_of_metrics(recorded)
     loss = read_layer_loss(folder, verify=verify)
-    return Cell(key, seed, ids, scores, metrics, kl, agreement, tokens, parts, metric, part_metrics, loss)
+    texts = tuple(items[name].text for name in ids)
+    return Cell(
+        key, seed, ids, scores, metrics, kl, agreement, tokens, parts, metric, part_metrics, loss, texts
+    )
 
 
 def read_groups(folders: Iterable[Path | str], *, verify: bool = True) -> dict[Key, Group]:
@@ -212,6 +218,7 @@ class _Item(NamedTuple):
     agreement: float
     tokens: float
     part: str | None = None
+    text: Text | None = None
 
 
 def _fidelity(items: list[_Item]) -> Fidelity:
@@ -242,7 +249,7 @@ def _read_items(path: Path) -> dict[str, _Item]:
         correct = _number(where, "correct", row.get("correct"))
         if not 0 <= correct <= 1:
             raise UserError(f"{where}: correct is {correct:g}, expected 0 to 1")
-        items[name] = _Item(correct, *_compared(where, row), row.get("part"))
+        items[name] = _Item(correct, *_compared(where, row), row.get("part"), text_of(where, row))
     if not items:
         raise UserError(f"{path}: found no items, expected one line per item")
     return items

@@ -10,11 +10,13 @@ from semalign.runtime.columns import COLUMNS
 from semalign.statistics.tables.agreement import agreement_rows
 from semalign.statistics.tables.bits import bit_rows
 from semalign.statistics.tables.cells import Key
+from semalign.statistics.tables.changes import change_rows
 from semalign.statistics.tables.compare import AGAINST, Against, Results
 from semalign.statistics.tables.contrasts import contrast_rows
 from semalign.statistics.tables.costs import cost_rows, study_cost_rows
 from semalign.statistics.tables.dose import dose_rows
 from semalign.statistics.tables.extra import comparison_rows, detectable_rows, seed_rows, warn_of_resolution
+from semalign.statistics.tables.free_text import free_text_rows
 from semalign.statistics.tables.grid import grid_files
 from semalign.statistics.tables.ladder import ladder_rows
 from semalign.statistics.tables.notes import main_notes
@@ -41,11 +43,12 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
     """File name -> text of every table.
 
     Files: main.csv, ablations.csv, parts.csv (scores of a mixture's cells on each of its parts), agreement.csv (KL and
-    agreement with the teacher), bits.csv (bits per character, if likelihood is scored), costs.csv, study_costs.csv,
-    seeds.csv (one row per cell), comparisons.csv (every test with its interval and both p-values), contrasts.csv,
-    detectable.csv, ladder.csv (methods against the one below each), dose.csv (drop of the layer loss and its effect),
-    main.md, main.tex, scores.csv|md|tex (methods x benchmarks, with the paper's scores), metrics.json, and levels.json
-    (the level of the tests, the confidence of the intervals, the printed names of methods, and which are controls).
+    agreement with the teacher), bits.csv (bits per character of references), free_text.csv (exact and lenient match of
+    generated text), changes.csv (items that changed most), costs.csv, study_costs.csv, seeds.csv (one row per cell),
+    comparisons.csv (every test with its interval and both p-values), contrasts.csv, detectable.csv, ladder.csv (methods
+    against the one below each), dose.csv (drop of the layer loss and its effect), main.md, main.tex, scores.csv|md|tex
+    (methods x benchmarks, with the paper's scores), metrics.json, and levels.json (the level of the tests, the
+    confidence of the intervals, the printed names of methods, and which are controls).
 
     The p-values of each table (main, ablations) are corrected as one family: all its tests against the student,
     the best baseline and, for a variant, the method's default. See `compare` for how the best baseline is chosen.
@@ -68,6 +71,8 @@ def table_texts(results: Results, order: Order, settings: StatisticsSettings) ->
         "parts": _shown(part_rows(results, order), order),
         "agreement": _shown(agreement, order),
         "bits": _shown(bit_rows(results, order, settings), order),
+        "free_text": _shown(free_text_rows(results, order, settings), order),
+        "changes": change_rows(results, order),
         "seeds": seed_rows(results),
         "comparisons": comparisons,
         "costs": cost_rows(results, main_keys(results, order)),

@@ -93,6 +93,14 @@ class Plan:
             pair = self._work(cell.pair, cell.benchmark)
             yield self._scores("score ranking", pair.student, pair, "validation")
 
+    def widened(self) -> Iterator[Job]:
+        """Yield the further jobs if every search goes on beyond one end of its grid as far as `search.widen` allows."""
+        for name, benchmark, method, variant in self.layout.searched():
+            pair = self._work(name, benchmark)
+            for _ in range(self.study.search.widen):
+                yield self._transfer(method, variant, pair)
+                yield self._scores("score trials", pair.student, pair, "validation")
+
     def _texts(self, name: str, prepared: Path) -> Texts:
         """Return the texts of a benchmark; one that is made from others has theirs."""
         parts = [self._texts(part, prepared) for part in self.layout.made_from(name)]

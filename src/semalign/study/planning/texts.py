@@ -4,11 +4,14 @@ They come from a table of the published benchmarks and from rough values for the
 that are not published are counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from semalign.benchmarks.base import Size
+from semalign.benchmarks.own import sizes_of
+from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.files import read_jsonl
 
 CHARACTERS_A_TOKEN = 3.3  # English text and code with Llama 2's tokenizer, a conservative value
@@ -44,7 +47,7 @@ class Texts:
     samples: int = 1
 
 
-def _split(examples: int, prompt: int, answer: int, longest: int) -> Split:
+def _split(examples: int, prompt: float, answer: float, longest: int) -> Split:
     """Return a split from mean and maximum numbers of characters."""
     size = CHARACTERS_A_TOKEN
     return Split(examples, prompt / size, answer / size + 1, round(longest / size) + 1)
@@ -114,6 +117,8 @@ def texts_of(name: str, settings: Any, parts: Sequence[Texts] = (), prepared: Pa
         if name.endswith(READ):
             return Texts(splits, choices=1)
         return Texts(splits, published.choices, published.new_tokens, published.samples)
+    if isinstance(settings, FileBenchmark) and (measured := sizes_of(name, settings)):
+        return _own(measured)
     counts = {split: getattr(settings, split, None) or 100 for split in KNOWN["mmlu"].splits}
     if prepared and prepared.is_dir():
         counts = {split: len(read_jsonl(prepared / f"{split}.jsonl")) for split in counts}
@@ -122,6 +127,22 @@ def texts_of(name: str, settings: Any, parts: Sequence[Texts] = (), prepared: Pa
         for split, count in counts.items()
     }
     return Texts(embedded, choices=4 if name == "facts" else 0, new_tokens=0 if name == "facts" else 64)
+
+
+def _own(sizes: Mapping[Any, Size]) -> Texts:
+    """Return the texts of a user's own file from its sizes; each batch of answers lasts as long as its longest."""
+    splits = {
+        split: _split(
+            size.examples,
+            size.prompts / max(1, size.examples),
+            size.answers / max(1, size.examples),
+            size.longest,
+        )
+        for split, size in sizes.items()
+    }
+    choices = max(size.choices for size in sizes.values())
+    longest = max(size.longest_answer for size in sizes.values())
+    return Texts(splits, choices, 0 if choices else round(longest / CHARACTERS_A_TOKEN) + 1)
 
 
 def _mixed(parts: Sequence[Texts]) -> Texts:

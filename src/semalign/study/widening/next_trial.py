@@ -28,15 +28,15 @@ def next_trial(tried: Sequence[Trial], further: Further) -> Path | None:
     """Return the settings file of the trial to make next; None if the best one is inside, or nothing is left.
 
     The next trial has the other settings of the best one, and the nearest learning rate beyond the end at which the
-    best one is. If all rates have the same score, the grid may be far too low or far too high: higher rates are tried
-    first, then lower ones.
+    best one is. If all rates have the same score (and likelihood, where it is known), the grid may be far too low or
+    far too high: higher rates are tried first, then lower ones.
     """
     best = best_trial(tried)
     edge = edge_of(best, tried)
     if edge is None:
         return None
     row = [trial for trial in tried if trial.others == best.others]
-    alike = len({round(trial.scores.mean, 9) for trial in row}) == 1
+    alike = len({(round(trial.scores.mean, 9), trial.bits) for trial in row}) == 1
     ends: list[End] = ["highest", "lowest"] if alike else [edge]
     found = (_nearest(end, further[end], row) for end in ends)
     return next((path for path in found if path), None)
