@@ -95,7 +95,7 @@ def steer(
 def _work(student: Model, examples: Examples, settings: SemAlign) -> Work:
     if settings.optimisation.examples is not None:
         raise UserError("optimisation.examples: found a number, expected none; give fewer examples instead")
-    if isinstance(student, tuple) and (hasattr(student[0], "peft_config") or _adapted(student[0])):
+    if isinstance(student, tuple) and _adapted(student[0]):
         raise UserError(
             "student: found a model with an adapter, expected one without (`model.merge_and_unload()`)"
         )

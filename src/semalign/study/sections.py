@@ -14,6 +14,7 @@ from semalign.config.search import Search
 from semalign.config.signals import STAGES, Signals
 from semalign.config.sources import Sources
 from semalign.config.statistics import StatisticsSettings
+from semalign.config.tracking import Tracking
 from semalign.study.kinds import Benchmark, Method
 
 Axes = dict[str, list[Any]]
@@ -60,6 +61,7 @@ class Study(Signals, Sources):
     scores: ModelScores = ModelScores()
     analysis: Analysis = Analysis()
     notebooks: list[str] = Field([], description="notebooks to execute at the end of the study")
+    tracking: Tracking = Tracking()
 
     @model_validator(mode="before")
     @classmethod

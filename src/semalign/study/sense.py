@@ -226,6 +226,13 @@ def evaluation(study: Study) -> Iterator[str]:
         )
 
 
+def tracking(study: Study) -> Iterator[str]:
+    """Settings of a tracker without one."""
+    given = sorted(study.tracking.model_fields_set - {"to"})
+    if given and study.tracking.to == "none":
+        yield f"tracking.{given[0]}: found {shown(getattr(study.tracking, given[0]))} without tracking.to, expected one"
+
+
 CHECKS: tuple[Check, ...] = (
     repetitions,
     contrasts,
@@ -236,6 +243,7 @@ CHECKS: tuple[Check, ...] = (
     ladder,
     scores,
     ablations,
+    tracking,
 )
 
 

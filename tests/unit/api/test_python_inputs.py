@@ -33,7 +33,7 @@ def test_every_public_name_is_typed_and_leads_to_its_home() -> None:
     assert typed == set(semalign.__all__) - {"__version__"} == set(semalign._HOMES)
     assert all(getattr(semalign, name).__doc__ for name in typed)
     with pytest.raises(AttributeError, match="'bass'"):
-        getattr(semalign, "bass")
+        semalign.bass
 
 
 def test_pairs_are_joined_as_in_a_users_own_file(pico_pair: tuple[Path, Path]) -> None:
@@ -66,12 +66,15 @@ def test_an_adapter_is_scored_with_the_model_and_is_not_put_on_twice(pico_pair: 
     with steered.model.disable_adapter():
         again = semalign.collect_states((steered.model, student.tokenizer), PAIRS, [2])
     torch.testing.assert_close(again.layers[2], before.layers[2])
+    steered.model.unload()
+    twice = semalign.steer(student, PAIRS, targets, optimisation=budget)
+    assert twice.history == steered.history
 
 
 def refused(what: str, pair: tuple[Path, Path]) -> Callable[[], Any]:
     """A call that must be refused; models are loaded only if it is made."""
     teacher, student = pair
-    rows = semalign.LayerStates({1: torch.zeros(6, 48)}, torch.tensor([0, 2, 4, 6]))
+    rows = semalign.LayerStates({1: torch.zeros(9, 48)}, torch.tensor([0, 3, 6, 9]))
     return {
         "kind": lambda: semalign.bases(torch.eye(4), "outputs"),
         "token": lambda: semalign.bases(torch.eye(4), tokens=torch.tensor([1, 4])),
@@ -117,7 +120,7 @@ REFUSED = {
     "folder": "no/such/folder",
     "none": "examples: found 0 with 0 ids, expected some",
     "example": r"examples: found str, expected \(prompt, answer\) or Example",
-    "answer": "examples: line 1: answer: found a number, expected a string",
+    "answer": "examples: line 1: answer: found a number",
     "rule": "pairing.rule: found 'deep', expected",
     "cka": "examples: found none, expected some with the rule cka",
     "layer": "layer: found 5, expected a layer of the model, 1 to 4",
@@ -126,7 +129,7 @@ REFUSED = {
     "same": "residual: found predictions whose total variation is",
     "lora": "lora.ranks",
     "few": "optimisation.examples: found a number, expected none",
-    "positions": "targets: found 6 positions of 3 examples, expected 6 of 2|expected",
+    "positions": "targets: found 9 positions of 3 examples, expected 6 of 2",
     "targets": "targets: layer 1: found width 48, expected the student's 32",
     "batch": "evaluate.batch_size",
 }
