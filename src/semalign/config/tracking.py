@@ -25,6 +25,6 @@ class Tracking(Strict):
     )
     offline: bool = Field(
         True,
-        description="true: write to results/<study>/tracking, without a network; false: send to where the tracker's own "
-        "environment variables say (MLFLOW_TRACKING_URI, WANDB_API_KEY, TRACKIO_SPACE_ID)",
+        description="true: write to results/<study>/tracking, without a network; false: send to where the tracker's "
+        "own environment variables say (MLFLOW_TRACKING_URI, WANDB_API_KEY, TRACKIO_SPACE_ID)",
     )

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -29,19 +30,21 @@ STUDY: dict[str, Any] = {
     "methods": {"student": {}, "teacher": {}, "sft": {"layers": "all"}},
 }
 CURVE = [{"step": 1, "learning_rate": 0.1, "loss": 2.5}, {"step": 2, "learning_rate": 0.05, "loss": 1.5}]
-SECRET = "hf_" + "a1B2" * 8
+SECRET = "a1b2c3d4" * 5
 
 
 @pytest.fixture
-def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
-    """A study with two finished cells; the teacher's is missing."""
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Layout]:
+    """A study with two finished cells; the teacher's is missing. Trackers may change the environment."""
+    before = dict(os.environ)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "environ", os.environ.copy())
-    monkeypatch.setenv("WANDB_API_KEY", SECRET)
+    os.environ["WANDB_API_KEY"] = SECRET
     study = Layout(parse_study({**STUDY, "tracking": {"to": "mlflow", "project": "mine"}}))
     for method in ("student", "sft"):
         finish(study, method, 50.0)
-    return study
+    yield study
+    os.environ.clear()
+    os.environ.update(before)
 
 
 def finish(layout: Layout, method: str, score: float) -> None:
@@ -140,7 +143,7 @@ def test_a_tracker_that_fails_is_one_warning_without_a_token(
 
 def test_a_package_that_is_missing_is_named(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UserError, match="found no working package wandb .*expected one: pip install wandb"):
+    with pytest.raises(UserError, match=r"found no working package wandb .*expected one: pip install wandb"):
         send_cells(layout, Tracking(to="wandb"))
     assert not (Path(layout.root) / "tracking/wandb.json").exists()
 
@@ -160,7 +163,7 @@ def test_results_that_are_there_are_sent_by_hand(
     layout: Layout, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     Path("s.yaml").write_text(json.dumps(STUDY))
-    with pytest.raises(UserError, match="tracking.to: found none, expected trackio, mlflow or wandb"):
+    with pytest.raises(UserError, match=r"tracking\.to: found none, expected trackio, mlflow or wandb"):
         track_results(Path("s.yaml"))
     mlflow = FakeMlflow(monkeypatch)
     with caplog.at_level(logging.INFO):

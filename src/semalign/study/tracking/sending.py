@@ -19,7 +19,7 @@ FOLDER = "tracking"  # below a study's results
 
 
 def track_or_warn(layout: Layout) -> str:
-    """Send what is new, if the study has a tracker; returns a line on what was done, or why it failed, or an empty text.
+    """Send what is new, if the study has a tracker, and say so in a line, or why it failed; empty if there is nothing.
 
     Nothing that a tracker does can stop a study.
     """
@@ -37,8 +37,8 @@ def track_or_warn(layout: Layout) -> str:
 def send_cells(layout: Layout, settings: Tracking, again: bool = False) -> int:
     """Send the finished cells that were not sent before, or all if `again`; returns their number.
 
-    Which ones were sent is noted in tracking/<tracker>.json, cell by cell. Raises UserError if nothing is tracked or the
-    package is missing, and whatever the tracker raises.
+    Which ones were sent is noted in tracking/<tracker>.json, cell by cell. Raises UserError if nothing is tracked or
+    the package is missing, and whatever the tracker raises.
     """
     if settings.to == "none":
         raise UserError("tracking.to: found none, expected trackio, mlflow or wandb (or --to)")
