@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -178,6 +179,7 @@ def test_results_that_are_there_are_sent_by_hand(
 @pytest.mark.slow
 def test_mlflow_itself_keeps_curve_and_scores(layout: Layout) -> None:
     mlflow = pytest.importorskip("mlflow")
+    pytest.importorskip("alembic", reason="of mlflow; mlflow-skinny does not have it")
     assert send_cells(layout, Tracking(to="mlflow")) == 2
     client = mlflow.MlflowClient(f"sqlite:///{Path('results/s/tracking').absolute()}/mlflow.db")
     runs = client.search_runs([client.get_experiment_by_name("s").experiment_id])
@@ -192,7 +194,8 @@ def test_mlflow_itself_keeps_curve_and_scores(layout: Layout) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("tracker", ["trackio", "wandb"])
 def test_the_package_itself_writes_offline_and_no_token(layout: Layout, tracker: Any) -> None:
-    pytest.importorskip(tracker)
+    if find_spec(tracker) is None:  # not importorskip: trackio reads its folder when it is imported
+        pytest.skip(f"{tracker} is not installed")
     assert send_cells(layout, Tracking(to=tracker)) == 2
     files = [path for path in Path("results/s/tracking").rglob("*") if path.is_file()]
     stored = b"".join(path.read_bytes() for path in files)

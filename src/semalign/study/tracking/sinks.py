@@ -35,7 +35,7 @@ def _trackio(project: str, offline: bool, folder: Path) -> Send:
                 run.log(_values(row), step=int(row["step"]))
             run.log(_named_scores(cell))
         finally:
-            run.finish()
+            trackio.finish()
 
     return send
 
