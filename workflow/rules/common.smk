@@ -29,6 +29,7 @@ from semalign.study.oracles import student_of
 from semalign.study.own_files import listing_of, write_listings
 from semalign.study.planning.budget import budget_line
 from semalign.study.preflight import check_pinned, checked, planned, told_of
+from semalign.study.tracking.sending import track_or_warn
 from semalign.study.verification import check_tables
 from semalign.runtime.progress import KILLED, gave_reason
 from semalign.runtime.script import prepare_environment

@@ -1,4 +1,4 @@
-"""Reading an LM head without the rows that were never trained, and saying how many were left out."""
+"""An LM head without the rows that were never trained, from a folder or a loaded model, and how many were left out."""
 
 import logging
 from dataclasses import replace
@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import torch
 
+from semalign.models.anatomy import facts_of
+from semalign.models.loaded import shares_matrix
 from semalign.models.loading import Head, load_tokenizer, read_head
 from semalign.models.untrained import MOST, Trained, find_trained
 
@@ -17,10 +19,24 @@ Untrained = Literal["leave-out", "keep"]
 def read_trained_head(folder: Path, untrained: Untrained) -> Head:
     """Read the head of the model in `folder`; its untrained rows are left out, unless `untrained` is `keep`."""
     head = read_head(folder)
-    if untrained == "keep":
-        return head
-    tokens = torch.tensor(sorted(load_tokenizer(folder).get_vocab().values()))
-    return leave_out(head, tokens, folder.name)
+    return head if untrained == "keep" else leave_out(head, token_ids(load_tokenizer(folder)), folder.name)
+
+
+def head_of(model: Any) -> Head:
+    """The head of a loaded model, sharing its weights: what `read_head` reads from the model's folder."""
+    facts = facts_of(model)
+    weight, embedding = (
+        part.weight.detach() for part in (model.get_output_embeddings(), model.get_input_embeddings())
+    )
+    gain = model.get_submodule(facts.final_norm).weight.detach().float() + facts.gain_offset
+    tied = shares_matrix(model)
+    softcap = getattr(model.config, "final_logit_softcapping", None)
+    return Head(weight, weight if tied else embedding, gain, softcap)
+
+
+def token_ids(tokenizer: Any) -> torch.Tensor:
+    """The ids of a tokenizer's tokens, [tokens], ascending."""
+    return torch.tensor(sorted(tokenizer.get_vocab().values()))
 
 
 def leave_out(head: Head, tokens: torch.Tensor | None = None, name: str = "model") -> Head:

@@ -42,9 +42,23 @@ def common_tokens(
     from semalign.models.loading import load_tokenizer, read_shape
 
     tokenizers = load_tokenizer(teacher), load_tokenizer(student)
-    names = f"{teacher.name} -> {student.name}"
-    check_overlap(names, tokenizers[0].get_vocab(), tokenizers[1].get_vocab(), minimum_share)
-    return shared_tokens(*tokenizers, rows=(read_shape(teacher).vocabulary, read_shape(student).vocabulary))
+    rows = read_shape(teacher).vocabulary, read_shape(student).vocabulary
+    return enough_shared(f"{teacher.name} -> {student.name}", *tokenizers, rows, minimum_share)
+
+
+def enough_shared(
+    pair: str,
+    teacher: PreTrainedTokenizerBase,
+    student: PreTrainedTokenizerBase,
+    rows: tuple[int, int],
+    minimum_share: float = MINIMUM_SHARE,
+) -> tuple[Tensor, Tensor]:
+    """`shared_tokens` of two tokenizers whose heads have so many `rows`; `pair` names the models in messages.
+
+    Raises UserError like `check_overlap`.
+    """
+    check_overlap(pair, teacher.get_vocab(), student.get_vocab(), minimum_share)
+    return shared_tokens(teacher, student, rows)
 
 
 def match_tokens(teacher: Mapping[str, int], student: Mapping[str, int]) -> list[tuple[int, int]]:

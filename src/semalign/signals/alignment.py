@@ -9,13 +9,14 @@ recomposes only the largest coefficients of each state.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from semalign.config.signals import Alignment
+from semalign.signals.pairing import LayerPair
 from semalign.signals.semantics.bases import CHUNK
 from semalign.signals.semantics.maps import (
     BasesPair,
@@ -47,6 +48,11 @@ def interpolate(states: Mapping[int, Tensor], below: int, above: int, weight: fl
     if weight == 1:
         return states[above]
     return torch.lerp(states[below], states[above], weight)
+
+
+def counterparts(states: Mapping[int, Tensor], pairs: Sequence[LayerPair]) -> dict[int, Tensor]:
+    """The teacher states [positions, D_T] that each paired student layer's target is made from, by student layer."""
+    return {pair.student: interpolate(states, pair.below, pair.above, pair.weight) for pair in pairs}
 
 
 def make_targets(

@@ -19,7 +19,7 @@ from semalign.runtime.counting import counted
 from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import RECORD, Run
-from semalign.signals.alignment import interpolate, make_targets, shuffle
+from semalign.signals.alignment import counterparts, make_targets, shuffle
 from semalign.signals.anchors import read_anchors
 from semalign.signals.attribution import random_scores, rank_layers, score_layers
 from semalign.signals.likeness import measure_likeness
@@ -214,8 +214,7 @@ def _paired_states(
     states = load_file(activations / "activations.safetensors")
     offsets = states.pop("offsets")
     layers = {int(name.removeprefix("layer.")): tensor for name, tensor in states.items()}
-    hidden = {pair.student: interpolate(layers, pair.below, pair.above, pair.weight) for pair in pairs}
-    return hidden, offsets
+    return counterparts(layers, pairs), offsets
 
 
 def _first_examples(benchmark: Path, count: int | None) -> list[Example]:

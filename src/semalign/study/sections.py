@@ -15,6 +15,7 @@ from semalign.config.search import Search
 from semalign.config.signals import STAGES, Signals
 from semalign.config.sources import Sources
 from semalign.config.statistics import StatisticsSettings
+from semalign.config.tracking import Tracking
 from semalign.study.kinds import Benchmark, Method
 
 Axes = dict[str, list[Any]]
@@ -62,6 +63,7 @@ class Study(Signals, Sources):
     export: Export = Export()
     analysis: Analysis = Analysis()
     notebooks: list[str] = Field([], description="notebooks to execute at the end of the study")
+    tracking: Tracking = Tracking()
 
     @model_validator(mode="before")
     @classmethod

@@ -241,6 +241,13 @@ def export(study: Study) -> Iterator[str]:
         )
 
 
+def tracking(study: Study) -> Iterator[str]:
+    """Settings of a tracker without one."""
+    given = sorted(study.tracking.model_fields_set - {"to"})
+    if given and study.tracking.to == "none":
+        yield f"tracking.{given[0]}: found {shown(getattr(study.tracking, given[0]))} without tracking.to, expected one"
+
+
 CHECKS: tuple[Check, ...] = (
     repetitions,
     contrasts,
@@ -250,6 +257,7 @@ CHECKS: tuple[Check, ...] = (
     scores,
     ablations,
     export,
+    tracking,
 )
 # checks of what is trained where
 OF_PLACES: tuple[Check, ...] = (analyses, ladder)

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Literal
 
 from semalign.config.extending import read_config
+from semalign.config.tracking import Tracker
+from semalign.runtime.errors import UserError
 from semalign.runtime.files import write_text
 from semalign.runtime.study_lock import hold_study
 from semalign.study import verification
@@ -18,6 +20,7 @@ from semalign.study.planning.study import Plan
 from semalign.study.planning.table import cost_table, unplanned
 from semalign.study.planning.work import DEVICES
 from semalign.study.preflight import checked, told_of
+from semalign.study.tracking.sending import send_cells
 
 logger = logging.getLogger("semalign")
 
@@ -55,6 +58,23 @@ def plan_costs(configfile: Path, device: Literal["a100", "h100", "cpu"] = "a100"
     print(cost_table(rows, on_gpu=device != "cpu"))
     if note := unplanned(study, len(plan.layout.searched())):
         print(note)
+
+
+def track_results(configfile: Path, to: Tracker | None = None, again: bool = False) -> None:
+    """Send the training curves and scores of a study's finished cells to a tracker.
+
+    Args:
+        configfile: Config file of the study.
+        to: Tracker. Default: that of the section `tracking`.
+        again: Send cells that were sent before, too.
+    """
+    layout = Layout(study_of(read_config([configfile])))
+    settings = layout.study.tracking.model_copy(update={"to": to} if to else {})
+    try:
+        count = send_cells(layout, settings, again)
+    except Exception as error:
+        raise error if isinstance(error, UserError) else UserError(f"tracking: {error}") from None
+    logger.info("tracking: sent %d cells to %s", count, settings.to)
 
 
 def pin_revisions(configfile: Path, update: bool = False) -> None:

@@ -189,9 +189,9 @@ def test_blocks_of_positions_change_nothing(llama: Pair, monkeypatch: pytest.Mon
     ]
     for source in ("teacher", "shuffled", "labels", "student"):
         settings = Residual(source=source)
-        whole = Recomposition(llama.teacher, llama.student, settings).of(*states, answer_tokens(encoded))
+        whole = Recomposition.read(llama.teacher, llama.student, settings).of(*states, answer_tokens(encoded))
         monkeypatch.setattr("semalign.signals.residual.recomposition.NUMBERS", 259 * 3)
-        parts = Recomposition(llama.teacher, llama.student, settings).of(*states, answer_tokens(encoded))
+        parts = Recomposition.read(llama.teacher, llama.student, settings).of(*states, answer_tokens(encoded))
         monkeypatch.undo()
         torch.testing.assert_close(parts.displacement, whole.displacement, atol=1e-6, rtol=1e-5)
         assert parts.kept_teacher == pytest.approx(whole.kept_teacher)

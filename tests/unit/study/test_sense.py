@@ -73,6 +73,8 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ({"seeds": [0, 1, 0]}, "seeds: found 0 twice, expected it once"),
     ({"ablations": {"seeds": [2, 2]}}, "ablations.seeds: found 2 twice"),
     ({"search": {"learning_rates": [1e-3, 0.001]}}, "search.learning_rates: found 0.001 twice"),
+    ({"tracking": {"offline": False}}, "tracking.offline: found false without tracking.to, expected one"),
+    ({"tracking": {"to": "none", "project": "p"}}, "tracking.project: found 'p' without tracking.to, expected one"),
     ({"notebooks": ["tables", "tables"]}, "notebooks: found 'tables' twice"),
     ({"benchmarks": {**BASE["benchmarks"], "m": {"parts": ["facts", "facts"]}}}, "benchmarks.m.parts: found 'facts' twice"),
     ({"pairs": {"p": {"teacher": "big", "student": "small", "benchmarks": ["facts", "facts"]}}}, "pairs.p.benchmarks: found 'facts' twice"),

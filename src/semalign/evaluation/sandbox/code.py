@@ -9,6 +9,23 @@ from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.sandbox import Program, Status, run_many
 from semalign.runtime.errors import UserError
 
+NO_CODE = "none needed"  # in place of an isolation if no answer holds code
+
+
+def with_verdicts(
+    records: Sequence[ItemRecord], examples: Sequence[Example], settings: EvaluationSettings
+) -> tuple[list[ItemRecord], str]:
+    """The records with the sandbox's verdict on every code item, and the isolation that was in force."""
+    by_id = {example.id: example for example in examples}
+    waiting = [index for index, record in enumerate(records) if record.correct is None]
+    if not waiting:
+        return list(records), NO_CODE
+    scored, isolation = score_code(
+        [records[index] for index in waiting], [by_id[records[index].id] for index in waiting], settings
+    )
+    judged = dict(zip(waiting, scored, strict=True))
+    return [judged.get(index, record) for index, record in enumerate(records)], isolation
+
 
 def score_code(
     records: Sequence[ItemRecord], examples: Sequence[Example], settings: EvaluationSettings

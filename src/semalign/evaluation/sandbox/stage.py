@@ -5,20 +5,18 @@ one that generated the answers. Its record names the isolation that was in force
 """
 
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from semalign.benchmarks.base import Example, read_split
+from semalign.benchmarks.base import read_split
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.free_text import with_matches
-from semalign.evaluation.items import ITEMS, ItemRecord, read_items, summarise, write_items
-from semalign.evaluation.sandbox.code import score_code
+from semalign.evaluation.items import ITEMS, read_items, summarise, write_items
+from semalign.evaluation.sandbox.code import with_verdicts
 from semalign.runtime.files import read_json, write_json
 from semalign.runtime.provenance import RECORD, Run
 
 logger = logging.getLogger("semalign")
-NO_CODE = "none needed"  # recorded instead of an isolation if no answer holds code
 
 
 def judge_answers(
@@ -42,7 +40,7 @@ def judge_answers(
     run.read_all(answers=answers, transfer=transfer, benchmark=benchmark)
     record = read_json(answers / RECORD)
     examples = read_split(benchmark, evaluation.split)
-    items, isolation = _verdicts(read_items(answers / ITEMS), examples, evaluation)
+    items, isolation = with_verdicts(read_items(answers / ITEMS), examples, evaluation)
     items = with_matches(items, record["evaluation"])
     metrics = summarise(items, {task: facts["metric"] for task, facts in record["evaluation"].items()})
     write_items(out / ITEMS, items)
@@ -50,21 +48,6 @@ def judge_answers(
     extra = {"evaluation": record["evaluation"], "throughput": record["throughput"], "isolation": isolation}
     run.seal(out, extra, ignore=("answers", "transfer"))
     logger.info("%s: %s %.1f %% of %d items", benchmark.name, metrics["metric"], metrics["score"], len(items))
-
-
-def _verdicts(
-    records: Sequence[ItemRecord], examples: Sequence[Example], settings: EvaluationSettings
-) -> tuple[list[ItemRecord], str]:
-    """The records with the sandbox's verdict on every code item, and the isolation that was in force."""
-    by_id = {example.id: example for example in examples}
-    waiting = [index for index, record in enumerate(records) if record.correct is None]
-    if not waiting:
-        return list(records), NO_CODE
-    scored, isolation = score_code(
-        [records[index] for index in waiting], [by_id[records[index].id] for index in waiting], settings
-    )
-    judged = dict(zip(waiting, scored, strict=True))
-    return [judged.get(index, record) for index, record in enumerate(records)], isolation
 
 
 def _costs(transfer: Path) -> dict[str, Any]:

@@ -1,16 +1,38 @@
 """Targets of the alignment stage, and states of the activations stage, read during training."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from semalign.benchmarks.encoding import Encoded
 from semalign.signals.alignment import interpolate
 from semalign.signals.pairing import LayerPair
-from semalign.signals.stored import Stored
+from semalign.signals.stored import Stored, rows_of
 
 PREFIX = "layer."  # tensors are named layer.<number>
+
+
+class LayerTargets(Protocol):
+    """Targets by student layer and example, wherever they are kept."""
+
+    def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
+        """Targets [supervised positions, width] of a batch's examples, in the order of `indices`."""
+        ...
+
+
+@dataclass(frozen=True)
+class HeldTargets:
+    """Targets in memory: layer -> [positions, width], and the offsets [examples + 1] of the examples."""
+
+    layers: Mapping[int, torch.Tensor]
+    offsets: torch.Tensor
+
+    def of(self, layer: int, indices: Sequence[int]) -> torch.Tensor:
+        """Targets [supervised positions, width] of a batch's examples, in the order of `indices`."""
+        return rows_of(self.layers[layer], self.offsets, indices)
 
 
 class Targets:

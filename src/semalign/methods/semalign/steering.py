@@ -21,7 +21,7 @@ from semalign.methods.common.answers import Divergence
 from semalign.methods.common.lora import Adaptation, all_layers, load_student_at_work, train_student
 from semalign.methods.common.phases import train_in_turn
 from semalign.methods.common.steered import steered_states
-from semalign.methods.common.targets import Targets
+from semalign.methods.common.targets import LayerTargets, Targets
 from semalign.methods.semalign import SemAlign
 from semalign.models.readout import head_logits
 from semalign.runtime.files import read_json
@@ -95,7 +95,7 @@ def steer(task: TransferTask[SemAlign], folder: Path) -> TransferReport:
 
 def steering_loss(
     settings: SemAlign,
-    targets: Targets,
+    targets: LayerTargets,
     interface: str,
     layers: Sequence[int],
     teacher: Divergence | None = None,

@@ -21,10 +21,13 @@ from semalign.models.loading import Head
 from semalign.models.readout import Readout, read_readout
 from semalign.models.trained_head import read_trained_head
 from semalign.models.vocabulary import common_tokens
+from semalign.runtime.errors import UserError
 from semalign.signals.semantics.bases import Bases, RowBases, input_bases, output_bases, random_bases
 from semalign.signals.semantics.maps import trained_tokens
+from semalign.signals.semantics.parts import Shared
 
 NUMBERS = 1 << 25  # differences of probabilities held at once: 256 MB in float64
+ROUNDING = 1e-5  # total variation between the predictions of one model in float32, read in other batches
 SHARPNESS = 2.0  # exponent of the control that sharpens the student's own distribution
 
 
@@ -59,19 +62,38 @@ class Recomposed:
 
 
 class Recomposition:
-    """Recomposes the difference of two models' predictions with one choice of bases and of the taught distribution."""
+    """Recomposes the difference of two models' predictions with one choice of bases and of the taught distribution.
 
-    def __init__(self, teacher: Path, student: Path, settings: Residual, device: str | torch.device = "cpu"):
+    `heads` and `readouts` are those of teacher and student, the heads without untrained rows; `shared` holds the ids of
+    the tokens that both vocabularies have.
+    """
+
+    def __init__(
+        self,
+        heads: tuple[Head, Head],
+        readouts: tuple[Readout, Readout],
+        shared: Shared,
+        settings: Residual,
+        device: str | torch.device = "cpu",
+    ):
         self.settings = settings
         self.device = torch.device(device)
-        heads = [read_trained_head(folder, "leave-out") for folder in (teacher, student)]
         rows = "input-side" if settings.bases == "input-side" else "pinv"
-        self.ids = trained_tokens(rows, heads[0], heads[1], common_tokens(teacher, student))
-        self.readouts = [_moved(read_readout(folder), self.device) for folder in (teacher, student)]
+        self.ids = trained_tokens(rows, *heads, shared)
+        self.readouts = [_moved(readout, self.device) for readout in readouts]
         make = BASES[settings.bases]
         bases = make(heads[1], fold_final_norm=settings.fold_final_norm, seed=settings.seed)
         # held as a whole: to stream them again for each block of positions would cost V D^2 operations a block
         self.bases = [rows.to(self.device) for rows in bases.chunks(self.ids[1])]
+
+    @classmethod
+    def read(
+        cls, teacher: Path, student: Path, settings: Residual, device: str | torch.device = "cpu"
+    ) -> "Recomposition":
+        """The same from two model folders, of which only heads and final norms are read."""
+        heads = read_trained_head(teacher, "leave-out"), read_trained_head(student, "leave-out")
+        readouts = read_readout(teacher), read_readout(student)
+        return cls(heads, readouts, common_tokens(teacher, student), settings, device)
 
     def of(self, taught: Tensor, own: Tensor, labels: Tensor) -> Recomposed:
         """The residuals of positions with the teacher's final states, the student's, and the answers' tokens.
@@ -110,6 +132,20 @@ class Recomposition:
         logits /= self.settings.temperature
         shared = logits[:, self.ids[side].to(self.device)]
         return shared.softmax(-1), (shared.logsumexp(-1) - logits.logsumexp(-1)).exp()
+
+
+def check_recomposed(recomposed: Recomposed, temperature: float) -> None:
+    """Raise UserError for a displacement that is not finite, or that is only rounding.
+
+    Methods scale displacements, which would make rounding as long as any other.
+    """
+    if not recomposed.displacement.isfinite().all():
+        raise UserError("residual: found a displacement that is not finite, expected finite states and heads")
+    if recomposed.variation <= ROUNDING / max(temperature, 1.0):
+        raise UserError(
+            f"residual: found predictions whose total variation is {recomposed.variation:.1e}, expected two models "
+            "that differ (with residual.source labels, a student that does not know all answers)"
+        )
 
 
 def recompose(chunks: Iterable[Tensor], coefficients: Tensor) -> Tensor:

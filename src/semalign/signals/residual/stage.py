@@ -7,16 +7,14 @@ from semalign.config.displacements import Residual
 from semalign.models.loading import load_model
 from semalign.models.states import answer_tokens, encode_split, read_final_states
 from semalign.runtime.counting import counted
-from semalign.runtime.errors import UserError
 from semalign.runtime.files import read_json, replace_folder, write_json
 from semalign.runtime.provenance import Run
 from semalign.signals.displacement import SHARED, save_displacements
 from semalign.signals.distillation.states import NAME
-from semalign.signals.residual.recomposition import Recomposed, Recomposition
+from semalign.signals.residual.recomposition import Recomposition, check_recomposed
 from semalign.signals.stored import Stored
 
 logger = logging.getLogger("semalign")
-ROUNDING = 1e-5  # total variation between the predictions of one model in float32, read in other batches
 
 
 @counted
@@ -42,10 +40,10 @@ def recompose_residual(
     taught = Stored(states / NAME, encoded).tensors["states"]
     model = load_model(student)
     own = read_final_states(model, encoded, residual.batch_size, pad_id)
-    recomposed = Recomposition(teacher, student, residual, model.device).of(
+    recomposed = Recomposition.read(teacher, student, residual, model.device).of(
         taught, own, answer_tokens(encoded)
     )
-    _check(recomposed, residual.temperature)
+    check_recomposed(recomposed, residual.temperature)
     facts = {
         "teacher_passes": read_json(states / "states.json")["teacher_passes"],
         "kept_teacher": recomposed.kept_teacher,
@@ -59,17 +57,3 @@ def recompose_residual(
         "residual: %d positions; %.1f %% of the teacher's and %.1f %% of the student's probability on shared tokens",
         *(len(own), 100 * recomposed.kept_teacher, 100 * recomposed.kept_student),
     )
-
-
-def _check(recomposed: Recomposed, temperature: float) -> None:
-    """Raise UserError for a displacement that is not finite, or that is only rounding.
-
-    Methods scale displacements, which would make rounding as long as any other.
-    """
-    if not recomposed.displacement.isfinite().all():
-        raise UserError("residual: found a displacement that is not finite, expected finite states and heads")
-    if recomposed.variation <= ROUNDING / max(temperature, 1.0):
-        raise UserError(
-            f"residual: found predictions whose total variation is {recomposed.variation:.1e}, expected two models "
-            "that differ (with residual.source labels, a student that does not know all answers)"
-        )

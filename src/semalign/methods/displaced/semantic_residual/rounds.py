@@ -124,7 +124,7 @@ class Renewal:
         Stored(states, work.examples)  # refuses other positions
         # all of the split, as for the stored residual: shuffled positions are drawn among them
         self.taught = load_file(states)["states"]
-        self.recomposition = Recomposition(task.teacher, task.student, settings, work.model.device)
+        self.recomposition = Recomposition.read(task.teacher, task.student, settings, work.model.device)
 
     def displacement(self, work: Work) -> Tensor:
         """The residual [positions, width] of the student as it is now."""
