@@ -24,7 +24,7 @@ def test_retrieve_prepares_only_what_the_code_does_not_generate(project: Path) -
 
 def test_retrieve_does_not_prune_models(project: Path) -> None:
     ended = snakemake(project, "retrieve", "--dry-run", "--configfile", "config/pruned.yaml")
-    assert planned(ended) == {"retrieve": 1, "prepare_model": 1, "prepare_benchmark": 3}
+    assert planned(ended) == {"retrieve": 1, "prepare_model": 1, "prepare_benchmark": 2}
     assert "model smollm2-pruned" not in ended.stdout and "contains double" not in ended.stdout + ended.stderr
 
 

@@ -182,7 +182,7 @@ def test_variants_may_be_searched_like_their_method(tmp_path: Path, monkeypatch:
     [
         (
             {"sft": {"learning_rates": [1e-3]}},
-            r"methods\.sft\.learning_rates: found 1 learning rates, expected 2",
+            r"methods\.sft\.learning_rates: found 1 of them, expected 2",
         ),
         (
             {"sft": {"optimisation": {"learning_rate": 0.01}}},
