@@ -14,7 +14,8 @@ from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation import harness
 from semalign.evaluation import stage as cell
 from semalign.evaluation.items import read_items
-from semalign.evaluation.sandbox.stage import NO_CODE, judge_answers
+from semalign.evaluation.sandbox.code import NO_CODE
+from semalign.evaluation.sandbox.stage import judge_answers
 from semalign.evaluation.stage import Scored, extract_reference, generate_answers
 from semalign.models.loading import load_tokenizer
 from semalign.models.transfers import write_transfer
