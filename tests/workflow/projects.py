@@ -69,6 +69,13 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
+def run_project(folder: Path, *arguments: str) -> Path:
+    """Copy the project into a folder and run it to the end there."""
+    ended = snakemake(copy_project(folder), *arguments)
+    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
+    return folder
+
+
 def metrics(folder: Path) -> dict[str, dict[str, object]]:
     """Return cell -> content of its metrics.json without timings."""
     cells = {}

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from projects import call, copy_project, planned, snakemake
+from projects import call, planned, run_project, snakemake
 
 pytestmark = pytest.mark.study
 
@@ -37,10 +37,7 @@ NEEDS = {
 
 @pytest.fixture(scope="module")
 def baselines(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_project(tmp_path_factory.mktemp("baselines"))
-    ended = snakemake(folder, *CONFIG)
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    return folder / ROOT
+    return run_project(tmp_path_factory.mktemp("baselines"), *CONFIG) / ROOT
 
 
 @pytest.mark.parametrize("method", NEEDS)

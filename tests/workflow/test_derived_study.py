@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from projects import call, copy_project, planned, snakemake
+from projects import call, planned, run_project, snakemake
 
 pytestmark = pytest.mark.study
 
@@ -16,10 +16,7 @@ ITEMS = {"completion": 12, "wrong": 12, "unlabeled": 12, "mixed": 24}
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = copy_project(tmp_path_factory.mktemp("derived"))
-    ended = snakemake(folder, *CONFIG)
-    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
-    return folder
+    return run_project(tmp_path_factory.mktemp("derived"), *CONFIG)
 
 
 def record(folder: Path, name: str) -> dict:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from projects import call, copy_project, planned, snakemake
+from projects import call, planned, run_project, snakemake
 
 pytestmark = pytest.mark.study
 
@@ -20,10 +20,7 @@ SEARCH = ROOT / "search/mini/facts"
 @pytest.fixture(scope="module")
 def widened(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project after a run of the study. Only the last test changes it."""
-    folder = copy_project(tmp_path_factory.mktemp("widened"))
-    ended = snakemake(folder, *WIDENED)
-    assert ended.returncode == 0, ended.stdout[-4000:] + ended.stderr[-4000:]
-    return folder
+    return run_project(tmp_path_factory.mktemp("widened"), *WIDENED)
 
 
 @pytest.fixture

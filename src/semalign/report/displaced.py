@@ -55,13 +55,8 @@ def ceiling(displacement: pd.DataFrame) -> Ceiling:
 
 
 def predicts(variants: pd.DataFrame, kind: str, levels: Levels) -> Correlation:
-    """Rank correlation of cosine and gain over the variants of a kind, without the reference method itself.
-
-    Variants with the same cosine and the same gain are one training under two names, such as a method whose search
-    chose the learning rate of a rung of the ladder; they count once.
-    """
-    rows = variants[(variants["kind"] == kind) & ~variants["itself"]].drop_duplicates(["cosine", "gain"])
-    return rank_correlation(rows, "cosine", "gain", levels)
+    """Rank correlation of cosine and gain over the variants of a kind, without the reference method itself."""
+    return rank_correlation(_others(variants, kind), "cosine", "gain", levels)
 
 
 def nearness_predicts(
@@ -69,6 +64,15 @@ def nearness_predicts(
 ) -> Correlation:
     """The same for the centred cosine to the paper's target, over the variants that were trained and are in both."""
     near = by_variant(geometry, seeds)[[*KEYS, "cosine_centred"]]
-    rows = variants[(variants["kind"] == ACHIEVED) & ~variants["itself"]].drop_duplicates(["cosine", "gain"])
-    rows = rows.merge(near, on=KEYS)
+    rows = _others(variants, ACHIEVED).merge(near, on=KEYS)
     return rank_correlation(rows, "cosine_centred", "gain", levels)
+
+
+def _others(variants: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """The variants of a kind without the reference method.
+
+    Variants with the same cosine and the same gain are one training under two names, such as a method whose search
+    chose the learning rate of a rung of the ladder; they count once.
+    """
+    rows = variants[(variants["kind"] == kind) & ~variants["itself"]]
+    return rows.drop_duplicates(["cosine", "gain"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from semalign.report import display, sentences
 from semalign.report.figures.registry import FIGURES, draw
-from semalign.report.figures.style import save
+from semalign.report.figures.style import reduce_colours, save
 from semalign.report.names import titled
 from semalign.report.reading import Tables, read_tables
 from semalign.report.studies import STUDIES, UNKNOWN
@@ -92,7 +92,9 @@ def draw_summary(docs: Path, results: Path, study: str) -> None:
 
 def _draw(name: str, tables: Tables, folder: Path) -> None:
     with titled(tables.levels.titles):
-        save(draw(name, tables), folder, name).with_suffix(".svg").unlink()
+        png = save(draw(name, tables), folder, name)
+    png.with_suffix(".svg").unlink()
+    reduce_colours(png)
 
 
 def _page(template: str, tables: Tables, **data: Any) -> str:

@@ -9,7 +9,7 @@ from semalign.report import sentences
 from semalign.report.reading import read_tables
 from semalign.report.sentences.ablations import most
 from semalign.report.sentences.scores import best_of, controls, gains, one_score, raising, tasks_of
-from semalign.report.sentences.teacher import sides
+from semalign.report.sentences.teacher import DISTILLED, TRAINED, sides
 from semalign.report.studies import STUDIES, UNKNOWN
 from semalign.report.templating import NOT_MEASURED, render, tally
 from semalign.report.verdicts import OPTIONAL, against, named, verdicts
@@ -17,7 +17,7 @@ from semalign.report.words import STUDENT, TEACHER, is_under_study, method_under
 
 READ = (*OPTIONAL, "detectable", "search", "decomposition", "benchmarks", "ladder")
 LINES = 10
-RIVALS = ("sft", "distill-logits")  # what a correction is compared with
+RIVALS = (TRAINED, DISTILLED)  # what a correction is compared with
 # (question, sentence that answers it); a sentence without a question continues the answer before it
 ANSWERS = (
     ("Is there something to transfer?", sentences.gap),

@@ -16,6 +16,7 @@ import pytest
 from figure_panels import panels, points, rows_of
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
+from PIL import Image
 
 from semalign.report.figures import gap_closed, registry, similarity, style
 from semalign.report.figures.families import families_of
@@ -135,6 +136,16 @@ def test_other_numbers_other_bytes(tmp_path: Path) -> None:
             registry.draw("scores", tables(main=fabricated.main_table(seed=seed))), tmp_path / run, "scores"
         )
     assert (tmp_path / "a/scores.svg").read_bytes() != (tmp_path / "b/scores.svg").read_bytes()
+
+
+def test_a_figure_for_git_has_few_colours_and_the_same_look(tmp_path: Path) -> None:
+    png = style.save(registry.draw("similarity", ONE), tmp_path, "similarity")
+    whole = np.asarray(Image.open(png).convert("RGB"), dtype=float)
+    size = png.stat().st_size
+    style.reduce_colours(png)
+    assert png.stat().st_size < size and len(Image.open(png).getcolors()) <= style.COLOURS
+    reduced = np.asarray(Image.open(png).convert("RGB"), dtype=float)
+    assert reduced.shape == whole.shape and np.abs(reduced - whole).mean() < 1
 
 
 def test_scores_stand_in_their_rows_with_the_verdict_of_the_test() -> None:

@@ -54,7 +54,7 @@ def test_every_test_is_one_row_with_its_verdict(tmp_path: Path) -> None:
     assert set(teacher["verdict"]) == {"higher"} and teacher["low"].isna().all()
     assert len(verdicts(read_tables(tmp_path / "t", (), ()))) == 0
     told = verdicts(read_tables(ROOT / "results/pruned/tables", (), ("main", "comparisons", "contrasts")))
-    assert told.groupby("table").size().to_dict() == {"main": 44, "contrasts": 16}
+    assert told.groupby("table").size().to_dict() == {"main": 45, "contrasts": 27}
     assert told.loc[told["verdict"] != "untested", ["low", "high", "p"]].notna().all().all()
 
 
@@ -127,6 +127,10 @@ def test_what_corrects_the_method_under_study_is_compared_with_its_control_and_w
     assert said.lower().startswith("semantic residual")
     assert "the same with random bases: higher, +30.8 [+23.6, +37.5] points" in said
     assert "Against SFT: no detectable difference, −2.0 [−4.0, +0.5] points" in said
+    own = main["method"] == "semantic-residual"
+    main.loc[own, ["vs_student", "score"]] = [0.074, float(main.loc[0, "score"]) + 0.074]
+    small = write(tmp_path / "small", main=main, contrasts=contrasts)
+    assert "+0.07 points" in takeaways(small, "targets")[3]
 
 
 def test_the_teacher_is_compared_with_labels_benchmark_by_benchmark(tmp_path: Path) -> None:

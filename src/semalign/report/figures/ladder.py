@@ -43,8 +43,8 @@ def draw(tables: Mapping[str, pd.DataFrame]) -> Any:
 
     Parts of a mixture have no panels of their own. One row per rung with its interval, the lowest at the bottom. Colour
     and marker give the corrected paired test against the rung below; the vertical lines are the student and the teacher
-    of `main`, with bands that are their intervals. The axis of KL is logarithmic,
-    and without the teacher (0), if the rungs differ widely.
+    of `main`, with bands that are their intervals. The axis of KL is logarithmic, and without the teacher (0), if the
+    rungs differ widely.
     """
     table, levels = wholes(tables["ladder"]), levels_of(tables)
     if table.empty:

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from semalign.report import names
 from semalign.runtime.files import replace_file
@@ -54,6 +55,7 @@ SETTINGS: dict[str, Any] = {
     "svg.fonttype": "path",
 }
 DPI = 160
+COLOURS = 256
 PLACES = 6  # decimals of a position in a figure, as a share of its size
 
 
@@ -153,6 +155,15 @@ def save(figure: Any, folder: Path | str, name: str) -> Path:
             figure.savefig(buffer, format=suffix[1:], dpi=DPI, metadata=metadata)
             _write_bytes(png.with_suffix(suffix), buffer.getvalue())
     return png
+
+
+def reduce_colours(png: Path) -> None:
+    """Rewrite a PNG with at most 256 colours: a third of the size, for images that git keeps."""
+    buffer = io.BytesIO()
+    with Image.open(png) as image:
+        reduced = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    reduced.save(buffer, format="PNG", optimize=True)
+    _write_bytes(png, buffer.getvalue())
 
 
 def _settle(figure: Any) -> None:

@@ -27,22 +27,21 @@ def sides(tables: Tables) -> list[dict[str, Any]]:
     """The comparisons of `teacher`: the two methods, and their tests on whole benchmarks."""
     tests = verdicts(tables)
     tests = wholes(tests[(tests["table"] == "contrasts") & (tests["benchmark"] != "mean")])
-    own = _without_labels(tests)
+    own = tests[_same(tests, "", LABELS)]
     if own.empty:
         return []
-    plain = tests[tests["method"].str.startswith(DISTILLED) & tests["rival"].str.startswith(TRAINED)]
-    rows = pd.concat([own, plain])
-    groups = rows.groupby(["method", "rival"], sort=False)
+    groups = pd.concat([own, tests[_same(tests, DISTILLED, TRAINED)]]).groupby(
+        ["method", "rival"], sort=False
+    )
     return [{"method": m, "rival": r, "tests": _decided(found)} for (m, r), found in groups]
 
 
-def _without_labels(tests: pd.DataFrame) -> pd.DataFrame:
-    """The tests of a method against the one of the same name with labels."""
-    same = [
-        LABELS in rival and rival.replace(LABELS, "", 1) == method
+def _same(tests: pd.DataFrame, mine: str, other: str) -> list[bool]:
+    """Whether the rival's name is the method's with `other` in place of `mine`."""
+    return [
+        other in rival and mine in method and rival.replace(other, "", 1) == method.replace(mine, "", 1)
         for method, rival in tests[["method", "rival"]].itertuples(index=False)
     ]
-    return tests[same]
 
 
 def _decided(rows: pd.DataFrame) -> dict[str, Any]:
