@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from semalign.api.checks import states_of, token_ids, whole
 from semalign.api.heads import any_head
 from semalign.api.inputs import Model
 from semalign.models.loading import Head
@@ -90,11 +91,7 @@ def bases(
     source = build_bases(kind, own, fold_final_norm=fold_final_norm, unit=unit, seed=seed)
     rows = own.input_rows if kind == "input" else own.rows
     known = torch.arange(len(own.weight)) if rows is None else rows
-    if tokens is not None and not torch.isin(tokens, known).all():
-        raise UserError(
-            f"tokens: found {int((~torch.isin(tokens, known)).sum())} without a basis, expected none"
-        )
-    return TokenBases(source, known if tokens is None else tokens)
+    return TokenBases(source, known if tokens is None else token_ids(tokens, known))
 
 
 def decompose(states: Tensor, bases: TokenBases, *, top: int | None = None) -> Decomposition:
@@ -108,14 +105,13 @@ def decompose(states: Tensor, bases: TokenBases, *, top: int | None = None) -> D
         top: Keep the coefficients that are largest in absolute value; the paper announces such an ablation without
             defining it. Default: all, which takes 24 bytes per position and token.
 
-    Raises UserError if the widths differ or if `top` is not positive.
+    Raises UserError if the widths differ, for states that are not finite, and if `top` is not a positive number.
     """
-    states = states.detach().cpu().reshape(-1, states.shape[-1])
+    states = states_of("states", states)
     width = next(bases.chunks()).shape[1]
     if states.shape[1] != width:
         raise UserError(f"states: found width {states.shape[1]}, expected the {width} of the bases")
-    if top is not None and top < 1:
-        raise UserError(f"top: found {top}, expected 1 or more, or None for all")
+    top = None if top is None else whole("top", top)
     if top is None:
         values = coefficients(states, bases.source, bases.tokens)
         places = torch.arange(len(bases)).expand(len(values), -1)

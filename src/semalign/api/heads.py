@@ -13,6 +13,7 @@ from semalign.api.inputs import Loaded, Model, loaded, plain
 from semalign.models.loading import Head
 from semalign.models.trained_head import Untrained, head_of, leave_out, token_ids
 from semalign.models.vocabulary import MINIMUM_SHARE, enough_shared
+from semalign.runtime.errors import UserError
 from semalign.signals.semantics.maps import trained_tokens
 
 
@@ -21,6 +22,8 @@ def any_head(given: Any, untrained: Untrained = "leave-out") -> Head:
     if isinstance(given, Head):
         return given
     if isinstance(given, Tensor):
+        if given.ndim != 2:
+            raise UserError(f"head: found {list(given.shape)}, expected an LM head [vocabulary, width]")
         return Head(given, given, torch.ones(given.shape[1]))
     speaker = loaded(given) if isinstance(given, str | Path | tuple) else Loaded(plain(given), None)
     head = _on_cpu(head_of(speaker.model))

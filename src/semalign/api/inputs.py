@@ -14,7 +14,7 @@ from semalign.benchmarks.encoding import Encoded, encode
 from semalign.benchmarks.findings import Findings
 from semalign.benchmarks.rows import Layout, item_of
 from semalign.config.explaining import explain
-from semalign.models.loading import load_model, load_tokenizer
+from semalign.models.loading import load_model, load_tokenizer, read_shape
 from semalign.runtime.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,6 +64,13 @@ def loaded(given: Model) -> Loaded:
 def plain(model: Any) -> Any:
     """The transformers model itself; that of a PEFT model, with the adapter in place."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def width_of(given: Model) -> int:
+    """The width of a model's states, read from the config alone if it is a folder."""
+    if isinstance(given, str | Path):
+        return read_shape(given).width
+    return int(loaded(given).model.config.hidden_size)
 
 
 def examples_of(given: Examples) -> list[Example]:

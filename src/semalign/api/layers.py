@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from semalign.api.checks import layer_numbers, whole
 from semalign.api.inputs import Examples, Model, encoded_by, examples_of, loaded, plain, section_of
 from semalign.benchmarks.base import Example
 from semalign.benchmarks.encoding import collate
@@ -79,7 +80,8 @@ def pair_layers(
             or `(model, tokenizer)`.
         student: The same.
         rule: How a student layer is chosen.
-        pairs: Number of pairs, or `all` student layers (rules `depth` and `segment`).
+        pairs: Number of critical teacher layers to pair, or `all` student layers (rules `depth` and `segment`). With
+            `depth` and `cka`, of those that lead to the same student layer only the most critical one is paired.
         interpolate: Interpolate two teacher layers if the depth ratio is not whole (rule `depth`).
         seed: Seed of the rule `random`.
         examples: The examples by which the rule `cka` compares layers.
@@ -88,7 +90,10 @@ def pair_layers(
     """
     values = {"rule": rule, "pairs": pairs, "interpolate": interpolate, "seed": seed}
     settings = section_of(Pairing, "pairing", values)
-    order = ranking.ranking if isinstance(ranking, LayerScores) else list(ranking)
+    depths = _depth(teacher), _depth(student)
+    order = layer_numbers(
+        "ranking", ranking.ranking if isinstance(ranking, LayerScores) else ranking, depths[0]
+    )
     if (examples is None) == (rule == "cka"):
         found, expected = ("none", "some") if examples is None else ("some", "none")
         raise UserError(f"examples: found {found}, expected {expected} with the rule {rule}")
@@ -97,7 +102,7 @@ def pair_layers(
         items = examples_of(examples)
         of_teacher = _states(teacher, items, critical_layers(order, settings))
         likeness = likeness_of(of_teacher, _states(student, items, None), ("the teacher", "the student"))
-    return choose_pairs(order, _depth(teacher), _depth(student), settings, likeness)
+    return choose_pairs(order, *depths, settings, likeness)
 
 
 def _states(given: Model, examples: Sequence[Example], layers: Sequence[int] | None) -> Read:
@@ -108,7 +113,7 @@ def _states(given: Model, examples: Sequence[Example], layers: Sequence[int] | N
 
 def _depth(given: Any) -> int:
     if isinstance(given, int):
-        return given
+        return whole("depth", given)
     if isinstance(given, tuple):
         return len(layers_of(plain(given[0])))
     return len(layers_of(plain(given))) if isinstance(given, torch.nn.Module) else read_shape(given).layers

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from semalign.api.checks import same_positions
 from semalign.api.heads import heads_and_tokens
-from semalign.api.inputs import Model
+from semalign.api.inputs import Model, width_of
 from semalign.models.trained_head import Untrained
 from semalign.models.vocabulary import MINIMUM_SHARE
 from semalign.runtime.errors import UserError
@@ -63,6 +64,7 @@ def teacher_to_student_map(
             raise UserError(
                 f"states: found none, expected those of both models, to which the map {map} is fitted"
             )
+        same_positions(states, (width_of(teacher), width_of(student)))
         return fit_map(map, *states)
     if states is not None:
         raise UserError(f"states: found some, expected none; the map {map} is made of the heads alone")

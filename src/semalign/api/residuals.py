@@ -9,6 +9,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from semalign.api.checks import layer_numbers, length
 from semalign.api.heads import any_head, shared_by
 from semalign.api.inputs import Examples, Loaded, Model, encoded_by, examples_of, loaded, section_of
 from semalign.api.states import LayerStates
@@ -68,7 +69,9 @@ def residual_targets(
     of_teacher = _read(
         loaded(teacher), items, batch_size
     )  # of a folder's model, no more than this is kept in memory
-    own = loaded(student)
+    own, rho = loaded(student), length("rho", rho)
+    depth = len(layers_of(own.model))
+    wanted = layer_numbers("layers", range(1, depth + 1) if layers is None else layers, depth)
     of_student = _read(own, items, batch_size)
     if not torch.equal(of_teacher.offsets, of_student.offsets):
         found = [int(side.offsets[-1]) for side in (of_teacher, of_student)]
@@ -77,7 +80,6 @@ def residual_targets(
             "same in every example, since predictions are compared position by position"
         )
     displacement = _displacement(of_teacher, of_student, settings, own.model.device)
-    wanted = list(range(1, len(layers_of(own.model)) + 1)) if layers is None else list(layers)
     encoded, pad_id = encoded_by(own.tokenizer, items)
     with evaluating(own.model):
         states = read_states(own.model, encoded, wanted, interface, BATCH, pad_id)

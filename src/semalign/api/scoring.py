@@ -14,9 +14,14 @@ from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.agreement import StoredTeacher, add_comparisons, compare
 from semalign.evaluation.harness import describe, run_task, study_model
 from semalign.evaluation.items import ItemRecord, summarise
+from semalign.evaluation.protocols import task_names
 from semalign.evaluation.reference import reference_states
 from semalign.evaluation.sandbox.code import with_verdicts
 from semalign.methods.displaced.training import evaluating
+from semalign.runtime.errors import UserError
+from semalign.runtime.suggestions import one_of
+
+OWN = "examples"  # the task of examples that have no task file of their own
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ def evaluate(
     examples: Examples,
     *,
     teacher: Model | None = None,
-    task: str = "examples",
+    task: str = OWN,
     max_new_tokens: int | None = None,
     batch_size: int = 64,
     seed: int = 0,
@@ -53,6 +58,7 @@ def evaluate(
             number), or `Example`s of one kind: with choices, or with tests (programs run in the sandbox).
         teacher: Another model, with whose predictions on the reference answers this one's are compared.
         task: Name of a built-in or published benchmark, whose task file then scores the examples (`facts`, `mmlu`).
+            Default: by the kind of the examples.
         max_new_tokens: Limit of generated tokens. Default: half as many again as the longest answer has, 16 at least.
         batch_size: Prompts per forward pass; changes scores by rounding only.
         seed: Seed of sampled answers (programs).
@@ -64,6 +70,7 @@ def evaluate(
     values = {"batch_size": batch_size, "max_new_tokens": limit}
     settings = section_of(EvaluationSettings, "evaluate", values)
     items = examples_of(examples)
+    _check(task, items)
     speaker = loaded(model)
     with evaluating(speaker.model):
         records, metric = _answers(speaker, items, task, settings, seed)
@@ -73,6 +80,23 @@ def evaluate(
     found = summarise(records, {task: metric})
     chosen = {key: found[key] for key in ("score", "score_stderr", "teacher_kl", "teacher_agreement")}
     return Scores(metric=metric, items=records, **chosen)
+
+
+def _check(task: str, examples: Sequence[Example]) -> None:
+    """Raise UserError for a task without a file, and for examples of several kinds, which one task can't score."""
+    if task != OWN and task not in task_names():
+        raise UserError(f"task: found {task!r}, expected {one_of(task, [OWN, *task_names()])}")
+    kinds = sorted({_kind(example) for example in examples})
+    if len(kinds) > 1:
+        raise UserError(
+            f"examples: found {' and '.join(kinds)}, expected one kind; score each kind by itself"
+        )
+
+
+def _kind(example: Example) -> str:
+    if example.choices:
+        return "some with choices"
+    return "some with tests" if example.tests else "some without choices and tests"
 
 
 def _answers(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from semalign.api.checks import layer_numbers, whole
 from semalign.api.inputs import Examples, Model, encoded_by, examples_of, loaded
 from semalign.methods.displaced.training import evaluating
 from semalign.models.anatomy import Interface, layers_of
@@ -55,21 +56,23 @@ def collect_states(
     """
     speaker = loaded(model)
     encoded, pad_id = encoded_by(speaker.tokenizer, examples_of(examples))
-    wanted = _wanted(layers, len(layers_of(speaker.model)))
-    if not wanted and not final:
-        raise UserError("layers: found none, expected some, or final=True")
+    wanted = _wanted(layers, len(layers_of(speaker.model)), final)
+    batch_size = whole("batch_size", batch_size)
     with evaluating(speaker.model):
         states = read_states(speaker.model, encoded, wanted, interface, batch_size, pad_id) if wanted else {}
         last = read_final_states(speaker.model, encoded, batch_size, pad_id) if final else None
     return LayerStates(states, offsets_of(encoded), interface, last)
 
 
-def _wanted(layers: Sequence[int] | Sequence[LayerPair] | None, depth: int) -> list[int]:
-    """The numbers of the layers that a user means."""
+def _wanted(layers: Sequence[int] | Sequence[LayerPair] | None, depth: int, final: bool) -> list[int]:
+    """The numbers of the layers that a user means; none only if the final states are read."""
     if layers is None:
         return list(range(1, depth + 1))
-    pairs = [each for each in layers if isinstance(each, LayerPair)]
-    return layers_read(pairs) if pairs else [each for each in layers if isinstance(each, int)]
+    if final and layers == []:
+        return []
+    if isinstance(layers, list | tuple) and layers and all(isinstance(each, LayerPair) for each in layers):
+        layers = layers_read(layers)
+    return layer_numbers("layers", layers, depth)
 
 
 def align_states(states: LayerStates, pairs: Sequence[LayerPair], matrix: Tensor) -> LayerStates:

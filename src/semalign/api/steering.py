@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
+from semalign.api.checks import whole
 from semalign.api.inputs import Examples, Model, encoded_by, examples_of, loaded, section_of
 from semalign.api.states import LayerStates
 from semalign.config.methods import Lora
@@ -79,7 +80,7 @@ def steer(
     }
     values |= {"layer_loss_weight": layer_loss_weight, "lora": section_of(Lora, "lora", lora)}
     values["optimisation"] = section_of(Optimisation, "optimisation", optimisation)
-    settings = section_of(SemAlign, "steer", values)
+    settings, seed = section_of(SemAlign, "steer", values), whole("seed", seed, 0)
     work = _work(student, examples, settings)
     _check(work, targets)
     steered = sorted(targets.layers)
@@ -109,6 +110,10 @@ def _adapted(model: torch.nn.Module) -> bool:
 
 def _check(work: Work, targets: LayerStates) -> None:
     """Raise UserError if the targets are not those of the examples, or not of the student's width."""
+    if not isinstance(targets, LayerStates):
+        raise UserError(
+            f"targets: found {type(targets).__name__}, expected what align_states or residual_targets returns"
+        )
     offsets = offsets_of(work.examples)
     if not torch.equal(offsets, targets.offsets):
         raise UserError(

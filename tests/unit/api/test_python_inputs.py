@@ -7,14 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import semalign
-from semalign import UserError
+from semalign import Example, UserError
+from semalign.api.inputs import examples_of
 
 ROOT = Path(__file__).parents[3]
 PAIRS = [("1+2=", "3"), ("2+2=", "4"), ("3+2= ", "5")]
+CHOICE = Example("c", "4+2=", " 6", choices=[" 6", " 7"], gold=0)
 
 
 def test_importing_semalign_imports_no_library() -> None:
@@ -37,8 +40,6 @@ def test_every_public_name_is_typed_and_leads_to_its_home() -> None:
 
 
 def test_pairs_are_joined_as_in_a_users_own_file(pico_pair: tuple[Path, Path]) -> None:
-    from semalign.api.inputs import examples_of
-
     examples = examples_of(PAIRS)
     assert [item.prompt + item.answer for item in examples] == ["1+2= 3", "2+2= 4", "3+2= 5"]
     assert [item.target for item in examples] == ["3", "4", "5"]
@@ -69,6 +70,11 @@ def test_an_adapter_is_scored_with_the_model_and_is_not_put_on_twice(pico_pair: 
     steered.model.unload()
     twice = semalign.steer(student, PAIRS, targets, optimisation=budget)
     assert twice.history == steered.history
+
+
+def test_layers_may_be_numbers_of_numpy_and_are_read_once(pico_pair: tuple[Path, Path]) -> None:
+    found = semalign.collect_states(pico_pair[0], PAIRS, [np.int64(3), 1, 3])  # type: ignore[list-item]
+    assert list(found.layers) == [3, 1]
 
 
 def refused(what: str, pair: tuple[Path, Path]) -> Callable[[], Any]:
@@ -104,6 +110,32 @@ def refused(what: str, pair: tuple[Path, Path]) -> Callable[[], Any]:
         "positions": lambda: semalign.steer(student, PAIRS[:2], rows),
         "targets": lambda: semalign.steer(student, PAIRS, rows),
         "batch": lambda: semalign.evaluate(student, PAIRS, batch_size=0),
+        "task": lambda: semalign.evaluate(student, PAIRS, task="mlu"),
+        "kinds": lambda: semalign.evaluate(student, [*examples_of(PAIRS), CHOICE]),
+        "head": lambda: semalign.bases(torch.ones(4)),
+        "no tokens": lambda: semalign.bases(torch.eye(4), tokens=[]),
+        "mask": lambda: semalign.bases(torch.eye(4), tokens=torch.tensor([True, False])),
+        "not a tensor": lambda: semalign.decompose(rows, semalign.bases(torch.eye(4))),  # type: ignore[arg-type]
+        "nan": lambda: semalign.decompose(torch.full((4,), torch.nan), semalign.bases(torch.eye(4))),
+        "half": lambda: semalign.decompose(torch.ones(4), semalign.bases(torch.eye(4)), top=2.5),  # type: ignore[arg-type]
+        "no layers": lambda: semalign.residual_targets(teacher, student, PAIRS, []),
+        "layers as text": lambda: semalign.collect_states(teacher, PAIRS, ["2", 1]),  # type: ignore[list-item]
+        "one layer": lambda: semalign.residual_targets(teacher, student, PAIRS, 2),  # type: ignore[arg-type]
+        "no batch": lambda: semalign.collect_states(teacher, PAIRS, batch_size=0),
+        "deep": lambda: semalign.pair_layers([99], 4, 3),
+        "shallow": lambda: semalign.pair_layers([1, 0], 4, 3, rule="segment"),
+        "no ranking": lambda: semalign.pair_layers([], 4, 3),
+        "no depth": lambda: semalign.pair_layers([1], 4, 0),
+        "negative": lambda: semalign.residual_targets(teacher, student, PAIRS, rho=-0.3),
+        "not finite": lambda: semalign.residual_targets(teacher, student, PAIRS, rho=torch.nan),
+        "swapped": lambda: semalign.teacher_to_student_map(
+            teacher, student, "procrustes", states=(torch.ones(9, 32), torch.ones(9, 48))
+        ),
+        "other positions": lambda: semalign.teacher_to_student_map(
+            teacher, student, "procrustes", states=(torch.ones(9, 48), torch.ones(8, 32))
+        ),
+        "tensors": lambda: semalign.steer(student, PAIRS, rows.layers),  # type: ignore[arg-type]
+        "seed": lambda: semalign.steer(student, PAIRS, rows, seed=-1),
     }[what]
 
 
@@ -111,7 +143,7 @@ REFUSED = {
     "kind": "bases: found 'outputs', expected one of output, input, random",
     "token": "tokens: found 1 without a basis, expected none",
     "width": "states: found width 3, expected the 4 of the bases",
-    "top": "top: found 0, expected 1 or more, or None for all",
+    "top": "top: found 0, expected a whole number from 1 on",
     "sizes": "bases: found 5, expected the 4 of the decomposition",
     "map": "alignment.map: found 'pinvv', expected",
     "unfitted": "states: found none, expected those of both models",
@@ -123,7 +155,7 @@ REFUSED = {
     "answer": "examples: line 1: answer: found a number",
     "rule": "pairing.rule: found 'deep', expected",
     "cka": "examples: found none, expected some with the rule cka",
-    "layer": "layer: found 5, expected a layer of the model, 1 to 4",
+    "layer": "layers: found 5, expected layers of the model, 1 to 4",
     "unread": "states: found none of layer 3",
     "matrix": "states: found width 48, expected the 32 of the map",
     "same": "residual: found predictions whose total variation is",
@@ -132,6 +164,28 @@ REFUSED = {
     "positions": "targets: found 9 positions of 3 examples, expected 6 of 2",
     "targets": "targets: layer 1: found width 48, expected the student's 32",
     "batch": "evaluate.batch_size",
+    "task": "task: found 'mlu', expected one of examples, .*did you mean mmlu",
+    "kinds": "examples: found some with choices and some without choices and tests, expected one kind",
+    "head": r"head: found \[4\], expected an LM head \[vocabulary, width\]",
+    "no tokens": r"tokens: found \[0\]",
+    "mask": "tokens: found .*bool, expected ids",
+    "not a tensor": r"states: found LayerStates, expected a tensor \[positions, width\]",
+    "nan": "states: found values that are not finite",
+    "half": "top: found 2.5, expected a whole number from 1 on",
+    "no layers": "layers: found none, expected some",
+    "layers as text": "layers: found '2', expected a whole number",
+    "one layer": r"layers: found 2, expected a list of layers, such as \[1\]",
+    "no batch": "batch_size: found 0, expected a whole number from 1 on",
+    "deep": "ranking: found 99, expected layers of the model, 1 to 4",
+    "shallow": "ranking: found 0, expected a whole number from 1 on",
+    "no ranking": "ranking: found none, expected some",
+    "no depth": "depth: found 0, expected",
+    "negative": "rho: found -0.3, expected a finite number from 0 on",
+    "not finite": "rho: found nan, expected a finite number",
+    "swapped": r"states: found widths \(32, 48\), expected those of teacher and student, \(48, 32\)",
+    "other positions": "states: found 9 positions of the teacher and 8 of the student",
+    "tensors": "targets: found dict, expected what align_states or residual_targets returns",
+    "seed": "seed: found -1, expected a whole number from 0 on",
 }
 
 
