@@ -12,6 +12,7 @@ from semalign.config.statistics import StatisticsSettings
 from semalign.evaluation.sandbox.stage import judge_answers
 from semalign.evaluation.stage import Scored, generate_answers
 from semalign.export.cells import Exported
+from semalign.export.older import model_settings
 from semalign.export.tokenizer import write_config
 from semalign.models.devices import device
 from semalign.models.gguf import write_weights
@@ -48,7 +49,7 @@ def write_merged(model: Any, folder: Path, dtype: str) -> None:
     """
     model.to(getattr(torch, dtype)).save_pretrained(folder)
     path = folder / "config.json"
-    write_config(path, read_json(path))
+    write_config(path, model_settings(read_json(path)))
 
 
 def reference_of(exported: Exported) -> Reference:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from semalign.benchmarks.tokenizer_files import read_tokenizer
+from semalign.export.older import PLAIN, tokenizer_settings
 from semalign.runtime.files import read_json, write_text
 
 SETTINGS = "tokenizer_config.json"
@@ -15,7 +16,6 @@ FILES = (
     *("chat_template*", "additional_chat_templates/*"),
 )
 PATHS = ("name_or_path", "_file")  # ends of keys whose value may be a path of another machine
-PLAIN = "PreTrainedTokenizerFast"  # the class that reads tokenizer.json and adds no rules of its own
 
 
 def write_tokenizer(model: Path, folder: Path, texts: Iterable[str]) -> None:
@@ -28,7 +28,7 @@ def write_tokenizer(model: Path, folder: Path, texts: Iterable[str]) -> None:
         target = folder / path.relative_to(model)
         target.parent.mkdir(exist_ok=True)
         if path.name == SETTINGS:
-            write_config(target, read_json(path))
+            write_config(target, tokenizer_settings(read_json(path)))
         else:
             shutil.copyfile(path, target)
     _keep_cuts(model, folder, list(texts))
