@@ -88,6 +88,13 @@ def place_of(cells: Sequence[Cell], pair: str, benchmark: str) -> Path:
     return Path(pair, benchmark) if several else Path(pair)
 
 
+def folder_name(cell: Cell, by_ranking: bool) -> str:
+    """The name of a cell's export: its method, and what a user chose by hand, which other exports then leave alone."""
+    if by_ranking:
+        return cell.method
+    return "-".join([cell.method, *([] if cell.variant == DEFAULT else [cell.variant]), f"seed{cell.seed}"])
+
+
 def _cell(folder: str) -> Cell:
     pair, benchmark, method, variant, seed = Path(folder).parts[-5:]
     number = re.fullmatch(r"seed(\d+)", seed)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from semalign.config.cells import Cell
 from semalign.config.export import Export
 from semalign.export.base_model import base_of
-from semalign.export.cells import Exported, listed_cells, place_of
+from semalign.export.cells import Exported, folder_name, listed_cells, place_of
 from semalign.export.choice import RANKING, Picked
 from semalign.export.folders import FACTS, Exporter, Naming
 from semalign.runtime.command import grouped
@@ -57,7 +58,7 @@ def export_adapter(
         forms: Forms besides the adapter.
         settings: The forms as JSON (section `export`).
         out: Folder to write. Default: <study>/export/<pair>/<method>, or .../<pair>/<benchmark>/<method> if the pair
-            has several benchmarks.
+            has several benchmarks. A choice by hand ends in the variant, if it has one, and in -seed<k>.
         record: File that records what was exported.
     """
     run = Run("export", settings)
@@ -68,7 +69,7 @@ def export_adapter(
     exported = Exported(study, picked.cell(study, cells))
     place = study / "export" / place_of(cells, exported.cell.pair, exported.cell.benchmark)
     if picked.by_ranking and not out:
-        _remove_former(place)
+        _remove_former(study, exported.cell)
     if exported.kind == "untouched":
         _nothing(exported, picked)
         written: list[Path] = []
@@ -76,7 +77,8 @@ def export_adapter(
         read = {"transfer": exported.transfer, "benchmark": exported.benchmark}
         run.read_all(**read, student=exported.model("student"))
         wanted = forms.merged or known.merged, forms.gguf or known.gguf
-        written = _export(exported, picked, naming, out or place / exported.cell.method, wanted)
+        folder = out or place / folder_name(exported.cell, picked.by_ranking)
+        written = _export(exported, picked, naming, folder, wanted)
     if record:
         run.note(record, [folder / name for folder in written for name in file_digests(folder)])
 
@@ -108,8 +110,13 @@ def _nothing(exported: Exported, picked: Picked) -> None:
     )
 
 
-def _remove_former(place: Path) -> None:
-    """Remove what an earlier ranking exported; another method may now be the best. A user's own choices are kept."""
-    for path in place.glob(f"*/{FACTS}"):
-        if read_json(path).get("chosen_by") == RANKING:
+def _remove_former(study: Path, cell: Cell) -> None:
+    """Remove what an earlier ranking of this pair and benchmark exported, wherever it is.
+
+    Another method may now be the best, and the place depends on how many benchmarks the pair has. A user's own choices
+    are kept.
+    """
+    wanted = {"pair": cell.pair, "benchmark": cell.benchmark, "chosen_by": RANKING}
+    for path in sorted((study / "export").rglob(FACTS)):
+        if wanted.items() <= read_json(path).items():
             shutil.rmtree(path.parent)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import yaml
 from exported_study import STUDY
 from fabricated_push import serve
 
+from semalign.config.cells import Cell
 from semalign.export import merged
 from semalign.export.adapter import KEPT, smallest
 from semalign.export.base_model import base_of
+from semalign.export.cells import folder_name
 from semalign.export.choice import Picked
 from semalign.export.folders import Naming
 from semalign.export.stage import Forms, export_adapter
@@ -107,9 +110,26 @@ def test_the_ranking_decides_and_a_user_may(home: Path) -> None:
     assert (facts["method"], facts["seed"]) == (best["method"], int(best["seed"]))
     assert check_record(record)["outputs"]
     export_adapter(STUDY, Picked(method="sft", seed=1), Naming(), Forms())
-    assert read_json(STUDY / "export/p/sft/export.json")["chosen_by"] == "hand"
+    assert read_json(STUDY / "export/p/sft-seed1/export.json")["chosen_by"] == "hand"
     export_adapter(STUDY, Picked(), Naming(), Forms())
-    assert (STUDY / "export/p/sft").is_dir(), "a choice by hand is kept"
+    assert (STUDY / "export/p/sft-seed1").is_dir(), "a choice by hand is kept"
+    assert check_record(record), "a choice by hand changes no file of the ranking's export"
+
+
+def test_what_was_exported_under_another_place_is_replaced(home: Path) -> None:
+    """The pair had several benchmarks when the ranking was exported before."""
+    former, other = (STUDY / "export/p" / name / "sft-merged" for name in ("facts", "sums"))
+    for folder in (former, other):
+        facts = {"pair": "p", "benchmark": folder.parent.name, "chosen_by": "ranking"}
+        write_json(folder / "export.json", facts)
+    export_adapter(STUDY, Picked(), Naming(), Forms())
+    assert not former.exists() and other.exists()
+
+
+def test_the_folder_of_a_choice_by_hand_names_it() -> None:
+    cell = Cell("p", "facts", "sft", "lora.rank~8", 3)
+    assert [folder_name(cell, by_ranking) for by_ranking in (True, False)] == ["sft", "sft-lora.rank~8-seed3"]
+    assert folder_name(replace(cell, variant="default"), False) == "sft-seed3"
 
 
 @pytest.mark.parametrize(

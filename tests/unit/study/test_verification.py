@@ -217,3 +217,17 @@ def test_other_package_versions_only_cause_a_warning(
     with caplog.at_level(logging.WARNING, logger="semalign"):
         assert verify(layout) == 5
     assert "made with other versions: torch 1.0, now" in caplog.text
+
+
+def test_an_export_of_a_pair_that_is_no_longer_there_is_refused(layout: Layout) -> None:
+    trained = {"methods": {**STUDY["methods"], "sft": {}}}
+    for name in ("facts", "sums"):
+        card = ROOT / f"export/p/{name}/sft/README.md"
+        card.parent.mkdir(parents=True)
+        card.write_text("card")
+        Run("export").note(ROOT / f"records/export/p/{name}.json", [card])
+    own = ROOT / "records/export/p/facts.json"
+    stale = find_stale(Layout(parse_study({**STUDY, **trained})))
+    assert stale[ROOT / "records/export/p/sums.json"] == "not part of the config's study"
+    assert stale.get(own) != "not part of the config's study"
+    assert find_stale(layout)[own] == "not part of the config's study"  # it trains no method

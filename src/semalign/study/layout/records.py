@@ -28,6 +28,8 @@ def lists(folders: Folders, settings: dict[str, Any], record: Path) -> bool:
         return (names[0], names[1]) in {(cell.pair, cell.benchmark) for cell in folders.cells}
     if kind in ("choices", "search"):
         return _lists_search(folders, kind, names)
+    if names[0] == "export":
+        return (names[1], record.stem) in folders.exports()
     if names[0] == "notebooks":
         return record.stem in folders.study.notebooks
     return True
