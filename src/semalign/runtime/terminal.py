@@ -22,6 +22,7 @@ TICK = 0.5  # seconds between two updates of a terminal's last line
 PAUSE = 30.0  # minimum seconds between two lines about progress in a file
 SHARE = 1 / 20  # and at least this share of the time since the start
 VERDICT = 5  # maximum number of lines of the verdict at the end of a run
+SHOWN = 6  # maximum number of exports that are named at the end of a run
 LISTED = 20  # maximum number of jobs that a dry run lists one by one
 # Snakemake's messages in every run
 NOISE = (
@@ -200,7 +201,7 @@ class Ticker(threading.Thread):
 
 
 def closing(root: Path, since: float) -> str:
-    """The last lines of a run that wrote the study's page: the verdict, the page, and where the adapters are."""
+    """The last lines of a run that wrote the study's page: verdict, page, adapters and exports."""
     page, verdict = root / "index.html", root / "tables/summary.md"
     if not page.is_file() or page.stat().st_mtime < since:
         return ""
@@ -209,8 +210,15 @@ def closing(root: Path, since: float) -> str:
     lines += ["", f"page: {page}"]
     if place := _adapters(root):
         lines.append(f"adapters: {place}")
+    lines += [f"exported: {path}" for path in _exports(root)]
     encoding = locale.getpreferredencoding(False)  # of Snakemake's log, which may not know every sign
     return "\n".join(lines).encode(encoding, "replace").decode(encoding)
+
+
+def _exports(root: Path) -> list[str]:
+    """The folders of the exports; only where they are if there are many."""
+    folders = sorted(str(path.parent) for path in (root / "export").rglob("export.json"))
+    return folders if len(folders) <= SHOWN else [f"{root}/export ({len(folders)} folders)"]
 
 
 def _adapters(root: Path) -> str:

@@ -67,6 +67,12 @@ def test_that_nothing_beats_the_student_is_said() -> None:
     assert text == "Use the student as it is: on the validation split, no method is above it (40.0 %)."
 
 
+def test_that_a_ranking_of_equal_scores_decides_nothing_is_said() -> None:
+    text = said(ranking(("student", 0.0, None), ("sft", 0.0, -5.0)))
+    assert "(0.0 %). All methods have the same score, so that this ranking decides nothing" in text
+    assert "decides nothing" not in said(ranking(STUDENT))
+
+
 def test_several_benchmarks_have_a_line_each() -> None:
     tables = [ranking(("sft", 60.0, 10.0), STUDENT), ranking(STUDENT, benchmark="completion")]
     lines = said(pd.concat(tables)).splitlines()

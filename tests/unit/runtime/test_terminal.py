@@ -254,6 +254,19 @@ def test_a_run_ends_with_its_verdict_page_and_adapters(tmp_path: Path) -> None:
     assert closing(tmp_path, since=time.time() + 60) == ""  # not written by this run
 
 
+def test_a_run_ends_with_the_folders_of_its_exports(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("")
+    for name in ("sft-merged", "sft"):
+        (tmp_path / "export/p" / name).mkdir(parents=True)
+        (tmp_path / "export/p" / name / "export.json").write_text("{}")
+    ends = closing(tmp_path, since=0).splitlines()[-2:]
+    assert ends == [f"exported: {tmp_path}/export/p/{name}" for name in ("sft", "sft-merged")]
+    for pair in "abcdef":
+        (tmp_path / "export" / pair / "sft").mkdir(parents=True)
+        (tmp_path / "export" / pair / "sft/export.json").write_text("{}")
+    assert closing(tmp_path, since=0).splitlines()[-1] == f"exported: {tmp_path}/export (8 folders)"
+
+
 def test_a_ticker_ends_when_it_is_told() -> None:
     display = begun(io.StringIO())
     ticker = Ticker(display, threading.Lock())

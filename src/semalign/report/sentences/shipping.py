@@ -22,12 +22,19 @@ def ship(tables: Tables) -> dict[str, Any]:
 
 
 def _facts(row: pd.Series, tables: Tables) -> dict[str, Any]:
-    """A row with its place, and whether it is a trained student, clearly above the untouched one, and no control."""
+    """A row with its place, and whether it is a trained student, clearly above the untouched one, and no control.
+
+    `equal` says that all methods of its ranking have one score.
+    """
+    ranking = tables["ranking"]
+    same = (ranking["pair"] == row["pair"]) & (ranking["benchmark"] == row["benchmark"])
+    scores = ranking[same & ranking["seed"].isna()]["validation"]
     trained = not pd.isna(row["vs_student"])
     return {
         **{str(name): value for name, value in row.items()},
         "seed": int(row["seed"]),
         "trained": trained,
+        "equal": len(scores) > 1 and scores.nunique() == 1,
         "helps": trained and row["vs_student_low"] > 0,
         "control": tables.levels.is_control(row["method"]),
         "difference": row["vs_student"],
