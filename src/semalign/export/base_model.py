@@ -1,6 +1,7 @@
 """The model that an exported adapter belongs to: its name for other software, and its licence."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from semalign.runtime.provenance import RECORD, portable
 
 UNKNOWN = "unknown"
 README = "README.md"
+TERMS = ("license_name", "license_link")
 CONFIG = "config.json"
 
 
@@ -17,13 +19,14 @@ class Base:
     """A base model as an adapter's files name it.
 
     `name` is a repository of the hub with its `revision`, or a folder as the config names it. `source` is `hub`,
-    `folder`, or how the study made the model.
+    `folder`, or how the study made the model. `terms` are `license_name` and `license_link` of a licence `other`.
     """
 
     name: str
     source: str
     revision: str | None = None
     licence: str = UNKNOWN
+    terms: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def on_hub(self) -> bool:
@@ -36,23 +39,25 @@ def base_of(folder: Path, name: str | None = None, licence: str | None = None) -
     record = read_json(folder / RECORD)
     origin, settings = record.get("origin") or {}, record.get("settings") or {}
     source = str(origin.get("source", "folder"))
+    known = (licence, {}) if licence else _licence(folder, settings)
     if name:
-        return Base(name, "hub", licence=licence or _licence(folder, settings))
-    known = licence or _licence(folder, settings)
+        return Base(name, "hub", None, *known)
     if source == "hub":
-        return Base(str(origin["repository"]), source, str(origin.get("commit") or origin["revision"]), known)
+        commit = str(origin.get("commit") or origin["revision"])
+        return Base(str(origin["repository"]), source, commit, *known)
     if source == "folder":
-        return Base(str(settings.get("path") or portable(folder)), source, licence=known)
-    return Base(portable(folder), source, licence=known)
+        return Base(str(settings.get("path") or portable(folder)), source, None, *known)
+    return Base(portable(folder), source, None, *known)
 
 
-def _licence(folder: Path, settings: dict[str, Any]) -> str:
-    """The licence that the model's own card or config names, if there is one in its folder or in the hub's cache."""
+def _licence(folder: Path, settings: dict[str, Any]) -> tuple[str, dict[str, str]]:
+    """The licence that the model's own card or config names, if it is in its folder or the hub's cache; its terms."""
     for path in _cards(folder, settings):
         if named := _field(path, "license"):
-            return named
+            terms = {key: value for key in TERMS if (value := _field(path, key))}
+            return named, terms
     config = read_json(folder / CONFIG) if (folder / CONFIG).is_file() else {}
-    return str(config.get("license") or UNKNOWN)
+    return str(config.get("license") or UNKNOWN), {}
 
 
 def _cards(folder: Path, settings: dict[str, Any]) -> list[Path]:

@@ -103,7 +103,7 @@ def _metadata(
     tags = ["semalign", f"method:{facts['method']['kind']}"]
     tags += ["lora"] if form["kind"] == "adapter" else []
     tags += [f"arxiv:{paper.removeprefix(ARXIV)}"] if paper.startswith(ARXIV) else []
-    data: dict[str, Any] = {"license": base.licence}
+    data: dict[str, Any] = {"license": base.licence, **base.terms}
     if base.on_hub:
         relation = {"adapter": "adapter", "gguf": "quantized"}.get(form["kind"], "finetune")
         data |= {"base_model": base.name, "base_model_relation": relation}

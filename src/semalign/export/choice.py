@@ -41,6 +41,8 @@ class Picked:
     def cell(self, study: Path, cells: Sequence[Cell]) -> Cell:
         """The cell of a study. Raises UserError if it is not in the study, or if nothing decides between several."""
         left = _narrowed(_narrowed(cells, "pair", self.pair), "benchmark", self.benchmark)
+        if self.method is not None:
+            left = _narrowed(left, "method", self.method)
         seed = self.seed
         if self.method is None or (seed is None and self.variant == DEFAULT):
             row = _best(study, left[0], self.method)

@@ -92,6 +92,19 @@ def test_the_licence_is_that_of_the_base_models_card(tmp_path: Path, monkeypatch
     assert (base.name, base.licence, base.revision, base.on_hub) == ("own", "apache-2.0", None, False)
 
 
+def test_a_licence_of_another_name_brings_its_name_and_link(home: Path, tmp_path: Path) -> None:
+    terms = {"license_name": "acme-research", "license_link": "https://acme.example/terms"}
+    card = f"---\n{yaml.safe_dump({'license': 'other', **terms})}---\n"
+    base = STUDY / "models/small"
+    (base / "README.md").write_text(card, encoding="utf-8")
+    out = tmp_path / "sft"
+    export_adapter(STUDY, Picked(method="sft", seed=0), Naming(), Forms(), out=out)
+    (base / "README.md").unlink()
+    assert {key: metadata(out)[key] for key in ("license", *terms)} == {"license": "other", **terms}
+    assert "| licence | other, acme-research, https://acme.example/terms |" in (out / "README.md").read_text()
+    assert base_of(base, licence="mit").terms == {}
+
+
 def test_paths_in_settings_of_a_tokenizer_are_left_out(tmp_path: Path) -> None:
     given = {"name_or_path": "/home/me/x", "tokenizer_file": "/home/me/y", "bos_token": "/s/", "a_file": "b"}
     write_config(tmp_path / "c.json", given)
@@ -137,6 +150,7 @@ def test_the_folder_of_a_choice_by_hand_names_it() -> None:
     [
         (Picked(method="student", seed=0), "--method: found 'student', which trains nothing"),
         (Picked(method="stf", seed=0), "--method: found 'stf', expected one of .*did you mean sft"),
+        (Picked(method="distill"), "--method: found 'distill', expected one of .*sft"),
         (Picked(method="sft", seed=7), "--seed: found '7', expected one of 0, 1"),
         (Picked(pair="q"), "--pair: found 'q', expected one of p"),
     ],
