@@ -1,7 +1,8 @@
 """Settings of models and tokenizers in the form that transformers 4 reads, next to that of transformers 5.
 
 transformers 4 does not know some keys that transformers 5 writes. It then refuses a tokenizer, and runs a model with
-another base of its rotary positions, without an error.
+another base of its rotary positions, without an error. tokenizer.json is not changed: what tokenizers 0.20 or later
+wrote, older versions may not read.
 """
 
 from collections.abc import Mapping

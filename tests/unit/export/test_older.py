@@ -1,4 +1,4 @@
-"""Settings that transformers 4 reads as transformers 5 does; what it needs was tried with 4.36 and 4.44."""
+"""Settings that transformers 4 reads as transformers 5 does; models were tried with 4.36 and 4.44."""
 
 from pathlib import Path
 from typing import Any
