@@ -17,6 +17,7 @@ from semalign.benchmarks.fitting import Reader
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.chat_items import chat_items
 from semalign.evaluation.harness import describe, load_task
+from semalign.evaluation.readiness.chat_texts import warnings_of
 from semalign.evaluation.reference import reference_states
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import answer_tokens, offsets_of, read_states
@@ -89,6 +90,33 @@ def test_another_cut_of_an_earlier_turn_is_refused_where_a_method_reads_it(
     )
     report = check(tmp_path / "allowed", (unlike[0], student), chats())
     assert report["benchmarks"]["mine"]["train"]["answers_cut_differently"] == 3
+
+
+@pytest.mark.parametrize(
+    ("template", "changed", "found"),
+    [
+        (
+            "{% for turn in messages if turn['role'] != 'system' %}{{ turn['content'] + eos_token }}{% endfor %}",
+            {},
+            "the chat template does not write messages[0] (system) as it is, so the model reads less (3 of 13 chats)",
+        ),
+        (
+            QUESTIONS,
+            {2: "a b.</s>"},
+            "messages[2] holds </s>, which the chat template writes too: was a template",
+        ),
+        (QUESTIONS, {2: "a <pad>"}, None),
+    ],
+)
+def test_what_a_template_leaves_out_or_repeats_is_a_warning(
+    unlike: Pair, template: str, changed: dict[int, str], found: str | None
+) -> None:
+    tokenizer = load_tokenizer(unlike[1])
+    others = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    wrong = [{**turn, "content": changed.get(at, turn["content"])} for at, turn in enumerate(CHAT)]
+    items = [*[example(others, template)] * 10, *[example(wrong, template)] * 3]
+    lines = list(warnings_of(tokenizer, {"train": (None, items)}))
+    assert [line.startswith(f"train: example e: {found}") for line in lines] == ([True] if found else [])
 
 
 @pytest.mark.parametrize("role", [0, 1])
