@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from chat_cases import CHAT, LLAMA2, example
+from chat_cases import CHAT, CHATML, LLAMA2, chatml_tokenizer, example
 from checked_texts import check, write_benchmark
 
 from semalign.benchmarks.base import Example
@@ -18,6 +18,8 @@ from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.chat_items import chat_items
 from semalign.evaluation.harness import describe, load_task
 from semalign.evaluation.readiness.chat_texts import warnings_of
+from semalign.evaluation.readiness.cuts import Comparer, Difference
+from semalign.evaluation.readiness.lines import cut_differently
 from semalign.evaluation.reference import reference_states
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import answer_tokens, offsets_of, read_states
@@ -75,6 +77,24 @@ def test_stored_rows_of_both_models_belong_to_the_same_tokens(unlike: Pair) -> N
     assert torch.equal(offsets_of(encoded[0]), offsets_of(encoded[1]))
     assert torch.equal(answer_tokens(encoded[0]), answer_tokens(encoded[1]))
     assert all(len(item.turns) == 1 for items in encoded for item in items)
+
+
+def test_other_tokens_at_the_end_are_one_cut_and_another_number_of_them_is_named() -> None:
+    instruct, base = (chatml_tokenizer(eos=eos) for eos in ("<|im_end|>", "<|endoftext|>"))
+    other = chatml_tokenizer(CHATML.replace("<|im_end|>", "<|im_start|>"), eos="<|endoftext|>")
+    items = [example(CHAT[1:3])]
+
+    def compare(*tokenizers: Any) -> list[Difference]:
+        teacher, student = (Reader("m", tokenizer, 256) for tokenizer in tokenizers)
+        encoded = [[encode(item, reader.tokenizer) for item in items] for reader in (teacher, student)]
+        return Comparer(teacher, student).compare("train", items, *encoded).answers
+
+    assert compare(base, other) == []
+    [found] = compare(instruct, base)
+    shown = ("'a| b|.|<|im_end|>'", "'a| b|.|<|im_end|>|<|endoftext|>'")
+    assert (found.teacher, found.student, found.ends) == (*shown, True)
+    line = cut_differently("mine", [found], 1, ["distill-logits"])
+    assert "expected turns that as many tokens end in both (the same eos_token in" in line
 
 
 def test_another_cut_of_an_earlier_turn_is_refused_where_a_method_reads_it(
