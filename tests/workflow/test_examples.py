@@ -23,6 +23,7 @@ RESIDUALS = ("semantic-residual", "semantic-residual-with-distillation")
 ROWS = {
     "own-pair": ("main", "method", {"student", "teacher", "sft", "distill-logits", *RESIDUALS}),
     "own-data": ("search", "learning_rate", {"0.003", "0.01"}),
+    "chat": ("free_text", "method", {"student", "teacher", "sft", "distill-logits"}),
     "ablation": ("ablations", "variant", {"default", "map~random", "label_loss~cross-entropy", "layers~all"}),
     "mixture": ("main", "benchmark", {"both", "both/facts", "both/completion"}),
     "scores-only": ("benchmarks", "model", {"small", "large"}),

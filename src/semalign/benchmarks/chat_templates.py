@@ -90,12 +90,9 @@ class Template:
 
     def _mark(self, after: str) -> int:
         """The length of the special token, with the white space before it, that ends an assistant's text."""
-        known = {str(token).strip() for token in self.tokenizer.get_added_vocab()} | {
-            self.tokenizer.eos_token
-        }
         blank = len(after) - len(after.lstrip())
         found = max(
-            (token for token in known if token and after.startswith(token, blank)), key=len, default=""
+            (mark for mark in marks_of(self.tokenizer) if after.startswith(mark, blank)), key=len, default=""
         )
         return blank + len(found) if found else 0
 
@@ -103,6 +100,11 @@ class Template:
         return UserError(
             f"example {self.example.id}: chat_template: {text}; expected another template, or none"
         )
+
+
+def marks_of(tokenizer: Any) -> set[str]:
+    """The texts of the tokens that may end a turn: those added to the vocabulary, and eos."""
+    return {str(token).strip() for token in (*tokenizer.get_added_vocab(), tokenizer.eos_token or "")} - {""}
 
 
 def _end(whole: str, start: int, content: str, after: str) -> int | None:

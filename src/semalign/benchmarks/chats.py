@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from semalign.benchmarks.base import Example
-from semalign.benchmarks.chat_templates import ALWAYS, AUTO, Template
+from semalign.benchmarks.chat_templates import ALWAYS, AUTO, Template, marks_of
 from semalign.benchmarks.turns import Rendered, Span, Turns
 from semalign.runtime.errors import UserError
 
@@ -35,6 +35,15 @@ def as_read(example: Example, tokenizer: Any) -> Example:
         return example
     text = rendered(example, tokenizer)
     return replace(example, prompt=text.prompt, answer=text.answer)
+
+
+def as_said(example: Example, tokenizer: Any) -> Example:
+    """As `as_read`, without the token that ends the answer of a chat, which is no text that a model writes."""
+    read = as_read(example, tokenizer)
+    if example.messages is None:
+        return read
+    mark = max(filter(read.answer.endswith, marks_of(tokenizer)), key=len, default="")
+    return replace(read, answer=read.answer.removesuffix(mark))
 
 
 def with_answer(example: Example, answer: str) -> Example:

@@ -71,7 +71,7 @@ def unlike_files(pool: OwnFile, test: OwnFile) -> Iterator[str]:
 
 def _ignored(path: Path, rows: Rows) -> Iterator[str]:
     """The note on columns that nothing reads."""
-    names = ignored(form_of(rows[0][1]), (row for _, row in rows))
+    names = ignored(form_of(rows[0][1]), [row for _, row in rows])
     if names:
         yield f"{path}: columns that are ignored: {', '.join(map(repr, names[:12]))}{', ...' if names[12:] else ''}"
 

@@ -34,12 +34,16 @@ class Checker:
                     self.problem(
                         f"unknown key {short(key)}", f"found unknown key {short(key)}, expected {meant!r}"
                     )
+            elif value is None and key in self.form.optional:
+                continue  # such as the `input` that `datasets` writes for a row without one
             elif isinstance(value, bool) or not isinstance(value, TYPES[key]):
                 expected = EXPECTED[TYPES[key][0]]
                 advice = (
                     " (write it in quotes)" if isinstance(value, int | float) and TYPES[key][0] is str else ""
                 )
                 advice = " (leave the key out if a row has none)" if value is None else advice
+                if isinstance(value, str) and value.lstrip().startswith("["):
+                    advice = " (in a table: as JSON, with double quotes; elsewhere: not in quotes)"
                 self.problem(
                     f"{key} of another type",
                     f"{key}: found {_shown(value)}, expected {expected}{advice}",

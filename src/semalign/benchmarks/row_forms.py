@@ -1,7 +1,7 @@
 """The forms that a row of a user's own file may have, and how each becomes a prompt and an answer."""
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ SYNONYMS = {  # keys of other formats -> the key here
     "entry_point": ("function", "function_name", "func"),
     "prefix": ("code", "setup"),
 }
+TURN = ("role", "content")  # keys of a chat's turns
 ALIKE = 0.8  # likeness from which an unknown key is taken for a misspelling
 
 
@@ -83,9 +84,18 @@ def form_of(row: Row) -> Form:
     return COMPLETION if "completion" in row else PLAIN
 
 
-def ignored(form: Form, rows: Iterable[Row]) -> list[str]:
-    """The columns that nothing reads, in the order in which they are met."""
-    return list(dict.fromkeys(str(key) for row in rows for key in row if key not in form.read))
+def ignored(form: Form, rows: Sequence[Row]) -> list[str]:
+    """The columns that nothing reads, in the order in which they are met; of chats, also the keys of their turns."""
+    names = [str(key) for row in rows for key in row if key not in form.read]
+    if form is CHAT:
+        turns = (turn for row in rows for turn in row["messages"])
+        names += [
+            f"messages[].{key}"
+            for turn in turns
+            for key, value in turn.items()
+            if key not in TURN and value is not None
+        ]
+    return list(dict.fromkeys(names))
 
 
 def misspelt(form: Form, key: str) -> str | None:
@@ -109,14 +119,14 @@ def plain_texts(form: Form, row: Mapping[str, Any]) -> tuple[str, str]:
     """The prompt and the answer of a row that is no chat."""
     if form is not ALPACA:
         return row["prompt"], row[form.answer]
-    given = f"### Input:\n{row['input']}\n\n" if row.get("input") else ""
+    given = f"### Input:\n{row['input']}\n\n" if (row.get("input") or "").strip() else ""
     return f"### Instruction:\n{row['instruction']}\n\n{given}### Response:\n", row["output"]
 
 
 def as_messages(form: Form, row: Mapping[str, Any]) -> list[dict[str, str]]:
     """The row as the turns of a chat; texts that are no turns yet lose the white space around them."""
     if form is CHAT:
-        return [{key: turn[key] for key in ("role", "content")} for turn in row["messages"]]
+        return [{key: turn[key] for key in TURN} for turn in row["messages"]]
     parts = (row[key].strip() for key in (*form.question, *form.optional) if row.get(key))
     question = "\n\n".join(filter(None, parts))
     return [

@@ -86,7 +86,7 @@ def _table(text: str, path: Path, delimiter: str, findings: Findings) -> Rows:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows: Rows = []
     try:
-        names = next(reader, [])
+        names = next(filter(None, reader), [])
         _check_names(names, path, delimiter)
         for number, cells in enumerate(filter(None, reader), 1):
             if len(cells) != len(names):

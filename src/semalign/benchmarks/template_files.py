@@ -1,5 +1,6 @@
 """The chat template that a benchmark of the user's own names, and settings that say nothing with it."""
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from semalign.benchmarks.row_forms import CHAT, Form
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import UserError
 
+GENERATION = re.compile(r"\{%[-+]?\s*(?:end)?generation\s*[-+]?%\}")
 CHOICES = (AUTO, NONE, ALWAYS)
 
 
@@ -46,10 +48,7 @@ def template_of(name: str, choice: str) -> str:
 
 def _without_generation(text: str) -> str:
     """The template without transformers' own statements around what an assistant says."""
-    for word in ("generation", "endgeneration"):
-        for start, end in (("{%", "%}"), ("{%-", "-%}"), ("{%-", "%}"), ("{%", "-%}")):
-            text = text.replace(f"{start} {word} {end}", "")
-    return text
+    return GENERATION.sub("", text)
 
 
 def without_effect(name: str, settings: FileBenchmark, forms: Sequence[Form]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from semalign.benchmarks.base import Example
+from semalign.benchmarks.chats import as_said
 from semalign.benchmarks.encoding import bare_answer
 from semalign.evaluation.continuations import Pair, log_likelihoods
 from semalign.evaluation.items import ItemRecord
@@ -16,11 +17,13 @@ def add_likelihoods(
     """The records with the log-likelihood of their references (nats) and its number of characters.
 
     `examples` are the free-text items; records of other items stay as they are. The reference is the whole answer
-    with the separator before it and without eos, as the model can write it. An item that does not fit into the model's
+    with the separator before it and without eos, as the model can write it. A chat is read by its template, and its
+    answer is counted without the token that ends a turn. An item that does not fit into the model's
     context, or whose prompt or answer gives no token, gets no likelihood.
     """
     pairs: dict[str, Pair] = {}
-    for example in examples:
+    said = [as_said(example, model.tokenizer) for example in examples]
+    for example in said:
         pair = Pair(
             model.codec.encode(example.prompt, answer=False), model.codec.encode(example.answer, answer=True)
         )
@@ -31,7 +34,7 @@ def add_likelihoods(
     pad = model.tokenizer.pad_token_id or 0
     found = log_likelihoods(model.model, list(pairs.values()), int(model.batch_size), pad)
     nats = {id_: value for id_, (value, _greedy) in zip(pairs, found, strict=True)}
-    answers = {each.id: bare_answer(each.answer, model.tokenizer) for each in examples if each.id in nats}
+    answers = {each.id: bare_answer(each.answer, model.tokenizer) for each in said if each.id in nats}
     return [
         _filled(record, nats[record.id], answers[record.id]) if record.id in nats else record
         for record in records

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from semalign.benchmarks.base import Example, read_split
+from semalign.benchmarks.base import read_split
 from semalign.benchmarks.mixture import scored_files
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.agreement import StoredTeacher, add_comparisons, compare
@@ -128,7 +128,7 @@ def generate_answers(
     by_id = {record.id: record for record in _answers(answering, tasks, evaluation)}
     throughput = answering.counts.rates(len(examples), time.perf_counter() - started)
     records = [by_id[example.id] for example in examples]
-    _warn_if_none_is_right(benchmark.name, examples, records)
+    _warn_if_none_is_right(benchmark.name, records)
     free = free_items(records, facts)
     records = add_likelihoods(records, answering, [example for example in examples if example.id in free])
     if reference and scored.teacher:
@@ -149,16 +149,16 @@ def _answers(model: Any, tasks: Mapping[str, Path], settings: EvaluationSettings
         yield from (replace(record, part=task) for record in records) if len(tasks) > 1 else records
 
 
-def _warn_if_none_is_right(name: str, examples: Sequence[Example], records: Sequence[ItemRecord]) -> None:
+def _warn_if_none_is_right(name: str, records: Sequence[ItemRecord]) -> None:
     """Show the first answer if all are wrong: the texts may have another form than the model knows."""
     if any(record.correct != 0 for record in records):
         return
-    prompt, first = examples[0].prompt, records[0]
+    first = records[0]
     logger.warning(
         "warning: %s: none of %d answers is right; after %r the model wrote %r, expected %r",
         name,
         len(records),
-        prompt[-30:],
+        (first.prompt or "")[-30:],
         first.response[:60],
         first.expected[:60],
     )

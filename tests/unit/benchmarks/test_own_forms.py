@@ -165,6 +165,23 @@ def test_columns_that_nothing_reads_are_one_note(tmp_path: Path, caplog: pytest.
     )
 
 
+def test_keys_of_turns_that_nothing_reads_are_in_the_note(tmp_path: Path) -> None:
+    rows = [{"messages": turns("", f"Q {i}", f"a {i}"), "source": "web"} for i in NUMBERS]
+    rows[3]["messages"][1] |= {"weight": 0, "tool_calls": None}
+    [note] = prepared(tmp_path, rows)["origin"]["warnings"]
+    assert note.endswith("a.jsonl: columns that are ignored: 'source', 'messages[].weight'")
+
+
+@pytest.mark.parametrize("nothing", [None, "", " \n"])
+def test_an_input_that_says_nothing_is_left_out(nothing: str | None, tmp_path: Path) -> None:
+    rows = [{"instruction": f"Say {i}", "input": nothing, "output": f"{i}"} for i in NUMBERS]
+    tokenizer = byte_tokenizer()
+    found = tokens(tmp_path / "a.jsonl", in_lines(rows), tokenizer)
+    for row in rows:
+        del row["input"]
+    assert found == tokens(tmp_path / "b.jsonl", in_lines(rows), tokenizer)
+
+
 def problems(
     folder: Path, rows: list[Row], name: str = "a.jsonl", data: bytes = b"", **settings: Any
 ) -> list[str]:
@@ -301,6 +318,12 @@ def test_rows_of_several_forms_are_refused(tmp_path: Path) -> None:
             "row 1: gold: found a string ('x'), expected a whole number",
         ),
         ("a.csv", b"prompt,answer\n", "found no row, expected one object"),
+        ("a.csv", b"\n\nprompt,answer\nQ,a\nR,\n", "row 2: found no answer, expected a text"),
+        (
+            "a.csv",
+            b"messages\n[{'role': 'user'}]\n",
+            "row 1: messages: found a string (\"[{'role': 'user'}]\"), expected a list (in a table: as JSON,",
+        ),
         ("a.json", b'[{"prompt": "Q", "answer": 3}]', "row 1: answer: found a number (3), expected a string"),
         ("a.parquet", b"PAR1 and no more PAR1", "found a Parquet file that can't be read ("),
         ("a.gz", gzip.compress(b"x" * 99)[:-9], "found damaged gzip data ("),
@@ -357,6 +380,8 @@ def test_a_template_file_that_is_no_jinja_is_one_line(tmp_path: Path) -> None:
     path.write_text("{% generation %}{% if %}")
     [found] = problems(tmp_path, [FORMS["messages"][0](i) for i in NUMBERS], chat_template=str(path))
     assert found.startswith(f"{path}: line 1: found no Jinja (")
+    path.write_text(CHATML.replace("{% endfor %}", "{%-generation-%}{%+ endgeneration %}{% endfor %}"))
+    assert problems(tmp_path, [FORMS["messages"][0](i) for i in NUMBERS], chat_template=str(path)) == []
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from chat_cases import CHAT, LLAMA2, example
+from chat_cases import CHAT, CHATML, LLAMA2, chatml_tokenizer, example
 from checked_texts import check, write_benchmark
 
 from semalign.benchmarks.base import Example
@@ -17,6 +17,9 @@ from semalign.benchmarks.fitting import Reader
 from semalign.config.evaluation import EvaluationSettings
 from semalign.evaluation.chat_items import chat_items
 from semalign.evaluation.harness import describe, load_task
+from semalign.evaluation.readiness.chat_texts import warnings_of
+from semalign.evaluation.readiness.cuts import Comparer, Difference
+from semalign.evaluation.readiness.lines import cut_differently
 from semalign.evaluation.reference import reference_states
 from semalign.models.loading import load_model, load_tokenizer
 from semalign.models.states import answer_tokens, offsets_of, read_states
@@ -76,6 +79,24 @@ def test_stored_rows_of_both_models_belong_to_the_same_tokens(unlike: Pair) -> N
     assert all(len(item.turns) == 1 for items in encoded for item in items)
 
 
+def test_other_tokens_at_the_end_are_one_cut_and_another_number_of_them_is_named() -> None:
+    instruct, base = (chatml_tokenizer(eos=eos) for eos in ("<|im_end|>", "<|endoftext|>"))
+    other = chatml_tokenizer(CHATML.replace("<|im_end|>", "<|im_start|>"), eos="<|endoftext|>")
+    items = [example(CHAT[1:3])]
+
+    def compare(*tokenizers: Any) -> list[Difference]:
+        teacher, student = (Reader("m", tokenizer, 256) for tokenizer in tokenizers)
+        encoded = [[encode(item, reader.tokenizer) for item in items] for reader in (teacher, student)]
+        return Comparer(teacher, student).compare("train", items, *encoded).answers
+
+    assert compare(base, other) == []
+    [found] = compare(instruct, base)
+    shown = ("'a| b|.|<|im_end|>'", "'a| b|.|<|im_end|>|<|endoftext|>'")
+    assert (found.teacher, found.student, found.ends) == (*shown, True)
+    line = cut_differently("mine", [found], 1, ["distill-logits"])
+    assert "expected turns that as many tokens end in both (the same eos_token in" in line
+
+
 def test_another_cut_of_an_earlier_turn_is_refused_where_a_method_reads_it(
     unlike: Pair, tmp_path: Path
 ) -> None:
@@ -89,6 +110,33 @@ def test_another_cut_of_an_earlier_turn_is_refused_where_a_method_reads_it(
     )
     report = check(tmp_path / "allowed", (unlike[0], student), chats())
     assert report["benchmarks"]["mine"]["train"]["answers_cut_differently"] == 3
+
+
+@pytest.mark.parametrize(
+    ("template", "changed", "found"),
+    [
+        (
+            "{% for turn in messages if turn['role'] != 'system' %}{{ turn['content'] + eos_token }}{% endfor %}",
+            {},
+            "the chat template does not write messages[0] (system) as it is, so the model reads less (3 of 13 chats)",
+        ),
+        (
+            QUESTIONS,
+            {2: "a b.</s>"},
+            "messages[2] holds </s>, which the chat template writes too: was a template",
+        ),
+        (QUESTIONS, {2: "a <pad>"}, None),
+    ],
+)
+def test_what_a_template_leaves_out_or_repeats_is_a_warning(
+    unlike: Pair, template: str, changed: dict[int, str], found: str | None
+) -> None:
+    tokenizer = load_tokenizer(unlike[1])
+    others = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    wrong = [{**turn, "content": changed.get(at, turn["content"])} for at, turn in enumerate(CHAT)]
+    items = [*[example(others, template)] * 10, *[example(wrong, template)] * 3]
+    lines = list(warnings_of(tokenizer, {"train": (None, items)}))
+    assert [line.startswith(f"train: example e: {found}") for line in lines] == ([True] if found else [])
 
 
 @pytest.mark.parametrize("role", [0, 1])

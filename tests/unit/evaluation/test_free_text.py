@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from chat_cases import example
 from lm_eval.tasks.tydiqa.utils import f1_score, normalize_answer
 from scored_cells import evaluate_cell
 
@@ -35,6 +36,12 @@ WORDS = [
     "x_y",
     "€",
 ]
+
+
+LINES = (  # a chat template of roles and texts
+    "{% for turn in messages %}{{ turn['role'] }}|{{ turn['content'] }}MARK{% endfor %}"
+    "{% if add_generation_prompt %}assistant|{% endif %}"
+)
 
 
 @pytest.mark.parametrize(
@@ -85,24 +92,27 @@ def test_matches_of_a_response(response: str, expected: str, exact: float, lenie
     assert (found.lenient, found.token_f1) == (lenient, pytest.approx(f1))
 
 
+def scored(folder: Path, pair: tuple[Path, Path], examples: list[Example]) -> Path:
+    """A scored cell of the untouched student."""
+    teacher, student = pair
+    write_split(folder / "mine", "test", examples)
+    Run("benchmark").seal(folder / "mine")
+    settings = folder / "settings.json"
+    write_json(settings, {"batch_size": 2})
+    out = folder / "cell"
+    write_transfer(out / "transfer", "untouched", "student")
+    Run("transfer").seal(out / "transfer", {"cost": {}})
+    extract_reference(teacher, folder / "mine", settings, folder / "reference")
+    evaluate_cell(student, teacher, out / "transfer", folder / "mine", folder / "reference", settings, 0, out)
+    return out
+
+
 @pytest.fixture
 def cell(tmp_path: Path, sealed_pair: tuple[Path, Path]) -> Path:
     """A scored cell of four free-text items, one of which has a target."""
-    teacher, student = sealed_pair
     examples = [Example(f"mine-{i}", f"Q{i}?", f" answer {i}") for i in range(3)]
     examples.append(Example("mine-3", "How many?", " in all 7", target="7"))
-    write_split(tmp_path / "mine", "test", examples)
-    Run("benchmark").seal(tmp_path / "mine")
-    settings = tmp_path / "settings.json"
-    write_json(settings, {"batch_size": 2})
-    out = tmp_path / "cell"
-    write_transfer(out / "transfer", "untouched", "student")
-    Run("transfer").seal(out / "transfer", {"cost": {}})
-    extract_reference(teacher, tmp_path / "mine", settings, tmp_path / "reference")
-    evaluate_cell(
-        student, teacher, out / "transfer", tmp_path / "mine", tmp_path / "reference", settings, 0, out
-    )
-    return out
+    return scored(tmp_path, sealed_pair, examples)
 
 
 def test_a_cell_of_free_text_has_all_measures(cell: Path, sealed_pair: tuple[Path, Path]) -> None:
@@ -123,6 +133,17 @@ def test_a_cell_of_free_text_has_all_measures(cell: Path, sealed_pair: tuple[Pat
     assert metrics["bits_per_character"] == pytest.approx(sum(bits) / 4)
     assert metrics["lenient"] == 25 * sum(record.lenient or 0 for record in records)
     assert metrics["token_f1"] == pytest.approx(25 * sum(record.token_f1 or 0 for record in records))
+
+
+@pytest.mark.parametrize("mark", ["", "</s>", "<pad>"])
+def test_the_reference_of_a_chat_is_likely_after_the_prompt_of_its_template(
+    tmp_path: Path, sealed_pair: tuple[Path, Path], mark: str
+) -> None:
+    item = example(template=LINES.replace("MARK", mark))
+    [record] = read_items(scored(tmp_path, sealed_pair, [item]) / "items.jsonl")
+    prompt = f"system|Be brief.{mark}user|Hi.{mark}assistant|a b.{mark}user|More?{mark}assistant|"
+    assert record.prompt == prompt and record.reference_characters == len("c d")
+    assert record.reference_nats == pytest.approx(_slow_nats(sealed_pair[1], prompt, "c d"), rel=1e-4)
 
 
 def _slow_nats(folder: Path, prompt: str, answer: str) -> float:

@@ -21,12 +21,16 @@ BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 @dataclass(frozen=True)
 class Difference:
-    """An example that is cut differently, and both cuts of its answer in a readable form."""
+    """An example that is cut differently, and both cuts of its answer in a readable form.
+
+    `ends`: only the special tokens differ that end the answer, in their number.
+    """
 
     split: Split
     example: str
     teacher: str
     student: str
+    ends: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,14 +64,25 @@ class Comparer:
         answers: list[Difference] = []
         prompts = 0
         for item, theirs, own in zip(examples, teacher, student, strict=True):
-            pairs = zip(answers_of(theirs, self.teacher), answers_of(own, self.student), strict=True)
-            for (ids, ends), (other, other_ends) in pairs:
-                if ends != other_ends or not self.alike(ids, other):
-                    shown = show(ids, self.teacher), show(other, self.student)
-                    answers.append(Difference(split, item.id, *shown))
-                    break
+            if found := self._difference(split, item, theirs, own):
+                answers.append(found)
             prompts += not self.alike(prompt_of(theirs, self.teacher), prompt_of(own, self.student))
         return Cuts(answers, prompts)
+
+    def _difference(
+        self, split: Split, item: Example, teacher: Encoded, student: Encoded
+    ) -> Difference | None:
+        """The first answer of an example that is cut differently, or that other numbers of special tokens end."""
+        chat = item.messages is not None
+        cuts = (answers_of(teacher, self.teacher, chat), answers_of(student, self.student, chat))
+        for (ids, ends), (other, other_ends) in zip(*cuts, strict=True):
+            alike = self.alike(ids, other)
+            if not alike or len(ends) != len(other_ends):
+                if not alike:
+                    ends = other_ends = []
+                shown = show(ids + ends, self.teacher), show(other + other_ends, self.student)
+                return Difference(split, item.id, *shown, ends=alike)
+        return None
 
     def alike(self, teacher: Sequence[int], student: Sequence[int]) -> bool:
         """Whether two sequences consist of the same pieces of text, token by token."""
@@ -109,19 +124,19 @@ def answer_of(encoded: Encoded, tokenizer: Any) -> list[int]:
     return ids[:-1] if ids[-1:] == [tokenizer.eos_token_id] else ids
 
 
-def answers_of(encoded: Encoded, tokenizer: Any) -> list[tuple[list[int], int]]:
-    """The tokens of every answer without those that end it, and the number of the latter.
+def answers_of(encoded: Encoded, tokenizer: Any, chat: bool) -> list[tuple[list[int], list[int]]]:
+    """The tokens of every answer without those that end it, and the latter.
 
-    The special tokens that end a turn may have other names in another chat template, as eos may.
+    The special tokens that end a turn of a chat may have other names in another chat template, as eos may.
     """
-    marks = {*tokenizer.get_added_vocab().values(), tokenizer.eos_token_id} if encoded.turns else set()
+    marks = {tokenizer.eos_token_id, *(tokenizer.get_added_vocab().values() if chat else ())}
     answers = []
-    for start, end in encoded.turns:
+    for start, end in encoded.spans:
         stop = end
-        while stop > start and encoded.input_ids[stop - 1] in marks:
+        while stop > start and encoded.input_ids[stop - 1] in marks and (chat or stop == end):
             stop -= 1
-        answers.append((encoded.input_ids[start:stop], end - stop))
-    return [*answers, (answer_of(encoded, tokenizer), 0)]
+        answers.append((encoded.input_ids[start:stop], encoded.input_ids[stop:end]))
+    return answers
 
 
 def pieces_of(ids: Sequence[int], tokenizer: Any) -> list[str] | None:

@@ -10,6 +10,7 @@ from semalign.benchmarks.encoding import ANCHOR, Encoded, bare_answer, one_bos
 from semalign.benchmarks.fitting import Reader
 from semalign.benchmarks.overlap import composed
 from semalign.evaluation.language_model import Codec
+from semalign.evaluation.readiness import chat_texts
 from semalign.evaluation.readiness.cuts import answer_of, prompt_of
 
 AROUND = 12  # characters that are shown before and after a difference
@@ -25,6 +26,7 @@ def warnings_of(reader: Reader, splits: Splits, encoded: Texts) -> Iterator[str]
     items = sum(len(examples) for _, examples in splits.values())
     if added := added_tokens(reader.tokenizer):
         yield f"the tokenizer puts {added!r} around a text; only bos and eos are put around an example"
+    yield from chat_texts.warnings_of(reader.tokenizer, splits)
     foreign = _foreign_marks(reader.tokenizer)
     marked = [
         (split, example, mark)
