@@ -4,7 +4,6 @@ import logging
 
 import pytest
 
-from semalign.benchmarks.base import Example
 from semalign.evaluation.functions import same_lines_or_number
 from semalign.evaluation.items import ItemRecord
 from semalign.evaluation.own_decoding import usable_stops
@@ -63,9 +62,9 @@ def test_what_two_texts_differ_in(response: str, expected: str, hint: str) -> No
 def test_answers_that_are_all_wrong_are_shown(
     scores: tuple[float | None, ...], said: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    records = [ItemRecord(str(at), one, "", " hill") for at, one in enumerate(scores)]
+    records = [ItemRecord(str(at), one, "", " hill", prompt="Answer:\t") for at, one in enumerate(scores)]
     with caplog.at_level(logging.WARNING, "semalign"):
-        _warn_if_none_is_right("mine", [Example("0", "Answer:\t", "hill")], records)
+        _warn_if_none_is_right("mine", records)
     assert (
         "none of 2 answers is right; after 'Answer:\\t' the model wrote '', expected ' hill'" in caplog.text
     ) == said

@@ -39,7 +39,7 @@ def test_it_runs_without_results_and_shows_what_is_true(tmp_path: Path) -> None:
     sizes = words[["cosine (output-side)", "cosine (random)"]].abs()
     assert (sizes.diff().dropna() <= 0).all(axis=None)
     places = table(cells[10])
-    assert list(places.index) == ["output-side", "random"] and places.shape[1] == 31
+    assert list(places.columns) == ["output-side", "random"] and len(places) == 31
     said = cells[11].outputs[-1].data["text/markdown"]
     found = [int(number.replace(",", "")) for number in re.findall(r"place ([\d,]+)", said)]
-    assert found[0] == 1 and found[1:] == places["final"].tolist()
+    assert found[0] == 1 and found[1:] == places.loc["final"].tolist()
