@@ -40,7 +40,10 @@ def load_student(
     """
     path = Path(transfer) / "transfer.json"
     if not path.is_file():
-        raise UserError(f"{path}: no such file; expected a transfer folder that a method wrote")
+        raise UserError(
+            f"{path}: no such file; expected the folder `transfer` of a cell (an exported folder loads with PEFT or "
+            "transformers alone)"
+        )
     facts = read_json(path)
     base = {"student": student, "teacher": teacher}[facts["base"]]
     model = load_model(base, device, dtype)

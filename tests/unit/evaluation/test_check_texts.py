@@ -142,7 +142,7 @@ def test_what_a_context_does_not_hold_is_named(
     line = refused(tmp_path, sealed_pair, [*PLAIN, odd], **settings)
     assert line.startswith("benchmarks.mine: validation: example ")
     assert all(part in line for part in parts), line
-    assert line.endswith("or set benchmarks.mine.too_long: leave-out")
+    assert line.endswith("or set benchmarks.mine.too_long: leave-out (of own files also cut-left)")
 
 
 def test_a_long_prompt_fits_by_default_if_the_references_fit(sealed_pair: Pair, tmp_path: Path) -> None:

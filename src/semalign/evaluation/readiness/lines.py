@@ -95,8 +95,6 @@ def _more(found: Sequence[TooLong]) -> str:
 
 def _leave_out(name: str, checks: CheckSettings) -> str:
     """The advice to leave examples out, if the benchmark has the key and does not do so yet."""
-    return f", or set benchmarks.{name}.too_long: leave-out" if checks.too_long.get(name) == "refuse" else ""
-
-
-def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    if checks.too_long.get(name) != "refuse":
+        return ""
+    return f", or set benchmarks.{name}.too_long: leave-out (of own files also cut-left)"
