@@ -32,7 +32,7 @@ targets: $(STAMP)  ## run the study of what a target must be, with five seeds, c
 labels: $(STAMP)  ## run the study of wrong labels and no labels, five seeds, config/labels.yaml (about 25 minutes)
 	snakemake --cores all --configfile config/labels.yaml
 
-full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (hours)
+full: $(STAMP)  ## run every method, five seeds and every ablation, config/tiny-full.yaml (about 100 minutes)
 	snakemake --cores all --configfile config/tiny-full.yaml
 
 real: $(STAMP)  ## measure the layers of SmolLM2-135M-Instruct, config/real.yaml (4 minutes)

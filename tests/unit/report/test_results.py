@@ -58,6 +58,17 @@ def test_every_test_is_one_row_with_its_verdict(tmp_path: Path) -> None:
     assert told.loc[told["verdict"] != "untested", ["low", "high", "p"]].notna().all().all()
 
 
+def test_the_takeaway_on_settings_falls_back_to_a_form_of_the_method_that_was_ablated(tmp_path: Path) -> None:
+    tables = study()
+    own = takeaways(write(tmp_path / "own", **tables))[2]
+    assert "settings of SemAlign that were varied" in own
+    renamed = tables["ablations"].replace({"method": {"semalign": "semalign-fixed-dose"}})
+    of_form = takeaways(write(tmp_path / "form", **tables | {"ablations": renamed}))[2]
+    assert of_form == own.replace("SemAlign", "SemAlign fixed dose", 1)
+    none = renamed.replace({"method": {"semalign-fixed-dose": "sft"}})
+    assert "not measured" in takeaways(write(tmp_path / "none", **tables | {"ablations": none}))[2]
+
+
 @pytest.mark.parametrize("name", STORED)
 def test_a_stored_study_is_summed_up(name: str) -> None:
     lines = summarize(ROOT / f"results/{name}/tables", name).splitlines()

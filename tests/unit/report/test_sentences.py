@@ -109,6 +109,14 @@ def test_controls_are_no_methods_and_are_counted_apart() -> None:
     assert "seeking-random" not in summary.chosen(main) and "kd" not in summary.chosen(main, listed.levels)
 
 
+def test_the_readme_s_figure_shows_a_correction_with_its_own_control() -> None:
+    scores = dict.fromkeys(("student", "teacher", "semalign", "semalign_random_map", "sft"), [("a", 0, NAN)])
+    assert "semalign-random-map" in summary.chosen(main_table(**scores))
+    residuals = dict.fromkeys(("semantic_residual", "semantic_residual_random_bases"), [("a", 9, NAN)])
+    names = summary.chosen(main_table(**scores, **residuals))
+    assert names[1:4] == ["semalign", "semantic-residual", "semantic-residual-random-bases"]
+
+
 def test_a_control_is_no_best_baseline() -> None:
     main = main_table(semalign=[("a", 0.5, 0.9)])
     row = {"table": "main", "pair": "tiny", "benchmark": "a", "method": "semalign", "variant": "default"}

@@ -32,7 +32,9 @@ from semalign.report.words import (
 )
 
 MOST = 7
-COMPARED = ("sft", "distill-logits")  # shown if the study has them, after the method under study
+# shown if the study has them, after the method under study: its correction with the control of it, and simple baselines
+CORRECTION = ("semantic-residual", "semantic-residual-random-bases")
+COMPARED = ("sft", "distill-logits")
 LABELS = {STUDENT: "Student, untouched", TEACHER: "Teacher"}
 COLORS = {STUDENT: BLACK, TEACHER: GREEN}
 TEXT, WIDTH = 11.0, 26  # text size in points, characters per line of a name
@@ -86,14 +88,18 @@ def _draw(panel: pd.DataFrame, where: str, levels: Levels) -> Any:
 
 
 def chosen(panel: pd.DataFrame, levels: Levels = STANDARD) -> list[str]:
-    """Student, method under study, its random control, simple baselines, the best method, teacher: at most seven."""
+    """Student, method under study, a control, simple baselines, the best method, teacher: at most seven.
+
+    The control is that of the correction, which is shown as well, if the study has it, else that of the method itself.
+    """
     methods = methods_of(panel)
     own = method_under_study(panel)
     control = next((name for name in methods if name.startswith(f"{own}-random")), "")
     tried = [name for name in methods if not levels.is_control(name)]
     ranked = panel[panel["method"].isin(tried)].sort_values("score", ascending=False, kind="stable")["method"]
     best, *others = [*ranked, ""]
-    wanted = [own, control, *COMPARED, best, *others]
+    controlled = CORRECTION if CORRECTION[0] in methods else (control,)
+    wanted = [own, *controlled, *COMPARED, best, *others]
     kept = [name for name in dict.fromkeys(wanted) if name in methods][: MOST - len(REFERENCES)]
     names = [STUDENT, *kept, TEACHER]
     return [name for name in names if name in set(panel["method"])]

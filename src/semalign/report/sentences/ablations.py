@@ -35,13 +35,30 @@ def _seeds(cells: pd.DataFrame) -> dict[str, str]:
 
 
 def most(tables: Tables, method: str) -> dict[str, Any] | None:
-    """Those ablated settings of a method that have a variant above the default, and the best such variant."""
+    """Those ablated settings of a method that have a variant above the default, and the best such variant.
+
+    If the method itself is not ablated, the first of its forms (`<method>-...`) is described that has such a setting,
+    or else the first form.
+    """
     rows = variants(tables)
-    rows = rows[rows["method"] == method]
-    if rows.empty:
+    names = [name for name in rows["method"].unique() if name == method or name.startswith(f"{method}-")]
+    if not names:
         return None
-    raised = rows[rows["verdict"] == "higher"]
-    facts = {"settings": rows["axis"].nunique(), "raised": raised["axis"].nunique(), "best": None}
+    ordered = sorted(names, key=lambda name: name != method)
+    every = [_most(tables, rows[rows["method"] == name]) for name in ordered]
+    own = every[0]["method"] == method
+    return every[0] if own else next((facts for facts in every if facts["raised"]), every[0])
+
+
+def _most(tables: Tables, rows: pd.DataFrame) -> dict[str, Any]:
+    """`most` of one method, from the verdicts of its variants."""
+    method, raised = rows["method"].iloc[0], rows[rows["verdict"] == "higher"]
+    facts = {
+        "method": method,
+        "settings": rows["axis"].nunique(),
+        "raised": raised["axis"].nunique(),
+        "best": None,
+    }
     if raised.empty or rows["benchmark"].nunique() > 1 or rows["pair"].nunique() > 1:
         return facts
     best = raised.iloc[int(raised["difference"].argmax())].to_dict()
