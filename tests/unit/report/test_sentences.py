@@ -110,9 +110,11 @@ def test_controls_are_no_methods_and_are_counted_apart() -> None:
 
 
 def test_the_readme_s_figure_shows_a_correction_with_its_own_control() -> None:
-    scores = dict.fromkeys(("student", "teacher", "semalign", "semalign_random_map", "sft"), [("a", 0, NAN)])
+    scores = {
+        key: [("a", 0, NAN)] for key in ("student", "teacher", "semalign", "semalign_random_map", "sft")
+    }
     assert "semalign-random-map" in summary.chosen(main_table(**scores))
-    residuals = dict.fromkeys(("semantic_residual", "semantic_residual_random_bases"), [("a", 9, NAN)])
+    residuals = {key: [("a", 9, NAN)] for key in ("semantic_residual", "semantic_residual_random_bases")}
     names = summary.chosen(main_table(**scores, **residuals))
     assert names[1:4] == ["semalign", "semantic-residual", "semantic-residual-random-bases"]
 
