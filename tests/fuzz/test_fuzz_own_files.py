@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from semalign.benchmarks.base import SPLITS
 from semalign.benchmarks.characters import HARMFUL
 from semalign.benchmarks.own import build, problems_of
-from semalign.benchmarks.row_checks import KEYS
+from semalign.benchmarks.row_forms import TYPES
 from semalign.config.benchmarks import FileBenchmark
 from semalign.runtime.errors import UserError
 
@@ -31,7 +31,7 @@ VALUE = st.one_of(
     st.lists(st.one_of(TEXT, st.integers(), st.none()), max_size=3),
     st.dictionaries(TEXT, TEXT, max_size=2),
 )
-KEY = st.one_of(st.sampled_from([*KEYS, "Prompt", "answr", "label", ""]), TEXT)
+KEY = st.one_of(st.sampled_from([*TYPES, "Prompt", "answr", "label", ""]), TEXT)
 GOOD = st.fixed_dictionaries({"prompt": TEXT, "answer": TEXT})
 CHOICES = st.lists(TEXT, min_size=1, max_size=4)
 CHOICE = CHOICES.flatmap(

@@ -149,7 +149,7 @@ def test_a_traceback_shows_no_token(tmp_path: Path) -> None:
 
 def test_only_the_scripts_that_fetch_may_ask_the_hub() -> None:
     online = {path.stem for path in (ROOT / "scripts").glob("*.py") if "online=True" in path.read_text()}
-    assert online == {"prepare_model", "prepare_benchmark", "pin_revisions"}
+    assert online == {"prepare_model", "prepare_benchmark", "pin_revisions", "track_results"}
     code = (
         "import huggingface_hub, huggingface_hub.constants as c, os\nfrom semalign.runtime.script import run\n"
         "run(lambda: print(c.HF_HUB_OFFLINE, os.environ['HF_HUB_OFFLINE']))"

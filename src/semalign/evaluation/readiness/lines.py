@@ -11,11 +11,13 @@ from semalign.evaluation.readiness.reach import Missed
 def cut_differently(name: str, found: Sequence[Difference], examples: int, uses: Sequence[str]) -> str:
     """Answers whose cuts differ, in splits that something reads token by token."""
     first = found[0]
+    expected = "tokenizers that cut alike"
+    if first.ends:
+        expected = "turns that as many tokens end in both (the same eos_token in both tokenizer_config.json)"
     return (
         f"benchmarks.{name}: {first.split}: the answer of example {first.example} is cut into {first.teacher} by the "
         f"teacher and into {first.student} by the student ({len(found)} of {examples} examples); {_list(uses)} would "
-        "supervise one token with another: expected tokenizers that cut alike, or only methods that store nothing of "
-        "the teacher"
+        f"supervise one token with another: expected {expected}, or only methods that store nothing of the teacher"
     )
 
 
