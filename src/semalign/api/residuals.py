@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from semalign.api.checks import layer_numbers, length
+from semalign.api.cuts import Cuts, check_same, cuts_of
 from semalign.api.heads import any_head, shared_by
 from semalign.api.inputs import Examples, Loaded, Model, encoded_by, examples_of, loaded, section_of
 from semalign.api.states import LayerStates
@@ -66,25 +67,19 @@ def residual_targets(
     values |= {"fold_final_norm": fold_final_norm, "batch_size": batch_size}
     settings = section_of(Residual, "residual", values)
     items = examples_of(examples)
-    of_teacher = _read(
-        loaded(teacher), items, batch_size
-    )  # of a folder's model, no more than this is kept in memory
+    # of a teacher in a folder, no more than this is kept in memory
+    of_teacher = _read(loaded(teacher), items, batch_size)
     own, rho = loaded(student), length("rho", rho)
     depth = len(layers_of(own.model))
     wanted = layer_numbers("layers", range(1, depth + 1) if layers is None else layers, depth)
     of_student = _read(own, items, batch_size)
-    if not torch.equal(of_teacher.offsets, of_student.offsets):
-        found = [int(side.offsets[-1]) for side in (of_teacher, of_student)]
-        raise UserError(
-            f"examples: found {found[0]} answer positions of the teacher and {found[1]} of the student, expected the "
-            "same in every example, since predictions are compared position by position"
-        )
+    _check_positions(of_teacher, of_student)
     displacement = _displacement(of_teacher, of_student, settings, own.model.device)
     encoded, pad_id = encoded_by(own.tokenizer, items)
     with evaluating(own.model):
         states = read_states(own.model, encoded, wanted, interface, BATCH, pad_id)
     targets = {k: rows + scaled(displacement, rows, rho) for k, rows in states.items()}
-    return LayerStates(targets, of_student.offsets, interface)
+    return LayerStates(targets, of_student.offsets, interface, cuts=of_student.cuts)
 
 
 @dataclass(frozen=True)
@@ -97,6 +92,7 @@ class _Side:
     final: Tensor
     offsets: Tensor
     labels: Tensor
+    cuts: Cuts
 
 
 def _read(speaker: Loaded, examples: Sequence[Example], batch_size: int) -> _Side:
@@ -104,7 +100,19 @@ def _read(speaker: Loaded, examples: Sequence[Example], batch_size: int) -> _Sid
     with evaluating(speaker.model):
         final = read_final_states(speaker.model, encoded, batch_size, pad_id)
     head, readout = any_head(speaker), readout_of(speaker.model)
-    return _Side(speaker.tokenizer, head, readout, final, offsets_of(encoded), answer_tokens(encoded))
+    places = offsets_of(encoded), answer_tokens(encoded), cuts_of(examples, encoded, speaker.tokenizer)
+    return _Side(speaker.tokenizer, head, readout, final, *places)
+
+
+def _check_positions(teacher: _Side, student: _Side) -> None:
+    """Raise UserError unless both models have the same tokens at the positions that are compared."""
+    check_same(teacher.cuts, student.cuts, ("the teacher", "the student"))
+    if not torch.equal(teacher.offsets, student.offsets):
+        found = [int(side.offsets[-1]) for side in (teacher, student)]
+        raise UserError(
+            f"examples: found {found[0]} answer positions of the teacher and {found[1]} of the student, expected the "
+            "same: as many tokens that end an answer (eos)"
+        )
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from semalign.api.checks import layer_numbers, whole
+from semalign.api.cuts import Cuts, cuts_of
 from semalign.api.inputs import Examples, Model, encoded_by, examples_of, loaded
 from semalign.methods.displaced.training import evaluating
 from semalign.models.anatomy import Interface, layers_of
@@ -23,13 +24,15 @@ class LayerStates:
 
     `layers` maps layers (from 1) to float32 tensors [positions, width] of the output that `interface` names; `final`
     [positions, width] are the states after the final norm, if they were read. Rows of example i are `offsets[i]` up to,
-    not including, `offsets[i + 1]`; the first of them is the state after the whole prompt.
+    not including, `offsets[i + 1]`; the first of them is the state after the whole prompt. `cuts` are the texts of the
+    answers' tokens, by which `steer` notices other examples and other tokens.
     """
 
     layers: dict[int, Tensor]
     offsets: Tensor
     interface: str = "block"
     final: Tensor | None = None
+    cuts: Cuts = ()
 
 
 def collect_states(
@@ -55,13 +58,15 @@ def collect_states(
     Raises UserError for a layer that the model does not have, and for an example without tokens.
     """
     speaker = loaded(model)
-    encoded, pad_id = encoded_by(speaker.tokenizer, examples_of(examples))
+    items = examples_of(examples)
+    encoded, pad_id = encoded_by(speaker.tokenizer, items)
     wanted = _wanted(layers, len(layers_of(speaker.model)), final)
     batch_size = whole("batch_size", batch_size)
     with evaluating(speaker.model):
         states = read_states(speaker.model, encoded, wanted, interface, batch_size, pad_id) if wanted else {}
         last = read_final_states(speaker.model, encoded, batch_size, pad_id) if final else None
-    return LayerStates(states, offsets_of(encoded), interface, last)
+    cuts = cuts_of(items, encoded, speaker.tokenizer)
+    return LayerStates(states, offsets_of(encoded), interface, last, cuts)
 
 
 def _wanted(layers: Sequence[int] | Sequence[LayerPair] | None, depth: int, final: bool) -> list[int]:
@@ -95,7 +100,7 @@ def align_states(states: LayerStates, pairs: Sequence[LayerPair], matrix: Tensor
     if width != matrix.shape[1]:
         raise UserError(f"states: found width {width}, expected the {matrix.shape[1]} of the map")
     targets = {k: map_states(rows, matrix) for k, rows in counterparts(states.layers, pairs).items()}
-    return LayerStates(targets, states.offsets, states.interface)
+    return LayerStates(targets, states.offsets, states.interface, cuts=states.cuts)
 
 
 def layers_read(pairs: Sequence[LayerPair]) -> list[int]:

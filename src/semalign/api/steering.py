@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from semalign.api.checks import whole
+from semalign.api.cuts import Cuts, check_same, cuts_of
 from semalign.api.inputs import Examples, Model, encoded_by, examples_of, loaded, section_of
 from semalign.api.states import LayerStates
+from semalign.benchmarks.base import Example
 from semalign.config.methods import Lora
 from semalign.config.optimisation import Optimisation
 from semalign.methods.common.adapters import Training, Work, adapt, train_adapter
@@ -81,8 +83,9 @@ def steer(
     values |= {"layer_loss_weight": layer_loss_weight, "lora": section_of(Lora, "lora", lora)}
     values["optimisation"] = section_of(Optimisation, "optimisation", optimisation)
     settings, seed = section_of(SemAlign, "steer", values), whole("seed", seed, 0)
-    work = _work(student, examples, settings)
-    _check(work, targets)
+    items = examples_of(examples)
+    work, cuts = _work(student, items, settings)
+    _check(work, cuts, targets)
     steered = sorted(targets.layers)
     adapted = list(range(1, len(layers_of(work.model)) + 1)) if layers == "all" else steered
     held = HeldTargets(targets.layers, targets.offsets)
@@ -93,7 +96,8 @@ def steer(
     return Steered(model.eval().requires_grad_(False), trained.history, trained.trainable_parameters)
 
 
-def _work(student: Model, examples: Examples, settings: SemAlign) -> Work:
+def _work(student: Model, examples: Sequence[Example], settings: SemAlign) -> tuple[Work, Cuts]:
+    """What is trained, and how the student cuts the answers."""
     if settings.optimisation.examples is not None:
         raise UserError("optimisation.examples: found a number, expected none; give fewer examples instead")
     if isinstance(student, tuple) and _adapted(student[0]):
@@ -101,14 +105,15 @@ def _work(student: Model, examples: Examples, settings: SemAlign) -> Work:
             "student: found a model with an adapter, expected one without (`model.merge_and_unload()`)"
         )
     speaker = loaded(student)
-    return Work(speaker.model, *encoded_by(speaker.tokenizer, examples_of(examples)))
+    encoded, pad_id = encoded_by(speaker.tokenizer, examples)
+    return Work(speaker.model, encoded, pad_id), cuts_of(examples, encoded, speaker.tokenizer)
 
 
 def _adapted(model: torch.nn.Module) -> bool:
     return any("lora_" in name for name, _ in model.named_parameters())
 
 
-def _check(work: Work, targets: LayerStates) -> None:
+def _check(work: Work, cuts: Cuts, targets: LayerStates) -> None:
     """Raise UserError if the targets are not those of the examples, or not of the student's width."""
     if not isinstance(targets, LayerStates):
         raise UserError(
@@ -120,6 +125,8 @@ def _check(work: Work, targets: LayerStates) -> None:
             f"targets: found {int(targets.offsets[-1])} positions of {len(targets.offsets) - 1} examples, expected "
             f"{int(offsets[-1])} of {len(work.examples)}; do teacher and student tokenise alike?"
         )
+    if targets.cuts:
+        check_same(targets.cuts, cuts, ("the targets", "the student"))
     width = work.model.config.hidden_size
     for layer, rows in targets.layers.items():
         if rows.shape[1] != width:

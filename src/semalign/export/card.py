@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +10,13 @@ import yaml
 from semalign.config.cells import DEFAULT
 from semalign.export.base_model import UNKNOWN, Base
 from semalign.export.cells import Exported
-from semalign.export.scores import percent, read_scores, score_rows, test_score, validation_row
+from semalign.export.scores import percent, read_scores, score_on_test, score_rows, validation_row
 from semalign.methods.registry import METHODS
 from semalign.report.names import spell, titled
 from semalign.runtime.commit import CHANGED, current_commit
 from semalign.runtime.files import read_json, read_jsonl
 from semalign.runtime.provenance import RECORD, portable, read_settings
+from semalign.runtime.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 ARXIV = "arXiv:"
@@ -54,7 +54,7 @@ def _facts(exported: Exported, base: Base, tables: Any) -> dict[str, Any]:
         "data": _data(exported),
         "metric": read_json(exported.scored / "metrics.json")["metric"],
         "rows": list(score_rows(exported, tables)),
-        "test": test_score(exported, tables),
+        "test": score_on_test(exported, tables),
         "validation": None if ranked is None else percent(ranked, "validation"),
         "levels": tables.levels,
         "cost": record["cost"],
@@ -127,19 +127,6 @@ def _result(exported: Exported, facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-@cache
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,
-    )
-
-
 def _page(**facts: Any) -> str:
-    text = _environment().get_template("card.md.j2").render(**facts, unknown=UNKNOWN)
+    text = environment(TEMPLATES).get_template("card.md.j2").render(**facts, unknown=UNKNOWN)
     return str(text).strip()

@@ -32,8 +32,8 @@ def score_rows(exported: Exported, tables: Tables) -> Iterator[dict[str, str]]:
             }
 
 
-def test_score(exported: Exported, tables: Tables) -> float | None:
-    """The exported seed's own test score in percent; None if the tables do not have the cell."""
+def score_on_test(exported: Exported, tables: Tables) -> float | None:
+    """The exported seed's own score on the test split in percent; None if the tables do not have the cell."""
     seeds = tables["seeds"]
     found = seeds[_is_cell(exported, seeds) & (seeds["variant"] == exported.cell.variant)]
     return float(found["score"].iloc[0]) if len(found) else None

@@ -28,12 +28,13 @@ def changed_items(tables: Tables) -> list[dict[str, Any]]:
     entries = []
     for (pair, benchmark), rows in tables["changes"].groupby(["pair", "benchmark"], sort=False):
         method, split = best_method(tables, str(pair), str(benchmark), list(rows["method"].unique()))
-        own = rows[rows["method"] == method]
+        seed = _seed(tables, str(pair), str(benchmark), method, rows)
+        own = rows[(rows["method"] == method) & (rows["seed"] == seed)]
         entries.append(
             {
                 "place": " ".join(map(spell, [pair, benchmark] if several else [benchmark])),
                 "method": spell(method),
-                "seed": int(own["seed"].iloc[0]),
+                "seed": seed,
                 "split": split,
                 "sides": [
                     {"title": title, "items": _items(own[own["change"] == side])}
@@ -63,6 +64,18 @@ def best_method(tables: Tables, pair: str, benchmark: str, methods: list[str]) -
         if len(rows) and set(allowed) <= set(rows["method"]):
             return str(rows["method"].iloc[int(rows[score].argmax())]), split
     return allowed[0], ""
+
+
+def _seed(tables: Tables, pair: str, benchmark: str, method: str, rows: pd.DataFrame) -> int:
+    """The method's seed that the ranking puts first, which is the one to ship; the first seed if it is not ranked."""
+    own = rows.loc[rows["method"] == method, "seed"]
+    if (ranking := tables.get("ranking")) is not None:
+        found = ranking[(ranking["pair"] == pair) & (ranking["benchmark"] == benchmark.partition("/")[0])]
+        found = found[(found["method"] == method) & found["seed"].isin(own)].sort_values(
+            "rank", kind="stable"
+        )
+        own = found["seed"] if len(found) else own
+    return int(own.iloc[0])
 
 
 def _items(rows: pd.DataFrame) -> list[dict[str, Any]]:

@@ -5,7 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
+
+from semalign.runtime.templates import environment
 
 TEMPLATES = Path(__file__).parent / "templates"
 Link = tuple[str, str]  # a name and the address it links to; none for the page itself
@@ -24,10 +26,4 @@ def links(names: Sequence[str], here: str = "") -> list[Link]:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    return environment(TEMPLATES, escape=True)

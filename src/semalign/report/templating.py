@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from semalign.report.levels import Levels
 from semalign.report.names import spell, titled
 from semalign.report.reading import Tables
 from semalign.report.words import OUTCOMES, interval, listing, outcome, p_value, signed, spread
+from semalign.runtime.templates import environment
 
 NOT_MEASURED = "Not measured in this study."
 VERDICTS = ("higher", "lower", "undecided", "untested")
@@ -73,14 +74,8 @@ def plain(name: object) -> str:
 
 @functools.cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # the text is Markdown, which is escaped when it is converted to HTML
-    )
-    environment.filters |= {
+    markdown = environment(TEMPLATES)  # escaped when it is converted to HTML
+    markdown.filters |= {
         "difference": _difference,
         "listing": lambda parts: listing([str(part) for part in parts]),
         "named": lambda names: listing([f"**{plain(name)}**" for name in names]),
@@ -89,7 +84,7 @@ def _environment() -> Environment:
         "spell": plain,
         "span": _span,
     }
-    return environment
+    return markdown
 
 
 def _difference(row: Mapping[str, Any], digits: int = 1) -> str:

@@ -104,6 +104,35 @@ def test_the_method_is_chosen_on_validation_before_test(folder: Path) -> None:
     assert best_method(found, "tiny", "facts", ["semalign-random-map", "sft"]) == ("sft", "test")
 
 
+def test_the_seed_is_the_one_to_ship(folder: Path) -> None:
+    found = with_scores(folder, "main", semalign=50, sft=40)
+    again = found["changes"].assign(seed=2, prompt="of seed 2")
+    found["changes"] = pd.concat([found["changes"], again])
+    assert {entry["seed"] for entry in changed_items(found)} == {0}
+    ranked = [
+        ("semalign", None, 1, 3.0),
+        ("semalign", 0, 2, 2.0),
+        ("semalign", 2, 1, 4.0),
+        ("sft", None, 2, 2.0),
+    ]
+    found["ranking"] = pd.DataFrame(
+        [
+            {
+                "pair": "tiny",
+                "benchmark": "facts",
+                "method": name,
+                "seed": seed,
+                "rank": rank,
+                "validation": score,
+            }
+            for name, seed, rank, score in ranked
+        ]
+    )
+    [entry] = changed_items(found)
+    assert entry["seed"] == 2
+    assert {item["prompt"] for side in entry["sides"] for item in side["items"]} == {"of seed 2"}
+
+
 def test_a_table_joins_all_measures_of_free_text(folder: Path) -> None:
     shown = free_text_table(read_tables(folder, ["free_text", "bits", "agreement"]))
     assert list(shown) == [

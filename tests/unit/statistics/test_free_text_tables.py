@@ -80,8 +80,10 @@ def test_what_changed_in_the_match_comes_before_what_became_more_likely(tmp_path
     after = [item(i, 0, float(i in (1, 2, 3)), -50.0 + i) for i in range(ITEMS)]
     after[4] |= {"reference_nats": -50.0}  # the same in all: neither gained nor lost
     after[5] |= {"reference_nats": -58.0}
-    rows = change_rows(results(tmp_path, student, after, after), ORDER)
-    assert all(set(row) == set(COLUMNS["changes"]) for row in rows)
+    every = change_rows(results(tmp_path, student, after, after), ORDER)
+    assert all(set(row) == set(COLUMNS["changes"]) for row in every)
+    rows, again = ([row for row in every if row["seed"] == seed] for seed in (0, 1))
+    assert len(rows) + len(again) == len(every) and again == [row | {"seed": 1} for row in rows]
     gained = [row for row in rows if row["change"] == "gained"]
     lost = [row for row in rows if row["change"] == "lost"]
     assert [row["id"] for row in gained] == ["i03", "i02", *(f"i{i}" for i in range(29, 29 - SHOWN + 2, -1))]

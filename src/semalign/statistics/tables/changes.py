@@ -20,7 +20,7 @@ SIDES = (("gained", 1.0), ("lost", -1.0))
 
 
 def change_rows(results: Results, order: Order) -> list[Row]:
-    """At most 10 gained and 10 lost items of each trained method (default variant, first seed), most changed first.
+    """At most 10 gained and 10 lost items of each trained cell (default variant, every seed), most changed first.
 
     `nats` is the change of the reference's log-likelihood, `student_match` and `adapter_match` are lenient matches. Of
     longer texts, the last 300 characters of a prompt and the first 300 of the others are given.
@@ -31,7 +31,8 @@ def change_rows(results: Results, order: Order) -> list[Row]:
         group = results.groups[key]
         if key.method in order.references or not student or not _comparable(student, group):
             continue
-        rows += _changes(student.cells[0], group.cells[0])
+        for cell in group.cells:
+            rows += _changes(student.cells[0], cell)
     return rows
 
 
