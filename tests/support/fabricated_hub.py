@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+from local_server import Handler, serving
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPOSITORY = "org/name"
@@ -18,7 +18,7 @@ def serve(model: Path, token: str = TOKEN) -> Iterator[tuple[str, list[str]]]:
     """Serve a model folder to clients with the token; yield the hub's address and the requested paths."""
     asked: list[str] = []
 
-    class Hub(BaseHTTPRequestHandler):
+    class Hub(Handler):
         def do_HEAD(self) -> None:
             self.answer(body=False)
 
@@ -29,7 +29,7 @@ def serve(model: Path, token: str = TOKEN) -> Iterator[tuple[str, list[str]]]:
             path = self.path.partition("?")[0]
             asked.append(path)
             if self.headers.get("Authorization") != f"Bearer {token}":
-                self.reply(401, b"{}", {"X-Error-Code": "GatedRepo", "X-Error-Message": "restricted"}, body)
+                self.respond(401, b"{}", {"X-Error-Code": "GatedRepo", "X-Error-Message": "restricted"}, body)
             elif path.startswith(f"/api/models/{REPOSITORY}"):
                 files = sorted(path.name for path in model.iterdir())
                 if "/tree/" in path:
@@ -37,34 +37,18 @@ def serve(model: Path, token: str = TOKEN) -> Iterator[tuple[str, list[str]]]:
                         {"type": "file", "path": name, "size": (model / name).stat().st_size, "oid": "0" * 40}
                         for name in files
                     ]
-                    self.reply(200, json.dumps(sizes).encode(), {}, body)
+                    self.respond(200, json.dumps(sizes).encode(), {}, body)
                 else:
                     facts = {
                         "id": REPOSITORY,
                         "sha": COMMIT,
                         "siblings": [{"rfilename": name} for name in files],
                     }
-                    self.reply(200, json.dumps(facts).encode(), {}, body)
+                    self.respond(200, json.dumps(facts).encode(), {}, body)
             else:
                 data = (model / path.rpartition("/")[2]).read_bytes()
                 tag = hashlib.sha256(data).hexdigest()
-                self.reply(200, data, {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT}, body)
+                self.respond(200, data, {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT}, body)
 
-        def reply(self, status: int, data: bytes, headers: dict[str, str], body: bool) -> None:
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(data))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            if body:
-                self.wfile.write(data)
-
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Hub) as address:
+        yield address, asked

@@ -2,10 +2,10 @@
 
 import base64
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from local_server import Handler, serving
 
 COMMIT = "0" * 40
 
@@ -15,7 +15,7 @@ def serve() -> Iterator[tuple[str, dict[str, bytes]]]:
     """Yield the hub's address, and the pushed files by name."""
     pushed: dict[str, bytes] = {}
 
-    class Hub(BaseHTTPRequestHandler):
+    class Hub(Handler):
         def do_GET(self) -> None:
             self.reply({"id": "owner/name", "sha": COMMIT, "name": "owner", "type": "user", "siblings": []})
 
@@ -38,20 +38,7 @@ def serve() -> Iterator[tuple[str, dict[str, bytes]]]:
                 self.reply({"url": address, "id": "owner/name", "errors": [], "warnings": []})
 
         def reply(self, content: dict[str, object]) -> None:
-            data = json.dumps(content).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.respond(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
-        def log_message(self, *_: object) -> None:
-            """Log nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", pushed
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving(Hub) as address:
+        yield address, pushed
